@@ -1,0 +1,283 @@
+"""One call of ``func`` on one pset, in whichever process: time it, catch its failure and its prints."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pandas as pd
+
+from .database import df_write
+from .errors import ResultError
+from .frames import frame_of_rows
+from .journal import encode
+from .params import Pset
+from .rows import RESERVED, Header, Row
+
+__all__ = ["Job", "Settings", "describe", "failed_row", "finish", "note", "save_row"]
+
+Func = Callable[[Pset], Any]
+
+_IMMUTABLE = frozenset({int, float, str, bool, type(None), bytes, complex})
+
+
+class Job(NamedTuple):
+    """One pset that is to be run."""
+
+    position: int  # among the psets that the run has to do
+    pset_id: str
+    pset_hash: str
+    params: Pset
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all calls of a run have in common."""
+
+    header: Header
+    folder: str  # calc_dir as an absolute path: func may change the working directory
+    on_error: str
+    capture_logs: str | None
+    verbose: bool | tuple[Any, ...]
+    tmpsave: bool
+
+
+def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
+    """Run one pset and make its row, also in the form that a journal keeps.
+
+    Raises
+    ------
+    Exception
+        Of ``func``, with a note that names the pset, unless failures are to be recorded.
+    """
+    row = call(func, job, settings)
+    try:
+        return row, encode(row)
+    except Exception as error:
+        message = (
+            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} ({error}); return "
+            "data instead, or write it to a file and return the file's name"
+        )
+        problem = ResultError(message)
+        if settings.on_error == "raise":
+            raise problem from error
+        row = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
+        return row, encode(row)
+
+
+def call(func: Func, job: Job, settings: Settings) -> Row:
+    """Run one pset."""
+    position, pset_id, pset_hash, params = job
+    seq = settings.header.first_seq + position
+    time_ns = time.time_ns()
+    given = params
+    if not _IMMUTABLE.issuperset(map(type, params.values())):
+        given = _copied(params)
+    pset = {
+        **given,
+        "_run_id": settings.header.run_id,
+        "_pset_id": pset_id,
+        "_calc_dir": settings.header.calc_dir,
+        "_time_utc": pd.Timestamp(time_ns),
+        "_pset_hash": pset_hash,
+        "_pset_seq": seq,
+        "_run_seq": settings.header.run_seq,
+    }
+    book = {name: pset[name] for name in pset.keys() & RESERVED} if settings.verbose else None
+    if book is not None:
+        _print_row(params, book, settings.verbose)
+    if settings.capture_logs is None and settings.on_error == "raise":
+        start = time.perf_counter()
+        try:
+            result = func(pset)
+            runtime = time.perf_counter() - start
+            params, result = _merged(job, result, settings)
+        except Exception as error:
+            note(error, f"psweep: raised for {describe(job, settings)}")
+            raise
+        return seq, pset_id, time_ns, pset_hash, runtime, params, result, None
+    return _careful_call(func, job, settings, pset, time_ns)
+
+
+def _careful_call(
+    func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int
+) -> Row:
+    """Run one pset whose prints or whose failure are to be recorded."""
+    params, result, extras, failure = job.params, {}, {}, None
+    with _captured(job, settings) as logs:
+        start = time.perf_counter()
+        try:
+            returned = func(pset)
+            runtime = time.perf_counter() - start
+            params, result = _merged(job, returned, settings)
+        except (Exception, SystemExit) as error:
+            runtime = time.perf_counter() - start
+            note(error, f"psweep: raised for {describe(job, settings)}")
+            if settings.on_error == "raise":
+                raise
+            failure = "".join(traceback.format_exception(error))
+    if settings.on_error == "record":
+        extras = {"_failed": failure is not None, "_exc_txt": failure}
+    if settings.capture_logs in ("db", "db+file"):
+        extras["_logs"] = "".join(logs)
+    seq = settings.header.first_seq + job.position
+    return seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None
+
+
+def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
+    """Make the row of a pset that has no result."""
+    extras = {"_failed": True, "_exc_txt": why}
+    seq = settings.header.first_seq + job.position
+    return seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras
+
+
+def save_row(row: Row, settings: Settings) -> None:
+    """Write a finished row to a file of its own, where that was asked for."""
+    if settings.tmpsave:
+        path = Path(settings.folder, "tmpsave", settings.header.run_id, f"{row[1]}.pk")
+        df_write(frame_of_rows([row], settings.header), path)
+
+
+def describe(job: Job, settings: Settings) -> str:
+    """Name a pset in a message."""
+    text = repr(job.params)
+    if len(text) > 500:
+        text = text[:497] + "..."
+    return f"the pset {text} (_pset_seq={settings.header.first_seq + job.position}, _pset_id={job.pset_id!r})"
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add a note to an exception, as Python 3.11 shows it below the traceback."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    else:
+        with contextlib.suppress(AttributeError):
+            error.__notes__ = [*getattr(error, "__notes__", []), text]  # type: ignore[attr-defined]
+
+
+def _copied(params: Pset) -> Pset:
+    """Copy values that func could change, so that neither the caller's psets nor the row change."""
+    copied = {}
+    for name, value in params.items():
+        try:
+            copied[name] = copy.deepcopy(value)
+        except Exception:
+            copied[name] = value  # such as a lock, which has no copies
+    return copied
+
+
+def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
+    """Sort what func returned into new values of params, and results."""
+    if not isinstance(result, dict):
+        message = (
+            f"func returned {result!r} ({type(result).__name__}) for {describe(job, settings)}; "
+            'return a dict, such as {"result": value}'
+        )
+        raise ResultError(message)
+    params = job.params
+    if result.keys().isdisjoint(params) and result.keys().isdisjoint(RESERVED):
+        return params, result
+    given = {
+        "_run_id": settings.header.run_id,
+        "_pset_id": job.pset_id,
+        "_calc_dir": settings.header.calc_dir,
+        "_pset_hash": job.pset_hash,
+        "_pset_seq": settings.header.first_seq + job.position,
+        "_run_seq": settings.header.run_seq,
+    }
+    results = {}
+    for name, value in result.items():
+        if name in params:
+            params = {**params, name: value}
+        elif not (isinstance(name, str) and name in RESERVED):
+            results[name] = value
+        elif name != "_time_utc" and (name not in given or value != given[name]):
+            message = (
+                f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps for its "
+                "book-keeping; return the value under another name"
+            )
+            raise ResultError(message)
+    return params, results
+
+
+def _culprit(row: Row) -> str:
+    for values in (row[6], row[5]):
+        for name, value in values.items():
+            try:
+                encode((*row[:5], {}, {name: value}, None))
+            except Exception:
+                return f"{name!r} is {value!r} ({type(value).__name__})"
+    return "a value in it"
+
+
+def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> None:
+    row = {**params, **book}
+    shown = params if verbose is True else {name: row.get(name) for name in verbose}  # type: ignore[union-attr]
+    print(pd.DataFrame([shown], index=[book["_time_utc"]]).to_string(), flush=True)
+
+
+@contextlib.contextmanager
+def _captured(job: Job, settings: Settings) -> Iterator[list[str]]:
+    """Collect what is printed, by Python and by the programs that it starts."""
+    logs: list[str] = []
+    if settings.capture_logs is None:
+        yield logs
+        return
+    if "file" in settings.capture_logs:
+        path = Path(settings.folder, job.pset_id, "logs.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file: IO[bytes] = open(path, "w+b", buffering=0)  # noqa: SIM115
+    else:
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+    with file:
+        with _redirected(file):
+            yield logs
+        file.seek(0)
+        logs.append(file.read().decode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def _redirected(file: IO[bytes]) -> Iterator[None]:
+    streams = sys.stdout, sys.stderr
+    _flush(*streams)
+    # Programs that func starts write to the descriptors 1 and 2, Python to sys.stdout and
+    # sys.stderr, which in a notebook are something else.
+    saved = {fd: os.dup(fd) for fd in (1, 2) if _is_open(fd)}
+    text = open(os.dup(file.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    try:
+        for fd in saved:
+            os.dup2(file.fileno(), fd)
+        sys.stdout = sys.stderr = text
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        _flush(*streams, text)  # someone may hold on to the old ones, such as a logging handler
+        for fd, old in saved.items():
+            os.dup2(old, fd)
+            os.close(old)
+        text.close()
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _flush(*streams: Any) -> None:
+    for stream in streams:
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+

@@ -1,0 +1,105 @@
+"""Refuse wrong arguments before a file is touched or a pset is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .database import check_suffix
+from .errors import ParamsError, ParamsTypeError
+from .frames import groups
+from .rows import RESERVED
+
+__all__ = ["check_df", "check_func", "check_options", "check_params"]
+
+
+def check_func(func: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(func):
+        message = f"func must be a function that takes a pset and returns a dict, not {func!r}"
+        raise ParamsTypeError(message)
+
+
+def check_params(params: Any) -> None:
+    """Refuse what is not a list of dicts, and names that psweep writes itself."""
+    if not isinstance(params, Sequence) or isinstance(params, str | bytes):
+        cure = {
+            dict: "put the one pset into a list: [pset]",
+            pd.DataFrame: "take the psets out of it by df_extract_params(df)",
+        }.get(type(params), "write list(params) if it is an iterator")
+        message = f"params must be a list of dicts, not a {type(params).__name__}; {cure}"
+        raise ParamsTypeError(message)
+    for position, pset in enumerate(params):
+        if not isinstance(pset, dict):
+            message = (
+                f"params[{position}] must be a dict, not {pset!r} ({type(pset).__name__}); "
+                "make params by plist and pgrid, or as a list of dicts"
+            )
+            raise ParamsTypeError(message)
+        if not RESERVED.isdisjoint(pset):
+            names = sorted(RESERVED & pset.keys())
+            message = (
+                f"params[{position}] has the names {names!r}, which psweep keeps for its "
+                "book-keeping; rename them, or take psets out of a database by df_extract_params"
+            )
+            raise ParamsError(message)
+
+
+def check_options(
+    poolsize: Any,
+    save: bool,
+    on_error: Any,
+    capture_logs: Any,
+    verbose: Any,
+    tmpsave: bool,
+    backup: bool,
+    database_basename: Any,
+) -> None:
+    """Refuse values that a keyword cannot have, and keywords that contradict each other."""
+    if poolsize is not None and (
+        not isinstance(poolsize, int) or isinstance(poolsize, bool) or poolsize < 1
+    ):
+        message = f"poolsize must be a number of processes from 1, or None, not {poolsize!r}"
+        raise ParamsError(message)
+    _one_of("on_error", on_error, ("raise", "record"))
+    _one_of("capture_logs", capture_logs, (None, "db", "file", "db+file"))
+    if isinstance(verbose, str) or not isinstance(verbose, bool | Sequence):
+        message = f"verbose must be a bool or a list of names, not {verbose!r}; write [{verbose!r}]"
+        raise ParamsTypeError(message)
+    if not isinstance(database_basename, str) or Path(database_basename).name != database_basename:
+        message = (
+            f"database_basename must be the name of a file in calc_dir, not {database_basename!r}; "
+            "put the folder into calc_dir"
+        )
+        raise ParamsError(message)
+    check_suffix(Path(database_basename))
+    if save:
+        return
+    for name, given in (
+        ("tmpsave=True", tmpsave),
+        ("backup=True", backup),
+        (f"capture_logs={capture_logs!r}", capture_logs in ("file", "db+file")),
+    ):
+        if given:
+            message = f"{name} writes files, save=False forbids it; leave out one of them"
+            raise ParamsError(message)
+
+
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        message = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+        raise ParamsError(message)
+
+
+def check_df(df: Any) -> None:
+    """Refuse a DataFrame that is no database."""
+    if df is None:
+        return
+    if not isinstance(df, pd.DataFrame):
+        message = f"df must be a DataFrame that run_local returned, or None, not {df!r}"
+        raise ParamsTypeError(message)
+    if len(df.columns):
+        groups(df)

@@ -1,0 +1,176 @@
+"""The console scripts: look at a study from the shell."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from . import __version__
+from .database import df_read, df_to_json
+from .errors import PsweepError
+from .study import check_calc_dir
+
+__all__ = ["checkdir", "db2json", "db2table"]
+
+
+def db2json(argv: Sequence[str] | None = None) -> int:
+    """Print a database as JSON (``psweep-db2json``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if the database cannot be read.
+    """
+    parser = _parser("psweep-db2json", "Print a psweep database as JSON.")
+    parser.add_argument("--indent", type=int, metavar="N", help="put each item on a line of its own")
+    args = parser.parse_args(argv)
+    return _run(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
+
+
+def db2table(argv: Sequence[str] | None = None) -> int:
+    """Print a database as a table (``psweep-db2table``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if the database cannot be read or has no such column.
+    """
+    from tabulate import tabulate, tabulate_formats
+
+    parser = _parser("psweep-db2table", "Print a psweep database as a table.")
+    parser.add_argument(
+        "columns",
+        nargs="*",
+        metavar="COLUMN",
+        help="columns to print (default: all whose names do not start with _)",
+    )
+    parser.add_argument("-a", "--all", action="store_true", help="print the book-keeping, too")
+    parser.add_argument("-i", "--index", action="store_true", help="print the index, too")
+    parser.add_argument(
+        "-f",
+        "--format",
+        default="simple",
+        choices=tabulate_formats,
+        metavar="FORMAT",
+        help=f"one of {', '.join(tabulate_formats)} (default: %(default)s)",
+    )
+    args = parser.parse_args(argv)
+
+    def show() -> int:
+        df = df_read(args.database)
+        shown = _chosen(df, args.columns, args.all)
+        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
+        print(
+            tabulate(
+                rows,
+                headers=[str(name) for name in shown.columns],
+                showindex=shown.index.tolist() if args.index else False,
+                tablefmt=args.format,
+                missingval="-",
+            )
+        )
+        return 0
+
+    return _run(show)
+
+
+def checkdir(argv: Sequence[str] | None = None) -> int:
+    """Compare a study's database with its folders (``psweep-checkdir``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 1 if something is amiss, or cannot be read, else 0.
+    """
+    parser = _parser(
+        "psweep-checkdir",
+        "List rows without a folder, folders without a row, and unfinished journals. "
+        "A study in which no row has a folder keeps no files, so nothing is missing.",
+    )
+    args = parser.parse_args(argv)
+
+    def check() -> int:
+        found = check_calc_dir(args.database)
+        n_rows = len(df_read(args.database))
+        missing = found["db_not_disk"]
+        no_folders = len(missing) == n_rows
+        amiss = False
+        for title, names in (
+            ("rows without folder", set() if no_folders else missing),
+            ("folders without row", found["disk_not_db"]),
+            ("unfinished journals", found["unfinished_journals"]),
+        ):
+            print(f"{title}: {len(names)}")
+            for name in sorted(names):
+                print(f"    {name}")
+            amiss = amiss or bool(names)
+        if no_folders and n_rows:
+            print(f"none of the {n_rows} rows has a folder")
+        return int(amiss)
+
+    return _run(check)
+
+
+def _parser(prog: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    if prog == "psweep-checkdir":
+        parser.add_argument(
+            "database", nargs="?", default="calc", metavar="CALC_DIR", help="default: calc"
+        )
+    else:
+        parser.add_argument(
+            "database",
+            nargs="?",
+            default="calc",
+            metavar="DATABASE",
+            help="a database file, or the folder of a study (default: calc)",
+        )
+    return parser
+
+
+def _chosen(df: pd.DataFrame, names: Sequence[str], everything: bool) -> pd.DataFrame:
+    by_text = {str(name): name for name in df.columns}
+    for name in names:
+        if name not in by_text:
+            message = f"there is no column {name!r}; there are {', '.join(by_text)}"
+            raise PsweepError(message)
+    if names:
+        return df[[by_text[name] for name in names]]
+    if everything:
+        return df
+    return df[[name for text, name in by_text.items() if not text.startswith("_")]]
+
+
+def _print(text: str) -> int:
+    print(text)
+    return 0
+
+
+def _run(action: Any) -> int:
+    try:
+        return int(action())
+    except (PsweepError, OSError) as error:
+        print(f"psweep: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0

@@ -1,0 +1,235 @@
+"""The append-only record of one writer's finished psets.
+
+A journal is one file with one writer, a process that runs psets. It holds a header and then a row
+for each pset, in the order in which they finished. A row is in the hands of the operating system
+before the next pset starts, so it outlives the process, and on the disk within a second, so it
+outlives the machine.
+
+While the writer lives it holds the lock ``<journal>.lock``. A journal whose lock is free is complete:
+whoever finds it moves its rows into the database and removes it.
+
+The file::
+
+    record   4 bytes b"\\xb6PS\\n", length and CRC-32 of the payload (two little-endian uint32), payload
+    first    a pickled dict, see `Header`
+    others   a pickled row each, see `rows.Row`
+    end      zeros: room that was taken before it is needed
+
+Room is taken before a pset is run, so that a disk that fills up meanwhile cannot keep its row out.
+A record that is torn or garbled is skipped, the next whole one is found by its first bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import struct
+import threading
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .portable import dumps_plain_first
+from .rows import Header, Row
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+__all__ = ["SUFFIX", "Journal", "Record", "encode", "file_lock", "journal_name", "lock_of", "read_header", "read_journal", "remove"]
+
+SUFFIX = ".journal"
+_MAGIC = b"\xb6PS\n"
+_HEAD = struct.Struct("<4sII")
+_ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
+_SYNC_SECONDS = 1.0
+
+
+class Record(NamedTuple):
+    """A journal as it was found: its rows, and how many of them could not be made sense of."""
+
+    header: Header
+    rows: list[Row]
+    unreadable: list[str]
+
+
+def lock_of(journal: Path) -> BaseFileLock:
+    """Make the lock that the writer of a journal holds while it lives."""
+    return file_lock(journal.with_name(journal.name + ".lock"))
+
+
+def file_lock(path: Path) -> BaseFileLock:
+    """Make a lock that the operating system frees when its holder dies, however it dies."""
+    from filelock import FileLock  # here, for the sake of the time that `import psweep` takes
+
+    return FileLock(path, thread_local=False, poll_interval=0.01)
+
+
+class Journal:
+    """Write a journal.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which must not exist.
+    header : Header
+        Its first record.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self._lock = lock_of(path)
+        self._lock.acquire()
+        self.mutex = threading.Lock()  # whoever holds it knows that no row is half-written
+        self._end = 0  # where the next record goes
+        self._size = 0  # of the file, with the room that was taken
+        self._largest = 0
+        self._dirty = False
+        self._closing = threading.Event()
+        self._syncer: threading.Thread | None = None
+        try:
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115
+            self._append(pickle.dumps(asdict(header), 5))
+            self.take_room()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def take_room(self) -> None:
+        """Make sure that the next row has room on the disk.
+
+        Raises
+        ------
+        OSError
+            The disk is full.
+        """
+        # Another process may write a file of any size at any moment, so room is taken by really
+        # writing, which every file system takes seriously. Twice the largest row is a guess.
+        need = self._end + max(_ROOM, 2 * (self._largest + _HEAD.size))
+        if self._size < need:
+            want = need + _ROOM
+            self._file.seek(self._size)
+            self._write_all(bytes(want - self._size))
+            self._size = want
+
+    def append(self, payload: bytes) -> None:
+        """Write one row, made by `encode`, so that it outlives this process."""
+        with self.mutex:
+            self._append(payload)
+
+    def _append(self, payload: bytes) -> None:
+        self._file.seek(self._end)
+        self._write_all(_HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload)
+        self._end += _HEAD.size + len(payload)
+        self._size = max(self._size, self._end)
+        self._largest = max(self._largest, len(payload))
+        self._dirty = True
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            self._syncer.start()
+
+    def _write_all(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += self._file.write(data[written:])
+
+    def _sync(self) -> None:
+        # In a thread: a slow disk does not hold up the psets, and a row that no other follows for
+        # an hour is safe within a second all the same.
+        while not self._closing.wait(_SYNC_SECONDS):
+            if self._dirty:
+                self._dirty = False
+                with contextlib.suppress(OSError, ValueError):
+                    os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Stop writing and let others move the rows into the database."""
+        self._closing.set()
+        if self._syncer is not None:
+            self._syncer.join()
+        self._file.close()
+        self._lock.release()
+
+
+def read_journal(path: Path) -> Record:
+    """Read a journal, also one that is being written, or whose end is torn."""
+    header = None
+    rows: list[Row] = []
+    unreadable: list[str] = []
+    payloads, garbled = _payloads(path.read_bytes())
+    if garbled:
+        unreadable.append(f"{garbled} bytes between whole records are garbled")
+    for payload in payloads:
+        try:
+            obj = pickle.loads(payload)
+        except Exception as error:  # unpickling can raise nearly anything
+            unreadable.append(f"{type(error).__name__}: {error}")
+        else:
+            if isinstance(obj, dict):
+                header = Header(**obj)
+            else:
+                rows.append(obj)
+    return Record(header or _header_by_name(path), rows, unreadable)
+
+
+def encode(row: Row) -> bytes:
+    """Make a row into what `Journal.append` takes.
+
+    Raises
+    ------
+    Exception
+        Any, if a value cannot be pickled.
+    """
+    return dumps_plain_first(row, (row[5], row[6]))
+
+
+def read_header(path: Path) -> Header:
+    """Read only the first record of a journal."""
+    with open(path, "rb") as file:
+        payloads, _ = _payloads(file.read(_ROOM))
+    obj = pickle.loads(payloads[0]) if payloads else None
+    return Header(**obj) if isinstance(obj, dict) else _header_by_name(path)
+
+
+def journal_name(header: Header, number: int) -> str:
+    """Name the journal of process `number` of a run; it can stand in for a lost header."""
+    return f"{header.run_seq}.{header.run_id}.{number}{SUFFIX}"
+
+
+def _header_by_name(path: Path) -> Header:
+    run_seq, run_id, *_ = path.name.split(".")
+    calc_dir = path.parent.parent.parent
+    return Header(run_id, int(run_seq), str(calc_dir), first_seq=0, n_psets=0)
+
+
+def _payloads(data: bytes) -> tuple[list[bytes], int]:
+    """Give the payloads of all whole records, and how many bytes stand between these.
+
+    What follows the last one is room, or a record that was cut short when its writer was killed.
+    """
+    payloads = []
+    garbled = end = 0
+    position = data.find(_MAGIC)
+    while 0 <= position <= len(data) - _HEAD.size:
+        _, length, crc = _HEAD.unpack_from(data, position)
+        start = position + _HEAD.size
+        payload = data[start : start + length]
+        if len(payload) == length and zlib.crc32(payload) == crc:
+            payloads.append(payload)
+            garbled += position - end
+            end = start + length
+            position = data.find(_MAGIC, end)
+        else:
+            position = data.find(_MAGIC, position + 1)
+    if not payloads:
+        # The header itself was cut short, or this never was a journal.
+        begun = data.rstrip(b"\0")
+        garbled = 0 if begun[:4] == _MAGIC[: len(begun)] else len(begun)
+    return payloads, garbled
+
+
+def remove(journal: Path) -> None:
+    """Remove a journal whose rows are in the database."""
+    journal.unlink(missing_ok=True)
+    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)

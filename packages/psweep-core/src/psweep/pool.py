@@ -1,0 +1,385 @@
+"""Run psets in worker processes.
+
+Each worker writes the rows of its psets into a journal of its own, so that not even a ``kill -9`` of
+the parent costs a finished pset, and nothing but counts travels back. It gets its psets in chunks
+that take a fraction of a second, and the next chunk before it is through with one.
+
+The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at once,
+but never in the middle of a row.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from .call import Func, Job, Settings, describe, failed_row, finish, note, save_row
+from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .journal import Journal, encode, read_journal
+from .rows import Row
+
+__all__ = ["run_pool"]
+
+_CHUNK_SECONDS = 0.05
+_MAX_CHUNK = 5000
+_GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
+
+JournalPath = Callable[[int], Path]
+
+
+def run_pool(
+    func: Func,
+    jobs: Sequence[Job],
+    settings: Settings,
+    poolsize: int,
+    journal: Journal | None,
+    journal_path: JournalPath | None,
+) -> Iterator[list[Row] | int]:
+    """Run all psets, a few at a time, each in one of several processes.
+
+    Parameters
+    ----------
+    func : callable
+    jobs : sequence of Job
+    settings : Settings
+    poolsize : int
+        How many processes.
+    journal : Journal, optional
+        Of this process, for the rows of psets whose worker died. None: rows are not kept on disk.
+    journal_path : callable, optional
+        ``journal_path(n)`` is where worker n writes its journal. None: rows are not kept on disk.
+
+    Yields
+    ------
+    list of Row, or int
+        Finished rows, or only how many where they are kept in journals.
+
+    Raises
+    ------
+    Exception
+        Of ``func``, unless failures are to be recorded.
+    WorkerError
+        A worker died, unless failures are to be recorded, or did not start.
+    """
+    pool = _Pool(func, jobs, settings, journal, journal_path)
+    try:
+        pool.start(min(poolsize, len(jobs)))
+        yield from pool.results()
+    finally:
+        pool.stop()
+
+
+class _Worker:
+    """A worker process, as its parent sees it."""
+
+    def __init__(self, context: BaseContext, number: int, payload: bytes) -> None:
+        self.number = number
+        self.connection, theirs = context.Pipe()
+        _parent_ends.add(self.connection)
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(theirs, payload, number), name=f"psweep-worker-{number}"
+        )
+        self.process.start()
+        theirs.close()
+        self.started = False
+        self.jobs: collections.deque[Job] = collections.deque()  # sent and not reported finished
+
+    def send(self, jobs: list[Job]) -> None:
+        self.jobs.extend(jobs)
+        # By value where it must be: psets may hold what the user's script or notebook defines.
+        self.send_bytes(cloudpickle.dumps([tuple(job) for job in jobs]))
+
+    def send_bytes(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
+            self.connection.send_bytes(data)
+
+
+    def fate(self) -> str:
+        """Say in words how it ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        if code >= 0:
+            return f"exited with status {code}"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = ", possibly because it was out of memory" if name == "SIGKILL" else ""
+            return f"was ended by {name}{hint}"
+        return f"was ended by signal {-code}"
+
+
+class _Pool:
+    def __init__(
+        self,
+        func: Func,
+        jobs: Sequence[Job],
+        settings: Settings,
+        journal: Journal | None,
+        journal_path: JournalPath | None,
+    ) -> None:
+        self._context = multiprocessing.get_context()
+        self._settings = settings
+        self._journal = journal
+        self._journal_path = journal_path
+        self._todo = collections.deque(jobs)
+        self._left = len(jobs)
+        self._workers: list[_Worker] = []
+        self._made = 0
+        self._seconds_a_pset: float | None = None
+        try:
+            self._func = cloudpickle.dumps(func)
+        except Exception as error:
+            message = (
+                f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
+                "connections inside func instead of outside, or run without poolsize"
+            )
+            raise ParamsTypeError(message) from error
+
+    def start(self, n: int) -> None:
+        for _ in range(n):
+            self._made += 1
+            path = self._journal_path(self._made) if self._journal_path else None
+            payload = pickle.dumps((self._func, self._settings, path))
+            self._workers.append(_Worker(self._context, self._made, payload))
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            if self._left:
+                worker.connection.close()
+            else:
+                worker.send_bytes(b"")  # the end: it may leave in peace
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.exitcode is None:
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers = []
+
+    def results(self) -> Iterator[list[Row] | int]:
+        while self._left:
+            for worker in self._workers:
+                self._feed(worker)
+            for worker in self._with_news():
+                try:
+                    kind, *parts = worker.connection.recv()
+                except (EOFError, OSError):
+                    yield self._buried(worker)
+                    continue
+                if kind == "error":
+                    raise _unpacked(*parts)
+                worker.started = True
+                if kind == "done":
+                    yield self._counted(worker, *parts)
+
+    def _with_news(self) -> list[_Worker]:
+        """Wait until a worker has sent something, or has died."""
+        while True:
+            ready = wait([worker.connection for worker in self._workers], timeout=1.0)
+            # A worker's pipe stays open when a process that func has started has inherited it, so
+            # its silence is looked into.
+            news = [
+                worker
+                for worker in self._workers
+                if worker.connection in ready or worker.process.exitcode is not None
+            ]
+            if news:
+                return news
+
+    def _counted(
+        self, worker: _Worker, n: int, payloads: list[bytes], seconds: float
+    ) -> list[Row] | int:
+        self._seconds_a_pset = seconds / n
+        self._left -= n
+        for _ in range(n):
+            worker.jobs.popleft()
+        return n if self._journal_path else [pickle.loads(payload) for payload in payloads]
+
+    def _feed(self, worker: _Worker) -> None:
+        """Send a worker its next psets, if it has few left."""
+        pace = self._seconds_a_pset
+        size = 1
+        if pace is not None:
+            size = int(min(_MAX_CHUNK, _CHUNK_SECONDS / max(pace, 1e-9)))
+            size = max(1, min(size, len(self._todo) // (2 * len(self._workers))))
+        # A pset that takes long is not handed out before its worker is free: another one might
+        # be free earlier. Of quick ones there is always a chunk waiting.
+        enough = size if pace is not None and pace < _CHUNK_SECONDS else 0
+        if self._todo and len(worker.jobs) <= enough:
+            worker.send([self._todo.popleft() for _ in range(min(size, len(self._todo)))])
+
+    def _buried(self, worker: _Worker) -> list[Row] | int:
+        """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
+        fate = worker.fate()
+        self._workers.remove(worker)
+        worker.connection.close()
+        if not worker.started:
+            message = (
+                f"a worker process {fate} before it was ready; its own message is above. In a "
+                'script, the call of run_local must stand below `if __name__ == "__main__":` '
+                f"where processes are started by {self._context.get_start_method()!r}"
+            )
+            raise WorkerError(message)
+        finished = self._finished_by(worker)
+        self._left -= len(finished)
+        unfinished = [job for job in worker.jobs if job.pset_id not in finished]
+        if not unfinished:
+            self.start(1 if self._left else 0)
+            return len(finished)
+        guilty, *innocent = unfinished
+        why = f"WorkerError: the worker process that ran {describe(guilty, self._settings)} {fate}"
+        if self._settings.on_error == "raise":
+            raise WorkerError(why.removeprefix("WorkerError: "))
+        row = failed_row(guilty, self._settings, time.time_ns(), float("nan"), why)
+        if self._journal is not None:
+            self._journal.append(encode(row))
+        self._left -= 1
+        self._todo.extendleft(reversed(innocent))
+        self.start(1 if self._left else 0)
+        return [row] if self._journal is None else len(finished) + 1
+
+    def _finished_by(self, worker: _Worker) -> set[str]:
+        """Find what a dead worker has finished, but had no time to report."""
+        if self._journal_path is None:
+            return set()
+        with contextlib.suppress(FileNotFoundError):
+            rows = read_journal(self._journal_path(worker.number)).rows
+            return {row[1] for row in rows} & {job.pset_id for job in worker.jobs}
+        return set()
+
+
+def _unpacked(payload: bytes, text: str, where: str) -> BaseException:
+    """Make the exception of a worker into one of this process."""
+    try:
+        error: BaseException = pickle.loads(payload)
+    except Exception:
+        # Not every exception survives pickling, least of all those with arguments of their own.
+        error = WorkerError(f"func raised an exception that cannot leave its process: {where}")
+    error.__cause__ = RemoteTraceback(text)
+    if where not in "".join(getattr(error, "__notes__", [])):
+        note(error, f"psweep: raised for {where}")
+    return error
+
+
+# A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
+# not notice that the parent is gone.
+_parent_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def _close_parent_ends() -> None:
+    for connection in list(_parent_ends):
+        connection.close()
+    _parent_ends.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_parent_ends)
+
+
+# What runs in a worker process
+
+
+def _work(connection: Connection, payload: bytes, number: int) -> None:
+    """Be a worker, until the parent closes the pipe."""
+    # Ctrl-C goes to all processes of a terminal; the parent alone decides what it means. A handler
+    # that does nothing, instead of SIG_IGN, since programs that func starts would inherit that.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    pickled_func, settings, path = pickle.loads(payload)
+    journal = None if path is None else Journal(path, settings.header)
+    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
+    report = _Report(connection, keep=journal is None)
+    job = None
+    try:
+        func = pickle.loads(pickled_func)
+        connection.send(("ready",))
+        while chunk := chunks.get():
+            for job in map(Job._make, pickle.loads(chunk)):
+                if journal is not None:
+                    journal.take_room()
+                row, payload = finish(func, job, settings)
+                if journal is not None:
+                    journal.append(payload)
+                    save_row(row, settings)
+                report.add(payload)
+            report.send()
+    except (Exception, SystemExit) as error:
+        report.send()
+        text = "".join(traceback.format_exception(error))
+        where = "the start of a worker process" if job is None else describe(job, settings)
+        connection.send(("error", _pickled_exception(error), text, where))
+        chunks.get()  # until the parent closes the pipe
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+def _listen(
+    connection: Connection, chunks: queue.SimpleQueue[bytes], journal: Journal | None
+) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            chunks.put(connection.recv_bytes())
+    if journal is not None:
+        journal.mutex.acquire()  # not in the middle of a row
+    os._exit(0)
+
+
+class _Report:
+    """Tell the parent what is finished, not for each pset but some times a second."""
+
+    def __init__(self, connection: Connection, keep: bool) -> None:
+        self._connection = connection
+        self._keep = keep
+        self._rows: list[bytes] = []
+        self._n = 0
+        self._since = time.perf_counter()
+
+    def add(self, payload: bytes) -> None:
+        self._n += 1
+        if self._keep:
+            self._rows.append(payload)
+        if time.perf_counter() - self._since > _CHUNK_SECONDS:
+            self.send()
+
+    def send(self) -> None:
+        _flush_output()
+        now = time.perf_counter()
+        if self._n:
+            self._connection.send(("done", self._n, self._rows, now - self._since))
+        self._rows, self._n, self._since = [], 0, now
+
+
+def _flush_output() -> None:
+    # A worker may be ended without the usual last flush.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _pickled_exception(error: BaseException) -> bytes:
+    """Pickle an exception; nothing if it would not come out again."""
+    try:
+        payload = cloudpickle.dumps(error)
+        pickle.loads(payload)
+    except Exception:
+        return b""
+    return payload

@@ -1,0 +1,143 @@
+"""Pickles that load under any supported pandas, NumPy and Python.
+
+The pickle of a DataFrame or an array normally names functions inside pandas and NumPy, and holds
+their internal state. Both changed between pandas 2 and 3 and between NumPy 1 and 2, so that a file
+written by the newer one does not load under the older one. Here they are written by what they
+hold, to be handed to public constructors on load. The file needs no psweep to be read.
+
+Functions and classes that cannot be imported (lambdas, and what is defined inside functions) are
+written by value, by cloudpickle; such a file loads where cloudpickle is installed, under the same
+version of Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import operator
+import pickle
+import types
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+
+from .hashing import importable_name
+
+__all__ = ["dumps", "dumps_plain_first"]
+
+_PROTOCOL = 5
+_ATOMS = frozenset({int, float, str, bool, type(None), bytes})
+
+
+def dumps(obj: Any) -> bytes:
+    """Pickle `obj` so that it loads elsewhere, see the top of this module."""
+    stream = io.BytesIO()
+    _Pickler(stream, protocol=_PROTOCOL).dump(obj)
+    return stream.getvalue()
+
+
+def dumps_plain_first(row: tuple[Any, ...], dicts: tuple[dict[Any, Any], ...]) -> bytes:
+    """Pickle a row, the quick way if the values in `dicts` are such that it is portable, too."""
+    for dct in dicts:
+        if not (_ATOMS.issuperset(map(type, dct.values())) and _ATOMS.issuperset(map(type, dct))):
+            return dumps(row)
+    return pickle.dumps(row, _PROTOCOL)
+
+
+class _Call:
+    """What the pickle shall hold in place of an object: a call that makes it again."""
+
+    def __init__(self, func: Any, *args: Any) -> None:
+        self.reduced = func, args
+
+    def __call__(self) -> None:
+        """Let the pickler take one as the function of another; it asks only if it is callable."""
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind is _Call:
+            return obj.reduced
+        if kind is np.ndarray:
+            # The state is that of ndarray.__reduce__, the same since NumPy 1.0. The function to
+            # call is the class instead of NumPy's own _reconstruct, which moved in NumPy 2.
+            return np.ndarray, ((0,), "b"), obj.__reduce__()[2]
+        if isinstance(obj, np.generic):
+            return operator.getitem, (np.asarray(obj), ())
+        if isinstance(obj, type | types.FunctionType):
+            if getattr(pd, obj.__name__, None) is obj:
+                # by its public place, not by the module inside pandas where it is defined
+                return getattr, (pd, obj.__name__)
+            return NotImplemented if importable_name(obj) else super().reducer_override(obj)
+        if obj is pd:
+            return importlib.import_module, ("pandas",)
+        reduced = _reduce_pandas(obj, kind)
+        return super().reducer_override(obj) if reduced is None else reduced
+
+
+def _reduce_pandas(obj: Any, kind: type) -> tuple[Any, tuple[Any, ...]] | None:
+    if kind is pd.DataFrame:
+        data = {i: _column(obj.iloc[:, i], obj.index) for i in range(obj.shape[1])}
+        # Names that are no strings, or come twice, cannot be keys of the dict of columns.
+        name_columns = operator.methodcaller("set_axis", obj.columns, axis=1)
+        return name_columns, (_Call(pd.DataFrame, data, obj.index),)
+    if kind is pd.Series:
+        return operator.methodcaller("rename", obj.name), (_column(obj, obj.index),)
+    if kind is pd.RangeIndex:
+        return pd.RangeIndex, (obj.start, obj.stop, obj.step, None, False, obj.name)
+    if kind in (pd.Index, pd.DatetimeIndex) and getattr(obj, "tz", None) is None:
+        values, dtype = _values(obj)
+        return pd.Index, (values, dtype, False, obj.name, False)
+    if isinstance(obj, pd.api.extensions.ExtensionArray):
+        return _reduce_extension(obj)
+    if obj is pd.NA or obj is pd.NaT:
+        return getattr, (pd, "NA" if obj is pd.NA else "NaT")
+    if kind is pd.Timestamp:
+        clock = obj if obj.tz is None else obj.tz_convert(None)
+        as_unit = operator.methodcaller("as_unit", obj.unit)
+        moment = (_Call(pd.Timestamp, clock.isoformat()),)
+        if obj.tz is None:
+            return as_unit, moment
+        utc = _Call(operator.methodcaller("tz_localize", "UTC"), _Call(as_unit, *moment))
+        # A named zone by its name: pandas 2 makes one of pytz, which pandas 3 does without.
+        zone = getattr(obj.tz, "zone", None) or getattr(obj.tz, "key", None) or obj.tz
+        return operator.methodcaller("tz_convert", zone), (utc,)
+    return None
+
+
+def _column(series: pd.Series[Any], index: pd.Index[Any]) -> _Call:
+    values, dtype = _values(series)
+    return _Call(pd.Series, values, index, dtype)
+
+
+def _values(column: Any) -> tuple[Any, str | None]:
+    """Give the values of a Series or Index, and the dtype to ask for (None: let pandas infer)."""
+    dtype = column.dtype
+    if dtype == np.dtype(object):
+        values = column.to_numpy()
+        return values, None if _natural_strings(values) else "object"
+    if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
+        # The str of pandas 3, which pandas 2 does not have. Inferred, it is what each has for text.
+        return column.to_numpy(dtype=object), None
+    return (column.to_numpy() if isinstance(dtype, np.dtype) else column.array), None
+
+
+def _natural_strings(values: np.ndarray[Any, Any]) -> bool:
+    if pd.api.types.infer_dtype(values, skipna=False) != "string":
+        return False
+    try:
+        "".join(values).encode()
+    except UnicodeError:
+        return False  # the str of pandas 3 cannot hold half of a surrogate pair
+    return len(values) > 0
+
+
+def _reduce_extension(array: Any) -> tuple[Any, tuple[Any, ...]]:
+    if isinstance(array, pd.Categorical):
+        dtype = array.dtype
+        from_codes = _Call(getattr, pd.Categorical, "from_codes")
+        return from_codes, (np.asarray(array.codes), dtype.categories, dtype.ordered)
+    return pd.array, (list(array), str(array.dtype))

@@ -1,0 +1,385 @@
+"""`run_local`: loop over params, keep everything."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import difflib
+import functools
+import inspect
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import pandas as pd
+
+from . import database
+from .call import Func, Job, Settings, note
+from .checks import check_df, check_func, check_options, check_params
+from .errors import UnknownKeywordError
+from .files import PathLike
+from .frames import append_frame, frame_of_rows
+from .hashing import pset_hash
+from .journal import Journal
+from .params import Pset
+from .pool import run_pool
+from .progress import Progress
+from .rows import RUNTIME, Header, Row
+from .serial import run_serial
+from .study import Study
+
+__all__ = ["run", "run_local"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
+    """Refuse a misspelt keyword with the one that was probably meant."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwds: P.kwargs) -> T:
+        for name in kwds:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                cure = f"did you mean {close[0]!r}?" if close else f"it knows {', '.join(known)}"
+                message = f"{function.__name__} got an unknown keyword {name!r}; {cure}"
+                raise UnknownKeywordError(message)
+        return function(*args, **kwds)
+
+    return checked
+
+
+@_explain_unknown_keywords
+def run_local(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None = None,
+    *,
+    poolsize: int | None = None,
+    save: bool = True,
+    calc_dir: PathLike = "calc",
+    database_basename: str = "database.pk",
+    simulate: bool = False,
+    backup: bool = False,
+    skip_dups: bool = False,
+    on_error: Literal["raise", "record"] = "raise",
+    capture_logs: Literal["db", "file", "db+file"] | None = None,
+    progress: bool | None = None,
+    verbose: bool | Sequence[Any] = False,
+    tmpsave: bool = False,
+) -> pd.DataFrame:
+    """Call ``func`` on each pset and keep every parameter set and result in a database.
+
+    Every finished pset is on disk before the next one starts. Whatever ends a run, the next run
+    in the same `calc_dir`, or `recover`, finds all that was finished; `df_read` of the folder shows
+    it at any time.
+
+    Parameters
+    ----------
+    func : callable
+        Takes a pset, a dict, and returns a dict that is merged over it. What
+        it gets is a copy with ``_run_id``, ``_pset_id``, ``_calc_dir``, ``_time_utc``,
+        ``_pset_hash``, ``_pset_seq`` and ``_run_seq`` in it.
+    params : list of dict
+        The psets. They are not modified.
+    df : DataFrame, optional
+        The study to extend, as returned by an earlier call. None: the one in
+        `calc_dir`, or a new one if `save` is False.
+    poolsize : int, optional
+        Run in so many worker processes. None: one pset after another in this process.
+    save : bool, default True
+        Keep everything on disk. False: touch no file at all.
+    calc_dir : str or path, default "calc"
+        Folder of the study.
+    database_basename : str, default "database.pk"
+        Name of the database in it; the suffix chooses the format, see `df_write`.
+    simulate : bool, default False
+        Look before you leap: do not call ``func``, append rows without results
+        to a copy of the database in ``<calc_dir>.simulate``, and say on stderr
+        what a real run would do.
+    backup : bool, default False
+        Copy `calc_dir` to ``<calc_dir>.bak_<timestamp>_run_id_<id>`` first, with the
+        time and the run id of the last row that it holds.
+    skip_dups : bool, default False
+        Run only psets whose hash has no successful row yet, and each of them
+        once. Resumes a study.
+    on_error : {"raise", "record"}, default "raise"
+        What an exception in ``func`` does: end the run, with all finished psets
+        in the database, or become a row with ``_failed=True`` and the traceback in
+        ``_exc_txt`` while the others run on.
+    capture_logs : {"db", "file", "db+file"}, optional
+        Keep what ``func`` and the programs it starts print: in the column ``_logs``,
+        in ``<calc_dir>/<pset_id>/logs.txt``, or in both. None: it is printed.
+    progress : bool, optional
+        Show a progress bar. None: only in a terminal or a notebook, and only
+        if the run takes more than a second.
+    verbose : bool or sequence of names, default False
+        Print each pset as it starts, or the named columns of it.
+    tmpsave : bool, default False
+        Also write each finished row to ``<calc_dir>/tmpsave/<run_id>/<pset_id>.pk``.
+
+    Returns
+    -------
+    DataFrame
+        The whole study, one row a pset, in the order of `params` whatever the
+        order in which they finished. ``df.index`` equals ``_pset_seq``. Columns:
+        first the params, then the book-keeping from ``_run_id`` on, then the
+        results, then ``_pset_runtime``, seconds.
+
+    Raises
+    ------
+    ParamsError, ParamsTypeError, UnknownKeywordError, HashError
+        An argument makes no sense; nothing was run or written.
+    CalcDirError
+        `calc_dir` is a file, or cannot be written to.
+    DatabaseError
+        The database is damaged; it was left as it is, and nothing was run.
+    ResultError
+        ``func`` returned something else than a dict, or what cannot be stored.
+    WorkerError
+        A worker process died.
+    Exception
+        Of ``func``, with a note that names the pset.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> def func(pset):
+    ...     return {"result": pset["a"] * pset["b"]}
+    >>> params = ps.pgrid(ps.plist("a", [1, 2]), ps.plist("b", [88, 99]))
+    >>> df = ps.run_local(func, params)
+    >>> ps.df_print(df)
+     a  b  result
+     1 88      88
+     1 99      99
+     2 88     176
+     2 99     198
+    """
+    check_func(func)
+    check_options(poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, database_basename)
+    check_df(df)
+    check_params(params)
+    hashes = [pset_hash(pset) for pset in params]
+    study = Study(calc_dir, database_basename)
+    work = _Work(
+        func=func,
+        poolsize=poolsize,
+        progress=progress,
+        settings=functools.partial(
+            Settings,
+            on_error=on_error,
+            capture_logs=capture_logs,
+            verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
+            tmpsave=tmpsave,
+        ),
+    )
+    if simulate:
+        return _simulate(study, work, params, hashes, df, save=save, skip_dups=skip_dups)
+    if save:
+        return _run_saved(study, work, params, hashes, df, backup=backup, skip_dups=skip_dups)
+    return _run_unsaved(study, work, params, hashes, df, skip_dups=skip_dups)
+
+
+run = run_local
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How psets are run."""
+
+    func: Func
+    poolsize: int | None
+    progress: bool | None
+    settings: Callable[..., Settings]
+
+    def rows(
+        self, jobs: Sequence[Job], header: Header, study: Study, journal: Journal | None
+    ) -> Iterator[Row]:
+        """Run psets; yield their rows, but for those that only the journal of a worker has."""
+        bar = Progress(len(jobs), self.progress)
+        settings = self.settings(header=header, folder=str(study.calc_dir))
+        try:
+            if self.poolsize is None:
+                for row in run_serial(self.func, jobs, settings, journal):
+                    bar.add(1)
+                    yield row
+            elif jobs:
+                place = None if journal is None else functools.partial(study.journal_path, header)
+                for news in run_pool(self.func, jobs, settings, self.poolsize, journal, place):
+                    bar.add(news if isinstance(news, int) else len(news))
+                    yield from () if isinstance(news, int) else news
+        finally:
+            bar.close()
+
+
+def _run_saved(
+    study: Study,
+    work: _Work,
+    params: Sequence[Pset],
+    hashes: list[str],
+    df: pd.DataFrame | None,
+    *,
+    backup: bool,
+    skip_dups: bool,
+) -> pd.DataFrame:
+    run_id = str(uuid.uuid4())
+    with study.locked():
+        known = study.fold()  # what killed runs have left comes first
+        if df is not None:
+            known = study.adopt(df)
+        if backup:
+            study.backup(run_id)
+        done = _done_hashes(study.known()) if skip_dups else None
+        jobs = _jobs(params, hashes, done)
+        if not jobs:
+            return _extended(df, known, run_id)
+        header = study.reserve(run_id, _next(known, "_run_seq"), _next(known, "_pset_seq"), len(jobs))
+        journal = Journal(study.journal_path(header, 0), header)
+    try:
+        for _ in work.rows(jobs, header, study, journal):
+            pass  # the journals have them
+    except BaseException as error:
+        journal.close()
+        with _rows_are_safe(study, error):
+            study.fold_now()
+        raise
+    journal.close()
+    with _rows_are_safe(study):
+        known = study.fold_now()
+    return _extended(df, known, run_id)
+
+
+def _run_unsaved(
+    study: Study,
+    work: _Work,
+    params: Sequence[Pset],
+    hashes: list[str],
+    df: pd.DataFrame | None,
+    *,
+    skip_dups: bool,
+) -> pd.DataFrame:
+    jobs = _jobs(params, hashes, _done_hashes(df) if skip_dups else None)
+    header = _header_after(df, study.name, len(jobs))
+    rows = list(work.rows(jobs, header, study, None))
+    return append_frame(df, frame_of_rows(rows, header))
+
+
+def _simulate(
+    study: Study,
+    work: _Work,
+    params: Sequence[Pset],
+    hashes: list[str],
+    df: pd.DataFrame | None,
+    *,
+    save: bool,
+    skip_dups: bool,
+) -> pd.DataFrame:
+    known = study.known() if df is None and save else df
+    done = _done_hashes(known)
+    jobs = _jobs(params, hashes, done if skip_dups else None)
+    copy = Study(study.name + ".simulate", study.basename)
+    header = _header_after(known, copy.name, len(jobs))
+    now = time.time_ns()
+    rows: list[Row] = [
+        (header.first_seq + job.position, job.pset_id, now, job.pset_hash, 0.0, job.params, {}, None)
+        for job in jobs
+    ]
+    simulated = append_frame(known, frame_of_rows(rows, header))
+    if save:
+        with copy.locked():
+            copy.forget_journals()
+            database.write_file(simulated, copy.database)
+    _say_what_would_run(known, hashes, done, len(jobs), work.poolsize)
+    return simulated
+
+
+def _say_what_would_run(
+    known: pd.DataFrame | None, hashes: list[str], done: set[str], n: int, poolsize: int | None
+) -> None:
+    new = len(set(hashes) - done)
+    text = (
+        f"psweep: simulate: {len(hashes)} psets, {new} new, "
+        f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
+    )
+    if known is not None and len(known) and n:
+        seconds = float(_successful(known)[RUNTIME].median()) * n / (poolsize or 1)
+        took = datetime.timedelta(seconds=round(seconds, 0 if seconds >= 10 else 3))
+        text += f", in about {took} (h:mm:ss) at the study's median _pset_runtime"
+        text += f" with poolsize={poolsize}" if poolsize else ""
+    print(text, file=sys.stderr)
+
+
+def _jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) -> list[Job]:
+    """Give each pset that is to be run its id; `done` holds hashes to skip, None skips nothing."""
+    chosen = list(zip(params, hashes, strict=True))
+    if done is not None:
+        first = {sha: pset for pset, sha in reversed(chosen) if sha not in done}
+        chosen = [(first.pop(sha), sha) for _, sha in chosen if sha in first]
+    ids = _uuids(len(chosen))
+    return [
+        Job(position, pset_id, sha, pset)
+        for position, (pset_id, (pset, sha)) in enumerate(zip(ids, chosen, strict=True))
+    ]
+
+
+def _uuids(n: int) -> Iterator[str]:
+    """Make random UUIDs (RFC 9562, version 4), at a third of the cost of `uuid.uuid4`."""
+    for start in range(0, n, 1000):
+        digits = os.urandom(16 * min(1000, n - start)).hex()
+        for i in range(0, len(digits), 32):
+            variant = "89ab"[int(digits[i + 16], 16) & 3]
+            yield (
+                f"{digits[i:i + 8]}-{digits[i + 8:i + 12]}-4{digits[i + 13:i + 16]}-"
+                f"{variant}{digits[i + 17:i + 20]}-{digits[i + 20:i + 32]}"
+            )
+
+
+def _successful(df: pd.DataFrame | None) -> pd.DataFrame:
+    if df is None or not len(df):
+        return pd.DataFrame({"_pset_hash": [], RUNTIME: []})
+    if "_failed" not in df.columns:
+        return df
+    return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
+
+
+def _done_hashes(df: pd.DataFrame | None) -> set[str]:
+    return set(_successful(df)["_pset_hash"])
+
+
+def _next(df: pd.DataFrame | None, name: str) -> int:
+    return 0 if df is None or not len(df) else int(df[name].max()) + 1
+
+
+def _header_after(df: pd.DataFrame | None, calc_dir: str, n_psets: int) -> Header:
+    run_id = str(uuid.uuid4())
+    return Header(run_id, _next(df, "_run_seq"), calc_dir, _next(df, "_pset_seq"), n_psets)
+
+
+def _extended(df: pd.DataFrame | None, known: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Give back the study, or the part of it that the caller had, with the new rows."""
+    if df is None or not len(known):
+        return known
+    return append_frame(df, known[(known["_run_id"] == run_id).to_numpy(dtype=bool)])
+
+
+@contextlib.contextmanager
+def _rows_are_safe(study: Study, error: BaseException | None = None) -> Iterator[None]:
+    """Where the database cannot be written, say where the rows are and what to do."""
+    try:
+        yield
+    except Exception as problem:
+        text = (
+            f"psweep: the database {study.database} could not be written "
+            f"({type(problem).__name__}: {problem}). {study.count_journal_rows()} finished psets "
+            f"are safe in journals below {study.calc_dir}: mend the cause, then start the next "
+            f"run or call psweep.recover({study.name!r})"
+        )
+        note(problem if error is None else error, text)
+        if error is None:
+            raise

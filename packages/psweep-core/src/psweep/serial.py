@@ -1,0 +1,81 @@
+"""Run psets one after another in this process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+from . import call
+from .call import Func, Job, Settings, finish, save_row
+from .journal import Journal
+from .rows import Row
+
+__all__ = ["run_serial"]
+
+
+def run_serial(
+    func: Func, jobs: Iterable[Job], settings: Settings, journal: Journal | None
+) -> Iterator[Row]:
+    """Yield the row of each pset once it is safe.
+
+    Parameters
+    ----------
+    func : callable
+    jobs : iterable of Job
+    settings : Settings
+    journal : Journal, optional
+        Where the rows are kept. None: nowhere.
+    """
+    with _InterruptBetweenRows() as interrupt:
+        for job in jobs:
+            if journal is None:
+                row = call.call(func, job, settings)
+            else:
+                journal.take_room()
+                row, payload = finish(func, job, settings)
+                journal.append(payload)
+                save_row(row, settings)
+            yield row
+            if interrupt.pending:
+                raise KeyboardInterrupt
+
+
+class _InterruptBetweenRows:
+    """Let Ctrl-C end ``func`` at once, but let a row be written whose ``func`` had returned."""
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._previous: Callable[[int, FrameType | None], Any] | None = None
+
+    def __enter__(self) -> _InterruptBetweenRows:
+        previous = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread() and callable(previous):
+            self._previous = previous
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._previous is not None and (self.pending or _inside_func(frame)):
+            self._previous(signum, frame)
+        self.pending = True
+
+
+def _inside_func(frame: FrameType | None) -> bool:
+    """Tell from the stack whether ``func`` is running."""
+    inner = None
+    while frame is not None:
+        if frame.f_code in _CALLERS:
+            name = "" if inner is None else inner.f_globals.get("__name__", "")
+            return inner is not None and not name.startswith("psweep.")
+        inner, frame = frame, frame.f_back
+    return False
+
+
+_CALLERS = (call.call.__code__, call._careful_call.__code__)

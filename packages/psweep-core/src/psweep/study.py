@@ -1,0 +1,390 @@
+"""A study on disk: a ``calc_dir`` with its database, its journals and its lock.
+
+::
+
+    calc/
+      database.pk                      every row of the runs that ended
+      .psweep/database.pk/
+        lock                           held for a moment at the start and the end of a run
+        <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
+        <run_seq>.<run_id>.<n>.journal.lock
+      <pset_id>/                       what func writes, if it does
+
+What is known of a study is the union of its database and its journals, by ``_pset_id``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from . import database, journal
+from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
+from .files import PathLike, temporary_name
+from .frames import append_frame, frame_of_rows
+from .journal import Record
+from .rows import Header, Row
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+__all__ = ["Study", "check_calc_dir", "recover"]
+
+_PRIVATE = ".psweep"
+
+
+class Study:
+    """A ``calc_dir`` and the database in it.
+
+    Parameters
+    ----------
+    calc_dir : str or path
+        The folder.
+    basename : str, default "database.pk"
+        The database in it.
+    """
+
+    def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
+        self.name = os.path.normpath(os.fspath(calc_dir))
+        self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
+        self.basename = basename
+        self.database = self.calc_dir / basename
+        self._private = self.calc_dir / _PRIVATE / basename
+        self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+
+    @classmethod
+    def of_folder(cls, calc_dir: PathLike) -> Study:
+        """Find the one study of a folder, whatever its database is called."""
+        names = {path.name for path in (Path(calc_dir) / _PRIVATE).glob("*") if path.is_dir()}
+        if not names or "database.pk" in names:
+            return cls(calc_dir)
+        if len(names) > 1:
+            message = f"{calc_dir} holds the databases {sorted(names)!r}; name one of these files"
+            raise StudyNotFoundError(message)
+        return cls(calc_dir, names.pop())
+
+    # look at it, without a lock
+
+    def exists(self) -> bool:
+        """Tell whether there is a database, or a journal of a run that did not get to write one."""
+        return self.database.exists() or bool(self.journals())
+
+    def known(self) -> pd.DataFrame:
+        """Give every finished pset known so far, also of runs that go on or were killed."""
+        # The journals first: a run that ends in between moves its rows to the database, where
+        # they are found again, and not the other way round.
+        records = [_record(path) for path in self.journals()]
+        df = self._read_database()
+        for record in records:
+            if record is not None:
+                _warn_unreadable(self.calc_dir, record)
+                df = _union(df, record)
+        return df
+
+    def journals(self) -> list[Path]:
+        """List the journals, of live and of dead runs."""
+        return sorted(self._private.glob("*" + journal.SUFFIX))
+
+    def count_journal_rows(self) -> int:
+        """Count the rows that wait in journals."""
+        records = [_record(path) for path in self.journals()]
+        return sum(len(record.rows) for record in records if record is not None)
+
+    # change it, with the lock held
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes the database."""
+        self._make_folders()
+        with self._lock():
+            yield
+
+    def _make_folders(self) -> None:
+        try:
+            self._private.mkdir(parents=True, exist_ok=True)
+            probe = self._private / f"probe.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            blocked = next(p for p in (self._private, *self._private.parents) if p.exists())
+            why = (
+                f"{blocked} is a file"
+                if not blocked.is_dir()
+                else f"{blocked} cannot be written to"
+                if isinstance(error, PermissionError) or error.errno == errno.EROFS
+                else str(error)
+            )
+            message = f"calc_dir={self.name!r}: {why}; name another folder"
+            raise CalcDirError(error.errno, message) from error
+
+    def _lock(self) -> BaseFileLock:
+        return journal.file_lock(self._private / "lock")
+
+    def fold(self) -> pd.DataFrame:
+        """Move the rows of all runs that have ended, however they did, into the database.
+
+        Returns
+        -------
+        DataFrame
+            The database; an empty one if there is none yet.
+        """
+        for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
+            rest.unlink()  # of a writer that was killed; nobody else writes now
+        df = known = self._read_database()
+        folded = []
+        for path in self.journals():
+            if not _owner_is_gone(path):
+                continue
+            record = journal.read_journal(path)
+            _warn_unreadable(path, record)
+            if not record.unreadable:
+                folded.append(path)
+            df = _union(df, record)
+        if df is not known:
+            self._write_database(df)
+        for path in folded:
+            journal.remove(path)
+        return df
+
+    def fold_now(self) -> pd.DataFrame:
+        """Take the lock and `fold`."""
+        with self.locked():
+            return self.fold()
+
+    def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Add those rows of a DataFrame of the user's that the database does not have."""
+        known = self._read_database()
+        if not len(df):
+            return known
+        have = set(known["_pset_id"]) if len(known) else set()
+        new = df[[pset_id not in have for pset_id in df["_pset_id"]]]
+        if not len(new):
+            return known
+        taken = set(known["_pset_seq"]) & set(new["_pset_seq"]) if len(known) else set()
+        if taken:
+            message = (
+                f"df holds rows that {self.database} does not have, but whose _pset_seq it has "
+                f"({sorted(taken)[:5]!r} and so on): these are two studies. Leave out df to extend "
+                "the one on disk, or name another calc_dir"
+            )
+            raise ParamsError(message)
+        df = append_frame(known, new)
+        self._write_database(df)
+        return df
+
+    def forget_journals(self) -> None:
+        """Remove the journals of runs that have ended, rows and all."""
+        for path in self.journals():
+            if _owner_is_gone(path):
+                journal.remove(path)
+
+    def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
+        """Choose the numbers of a new run: none that the database or a live run has."""
+        for path in self.journals():
+            other = journal.read_header(path)
+            run_seq = max(run_seq, other.run_seq + 1)
+            first_seq = max(first_seq, other.first_seq + other.n_psets)
+        return Header(run_id, run_seq, self.name, first_seq, n_psets)
+
+    def journal_path(self, header: Header, number: int = 0) -> Path:
+        """Place the journal of one process of a run: 0 is the one that started it."""
+        return self._private / journal.journal_name(header, number)
+
+    def backup(self, run_id: str) -> Path | None:
+        """Copy the whole folder; a copy that is not whole never bears the name of a backup."""
+        entries = [path for path in self.calc_dir.iterdir() if path.name != _PRIVATE]
+        if not entries:
+            return None
+        df = self._read_database()
+        when = pd.Timestamp.now("UTC").tz_localize(None)
+        if len(df):
+            run_id, when = df["_run_id"].iloc[-1], df["_time_utc"].iloc[-1]
+        target = self._backup_path(when, run_id)
+        if target.exists():  # nothing was added since, but files may have changed
+            target = self._backup_path(pd.Timestamp.now("UTC").tz_localize(None), run_id)
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            shutil.copytree(self.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
+            os.rename(partial, target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return target
+
+    def _backup_path(self, when: pd.Timestamp, run_id: str) -> Path:
+        stamp = when.isoformat(timespec="microseconds")
+        if sys.platform == "win32":
+            stamp = stamp.replace(":", "-")  # which no file name has there
+        name = self.calc_dir.resolve().name
+        return self.calc_dir.resolve().with_name(f"{name}.bak_{stamp}Z_run_id_{run_id}")
+
+    def _read_database(self) -> pd.DataFrame:
+        """Read the database file, unless it is the one that was read or written last."""
+        signature = self._signature()
+        if signature is None:
+            return pd.DataFrame()
+        if signature != self._read[0]:
+            self._read = (signature, database.read_file(self.database))
+        return self._read[1]
+
+    def _write_database(self, df: pd.DataFrame) -> None:
+        database.write_file(df, self.database)
+        self._read = (self._signature(), df)
+
+    def _signature(self) -> object:
+        try:
+            stat = os.stat(self.database)
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
+    """Move the finished psets of killed runs into the database.
+
+    Every run does this when it starts. To only look, `df_read` of the folder does.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+    database_basename : str, default "database.pk"
+        The database in it.
+
+    Returns
+    -------
+    DataFrame
+        The database.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    DatabaseError
+        The database is damaged. It is left as it is, and so are the journals.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
+    >>> len(ps.recover("calc"))
+    1
+    """
+    study = Study(calc_dir, database_basename)
+    if not study.exists():
+        message = f"there is no {study.database}, and no unfinished run either"
+        raise StudyNotFoundError(message)
+    return study.fold_now()
+
+
+def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
+    """Compare the rows of the database with the folders ``<calc_dir>/<pset_id>``.
+
+    Parameters
+    ----------
+    calc_dir : str or path
+        The folder of the study.
+    df : DataFrame, optional
+        Its database. None: all that is known of it, see `df_read`.
+
+    Returns
+    -------
+    dict of set of str
+        ``db_not_disk``: the ``_pset_id`` of rows without a folder,
+        ``disk_not_db``: the names of such folders without a row,
+        ``unfinished_journals``: the files with rows that are not in the
+        database, of runs that still go on or were killed.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no database in that folder.
+
+    Examples
+    --------
+    >>> import os
+    >>> import psweep as ps
+    >>> df = ps.run_local(lambda pset: {}, [{"a": 1}])
+    >>> os.mkdir("calc/" + df._pset_id[0])
+    >>> ps.check_calc_dir("calc")
+    {'db_not_disk': set(), 'disk_not_db': set(), 'unfinished_journals': set()}
+    """
+    folder = Path(calc_dir)
+    if df is None:
+        df = database.df_read(folder)
+    if len(df.columns) and "_pset_id" not in df.columns:
+        message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
+        raise DatabaseError(message)
+    rows = set(df["_pset_id"]) if len(df.columns) else set()
+    folders = {path.name for path in folder.iterdir() if path.is_dir() and _is_uuid(path.name)}
+    waiting = (folder / _PRIVATE).glob("*/*" + journal.SUFFIX)
+    return {
+        "db_not_disk": rows - folders,
+        "disk_not_db": folders - rows,
+        "unfinished_journals": {str(path) for path in waiting},
+    }
+
+
+def _is_uuid(name: str) -> bool:
+    parts = name.split("-")
+    return [len(part) for part in parts] == [8, 4, 4, 4, 12] and all(
+        char in "0123456789abcdef" for part in parts for char in part
+    )
+
+
+def _record(path: Path) -> Record | None:
+    try:
+        return journal.read_journal(path)
+    except FileNotFoundError:
+        return None  # its run has just ended
+
+
+def _union(df: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """Add those rows of a journal that the database does not have yet."""
+    header, have = record.header, set()
+    if len(df):
+        # A run may be killed after it wrote the database and before it removed its journals.
+        have = set(df.loc[(df["_run_id"] == header.run_id).to_numpy(dtype=bool), "_pset_id"])
+    new = {row[1]: row for row in record.rows if row[1] not in have}
+    return append_frame(df, frame_of_rows(list(new.values()), header)) if new else df
+
+
+def _warn_unreadable(where: Path, record: Record) -> None:
+    if record.unreadable:
+        warnings.warn(
+            f"{where}: {len(record.unreadable)} finished psets cannot be read here "
+            f"({record.unreadable[0]}); they stay in their journal: call psweep.recover where the "
+            "script that made them can be imported",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _owner_is_gone(path: Path) -> bool:
+    """Find out whether the process that wrote a journal has ended."""
+    from filelock import Timeout
+
+    lock = journal.lock_of(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True
+
+
+def _copy_if_there(source: str, target: str) -> str:
+    try:
+        return str(shutil.copy2(source, target))
+    except FileNotFoundError:
+        return target  # another run has removed it since it was listed
