@@ -126,7 +126,7 @@ def column(values: list[Any]) -> Any:
             v is MISSING or (v.tz is None and v.unit == "ns") for v in values
         ):
             return np.array(
-                [np.datetime64("NaT") if v is MISSING else v.to_datetime64() for v in values],
+                [np.datetime64("NaT", "ns") if v is MISSING else v.to_datetime64() for v in values],
                 dtype="M8[ns]",
             )
     return objects(values)

@@ -60,7 +60,7 @@ def json_to_frame(obj: Any) -> pd.DataFrame:
 
 def _column(name: Any, cells: list[Any], index: pd.Index[Any]) -> pd.Series[Any]:
     if name == _TIME:
-        array: Any = np.array([np.datetime64("NaT" if c is None else c) for c in cells], "M8[ns]")
+        array: Any = np.array([np.datetime64("NaT" if c is None else c, "ns") for c in cells], "M8[ns]")
     else:
         array = frames.column([decode(cell) for cell in cells])
     dtype = object if array.dtype == object else None

@@ -393,9 +393,9 @@ def _plist_entries(column: Any, position: int) -> list[Pset]:
 
 
 def _refuse_shared_names(columns: list[list[Pset]]) -> None:
-    names = [set(itertools.chain.from_iterable(column)) for column in columns]
+    names = [dict.fromkeys(itertools.chain.from_iterable(column)) for column in columns]
     for (i, left), (j, right) in itertools.combinations(enumerate(names), 2):
-        for shared in left & right:
+        for shared in filter(right.__contains__, left):
             message = (
                 f"the parameter {shared!r} is in plist {i} and in plist {j}; rename it in one of "
                 "them, or write zip(a, b) for parameters that vary together"

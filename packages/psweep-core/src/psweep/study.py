@@ -20,6 +20,7 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,9 +112,8 @@ class Study:
     def _make_folders(self) -> None:
         try:
             self._private.mkdir(parents=True, exist_ok=True)
-            probe = self._private / f"probe.{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self._private):
+                pass  # it can be written to
         except OSError as error:
             blocked = next(p for p in (self._private, *self._private.parents) if p.exists())
             why = (

@@ -1,0 +1,208 @@
+"""The journal: rows outlive their process, torn and garbled ends cost only themselves."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psweep import journal
+from psweep.journal import Journal, encode, read_journal
+from psweep.rows import Header
+
+HEADER = Header("id", 3, "calc", 10, 5)
+
+
+def row(seq, value=1.5):
+    return (seq, f"pset-{seq}", 10**18, "sha", 0.1, {"a": seq}, {"r": value}, None)
+
+
+@pytest.fixture
+def path(tmp_path):
+    folder = tmp_path / "calc" / ".psweep" / "database.pk"
+    folder.mkdir(parents=True)
+    return folder / journal.journal_name(HEADER, 0)
+
+
+def write(path, rows):
+    book = Journal(path, HEADER)
+    for each in rows:
+        book.append(encode(each))
+    book.close()
+
+
+def whole_end(path):
+    """Where the last whole record ends."""
+    return len(path.read_bytes().rstrip(b"\0"))
+
+
+def test_rows_come_back_in_order_with_their_header(path):
+    rows = [row(i) for i in range(5)]
+    write(path, rows)
+    assert read_journal(path) == (HEADER, rows, [])
+    assert journal.read_header(path) == HEADER
+
+
+def test_rows_can_be_read_while_the_journal_is_written(path):
+    book = Journal(path, HEADER)
+    for i in range(5):
+        book.append(encode(row(i)))
+        assert read_journal(path).rows == [row(j) for j in range(i + 1)]
+    book.close()
+
+
+def test_room_is_taken_before_it_is_needed(path):
+    book = Journal(path, HEADER)
+    book.append(encode(row(0, "x" * 300_000)))
+    book.take_room()
+    size = path.stat().st_size
+    assert size > 900_000
+    book.append(encode(row(1, "x" * 300_000)))
+    assert path.stat().st_size == size
+    book.close()
+    assert len(read_journal(path).rows) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 5, 11, 12, 13, 30])
+def test_a_torn_end_costs_only_the_torn_row(path, cut):
+    write(path, [row(i) for i in range(3)])
+    data = path.read_bytes()[: whole_end(path) - cut]
+    for tail in (b"", b"\0" * 100):
+        path.write_bytes(data + tail)
+        assert read_journal(path) == (HEADER, [row(0), row(1)], [])
+
+
+@given(st.data())
+def test_garbage_anywhere_costs_only_the_rows_it_hits(data):
+    path = os.path.abspath("3.id.0.journal")
+    for old in (path, path + ".lock"):
+        if os.path.exists(old):
+            os.unlink(old)
+    from pathlib import Path
+
+    path = Path(path)
+    rows = [row(i) for i in range(6)]
+    write(path, rows)
+    content = bytearray(path.read_bytes())
+    start = data.draw(st.integers(0, whole_end(path) - 1))
+    junk = data.draw(st.binary(min_size=1, max_size=60))
+    content[start : start + len(junk)] = junk
+    path.write_bytes(content)
+    found = read_journal(path)
+    assert all(each in rows for each in found.rows)
+    longest = len(encode(rows[0])) + 12
+    assert len(found.rows) >= 6 - (len(junk) // longest + 2)
+    assert found.header.run_id == "id"
+    assert found.header.run_seq == 3
+
+
+def test_a_lost_header_is_made_up_from_the_name(path):
+    write(path, [row(0)])
+    data = bytearray(path.read_bytes())
+    data[8] ^= 255
+    path.write_bytes(data)
+    found = read_journal(path)
+    assert (found.header.run_id, found.header.run_seq) == ("id", 3)
+    assert found.header.calc_dir.endswith("calc")
+    assert found.rows == [row(0)]
+    assert journal.read_header(path).run_seq == 3
+
+
+def test_garbage_between_rows_is_reported(path):
+    write(path, [row(i) for i in range(3)])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"pset-1")
+    data[at] ^= 255
+    path.write_bytes(data)
+    found = read_journal(path)
+    assert found.rows == [row(0), row(2)]
+    assert "garbled" in found.unreadable[0]
+
+
+def test_a_file_that_is_no_journal_is_reported(path):
+    path.write_bytes(b"something else entirely")
+    assert "garbled" in read_journal(path).unreadable[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 70, b"\xb6", b"\xb6PS\n\0\0"])
+def test_a_journal_cut_off_at_birth_is_empty(path, content):
+    path.write_bytes(content)
+    assert read_journal(path).rows == []
+    assert read_journal(path).unreadable == []
+
+
+def test_a_row_that_cannot_be_unpickled_here_is_reported_and_the_others_read(path):
+    book = Journal(path, HEADER)
+    book.append(encode(row(0)))
+    book.append(pickle.dumps(row(1)).replace(b"pset-1", b"pset-1").replace(b"sha", b"sh\xff"))
+    book.append(encode(row(2)))
+    book.close()
+    found = read_journal(path)
+    assert found.rows == [row(0), row(2)]
+    assert len(found.unreadable) == 1
+
+
+def test_rows_are_synced_to_the_disk_within_a_second_or_so_and_not_one_by_one(path, monkeypatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(time.monotonic()), real(fd)))
+    book = Journal(path, HEADER)
+    start = time.monotonic()
+    for i in range(500):
+        book.append(encode(row(i)))
+    last = time.monotonic()
+    assert len(synced) <= (last - start) + 1
+    while not any(when > last for when in synced):
+        assert time.monotonic() < last + 5
+        time.sleep(0.01)
+    book.close()
+    assert next(when for when in synced if when > last) - last < 1.5
+
+
+def test_nobody_else_holds_a_journal_while_its_writer_lives(path):
+    from filelock import Timeout
+
+    book = Journal(path, HEADER)
+    with pytest.raises(Timeout):
+        journal.lock_of(path).acquire(timeout=0)
+    book.close()
+    journal.lock_of(path).acquire(timeout=0).__exit__(None, None, None)
+
+
+def test_an_existing_journal_is_never_overwritten(path):
+    write(path, [row(0)])
+    with pytest.raises(FileExistsError):
+        Journal(path, HEADER)
+    assert read_journal(path).rows == [row(0)]
+    journal.lock_of(path).acquire(timeout=0).__exit__(None, None, None)
+
+
+def test_a_full_disk_is_noticed_before_a_pset_is_run(path, monkeypatch):
+    book = Journal(path, HEADER)
+
+    def full(data):
+        raise OSError(28, "No space left on device")
+
+    book._file.close()
+
+    class Full:
+        def seek(self, *args):
+            pass
+
+        write = staticmethod(full)
+
+        def fileno(self):
+            return -1
+
+        def close(self):
+            pass
+
+    book._file = Full()
+    book._end = book._size
+    with pytest.raises(OSError, match="No space"):
+        book.take_room()
+    book.close()

@@ -1,0 +1,179 @@
+"""Guarantees 1, 2 and 7 against real processes that are really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import alive
+
+import psweep as ps
+
+N = 1000
+
+# func notes on disk that it is about to return; what it noted must be found again
+RUN = """
+import os, sys, time
+import psweep as ps
+
+def func(pset):
+    time.sleep(0.02)
+    fd = os.open("returned.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(fd, b"%d\\n" % pset["a"])
+    os.close(fd)
+    return {"b": 2 * pset["a"], "pid": os.getpid()}
+
+if __name__ == "__main__":
+    poolsize = int(sys.argv[1]) or None
+    df = ps.run_local(func, ps.plist("a", range(1000)), poolsize=poolsize, skip_dups=True)
+    print(len(df))
+"""
+
+
+def returned():
+    path = Path("returned.txt")
+    # a killed process may have been cut off in the middle of its last line
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_for(n, process):
+    end = time.monotonic() + 60
+    while len(returned()) < n:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "the run does not get on"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("poolsize", [0, 2])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_everything_finished_outlives_a_kill_and_the_rest_is_run_next(script, how, poolsize):
+    process = script(RUN, str(poolsize))
+    wait_for(60, process)
+    if how == signal.SIGINT and poolsize:
+        os.killpg(process.pid, how)  # a terminal sends Ctrl-C to all processes
+    else:
+        process.send_signal(how)
+    process.wait(timeout=20)
+    noted = returned()
+    df = ps.df_read("calc")  # at once
+    # func notes what it is about to return, so one pset a process may be noted and not returned
+    assert set(df.a) <= set(returned())
+    assert len(set(noted) - set(df.a)) <= max(1, poolsize)
+    assert 60 - max(1, poolsize) <= len(df) < N
+    assert df.a.is_unique
+    assert (df.b == 2 * df.a).all()
+
+    process = script(RUN, str(poolsize))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert int(out) == N
+    database = ps.df_read("calc/database.pk")
+    assert sorted(database.a) == list(range(N))
+    assert set(df._pset_id) <= set(database._pset_id)
+    assert database._pset_seq.is_unique
+    assert database._pset_id.is_unique
+    assert sorted(database._run_seq.unique()) == [0, 1]
+    # the second run did only the rest
+    assert len(returned()) <= N + max(1, poolsize)
+    assert not list(Path("calc/.psweep/database.pk").glob("*.journal*"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_worker_outlives_its_parent(script, how):
+    process = script(RUN, "2")
+    wait_for(20, process)
+    pids = set(ps.df_read("calc").pid)
+    assert len(pids) == 2
+    process.send_signal(how)
+    process.wait(timeout=20)
+    end = time.monotonic() + 10
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < end, "workers live on"
+        time.sleep(0.02)
+
+
+def test_recover_moves_the_rows_of_a_killed_run_into_the_database(script):
+    process = script(RUN, "0")
+    wait_for(10, process)
+    with pytest.raises(ps.StudyNotFoundError):
+        ps.df_read("calc/database.pk")
+    process.kill()
+    process.wait()
+    known = ps.df_read("calc")
+    df = ps.recover("calc")
+    assert len(df) >= 9
+    assert df._pset_id.tolist() == known._pset_id.tolist()
+    assert ps.df_read("calc/database.pk")._pset_id.tolist() == known._pset_id.tolist()
+    assert ps.recover("calc")._pset_id.tolist() == known._pset_id.tolist()
+
+
+def test_the_study_can_be_looked_at_while_it_runs(script):
+    process = script(RUN, "0")
+    seen = 0
+    for n in (10, 20, 30):
+        wait_for(n, process)
+        df = ps.df_read("calc")
+        assert len(df) >= max(n - 1, seen)
+        assert df.a.tolist() == list(range(len(df)))
+        seen = len(df)
+
+
+def test_ctrl_c_leaves_the_finished_psets_in_the_database(script):
+    process = script(RUN, "0")
+    wait_for(20, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in err
+    assert len(ps.df_read("calc/database.pk")) >= 19
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.01, 0.1])
+def test_ctrl_c_at_any_moment_of_quick_psets_loses_no_row(script, delay):
+    process = script(
+        """
+        import os, sys
+        import psweep as ps
+
+        fd = os.open("returned.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+        def func(pset):
+            os.write(fd, b"%d\\n" % pset["a"])
+            return {}
+
+        ps.run_local(func, ps.plist("a", range(1_000_000)))
+        """
+    )
+    wait_for(1, process)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in err
+    df = ps.df_read("calc/database.pk")
+    # at most the one in which func itself was interrupted after its note
+    assert 0 <= len(returned()) - len(df) <= 1
+    assert df.a.tolist() == list(range(len(df)))
+
+
+def test_a_slow_func_is_interrupted_at_once(script):
+    process = script(
+        """
+        import time
+        import psweep as ps
+        def func(pset):
+            open("started", "w").close()
+            time.sleep(60)
+            return {}
+        ps.run_local(func, [{"a": 1}])
+        """
+    )
+    while not Path("started").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    assert time.monotonic() - start < 10
