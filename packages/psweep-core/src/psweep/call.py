@@ -121,10 +121,10 @@ def _careful_call(
             params, result = _merged(job, returned, settings)
         except (Exception, SystemExit) as error:
             runtime = time.perf_counter() - start
-            note(error, f"psweep: raised for {describe(job, settings)}")
             if settings.on_error == "raise":
+                note(error, f"psweep: raised for {describe(job, settings)}")
                 raise
-            failure = "".join(traceback.format_exception(error))
+            failure = _traceback_of(error)
     if settings.on_error == "record":
         extras = {"_failed": failure is not None, "_exc_txt": failure}
     if settings.capture_logs in ("db", "db+file"):
@@ -162,6 +162,14 @@ def note(error: BaseException, text: str) -> None:
     else:
         with contextlib.suppress(AttributeError):
             error.__notes__ = [*getattr(error, "__notes__", []), text]  # type: ignore[attr-defined]
+
+
+def _traceback_of(error: BaseException) -> str:
+    """Format a traceback from func on; that psweep called it is no news."""
+    trace = error.__traceback__
+    if trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def _copied(params: Pset) -> Pset:

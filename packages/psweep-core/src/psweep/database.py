@@ -142,12 +142,12 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
 
 def read_file(path: Path) -> pd.DataFrame:
     """Read one database file."""
+    if not path.exists():
+        message = f"there is no database {path}"
+        raise StudyNotFoundError(message)
     read = check_suffix(path)[0]
     try:
         df = read(path)
-    except FileNotFoundError:
-        message = f"there is no database {path}"
-        raise StudyNotFoundError(message) from None
     except (OSError, MemoryError):
         raise
     except (ImportError, AttributeError) as error:

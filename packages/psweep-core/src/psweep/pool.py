@@ -180,6 +180,8 @@ class _Pool:
                 self._feed(worker)
             for worker in self._with_news():
                 try:
+                    if not worker.connection.poll():
+                        raise EOFError  # noqa: TRY301
                     kind, *parts = worker.connection.recv()
                 except (EOFError, OSError):
                     yield self._buried(worker)
@@ -357,7 +359,8 @@ class _Report:
         self._n += 1
         if self._keep:
             self._rows.append(payload)
-        if time.perf_counter() - self._since > _CHUNK_SECONDS:
+        # Rows that no journal keeps are sent at once: were this process killed, they would be lost.
+        if self._keep or time.perf_counter() - self._since > _CHUNK_SECONDS:
             self.send()
 
     def send(self) -> None:

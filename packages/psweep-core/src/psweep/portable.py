@@ -72,6 +72,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 # by its public place, not by the module inside pandas where it is defined
                 return getattr, (pd, obj.__name__)
             return NotImplemented if importable_name(obj) else super().reducer_override(obj)
+        if isinstance(obj, io.IOBase):
+            # cloudpickle would take the text of the file in its place
+            message = f"cannot pickle an open file ({kind.__name__})"
+            raise TypeError(message)
         if obj is pd:
             return importlib.import_module, ("pandas",)
         reduced = _reduce_pandas(obj, kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import difflib
 import functools
 import inspect
@@ -307,12 +306,17 @@ def _say_what_would_run(
         f"psweep: simulate: {len(hashes)} psets, {new} new, "
         f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
     )
-    if known is not None and len(known) and n:
+    if len(_successful(known)) and n:
         seconds = float(_successful(known)[RUNTIME].median()) * n / (poolsize or 1)
-        took = datetime.timedelta(seconds=round(seconds, 0 if seconds >= 10 else 3))
-        text += f", in about {took} (h:mm:ss) at the study's median _pset_runtime"
+        text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
         text += f" with poolsize={poolsize}" if poolsize else ""
     print(text, file=sys.stderr)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) -> list[Job]:
@@ -364,7 +368,7 @@ def _header_after(df: pd.DataFrame | None, calc_dir: str, n_psets: int) -> Heade
 def _extended(df: pd.DataFrame | None, known: pd.DataFrame, run_id: str) -> pd.DataFrame:
     """Give back the study, or the part of it that the caller had, with the new rows."""
     if df is None or not len(known):
-        return known
+        return known if len(known.columns) else frame_of_rows([], Header(run_id, 0, "", 0, 0))
     return append_frame(df, known[(known["_run_id"] == run_id).to_numpy(dtype=bool)])
 
 

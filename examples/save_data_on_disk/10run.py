@@ -1,0 +1,32 @@
+"""Keep what is too large for the database in files: one folder a pset.
+
+`func` writes to <calc_dir>/<pset_id>/output.txt; both names are in the pset that it gets. No
+parameter values stand in file names: the database says which folder belongs to which pset.
+As all results are on disk, `func` returns an empty dict. Look at the files that are
+listed, then run 20eval.py.
+"""
+
+import os
+
+import numpy as np
+
+import psweep as ps
+
+
+def func(pset):
+    """Write the motion of a damped spring: time and position."""
+    time = np.linspace(0, 20, 201)
+    position = np.exp(-pset["damping"] * time) * np.cos(pset["frequency"] * time)
+
+    folder = os.path.join(pset["_calc_dir"], pset["_pset_id"])
+    os.makedirs(folder, exist_ok=True)
+    np.savetxt(os.path.join(folder, "output.txt"), np.column_stack([time, position]))
+    return {}
+
+
+if __name__ == "__main__":
+    params = ps.pgrid(ps.plist("frequency", [1.0, 3.0]), ps.plist("damping", [0.0, 0.1, 0.5]))
+    df = ps.run_local(func, params)
+
+    for pset_id in df._pset_id:
+        print(os.path.join("calc", pset_id, "output.txt"), ps.df_extract_pset(df, pset_id))

@@ -1,0 +1,114 @@
+"""The console scripts, as they are installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+from psweep import cli
+
+
+@pytest.fixture
+def df():
+    return ps.run_local(
+        lambda p: {"r": p["a"] / 4, "o": [1]}, [{"a": 1, "s": "x"}, {"a": 2}], calc_dir="calc"
+    )
+
+
+def test_db2json(df, capsys):
+    assert cli.db2json(["calc"]) == 0
+    out = capsys.readouterr().out
+    assert out == ps.df_to_json(df) + "\n"
+    assert cli.db2json(["calc/database.pk", "--indent", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["index"] == [0, 1]
+
+
+def test_db2table(df, capsys):
+    assert cli.db2table([]) == 0
+    assert capsys.readouterr().out == (
+        "  a  s       r  o\n---  ---  ----  ---\n  1  x    0.25  [1]\n  2  -    0.5   [1]\n"
+    )
+    assert cli.db2table(["calc", "_pset_seq", "r", "-i", "-f", "plain"]) == 0
+    assert capsys.readouterr().out == "      _pset_seq     r\n 0            0  0.25\n 1            1  0.5\n"  # noqa: E501
+    assert cli.db2table(["calc", "-a", "-f", "github"]) == 0
+    out = capsys.readouterr().out
+    assert "_pset_hash" in out
+    assert out.startswith("|")
+
+
+def test_db2table_with_mistakes(df, capsys):
+    assert cli.db2table(["calc", "nope"]) == 1
+    assert "no column 'nope'; there are a, s, _run_id" in capsys.readouterr().err
+    assert cli.db2table(["elsewhere"]) == 1
+    assert "elsewhere" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.db2table(["calc", "-f", "nonsense"])
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_checkdir(df, capsys):
+    ids = df._pset_id.tolist()
+    assert cli.checkdir([]) == 0
+    assert "none of the 2 rows has a folder" in capsys.readouterr().out
+    for pset_id in ids:
+        Path("calc", pset_id).mkdir()
+    Path("calc", "notes").mkdir()
+    assert cli.checkdir(["calc"]) == 0
+    assert capsys.readouterr().out == (
+        "rows without folder: 0\nfolders without row: 0\nunfinished journals: 0\n"
+    )
+    Path("calc", ids[0]).rmdir()
+    assert cli.checkdir(["calc"]) == 1
+    assert f"rows without folder: 1\n    {ids[0]}\n" in capsys.readouterr().out
+    Path("calc", ids[0]).mkdir()
+    stray = "0" * 8 + "-0000-4000-8000-" + "0" * 12
+    Path("calc", stray).mkdir()
+    assert cli.checkdir(["calc"]) == 1
+    assert f"folders without row: 1\n    {stray}\n" in capsys.readouterr().out
+    assert ps.check_calc_dir("calc", df) == {
+        "db_not_disk": set(), "disk_not_db": {stray}, "unfinished_journals": set()
+    }  # fmt: skip
+    assert cli.checkdir(["elsewhere"]) == 1
+    assert "elsewhere" in capsys.readouterr().err
+
+
+def test_checkdir_finds_unfinished_journals(script, capsys):
+    process = script(
+        """
+        import os
+        import psweep as ps
+        ps.run_local(lambda p: os.kill(os.getpid(), 9) if p["a"] else {}, ps.plist("a", [0, 1]))
+        """
+    )
+    process.wait()
+    assert cli.checkdir(["calc"]) == 1
+    assert "unfinished journals: 1\n" in capsys.readouterr().out
+    ps.recover("calc")
+    assert cli.checkdir(["calc"]) == 0
+
+
+@pytest.mark.parametrize("name", ["psweep-db2json", "psweep-db2table", "psweep-checkdir"])
+def test_the_scripts_are_installed(df, name):
+    path = shutil.which(name, path=str(Path(sys.executable).parent))
+    if path is None:
+        pytest.skip("psweep-core is not installed here, only importable: use nox")
+    done = subprocess.run([path], capture_output=True, text=True, check=True)
+    assert done.stdout
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{name} {ps.__version__}\n"
+    done = subprocess.run([path, "--help"], capture_output=True, text=True, check=True)
+    assert "calc" in done.stdout
+
+
+def test_a_closed_pipe_is_no_error(df):
+    code = "import sys; from psweep.cli import db2json; sys.exit(db2json(['calc']))"
+    done = subprocess.run(
+        f'"{sys.executable}" -c "{code}" | true', shell=True, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr

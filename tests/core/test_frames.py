@@ -1,0 +1,144 @@
+"""Look at DataFrames and take them apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import psweep as ps
+from psweep import frames
+from psweep.rows import Header
+
+HEADER = Header("run", 0, "calc", 0, 10)
+
+
+@pytest.fixture
+def df():
+    return ps.run_local(
+        lambda p: {"r": p["_pset_seq"] / 2}, [{"a": 1, "b": "x"}, {"a": 2}, {"b": None}], save=False
+    )
+
+
+def test_df_extract_row_keeps_every_type(df):
+    row = ps.df_extract_row(df, df._pset_id[1])
+    assert row.name == 1
+    assert "b" not in row.index
+    assert type(row.a) is int
+    assert type(row.r) is float
+    assert type(row._time_utc) is pd.Timestamp
+    assert type(row._pset_seq) is int
+    row = ps.df_extract_row(df, df._pset_id[2])
+    assert row.b is None
+
+
+def test_df_filter_conds(df):
+    assert ps.df_filter_conds(df, []).equals(df)
+    assert ps.df_filter_conds(df, [df.a == 1]).index.tolist() == [0]
+    assert ps.df_filter_conds(df, [df.a > 0, df.r > 0]).index.tolist() == [1]
+    assert ps.df_filter_conds(df, [df.a == 1, df.r == 1], op=np.logical_or).index.tolist() == [0, 2]
+    assert ps.df_filter_conds(df, [[True, False, True]]).index.tolist() == [0, 2]
+    assert ps.df_filter_conds(df[1:], [df[1:].a > 0]).index.tolist() == [1]
+
+
+def test_df_print(df, capsys):
+    ps.df_print(df)
+    assert capsys.readouterr().out == (
+        "   a    b   r\n   1    x 0.0\n   2  NaN 0.5\n<NA> None 1.0\n"
+    )
+    ps.df_print(df, index=True, cols=["r", "_pset_seq"])
+    assert capsys.readouterr().out == "     r  _pset_seq\n0  0.0          0\n1  0.5          1\n2  1.0          2\n"  # noqa: E501
+    ps.df_print(df, special_cols=True, skip_cols=["a", "b"])
+    out = capsys.readouterr().out
+    assert "_pset_hash" in out
+    assert " a " not in out
+    ps.df_print(df.assign(**{"x" * 300: 1}))
+    assert "..." not in capsys.readouterr().out
+
+
+def row(seq, params, results=None, extras=None):
+    return (seq, f"id{seq}", 10**18 + seq, "sha", 0.5, params, results or {}, extras)
+
+
+def test_rows_are_sorted_and_get_a_plain_index_where_that_fits():
+    df = frames.frame_of_rows([row(2, {"a": 2}), row(1, {"a": 1})], HEADER)
+    assert df.a.tolist() == [1, 2]
+    assert df.index.equals(pd.RangeIndex(1, 3))
+    assert isinstance(df.index, pd.RangeIndex)
+    df = frames.frame_of_rows([row(5, {"a": 2}), row(1, {"a": 1})], HEADER)
+    assert df.index.tolist() == [1, 5]
+
+
+def test_appending_sorts_by_sequence_and_leaves_the_old_frame_alone():
+    old = frames.frame_of_rows([row(3, {"a": 3})], HEADER)
+    new = frames.frame_of_rows([row(1, {"a": 1, "b": True})], HEADER)
+    copy = old.copy()
+    df = frames.append_frame(old, new)
+    assert df.index.tolist() == [1, 3]
+    assert df.a.tolist() == [1, 3]
+    pd.testing.assert_frame_equal(old, copy)
+    assert frames.append_frame(old, new.iloc[:0]) is old
+    assert frames.append_frame(None, new) is new
+    assert frames.append_frame(pd.DataFrame(), new) is new
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "dtype"),
+    [
+        ([1], [2], "int64"), ([1], [2.5], "object"), ([1], [True], "object"), ([1], ["x"], "object"),
+        ([0.5], [1.5], "float64"), ([True], [False], "bool"), ([1], [2**70], "object"),
+        ([1j], [2j], "complex128"), ([None], [None], "object"), ([[1]], [[2]], "object"),
+        ([pd.Timestamp(1)], [pd.Timestamp(2)], "datetime64[ns]"), ([2**70], [1], "object"),
+        ([1], [], "Int64"), ([True], [], "boolean"), ([0.5], [], "float64"), ([1j], [], "object"),
+        ([pd.Timestamp(1)], [], "datetime64[ns]"), ([], [1], "Int64"), ([], [0.5], "float64"),
+    ],
+)  # fmt: skip
+def test_dtypes_when_columns_are_joined(first, second, dtype):
+    old = frames.frame_of_rows([row(0, {"a": v} if first else {}) for v in first or [0]], HEADER)
+    new = frames.frame_of_rows([row(1, {"a": v} if second else {}) for v in second or [0]], HEADER)
+    df = frames.append_frame(old, new)
+    assert str(df.a.dtype) == dtype
+    values = frames.cells(df.a)
+    expected = [*(first or [frames.MISSING]), *(second or [frames.MISSING])]
+    assert values == expected
+    assert list(map(type, values)) == list(map(type, expected))
+
+
+def test_text_stays_text_when_rows_without_it_follow():
+    text = pd.Series(["x"]).dtype
+    old = frames.frame_of_rows([row(0, {"a": "x"})], HEADER)
+    df = frames.append_frame(old, frames.frame_of_rows([row(1, {})], HEADER))
+    assert df.a.dtype == text
+    df = frames.append_frame(df, frames.frame_of_rows([row(2, {"a": "y"})], HEADER))
+    assert df.a.dtype == text
+    assert frames.cells(df.a) == ["x", frames.MISSING, "y"]
+
+
+def test_a_column_that_is_a_result_first_and_a_param_later_stands_among_the_params():
+    ps.run_local(lambda p: {"b": 1}, [{"a": 1}])
+    df = ps.run_local(lambda p: {}, [{"b": 2}])
+    assert list(df.columns[:3]) == ["a", "b", "_run_id"]
+    assert ps.df_extract_params(df) == [{"a": 1}, {"b": 2}]
+
+
+def test_columns_that_the_user_adds_are_kept():
+    df = ps.run_local(lambda p: {"r": 1}, [{"a": 1}])
+    df["study"] = "first"
+    ps.df_write(df, "calc/database.pk")
+    df = ps.run_local(lambda p: {"r": 2}, [{"a": 2}])
+    assert df.study.isna().tolist() == [False, True]
+    assert df.study[0] == "first"
+    assert list(df.columns[-3:]) == ["r", "study", "_pset_runtime"]
+    assert ps.df_extract_params(df) == [{"a": 1}, {"a": 2}]
+
+
+def test_the_hash_tells_a_param_from_a_result_of_the_same_name_in_one_run():
+    df = ps.run_local(
+        lambda p: {} if "b" in p else {"b": 5}, [{"a": 1}, {"a": 1, "b": 2}], save=False
+    )
+    assert df.b.tolist() == [5, 2]
+    assert ps.df_extract_params(df) == [{"a": 1}, {"a": 1, "b": 2}]
+
+
+def test_missing_marker_has_a_name():
+    assert repr(frames.MISSING) == "MISSING"
