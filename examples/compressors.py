@@ -2,8 +2,8 @@
 
 zlib, bz2 and lzma compress some of the Python standard library's own sources. The first call
 tries the levels 1 and 6, the second extends the study by 3 and 9 and runs only what is new, and
-from then on there is nothing left to run. See how much the ratio gains from a higher level, and what
-it costs in time. `python compressors.py FOLDER` keeps the study elsewhere than in calc.
+from then on there is nothing left to run. See how much the ratio gains from a higher level, and
+what it costs in time. `python compressors.py FOLDER` keeps the study elsewhere than in calc.
 """
 
 import bz2
@@ -52,9 +52,7 @@ def grid(levels):
 
 if __name__ == "__main__":
     calc_dir = sys.argv[1] if len(sys.argv) > 1 else "calc"
-    run = functools.partial(
-        ps.run_local, compress, calc_dir=calc_dir, poolsize=2, skip_dups=True
-    )
+    run = functools.partial(ps.run_local, compress, calc_dir=calc_dir, poolsize=2, skip_dups=True)
     known = set(run([])._pset_hash)  # what earlier calls have finished
 
     params = grid([1, 6])

@@ -14,13 +14,7 @@ RESERVED = {
     "_pset_runtime", "_failed", "_exc_txt", "_logs", "_exec_host", "_git_commit",
 }  # fmt: skip
 
-plain = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=5)
-)
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 
 numpy_scalars = (
     st.integers(-5, 5).map(np.int64)

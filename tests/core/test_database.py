@@ -16,12 +16,11 @@ import pytest
 from strategies import same
 
 import psweep as ps
-from psweep import files, frames, portable
+from psweep import columns, files, portable
 
 FRAMES = {
     "typical": pd.DataFrame({"i": [1, 2], "f": [0.5, np.nan], "s": ["a", "b"], "b": [True, False]}),
     "empty": pd.DataFrame(),
-    "no rows": pd.DataFrame({"a": np.array([], dtype="int64")}),
     "index": pd.DataFrame({"a": [1, 2]}, index=["x", "y"]),
     "sparse index": pd.DataFrame({"a": [1, 2]}, index=[3, 7]),
     "names": pd.DataFrame([[1, 2, 3]], columns=["a", 1, None]),
@@ -32,6 +31,7 @@ FRAMES = {
     "complex": pd.DataFrame({"z": [1j, 2]}),
 }  # fmt: skip
 ONLY_PICKLE = {
+    "no rows": pd.DataFrame({"a": np.array([], dtype="int64")}),
     "categories": pd.DataFrame({"c": pd.Categorical(["x", "y", "x"], ordered=True)}),
     "zones": pd.DataFrame({"t": pd.to_datetime(["2020-01-01"]).tz_localize("UTC")}),
     "two of a name": pd.DataFrame([[1, "x"]], columns=["a", "a"]),
@@ -67,9 +67,9 @@ def test_what_is_written_is_read(df, suffix):
 
 def test_the_pickle_names_no_internals_of_pandas_and_numpy():
     df = pd.concat([FRAMES["typical"], FRAMES["nullable"], FRAMES["times"]], axis=1)
-    df["o"] = frames.objects([np.arange(2), np.float32(1)])
-    df["p"] = frames.objects([pd.Timestamp("2020-01-01", tz="Europe/Berlin"), pd.NA])
-    df["q"] = frames.objects([pd.NaT, FRAMES["index"]])
+    df["o"] = columns.objects([np.arange(2), np.float32(1)])
+    df["p"] = columns.objects([pd.Timestamp("2020-01-01", tz="Europe/Berlin"), pd.NA])
+    df["q"] = columns.objects([pd.NaT, FRAMES["index"]])
     df["r"] = pd.Categorical(["x", "y"])
     data = portable.dumps(df)
     texts = [arg for _, arg, _ in pickletools.genops(data) if isinstance(arg, str)]
@@ -150,7 +150,7 @@ def test_a_write_keeps_the_mode_of_the_file_and_follows_links(tmp_path):
 
 
 def test_values_that_json_has_no_form_for_are_named():
-    df = pd.DataFrame({"a": frames.objects([1, len])})
+    df = pd.DataFrame({"a": columns.objects([1, len])})
     for path in ("x.json", "x.parquet"):
         if path == "x.parquet":
             pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
@@ -173,8 +173,10 @@ def test_json_is_text_that_others_can_read():
     assert theirs.r.tolist() == pytest.approx([0.3, 0.3])
 
 
-@pytest.mark.parametrize("text", ["[1]", "{}", "nonsense", '{"columns": ["a"], "index": [0], '
-                                  '"data": [[{"__py__": "code"}]]}'])  # fmt: skip
+UNKNOWN_TAG = '{"columns": ["a"], "index": [0], "data": [[{"__py__": "code"}]]}'
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "nonsense", UNKNOWN_TAG])
 def test_json_that_is_no_database(text):
     Path("x.json").write_text(text)
     with pytest.raises(ps.DatabaseError, match=r"x\.json is damaged"):

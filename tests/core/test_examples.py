@@ -108,7 +108,7 @@ def vary_1_param_repeat_same(ex):
     assert (by_hash.n_points.nunique() == 1).all()
     assert df.pi[df.n_points == 1_000_000].to_numpy() == pytest.approx(np.pi, abs=0.02)
     assert df.pi[df.n_points == 1_000_000].nunique() > 1
-    assert re.search(r"^ *1000000 +4 +3\.14", out, re.MULTILINE)
+    assert re.search(r"^ *1000000 +4 +3\.1[34]", out, re.MULTILINE)
     assert re.search(r"^ *1000000 +8 +3\.14", ex.run(), re.MULTILINE)
     assert len(ex.df()) == 24
 
@@ -275,7 +275,7 @@ def compressors(ex):
     assert [(stdlib / name).stat().st_size for name in df.file] == df["size"].tolist()
     ratio = df.groupby(["codec", "level"]).ratio.mean()
     assert ratio["zlib", 1] < ratio["zlib", 6] < ratio["lzma", 6]
-    assert re.search(rf"^zlib +1 +{ratio['zlib', 1]:.2f} ", out, re.MULTILINE)
+    assert re.search(rf"^ *zlib +1 +{ratio['zlib', 1]:.2f} ", out, re.MULTILINE)
 
     out = ex.run()
     extended = ex.df()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep import frames
+from psweep import columns, frames
 from psweep.rows import Header
 
 HEADER = Header("run", 0, "calc", 0, 10)
@@ -47,7 +47,10 @@ def test_df_print(df, capsys):
         "   a    b   r\n   1    x 0.0\n   2  NaN 0.5\n<NA> None 1.0\n"
     )
     ps.df_print(df, index=True, cols=["r", "_pset_seq"])
-    assert capsys.readouterr().out == "     r  _pset_seq\n0  0.0          0\n1  0.5          1\n2  1.0          2\n"  # noqa: E501
+    assert (
+        capsys.readouterr().out
+        == "     r  _pset_seq\n0  0.0          0\n1  0.5          1\n2  1.0          2\n"
+    )  # noqa: E501
     ps.df_print(df, special_cols=True, skip_cols=["a", "b"])
     out = capsys.readouterr().out
     assert "_pset_hash" in out
@@ -85,7 +88,8 @@ def test_appending_sorts_by_sequence_and_leaves_the_old_frame_alone():
 @pytest.mark.parametrize(
     ("first", "second", "dtype"),
     [
-        ([1], [2], "int64"), ([1], [2.5], "object"), ([1], [True], "object"), ([1], ["x"], "object"),
+        ([1], [2], "int64"), ([1], [2.5], "object"), ([1], [True], "object"),
+        ([1], ["x"], "object"),
         ([0.5], [1.5], "float64"), ([True], [False], "bool"), ([1], [2**70], "object"),
         ([1j], [2j], "complex128"), ([None], [None], "object"), ([[1]], [[2]], "object"),
         ([pd.Timestamp(1)], [pd.Timestamp(2)], "datetime64[ns]"), ([2**70], [1], "object"),
@@ -98,8 +102,8 @@ def test_dtypes_when_columns_are_joined(first, second, dtype):
     new = frames.frame_of_rows([row(1, {"a": v} if second else {}) for v in second or [0]], HEADER)
     df = frames.append_frame(old, new)
     assert str(df.a.dtype) == dtype
-    values = frames.cells(df.a)
-    expected = [*(first or [frames.MISSING]), *(second or [frames.MISSING])]
+    values = columns.cells(df.a)
+    expected = [*(first or [columns.MISSING]), *(second or [columns.MISSING])]
     assert values == expected
     assert list(map(type, values)) == list(map(type, expected))
 
@@ -111,7 +115,7 @@ def test_text_stays_text_when_rows_without_it_follow():
     assert df.a.dtype == text
     df = frames.append_frame(df, frames.frame_of_rows([row(2, {"a": "y"})], HEADER))
     assert df.a.dtype == text
-    assert frames.cells(df.a) == ["x", frames.MISSING, "y"]
+    assert columns.cells(df.a) == ["x", columns.MISSING, "y"]
 
 
 def test_a_column_that_is_a_result_first_and_a_param_later_stands_among_the_params():
@@ -141,4 +145,4 @@ def test_the_hash_tells_a_param_from_a_result_of_the_same_name_in_one_run():
 
 
 def test_missing_marker_has_a_name():
-    assert repr(frames.MISSING) == "MISSING"
+    assert repr(columns.MISSING) == "MISSING"

@@ -69,7 +69,10 @@ PINNED = [
     ({"v": np.array([0.5, np.nan])}, "805b5400ee2fcf8e91766d951cefc66a38df97c8"),
     ({"v": pathlib.PurePosixPath("a/b")}, "2c60936ac512edff8a605705d9e0db12afd3372b"),
     ({"v": datetime.date(2020, 1, 2)}, "a8b9a3eff4ef63cf125dfd29c48c8b9aef81ba01"),
-    ({"v": pd.Timestamp("2020-01-02T03:04:05.000000006")}, "459032c569bad63988592921c131a5eac3abb0cf"),
+    (
+        {"v": pd.Timestamp("2020-01-02T03:04:05.000000006")},
+        "459032c569bad63988592921c131a5eac3abb0cf",
+    ),
     ({"v": decimal.Decimal("1.20")}, "bd27da1e6e2dd453575649013595c72addb462fe"),
     ({"v": fractions.Fraction(1, 3)}, "3663c93a1a363c43ce9c14e1cd618a53a10a6a62"),
     ({"v": {3, 1, 2}}, "02296127b80d43dfeda801f12c0e02d04d1be992"),
@@ -150,7 +153,8 @@ def test_private_names_do_not_count():
 def test_numpy_scalars_count_as_their_numbers():
     for left, right in [
         (np.int64(1), 1), (np.uint8(1), 1), (np.float64(0.5), 0.5), (np.float32(0.5), 0.5),
-        (np.bool_(True), True), (np.str_("x"), "x"), (np.complex128(1j), 1j), (np.bytes_(b"x"), b"x"),
+        (np.bool_(True), True), (np.str_("x"), "x"), (np.complex128(1j), 1j),
+        (np.bytes_(b"x"), b"x"),
     ]:  # fmt: skip
         assert ps.pset_hash({"a": left}) == ps.pset_hash({"a": right})
         assert ps.pset_hash({"a": [left]}) == ps.pset_hash({"a": [right]})

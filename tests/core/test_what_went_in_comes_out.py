@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import arrays, nested, odd_names, names, psets, same
+from strategies import arrays, names, nested, odd_names, psets, same
 
 import psweep as ps
 
@@ -35,7 +35,9 @@ def run_all(all_params, results, suffix):
     for params in all_params:
         it = iter(results * 100)
         df = ps.run_local(
-            lambda pset: next(it), params, database_basename="database" + suffix  # noqa: B023
+            lambda pset: next(it),
+            params,
+            database_basename="database" + suffix,  # noqa: B023
         )
         done += params
         check(df, done)

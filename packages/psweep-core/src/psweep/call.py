@@ -1,4 +1,4 @@
-"""One call of ``func`` on one pset, in whichever process: time it, catch its failure and its prints."""
+"""One call of ``func`` on one pset, in whichever process: its time, its failure, its prints."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
         return row, encode(row)
     except Exception as error:
         message = (
-            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} ({error}); return "
-            "data instead, or write it to a file and return the file's name"
+            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} ({error}); "
+            "return data instead, or write it to a file and return the file's name"
         )
         problem = ResultError(message)
         if settings.on_error == "raise":
@@ -108,11 +108,12 @@ def call(func: Func, job: Job, settings: Settings) -> Row:
     return _careful_call(func, job, settings, pset, time_ns)
 
 
-def _careful_call(
-    func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int
-) -> Row:
+def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int) -> Row:
     """Run one pset whose prints or whose failure are to be recorded."""
-    params, result, extras, failure = job.params, {}, {}, None
+    params = job.params
+    result: Pset = {}
+    extras: dict[str, Any] = {}
+    failure = None
     with _captured(job, settings) as logs:
         start = time.perf_counter()
         try:
@@ -152,7 +153,8 @@ def describe(job: Job, settings: Settings) -> str:
     text = repr(job.params)
     if len(text) > 500:
         text = text[:497] + "..."
-    return f"the pset {text} (_pset_seq={settings.header.first_seq + job.position}, _pset_id={job.pset_id!r})"
+    seq = settings.header.first_seq + job.position
+    return f"the pset {text} (_pset_seq={seq}, _pset_id={job.pset_id!r})"
 
 
 def note(error: BaseException, text: str) -> None:
@@ -161,7 +163,7 @@ def note(error: BaseException, text: str) -> None:
         error.add_note(text)
     else:
         with contextlib.suppress(AttributeError):
-            error.__notes__ = [*getattr(error, "__notes__", []), text]  # type: ignore[attr-defined]
+            error.__notes__ = [*getattr(error, "__notes__", []), text]
 
 
 def _traceback_of(error: BaseException) -> str:
@@ -210,8 +212,8 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
             results[name] = value
         elif name != "_time_utc" and (name not in given or value != given[name]):
             message = (
-                f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps for its "
-                "book-keeping; return the value under another name"
+                f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps "
+                "for its book-keeping; return the value under another name"
             )
             raise ResultError(message)
     return params, results
@@ -229,7 +231,8 @@ def _culprit(row: Row) -> str:
 
 def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> None:
     row = {**params, **book}
-    shown = params if verbose is True else {name: row.get(name) for name in verbose}  # type: ignore[union-attr]
+    names = params if isinstance(verbose, bool) else verbose
+    shown = {name: row.get(name) for name in names}
     print(pd.DataFrame([shown], index=[book["_time_utc"]]).to_string(), flush=True)
 
 
@@ -243,9 +246,9 @@ def _captured(job: Job, settings: Settings) -> Iterator[list[str]]:
     if "file" in settings.capture_logs:
         path = Path(settings.folder, job.pset_id, "logs.txt")
         path.parent.mkdir(parents=True, exist_ok=True)
-        file: IO[bytes] = open(path, "w+b", buffering=0)  # noqa: SIM115
+        file: IO[bytes] = open(path, "w+b", buffering=0)
     else:
-        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        file = tempfile.TemporaryFile(buffering=0)
     with file:
         with _redirected(file):
             yield logs
@@ -260,7 +263,9 @@ def _redirected(file: IO[bytes]) -> Iterator[None]:
     # Programs that func starts write to the descriptors 1 and 2, Python to sys.stdout and
     # sys.stderr, which in a notebook are something else.
     saved = {fd: os.dup(fd) for fd in (1, 2) if _is_open(fd)}
-    text = open(os.dup(file.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    text = open(
+        os.dup(file.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1
+    )
     try:
         for fd in saved:
             os.dup2(file.fileno(), fd)
@@ -287,5 +292,3 @@ def _flush(*streams: Any) -> None:
     for stream in streams:
         with contextlib.suppress(Exception):
             stream.flush()
-
-

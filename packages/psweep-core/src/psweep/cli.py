@@ -31,7 +31,9 @@ def db2json(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 if the database cannot be read.
     """
     parser = _parser("psweep-db2json", "Print a psweep database as JSON.")
-    parser.add_argument("--indent", type=int, metavar="N", help="put each item on a line of its own")
+    parser.add_argument(
+        "--indent", type=int, metavar="N", help="put each item on a line of its own"
+    )
     args = parser.parse_args(argv)
     return _run(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
 

@@ -238,7 +238,9 @@ def _what_is_left(path: Path) -> str:
     if backups:
         found.append(f"the backups {', '.join(backups)}")
     if not found:
-        return "Nothing else of it was found: restore it from a copy, or move it away to start anew."
+        return (
+            "Nothing else of it was found: restore it from a copy, or move it away to start anew."
+        )
     return (
         f"What can still be recovered: {'; '.join(found)}. Restore the file from a copy, or move "
         "it away and call psweep.recover, which makes a new one from the journals."

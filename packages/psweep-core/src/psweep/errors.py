@@ -70,7 +70,7 @@ class WorkerError(PsweepError, RuntimeError):
     """A worker process died, or did not start."""
 
 
-class RemoteTraceback(PsweepError, RuntimeError):
+class RemoteTraceback(PsweepError, RuntimeError):  # noqa: N818 (its name is what a user reads)
     """Carries the traceback text of another process as the cause of an exception."""
 
     def __str__(self) -> str:

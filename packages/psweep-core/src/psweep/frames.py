@@ -1,36 +1,15 @@
-"""Rows to a DataFrame and back, without losing what a value was.
-
-A DataFrame has a cell for every name in every row, a study does not: psets may differ in their
-names. What a missing cell looks like depends on the column:
-
-=========================  ==============================  =====================
-all values of the column   dtype                           missing cell
-=========================  ==============================  =====================
-int                        int64, Int64 if any is missing  pandas.NA
-bool                       bool, boolean if any is missing pandas.NA
-float                      float64                         NaN
-str                        str (pandas 3) or object        NaN
-pandas.Timestamp           datetime64[ns]                  NaT
-anything else, or mixed    object                          NaN
-=========================  ==============================  =====================
-
-A NaN that a pset really holds must differ from a missing cell. It is stored as a NaN too, so that
-pandas treats it as one, but with a mark among the bits that a NaN leaves free (its payload). R
-tells its NA from NaN in the same way (`arithmetic.c`, NA_REAL). What pandas itself fills
-in, for instance in ``pd.concat``, has no mark and so reads as missing.
-"""
+"""Rows to DataFrames, and DataFrames to what a user wants of them."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .columns import MISSING, cells, column, join, objects
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from .hashing import pset_hash
 from .params import Pset
@@ -43,20 +22,6 @@ __all__ = [
     "df_filter_conds",
     "df_print",
 ]
-
-_MARK_BITS = 0x7FF8_0000_0000_0E5E
-MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", _MARK_BITS))[0]
-
-
-class _Missing:
-    """Type of `MISSING`, which stands for a cell that its row does not have."""
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING = _Missing()
-
 
 # Rows to columns
 
@@ -82,12 +47,10 @@ def frame_of_rows(rows: Sequence[Row], header: Header) -> pd.DataFrame:
             book[name] = column([(row[7] or {}).get(name, NO_EXTRA[name]) for row in rows])
     # A name that is a param of one pset and a result of another: the row's hash tells which.
     for name in [name for name in results if name in params]:
-        params[name] = column(
-            [row[5].get(name, row[6].get(name, MISSING)) for row in rows]
-        )
+        params[name] = column([row[5].get(name, row[6].get(name, MISSING)) for row in rows])
         del results[name]
     runtime = np.array([row[4] for row in rows], dtype=np.float64)
-    return _assemble({**params, **book, **results, RUNTIME: runtime}, seqs)
+    return _with_seqs({**params, **book, **results, RUNTIME: runtime}, seqs)
 
 
 def _seq(row: Row) -> int:
@@ -102,93 +65,6 @@ def _columns_of(dicts: Sequence[Pset]) -> dict[Any, Any]:
         return {name: column([dct[name] for dct in dicts]) for name in first}
     names = dict.fromkeys(itertools.chain.from_iterable(dicts))
     return {name: column([dct.get(name, MISSING) for dct in dicts]) for name in names}
-
-
-def column(values: list[Any]) -> Any:
-    """Make cells into the array or Series of the narrowest dtype that loses nothing."""
-    kinds = set(map(type, values))
-    missing = _Missing in kinds
-    kinds.discard(_Missing)
-    with contextlib.suppress(OverflowError, UnicodeError):
-        if kinds and all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
-            if all(kind is int or issubclass(kind, np.integer) for kind in kinds):
-                return _masked(values, missing, np.int64, "Int64")
-        elif kinds and kinds <= {bool, np.bool_}:
-            return _masked(values, missing, np.bool_, "boolean")
-        elif kinds and all(kind is float or issubclass(kind, np.floating) for kind in kinds):
-            if np.longdouble not in kinds or np.dtype(np.longdouble).itemsize == 8:
-                return _floats(values)
-        elif kinds == {str}:
-            return pd.Series([np.nan if v is MISSING else v for v in values])
-        elif kinds == {complex} and not missing:
-            return np.array(values, dtype=np.complex128)
-        elif kinds == {pd.Timestamp} and all(
-            v is MISSING or (v.tz is None and v.unit == "ns") for v in values
-        ):
-            return np.array(
-                [np.datetime64("NaT", "ns") if v is MISSING else v.to_datetime64() for v in values],
-                dtype="M8[ns]",
-            )
-    return objects(values)
-
-
-def _masked(values: list[Any], missing: bool, dtype: Any, nullable: str) -> Any:
-    if not missing:
-        return np.array(values, dtype=dtype)
-    mask = np.fromiter((v is MISSING for v in values), dtype=np.bool_, count=len(values))
-    data = np.array([0 if v is MISSING else v for v in values], dtype=dtype)
-    array = pd.array(data, dtype=nullable)
-    array[mask] = pd.NA
-    return pd.Series(array)
-
-
-def _floats(values: list[Any]) -> np.ndarray[Any, Any]:
-    data = np.array([np.nan if v is MISSING else v for v in values], dtype=np.float64)
-    nan = np.isnan(data)
-    if nan.any():
-        given = np.fromiter((v is not MISSING for v in values), dtype=np.bool_, count=len(values))
-        data.view(np.uint64)[nan & given] = _MARK_BITS
-    return data
-
-
-def objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
-    """Make cells into an array of objects, one cell each, whatever they are."""
-    cells = list(values)
-    array = np.empty(len(cells), dtype=object)
-    for i, value in enumerate(cells):
-        if value is MISSING:
-            array[i] = np.nan
-        elif isinstance(value, float) and value != value:  # noqa: PLR0124
-            array[i] = MARKED_NAN
-        else:
-            array[i] = value
-    return array
-
-
-def cells(series: pd.Series[Any]) -> list[Any]:
-    """Take a column apart into Python values, with `MISSING` where a row has none."""
-    dtype = series.dtype
-    if not isinstance(dtype, np.dtype):
-        return [
-            MISSING if missing else value.item() if isinstance(value, np.generic) else value
-            for value, missing in zip(series, series.isna(), strict=True)
-        ]
-    values: list[Any] = series.tolist()
-    if dtype.kind == "f":
-        return [_float_cell(value) if value != value else value for value in values]  # noqa: PLR0124
-    if dtype.kind in "mM":
-        return [MISSING if value is pd.NaT else value for value in values]
-    if dtype.kind == "O":
-        return [
-            _float_cell(value) if type(value) is float and value != value else value  # noqa: PLR0124
-            for value in values
-        ]
-    return values
-
-
-def _float_cell(value: float) -> Any:
-    marked = struct.pack("<d", value) == struct.pack("<Q", _MARK_BITS)
-    return float("nan") if marked else MISSING
 
 
 # DataFrames to DataFrames
@@ -227,83 +103,54 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     params = list(dict.fromkeys([*old_params, *new_params]))
     book = [name for name in (*BOOK, *EXTRAS) if name in {*old_book, *new_book}]
     results = [n for n in dict.fromkeys([*old_results, *new_results]) if n not in set(params)]
-    columns = {
-        name: _joined(name, old, new) for name in [*params, *book, *results, RUNTIME]
-    }
+    columns = {name: _joined(name, old, new) for name in [*params, *book, *results, RUNTIME]}
     seqs = np.concatenate([old["_pset_seq"].to_numpy(), new["_pset_seq"].to_numpy()])
-    df = _assemble(columns, seqs)
+    df = _with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     return df if df.index.is_monotonic_increasing else df.sort_index(kind="stable")
 
 
-def _joined(name: Any, old: pd.DataFrame, new: pd.DataFrame) -> Any:
+def _joined(name: Any, old: pd.DataFrame, new: pd.DataFrame) -> pd.Series[Any]:
     parts = [_part(name, df) for df in (old, new)]
-    have = [part for part in parts if part is not None]
-    nullable = {"int64": "Int64", "bool": "boolean"}
-    kinds = {nullable.get(str(part.dtype), str(part.dtype)) for part in have}
-    if len(have) == 2 and have[0].dtype == have[1].dtype:
-        if isinstance(have[0].dtype, np.dtype):
-            return np.concatenate([part.to_numpy() for part in have])
-        return pd.concat(have, ignore_index=True)
-    fill = NO_EXTRA.get(name, MISSING) if isinstance(name, str) else MISSING
-    lengths = [len(old), len(new)]
-    if fill is MISSING and len(kinds) == 1 and kinds <= {"Int64", "boolean"}:
-        kind = kinds.pop()
-        filled = [
-            pd.Series(pd.array([pd.NA] * n, dtype=kind)) if part is None else part.astype(kind)
-            for part, n in zip(parts, lengths, strict=True)
+    if isinstance(name, str) and name in NO_EXTRA:
+        absent = NO_EXTRA[name]
+        parts = [
+            pd.Series([absent] * len(df), dtype=bool if absent is False else object)
+            if part is None
+            else part
+            for part, df in zip(parts, (old, new), strict=True)
         ]
-        return pd.concat(filled, ignore_index=True)
-    if fill is MISSING and len(have) == 1 and have[0].dtype == np.float64:
-        return np.concatenate(
-            [
-                np.full(n, np.nan) if part is None else part.to_numpy()
-                for part, n in zip(parts, lengths, strict=True)
-            ]
-        )
-    values: list[Any] = []
-    for part, n in zip(parts, lengths, strict=True):
-        values += [fill] * n if part is None else cells(part)
-    # Two halves of one natural dtype, say all str and then some rows without, keep it; a column
-    # that was made of objects is not looked through again for each run that is appended.
-    was_objects = any(part.dtype == np.dtype(object) for part in have) and len(values) > 0
-    return objects(values) if was_objects and not _all_str(have) else column(values)
-
-
-def _all_str(parts: list[pd.Series[Any]]) -> bool:
-    return all(pd.api.types.infer_dtype(part, skipna=True) == "string" for part in parts)
+    return join(parts[0], parts[1], (len(old), len(new)))
 
 
 def _part(name: Any, df: pd.DataFrame) -> pd.Series[Any] | None:
-    for position, other in enumerate(df.columns):
-        # True == 1, but pandas finds neither by the other in every kind of Index.
-        if other is name or other == name:
-            part: pd.Series[Any] = df.iloc[:, position]
-            return part
-    return None
+    names = list(df.columns)
+    return df.iloc[:, names.index(name)] if name in names else None
 
 
-def _assemble(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+def _with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
     n = len(seqs)
-    index = (
-        pd.RangeIndex(int(seqs[0]), int(seqs[0]) + n)
-        if n and seqs[-1] - seqs[0] == n - 1 and (np.diff(seqs) == 1).all()
-        else pd.Index(seqs, dtype=np.int64)
-    )
-    data = {i: _with_index(part, index) for i, part in enumerate(columns.values())}
+    in_a_row = n > 0 and seqs[-1] - seqs[0] == n - 1 and (np.diff(seqs) == 1).all()
+    index = pd.RangeIndex(seqs[0], seqs[0] + n) if in_a_row else pd.Index(seqs, dtype=np.int64)
+    return assemble(list(columns), list(columns.values()), index)
+
+
+def assemble(names: list[Any], columns: list[Any], index: pd.Index[Any]) -> pd.DataFrame:
+    """Make columns into a DataFrame, whatever their names are."""
+    data = {i: _with_index(column, index) for i, column in enumerate(columns)}
     df = pd.DataFrame(data, index=index, copy=False)
-    df.columns = index_of_names(list(columns))
+    df.columns = index_of_names(names)
     return df
 
 
-def _with_index(part: Any, index: pd.Index[Any]) -> Any:
-    if isinstance(part, pd.Series):
-        return part.set_axis(index)
+def _with_index(column: Any, index: pd.Index[Any]) -> Any:
+    if isinstance(column, pd.Series):
+        return column.set_axis(index)
     # pandas 3 would look into an array of objects and make None and strings into its str.
-    return pd.Series(part, index=index, dtype=object) if part.dtype == object else part
+    return pd.Series(column, index=index, dtype=object) if column.dtype == object else column
 
 
-def index_of_names(names: list[Any]) -> pd.Index[Any]:
+def index_of_names(names: list[Any]) -> Any:
     """Make the names of columns into an Index; tuples stay names, not levels."""
     if all(type(name) is str for name in names):
         return pd.Index(names)

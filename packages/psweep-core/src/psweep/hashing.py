@@ -86,7 +86,7 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
         values = [value for _, value in entries]
         if _PLAIN.issuperset(map(type, values)) and len(values) < _BATCH:
             # NaN has many bit patterns and compares unequal to itself.
-            return _hash_plain({n: v if v == v else _NAN for n, v in entries})  # noqa: PLR0124
+            return _hash_plain({n: v if v == v else _NAN for n, v in entries})
     named = {_same_name(name): value for name, value in items if not _is_private(name)}
     try:
         data = b"\x80\x03" + _encoded(named) + b"."
@@ -98,11 +98,10 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
 def importable_name(obj: Any) -> str | None:
     """Say under which ``module:name`` a class or function can be imported, None if nowhere."""
     name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
-    module = pickle.whichmodule(obj, name) if name else None
-    found: Any = sys.modules.get(module or "")
+    found: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
     for part in (name or "").split("."):
         found = getattr(found, part, None)
-    return f"{module}:{name}" if found is obj and obj is not None else None
+    return f"{obj.__module__}:{name}" if found is obj and obj is not None else None
 
 
 def _first(item: tuple[Any, Any]) -> Any:
@@ -183,7 +182,7 @@ class _Encoder:
 
     def value(self, obj: Any) -> None:
         kind = type(obj)
-        if kind is float and obj != obj:  # noqa: PLR0124
+        if kind is float and obj != obj:
             obj = _NAN
         if kind in (int, float, bool, type(None)):
             self.out.append(pickle.dumps(obj, _PROTOCOL)[2:-1])
@@ -266,7 +265,9 @@ class _Encoder:
             # long double: its bytes hold unused, undefined ones
             self._parts(f"array {array.shape}", [str(item) for item in array.ravel()])
             return
-        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(
+            array.shape
+        )
         if kind in "fc":
             array = np.where(np.isnan(array), np.array(np.nan, dtype=array.dtype), array)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)

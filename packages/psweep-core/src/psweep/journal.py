@@ -1,17 +1,18 @@
-"""The append-only record of one writer's finished psets.
+r"""The append-only record of one writer's finished psets.
 
 A journal is one file with one writer, a process that runs psets. It holds a header and then a row
 for each pset, in the order in which they finished. A row is in the hands of the operating system
 before the next pset starts, so it outlives the process, and on the disk within a second, so it
 outlives the machine.
 
-While the writer lives it holds the lock ``<journal>.lock``. A journal whose lock is free is complete:
-whoever finds it moves its rows into the database and removes it.
+While the writer lives it holds the lock ``<journal>.lock``. A journal whose lock is free is
+complete: whoever finds it moves its rows into the database and removes it.
 
 The file::
 
-    record   4 bytes b"\\xb6PS\\n", length and CRC-32 of the payload (two little-endian uint32), payload
-    first    a pickled dict, see `Header`
+    record   4 bytes b"\xb6PS\n", then the length and the CRC-32 of the payload
+             (two little-endian uint32), then the payload
+    first    a pickled dict, see `rows.Header`
     others   a pickled row each, see `rows.Row`
     end      zeros: room that was taken before it is needed
 
@@ -37,7 +38,18 @@ from .rows import Header, Row
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["SUFFIX", "Journal", "Record", "encode", "file_lock", "journal_name", "lock_of", "read_header", "read_journal", "remove"]
+__all__ = [
+    "SUFFIX",
+    "Journal",
+    "Record",
+    "encode",
+    "file_lock",
+    "journal_name",
+    "lock_of",
+    "read_header",
+    "read_journal",
+    "remove",
+]
 
 SUFFIX = ".journal"
 _MAGIC = b"\xb6PS\n"
@@ -89,7 +101,7 @@ class Journal:
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
         try:
-            self._file = open(path, "xb", buffering=0)  # noqa: SIM115
+            self._file = open(path, "xb", buffering=0)
             self._append(pickle.dumps(asdict(header), 5))
             self.take_room()
         except BaseException:

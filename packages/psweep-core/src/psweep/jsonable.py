@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 import math
 from pathlib import Path
 from typing import IO, Any
@@ -11,8 +12,9 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from . import frames
+from .columns import MISSING, cells, column
 from .errors import DatabaseError, ParamsTypeError
+from .frames import assemble
 
 __all__ = ["frame_to_json", "json_to_frame", "parquet_to_frame", "write_parquet"]
 
@@ -26,10 +28,10 @@ def frame_to_json(df: pd.DataFrame) -> dict[str, list[Any]]:
     columns = []
     for position, name in enumerate(df.columns):
         where = f"column {name!r}"
-        values = frames.cells(df.iloc[:, position])
+        values = cells(df.iloc[:, position])
         if name == _TIME:
             # the one column of times that every database has: plain text, for a reader's sake
-            columns.append([None if v is frames.MISSING else v.isoformat() for v in values])
+            columns.append([None if v is MISSING else v.isoformat() for v in values])
         else:
             columns.append([encode(value, where) for value in values])
     return {
@@ -45,31 +47,28 @@ def json_to_frame(obj: Any) -> pd.DataFrame:
         message = "it is JSON, but has no columns, index and data"
         raise ValueError(message)
     names = [decode(name) for name in obj["columns"]]
-    index = pd.Index([decode(label) for label in obj["index"]])
+    rows = [*zip(*obj["data"], strict=True)] or [()] * len(names)
+    columns = [_column(name, cells) for name, cells in zip(names, rows, strict=True)]
+    return _frame(names, columns, obj["index"])
+
+
+def _column(name: Any, cells: tuple[Any, ...]) -> Any:
+    if name == _TIME:
+        times = [np.datetime64("NaT" if cell is None else cell, "ns") for cell in cells]
+        return np.array(times, dtype="M8[ns]")
+    return column([decode(cell) for cell in cells])
+
+
+def _frame(names: list[Any], columns: list[Any], labels: list[Any]) -> pd.DataFrame:
+    index = pd.Index([decode(label) for label in labels])
     if index.equals(pd.RangeIndex(len(index))):
         index = pd.RangeIndex(len(index))
-    rows = [*zip(*obj["data"], strict=True)] or [()] * len(names)
-    data = {
-        i: _column(name, list(cells), index)
-        for i, (name, cells) in enumerate(zip(names, rows, strict=True))
-    }
-    df = pd.DataFrame(data, index=index)
-    df.columns = frames.index_of_names(names)
-    return df
-
-
-def _column(name: Any, cells: list[Any], index: pd.Index[Any]) -> pd.Series[Any]:
-    if name == _TIME:
-        array: Any = np.array([np.datetime64("NaT" if c is None else c, "ns") for c in cells], "M8[ns]")
-    else:
-        array = frames.column([decode(cell) for cell in cells])
-    dtype = object if array.dtype == object else None
-    return pd.Series(np.asarray(array) if dtype else array, dtype=dtype).set_axis(index)
+    return assemble(names, columns, index)
 
 
 def encode(value: Any, where: str) -> Any:
     """Make a value into one that JSON can hold; `where` is for the error."""
-    if value is frames.MISSING:
+    if value is MISSING:
         return None
     if value is None:
         return {_TAG: "None"}
@@ -95,7 +94,9 @@ def encode(value: Any, where: str) -> Any:
         return {_TAG: "complex", "v": [repr(value.real), repr(value.imag)]}
     if kind is bytes:
         return {_TAG: "bytes", "v": base64.b64encode(value).decode()}
-    if kind in (pd.Timestamp, datetime.datetime, datetime.date, datetime.time):
+    if kind is pd.Timestamp:
+        return {_TAG: "Timestamp", "v": value.isoformat(), "unit": value.unit}
+    if kind in (datetime.datetime, datetime.date, datetime.time):
         return {_TAG: kind.__name__, "v": value.isoformat()}
     if kind is np.ndarray and value.dtype.kind in "biufcU":
         items = [encode(item, where) for item in value.ravel().tolist()]
@@ -110,7 +111,7 @@ def encode(value: Any, where: str) -> Any:
 def decode(obj: Any) -> Any:
     """Make the value again that `encode` was given."""
     if obj is None:
-        return frames.MISSING
+        return MISSING
     if isinstance(obj, list):
         return [decode(item) for item in obj]
     if not isinstance(obj, dict):
@@ -119,7 +120,7 @@ def decode(obj: Any) -> Any:
         return {name: decode(item) for name, item in obj.items()}
     tag, value = obj[_TAG], obj.get("v")
     simple: dict[str, Any] = {
-        "None": lambda v: None,
+        "None": lambda _: None,
         "float": float,
         "complex": lambda v: complex(float(v[0]), float(v[1])),
         "bytes": base64.b64decode,
@@ -127,7 +128,7 @@ def decode(obj: Any) -> Any:
         "set": lambda v: set(decode(v)),
         "frozenset": lambda v: frozenset(decode(v)),
         "dict": lambda v: {decode(name): decode(item) for name, item in v},
-        "Timestamp": pd.Timestamp,
+        "Timestamp": lambda v: pd.Timestamp(v).as_unit(obj["unit"]),
         "datetime": datetime.datetime.fromisoformat,
         "date": datetime.date.fromisoformat,
         "time": datetime.time.fromisoformat,
@@ -142,24 +143,22 @@ def decode(obj: Any) -> Any:
 def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
     """Write a DataFrame as Parquet; columns that Parquet has no type for as JSON text."""
     arrow, parquet = _pyarrow()
-    import json
-
     arrays, as_json = [], []
     for position, name in enumerate(df.columns):
-        column = df.iloc[:, position]
-        values = frames.cells(column)
-        marked = column.dtype == np.float64 and any(v != v for v in values if v is not frames.MISSING)
-        if str(column.dtype) in _NATURAL and not marked:
-            given = [None if v is frames.MISSING else v for v in values]
-            kind = {"datetime64[ns]": arrow.timestamp("ns")}.get(str(column.dtype))
+        series = df.iloc[:, position]
+        values = cells(series)
+        # A NaN that a pset holds would come back as missing.
+        marked = series.dtype == np.float64 and any(map(np.isnan, _floats(values)))
+        if str(series.dtype) in _NATURAL and not marked:
+            given = [None if v is MISSING else v for v in values]
+            kind = {"datetime64[ns]": arrow.timestamp("ns")}.get(str(series.dtype))
             arrays.append(arrow.array(given, type=kind))
-        elif values and all(type(v) is str or v is frames.MISSING for v in values):
-            arrays.append(arrow.array([None if v is frames.MISSING else v for v in values]))
+        elif values and all(type(v) is str or v is MISSING for v in values):
+            arrays.append(arrow.array([None if v is MISSING else v for v in values]))
         else:
             as_json.append(position)
             texts = [
-                None if v is frames.MISSING else json.dumps(encode(v, f"column {name!r}"))
-                for v in values
+                None if v is MISSING else json.dumps(encode(v, f"column {name!r}")) for v in values
             ]
             arrays.append(arrow.array(texts, type=arrow.string()))
     notes = {
@@ -174,8 +173,6 @@ def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
 
 def parquet_to_frame(path: Path) -> pd.DataFrame:
     """Read a Parquet file, as `write_parquet` wrote it or as others do."""
-    import json
-
     _, parquet = _pyarrow()
     with open(path, "rb") as file:
         table = parquet.read_table(file)
@@ -184,24 +181,26 @@ def parquet_to_frame(path: Path) -> pd.DataFrame:
         df: pd.DataFrame = table.to_pandas()
         return df
     notes = json.loads(found)
-    index = pd.Index([decode(label) for label in notes["index"]])
-    if index.equals(pd.RangeIndex(len(index))):
-        index = pd.RangeIndex(len(index))
-    data = {}
+    columns = []
     for position in range(table.num_columns):
-        column = table.column(position)
-        if str(column.type).startswith("timestamp"):
-            array: Any = column.to_numpy()
-        else:
-            texts = column.to_pylist()
-            if position in notes["json"]:
-                texts = [frames.MISSING if t is None else decode(json.loads(t)) for t in texts]
-            array = frames.column([frames.MISSING if v is None and position not in notes["json"] else v for v in texts])
-        dtype = object if array.dtype == object else None
-        data[position] = pd.Series(np.asarray(array) if dtype else array, dtype=dtype).set_axis(index)
-    df = pd.DataFrame(data, index=index)
-    df.columns = frames.index_of_names([decode(name) for name in notes["names"]])
-    return df
+        stored = table.column(position)
+        if str(stored.type).startswith("timestamp"):
+            columns.append(stored.to_numpy())
+            continue
+        as_json = position in notes["json"]
+        columns.append(
+            column(
+                [
+                    MISSING if value is None else decode(json.loads(value)) if as_json else value
+                    for value in stored.to_pylist()
+                ]
+            )
+        )
+    return _frame([decode(name) for name in notes["names"]], columns, notes["index"])
+
+
+def _floats(values: list[Any]) -> list[float]:
+    return [value for value in values if value is not MISSING]
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -90,7 +90,7 @@ def merge_dicts(*args: Any) -> Pset:
     >>> merge_dicts({"a": 1, "b": 2}, {"b": 3})
     {'a': 1, 'b': 3}
     """
-    dicts = args[0] if len(args) == 1 and not isinstance(args[0], Mapping) else args
+    dicts: Any = args[0] if len(args) == 1 and not isinstance(args[0], Mapping) else args
     merged: Pset = {}
     for position, dct in enumerate(dicts):
         if not isinstance(dct, Mapping):
@@ -178,7 +178,7 @@ def pgrid(*plists: Any) -> list[Pset]:
 
 
 def stargrid(
-    const: Mapping[Any, Any],
+    const: Any,
     vary: Sequence[Iterable[Any]],
     vary_labels: Sequence[Any] | None = None,
     vary_label_col: str = "_vary",

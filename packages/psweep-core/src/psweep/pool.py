@@ -1,11 +1,11 @@
 """Run psets in worker processes.
 
-Each worker writes the rows of its psets into a journal of its own, so that not even a ``kill -9`` of
-the parent costs a finished pset, and nothing but counts travels back. It gets its psets in chunks
-that take a fraction of a second, and the next chunk before it is through with one.
+Each worker writes the rows of its psets into a journal of its own, so that not even a ``kill -9``
+of the parent costs a finished pset, and nothing but counts travels back. It gets its psets in
+chunks that take a fraction of a second, and the next chunk before it is through with one.
 
-The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at once,
-but never in the middle of a row.
+The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
+once, but never in the middle of a row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import cloudpickle
 
@@ -95,7 +94,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         _parent_ends.add(self.connection)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(theirs, payload, number), name=f"psweep-worker-{number}"
+            target=_work, args=(theirs, payload), name=f"psweep-worker-{number}"
         )
         self.process.start()
         theirs.close()
@@ -110,7 +109,6 @@ class _Worker:
     def send_bytes(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
             self.connection.send_bytes(data)
-
 
     def fate(self) -> str:
         """Say in words how it ended."""
@@ -181,7 +179,7 @@ class _Pool:
             for worker in self._with_news():
                 try:
                     if not worker.connection.poll():
-                        raise EOFError  # noqa: TRY301
+                        raise EOFError
                     kind, *parts = worker.connection.recv()
                 except (EOFError, OSError):
                     yield self._buried(worker)
@@ -299,18 +297,19 @@ if hasattr(os, "register_at_fork"):
 # What runs in a worker process
 
 
-def _work(connection: Connection, payload: bytes, number: int) -> None:
+def _work(connection: Connection, payload: bytes) -> None:
     """Be a worker, until the parent closes the pipe."""
     # Ctrl-C goes to all processes of a terminal; the parent alone decides what it means. A handler
     # that does nothing, instead of SIG_IGN, since programs that func starts would inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)
     pickled_func, settings, path = pickle.loads(payload)
-    journal = None if path is None else Journal(path, settings.header)
-    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
-    report = _Report(connection, keep=journal is None)
-    job = None
+    journal = job = None
+    report = _Report(connection, keep=path is None)
     try:
+        if path is not None:
+            journal = Journal(path, settings.header)
+        chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
         func = pickle.loads(pickled_func)
         connection.send(("ready",))
         while chunk := chunks.get():
@@ -328,7 +327,6 @@ def _work(connection: Connection, payload: bytes, number: int) -> None:
         text = "".join(traceback.format_exception(error))
         where = "the start of a worker process" if job is None else describe(job, settings)
         connection.send(("error", _pickled_exception(error), text, where))
-        chunks.get()  # until the parent closes the pipe
     finally:
         if journal is not None:
             journal.close()
@@ -381,7 +379,7 @@ def _flush_output() -> None:
 def _pickled_exception(error: BaseException) -> bytes:
     """Pickle an exception; nothing if it would not come out again."""
     try:
-        payload = cloudpickle.dumps(error)
+        payload: bytes = cloudpickle.dumps(error)
         pickle.loads(payload)
     except Exception:
         return b""

@@ -68,9 +68,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, np.generic):
             return operator.getitem, (np.asarray(obj), ())
         if isinstance(obj, type | types.FunctionType):
-            if getattr(pd, obj.__name__, None) is obj:
+            name = obj.__name__
+            if getattr(pd, name, None) is obj:
                 # by its public place, not by the module inside pandas where it is defined
-                return getattr, (pd, obj.__name__)
+                return getattr, (pd, name)
             return NotImplemented if importable_name(obj) else super().reducer_override(obj)
         if isinstance(obj, io.IOBase):
             # cloudpickle would take the text of the file in its place

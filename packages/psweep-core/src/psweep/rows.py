@@ -12,6 +12,7 @@ __all__ = ["BOOK", "EXTRAS", "NO_EXTRA", "RESERVED", "RUNTIME", "Header", "Row"]
 #   5 the params, 6 the results, 7 further book-keeping columns or None
 Row = tuple[int, str, int, str, float, dict[Any, Any], dict[Any, Any], "dict[str, Any] | None"]
 
+
 @dataclass(frozen=True)
 class Header:
     """What the rows of one run have in common.

@@ -161,7 +161,9 @@ def run_local(
      2 99     198
     """
     check_func(func)
-    check_options(poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, database_basename)
+    check_options(
+        poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, database_basename
+    )
     check_df(df)
     check_params(params)
     hashes = [pset_hash(pset) for pset in params]
@@ -238,7 +240,9 @@ def _run_saved(
         jobs = _jobs(params, hashes, done)
         if not jobs:
             return _extended(df, known, run_id)
-        header = study.reserve(run_id, _next(known, "_run_seq"), _next(known, "_pset_seq"), len(jobs))
+        header = study.reserve(
+            run_id, _next(known, "_run_seq"), _next(known, "_pset_seq"), len(jobs)
+        )
         journal = Journal(study.journal_path(header, 0), header)
     try:
         for _ in work.rows(jobs, header, study, journal):
@@ -286,7 +290,16 @@ def _simulate(
     header = _header_after(known, copy.name, len(jobs))
     now = time.time_ns()
     rows: list[Row] = [
-        (header.first_seq + job.position, job.pset_id, now, job.pset_hash, 0.0, job.params, {}, None)
+        (
+            header.first_seq + job.position,
+            job.pset_id,
+            now,
+            job.pset_hash,
+            0.0,
+            job.params,
+            {},
+            None,
+        )
         for job in jobs
     ]
     simulated = append_frame(known, frame_of_rows(rows, header))
@@ -339,8 +352,8 @@ def _uuids(n: int) -> Iterator[str]:
         for i in range(0, len(digits), 32):
             variant = "89ab"[int(digits[i + 16], 16) & 3]
             yield (
-                f"{digits[i:i + 8]}-{digits[i + 8:i + 12]}-4{digits[i + 13:i + 16]}-"
-                f"{variant}{digits[i + 17:i + 20]}-{digits[i + 20:i + 32]}"
+                f"{digits[i : i + 8]}-{digits[i + 8 : i + 12]}-4{digits[i + 13 : i + 16]}-"
+                f"{variant}{digits[i + 17 : i + 20]}-{digits[i + 20 : i + 32]}"
             )
 
 

@@ -56,7 +56,7 @@ def logspace(
         )
         raise ParamsError(message)
     points = np.geomspace(start + offset, stop + offset, num, **kwds) - offset
-    # Taking the offset off again leaves a rounding error on the bounds, which the caller gave exactly.
+    # Taking the offset off again leaves rounding errors on the bounds, which came exact.
     if len(points):
         points[0] = start
     if len(points) > 1 and kwds.get("endpoint", True):

@@ -33,7 +33,7 @@ from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
 from .frames import append_frame, frame_of_rows
 from .journal import Record
-from .rows import Header, Row
+from .rows import Header
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -1,0 +1,189 @@
+"""The project's chores: `nox -l` lists them, `nox` runs those that guard a change."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "tests", "pythons", "pandas_versions", "demo"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+ROOT = pathlib.Path(__file__).parent.resolve()
+PACKAGES = {"core": "psweep-core"}
+TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
+SUPPORTED = [(3, minor) for minor in range(10, 20)]
+OLDEST = ["pandas==2.0.*", "numpy<2"]
+
+
+def _interpreters() -> dict[str, str]:
+    """Find every Python from 3.10 on that really starts, by its version."""
+    names = [f"python{major}.{minor}" for major, minor in SUPPORTED]
+    candidates = [path for name in names if (path := shutil.which(name))]
+    candidates += map(str, pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python"))
+    found: dict[str, str] = {}
+    for path in [sys.executable, *candidates]:
+        say = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+        # A shim may stand for a version that is not there, so each is asked.
+        done = subprocess.run([path, "-c", say], capture_output=True, text=True, check=False)
+        if done.returncode == 0 and tuple(map(int, done.stdout.split("."))) >= SUPPORTED[0]:
+            found.setdefault(done.stdout.strip(), path)
+    return dict(sorted(found.items(), key=lambda item: int(item[0].split(".")[1])))
+
+
+INTERPRETERS = _interpreters()
+OTHERS = {v: p for v, p in INTERPRETERS.items() if v != f"3.{sys.version_info.minor}"}
+
+
+def _wheel(session: nox.Session, package: str) -> str:
+    """Build the wheel of a distribution; give its path."""
+    folder = pathlib.Path(session.create_tmp(), "wheels")
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run(
+        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}",
+        str(ROOT / "packages" / PACKAGES[package]),
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return str(wheel)
+
+
+def _run_tests(session: nox.Session, package: str, *args: str) -> None:
+    folder = str(ROOT / "tests" / package)
+    # Most tests wait for other processes, so more of them than cores run at a time.
+    session.run("python", "-m", "pytest", "-n", "4", *args, folder, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and types (ruff, mypy --strict)."""
+    session.install("ruff", "mypy", "nox", "-e", str(ROOT / "packages" / "psweep-core"))
+    session.install("pandas-stubs", "types-tabulate", "types-tqdm")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+@nox.parametrize("package", [nox.param(name, id=name) for name in PACKAGES])
+def tests(session: nox.Session, package: str) -> None:
+    """Test a distribution's built wheel with only what it declares; at least 95 % coverage."""
+    session.install(f"{_wheel(session, package)}[parquet]", *TEST_TOOLS)
+    _assert_nothing_else_is_installed(session, package)
+    session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
+    session.run("coverage", "erase")
+    folder = str(ROOT / "tests" / package)
+    session.run("coverage", "run", "-m", "pytest", "-n", "4", folder, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", *([] if session.posargs else ["--fail-under=95"]))
+
+
+@nox.session
+@nox.parametrize("python", [nox.param(path, id=version) for version, path in OTHERS.items()])
+def pythons(session: nox.Session) -> None:
+    """Test psweep-core on every other Python from 3.10 on that is found."""
+    session.install(f"{_wheel(session, 'core')}[parquet]", *TEST_TOOLS)
+    _run_tests(session, "core")
+
+
+@nox.session
+def pandas_versions(session: nox.Session) -> None:
+    """Write databases under the newest and under the oldest pandas, and read them crosswise."""
+    oldest_python = next(iter(INTERPRETERS))
+    newest_python = [*INTERPRETERS][-1]
+    if oldest_python not in ("3.10", "3.11"):
+        session.skip("needs Python 3.10 or 3.11, for which pandas 2.0 has wheels")
+    wheel = _wheel(session, "core")
+    tmp = pathlib.Path(session.create_tmp()).resolve()
+    session.install("virtualenv")
+    script = str(ROOT / "tests" / "pandas_versions.py")
+    for name, version, extra in [
+        ("oldest", oldest_python, OLDEST),
+        ("newest", newest_python, ["--upgrade", "pandas"]),
+    ]:
+        env = tmp / name
+        session.run("virtualenv", "--quiet", "--clear", "-p", INTERPRETERS[version], str(env))
+        _run_in(session, env, "-m", "pip", "install", "--quiet", wheel, *extra)
+        _run_in(session, env, script, "write", str(tmp / f"{name}.study"))
+    for reader in ("oldest", "newest"):
+        for writer in ("oldest", "newest"):
+            _run_in(session, tmp / reader, script, "read", str(tmp / f"{writer}.study"))
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Test psweep-core with the oldest pandas and dependencies that it allows."""
+    minor = min(int(version.split(".")[1]) for version in INTERPRETERS)
+    env = pathlib.Path(session.create_tmp(), "oldest").resolve()
+    session.install("virtualenv")
+    session.run("virtualenv", "--quiet", "-p", INTERPRETERS[f"3.{minor}"], str(env))
+    lowest = re.findall(r'^    "([a-z]+)>=([0-9.]+)",$', _project_file("core"), re.MULTILINE)
+    pins = [f"{name}=={version}.*" for name, version in lowest]
+    _run_in(
+        session, env, "-m", "pip", "install", "--quiet", _wheel(session, "core"), *pins,
+        "numpy<2", *TEST_TOOLS,
+    )  # fmt: skip
+    _run_in(session, env, "-m", "pytest", "-n", "4", str(ROOT / "tests" / "core"))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the main job: compare real compressors on real files; again, and it goes on."""
+    session.install(_wheel(session, "core"))
+    folder = pathlib.Path(session.create_tmp(), "demo").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    script = str(ROOT / "examples" / "compressors.py")
+    calc = str(folder / "calc")
+    session.log("the first call makes the study")
+    session.run("python", script, calc)
+    session.log("the second call extends it and runs only what is new")
+    session.run("python", script, calc)
+
+
+def _run_in(session: nox.Session, env: pathlib.Path, *args: str) -> None:
+    python = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    session.run(str(python), *args, external=True)
+
+
+def _project_file(package: str) -> str:
+    path = ROOT / "packages" / PACKAGES[package] / "pyproject.toml"
+    return path.read_text(encoding="utf-8")
+
+
+def _assert_nothing_else_is_installed(session: nox.Session, package: str) -> None:
+    """Walk from what was asked for to all that it needs; nothing else may be there."""
+    code = textwrap.dedent(
+        """
+        import importlib.metadata as md, re, sys
+
+        def key(name):
+            return re.sub("[-_.]+", "-", name).lower()
+
+        def needs(name):
+            name, _, extras = name.partition("[")
+            found = {key(name)}
+            for text in md.distribution(name).requires or []:
+                other = re.match(r"[\\w.-]+", text).group()
+                if key(other) in there and key(other) not in seen:
+                    seen.add(key(other))
+                    found |= needs(other)
+            return found
+
+        there = {key(d.metadata["Name"]) for d in md.distributions()}
+        seen = set()
+        asked = set.union(*(needs(name) for name in sys.argv[1:]))
+        extra = there - asked - {"pip", "setuptools", "wheel"}
+        siblings = there & {"psweep", "psweep-batch", "psweep-git"}
+        sys.exit(f"not asked for: {extra | siblings}" if extra or siblings else 0)
+        """
+    )
+    tools = [re.split(r"[>=<\[]", tool)[0] for tool in TEST_TOOLS]
+    session.run("python", "-c", code, PACKAGES[package], *tools, silent=True)
