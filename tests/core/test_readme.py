@@ -1,0 +1,37 @@
+"""README.md: its commands are those of CI, and its code does what it shows."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    commands = re.findall(r"```sh\n(python3 .*)\n```", (ROOT / "README.md").read_text())
+    demo, tests = commands
+    assert demo == tests + " -s demo"
+    assert tests in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_code_in_the_readme_does_what_it_shows():
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert not failed
+    assert tried > 8
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "examples/README.md"])
+def test_links_lead_somewhere(name):
+    path = ROOT / name
+    for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+        assert (path.parent / link).exists(), link
+
+
+def test_every_module_is_in_the_table_of_contributing():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for path in (ROOT / "packages" / "psweep-core" / "src" / "psweep").glob("[a-z]*.py"):
+        assert f"`{path.name}`" in text
