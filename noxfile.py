@@ -28,7 +28,8 @@ def _interpreters() -> dict[str, str]:
     """Find every Python from 3.10 on that really starts, by its version."""
     names = [f"python{major}.{minor}" for major, minor in SUPPORTED]
     candidates = [path for name in names if (path := shutil.which(name))]
-    candidates += map(str, pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python"))
+    # pyenv and uv keep their Pythons side by side
+    candidates += map(str, pathlib.Path(sys.base_prefix).parent.glob("*3.*/bin/python3"))
     found: dict[str, str] = {}
     for path in [sys.executable, *candidates]:
         say = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"

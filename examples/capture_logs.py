@@ -13,7 +13,7 @@ import psweep as ps
 
 PROGRAM = """
 import sys
-print("the program got", sys.argv[1])
+print("the program got", sys.argv[1], flush=True)
 print("a warning of the program", file=sys.stderr)
 """
 

@@ -144,7 +144,7 @@ def test_ctrl_c_at_any_moment_of_quick_psets_loses_no_row(script, delay):
             os.write(fd, b"%d\\n" % pset["a"])
             return {}
 
-        ps.run_local(func, ps.plist("a", range(1_000_000)))
+        ps.run_local(func, ps.plist("a", range(200_000)))
         """
     )
     wait_for(1, process)

@@ -129,6 +129,9 @@ class Journal:
         """Write one row, made by `encode`, so that it outlives this process."""
         with self.mutex:
             self._append(payload)
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            self._syncer.start()
 
     def _append(self, payload: bytes) -> None:
         self._file.seek(self._end)
@@ -137,9 +140,6 @@ class Journal:
         self._size = max(self._size, self._end)
         self._largest = max(self._largest, len(payload))
         self._dirty = True
-        if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
 
     def _write_all(self, data: bytes) -> None:
         written = 0

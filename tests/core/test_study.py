@@ -1,0 +1,147 @@
+"""A study on disk: who owns which numbers, what is folded, what is left alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+from psweep.frames import frame_of_rows
+from psweep.journal import Journal, encode
+from psweep.study import Study
+
+
+def row(seq, name="id"):
+    return (seq, f"{name}{seq}", 10**18 + seq, ps.pset_hash({"a": seq}), 0.1, {"a": seq}, {}, None)
+
+
+@pytest.fixture
+def study():
+    return Study("calc")
+
+
+def begin(study, run_id="run", n=10, numbers=(0, 0)):
+    with study.locked():
+        header = study.reserve(run_id, *numbers, n)
+        return header, Journal(study.journal_path(header), header)
+
+
+def test_numbers_of_live_runs_are_not_given_twice(study):
+    first, one = begin(study, "one", 10)
+    second, two = begin(study, "two", 5)
+    third, three = begin(study, "three", 1, numbers=(7, 100))
+    assert (first.run_seq, first.first_seq) == (0, 0)
+    assert (second.run_seq, second.first_seq) == (1, 10)
+    assert (third.run_seq, third.first_seq) == (7, 100)
+    for book in (one, two, three):
+        book.close()
+    assert study.fold_now().empty
+    assert study.journals() == []
+    again, book = begin(study, "four", 1)
+    assert (again.run_seq, again.first_seq) == (0, 0)
+    book.close()
+
+
+def test_live_journals_are_read_but_not_folded(study):
+    _, book = begin(study)
+    book.append(encode(row(0)))
+    assert study.known().a.tolist() == [0]
+    assert study.fold_now().empty
+    assert study.known().a.tolist() == [0]
+    assert len(study.journals()) == 1
+    book.close()
+    assert study.fold_now().a.tolist() == [0]
+    assert study.journals() == []
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+def test_a_fold_that_was_cut_off_before_it_removed_its_journals_is_not_done_twice(study):
+    header, book = begin(study)
+    rows = [row(i) for i in range(4)]
+    for each in rows:
+        book.append(encode(each))
+    book.close()
+    ps.df_write(frame_of_rows(rows[:3], header), "calc/database.pk")
+    assert study.known().a.tolist() == [0, 1, 2, 3]
+    assert Study("calc").fold_now().a.tolist() == [0, 1, 2, 3]
+    assert ps.df_read("calc/database.pk")._pset_id.is_unique
+
+
+def test_rows_that_cannot_be_read_keep_their_journal(study):
+    header, book = begin(study)
+    book.append(encode(row(0)))
+    book.append(encode(row(1)).replace(b"id1", b"\xff\xff\xff"))
+    book.append(encode(row(2)))
+    book.close()
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning, match="1 finished psets cannot be read.*psweep.recover"):
+            df = ps.recover("calc")
+        assert df.a.tolist() == [0, 2]
+        assert len(study.journals()) == 1
+    with pytest.warns(RuntimeWarning, match="cannot be read"):
+        assert ps.df_read("calc").a.tolist() == [0, 2]
+
+
+def test_a_journal_with_garbage_is_kept(study):
+    header, book = begin(study)
+    for i in range(3):
+        book.append(encode(row(i)))
+    book.close()
+    path = study.journal_path(header)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"id1")] ^= 255
+    path.write_bytes(data)
+    with pytest.warns(RuntimeWarning, match="garbled"):
+        df = ps.recover("calc")
+    assert df.a.tolist() == [0, 2]
+    assert path.exists()
+
+
+def test_a_journal_that_vanishes_between_listing_and_reading_is_no_error(study, monkeypatch):
+    ps.run_local(lambda p: {}, [{"a": 1}])
+    gone = Path("calc/.psweep/database.pk/5.run.0.journal")
+    monkeypatch.setattr(Study, "journals", lambda self: [gone])
+    assert ps.df_read("calc").a.tolist() == [1]
+
+
+def test_the_database_is_read_once_a_run(monkeypatch):
+    from psweep import database
+
+    ps.run_local(lambda p: {}, [{"a": 1}])
+    reads = []
+    real = database.read_file
+    monkeypatch.setattr(database, "read_file", lambda path: (reads.append(path), real(path))[1])
+    ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
+    assert len(reads) == 1
+
+
+def test_only_one_process_changes_the_database_at_a_time(study):
+    from filelock import Timeout
+
+    from psweep import journal
+
+    with study.locked(), pytest.raises(Timeout):
+        journal.file_lock(Path("calc/.psweep/database.pk/lock")).acquire(timeout=0)
+
+
+def test_a_forked_child_does_not_keep_the_locks_of_its_parent(study):
+    header, book = begin(study)
+    book.append(encode(row(0)))
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    book.close()
+    try:
+        assert study.fold_now().a.tolist() == [0]
+        assert study.journals() == []
+    finally:
+        os.write(go[1], b"x")
+        os.waitpid(child, 0)
+        for fd in (*ready, *go):
+            os.close(fd)
