@@ -148,6 +148,15 @@ def test_a_database_that_is_damaged_during_the_run_is_not_overwritten():
     assert ps.recover("calc").b.tolist() == [5, 6]
 
 
+def test_a_database_without_its_book_keeping_is_named_and_not_extended():
+    df = ps.run_local(lambda p: {"b": 1}, A)
+    ps.df_write(df[["a", "_run_id", "b"]], "calc/database.pk")
+    before = Path("calc/database.pk").read_bytes()
+    with pytest.raises(ps.DatabaseError, match=r"database\.pk.*lacks the columns.*'_pset_id'"):
+        ps.run_local(lambda p: {"b": 1}, A)
+    assert Path("calc/database.pk").read_bytes() == before
+
+
 def test_what_can_still_be_recovered_is_said():
     ps.run_local(lambda p: {}, A, tmpsave=True)
     ps.run_local(lambda p: {}, A, backup=True)

@@ -9,6 +9,7 @@ import enum
 import fractions
 import functools
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -194,6 +195,8 @@ def test_memory_layout_does_not_matter():
     for other in (np.asfortranarray(array), array.astype(">f8"), np.vstack([array, array])[:2]):
         assert ps.pset_hash({"a": other}) == ps.pset_hash({"a": array})
     assert ps.pset_hash({"a": array.T}) != ps.pset_hash({"a": array})
+    ints = np.arange(3, dtype="<i8")
+    assert ps.pset_hash({"a": ints.astype(">i8")}) == ps.pset_hash({"a": ints})
 
 
 def test_objects_count_by_class_and_state():
@@ -239,7 +242,7 @@ print(ps.pset_hash({"a": {"x", "y", "z", 1}, "b": {"k": frozenset("abc"), 3: Non
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True, text=True, check=True,
         ).stdout
         for seed in ("0", "1", "2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import time
@@ -67,7 +68,7 @@ def test_room_is_taken_before_it_is_needed(path):
     assert len(read_journal(path).rows) == 2
 
 
-@pytest.mark.parametrize("cut", [1, 5, 11, 12, 13, 30])
+@pytest.mark.parametrize("cut", [1, 5, 11, 15, 16, 17, 30])
 def test_a_torn_end_costs_only_the_torn_row(path, cut):
     write(path, [row(i) for i in range(3)])
     data = path.read_bytes()[: whole_end(path) - cut]
@@ -94,7 +95,7 @@ def test_garbage_anywhere_costs_only_the_rows_it_hits(data):
     path.write_bytes(content)
     found = read_journal(path)
     assert all(each in rows for each in found.rows)
-    longest = len(encode(rows[0])) + 12
+    longest = len(encode(rows[0])) + 16
     assert len(found.rows) >= 6 - (len(junk) // longest + 2)
     assert found.header.run_id == "id"
     assert found.header.run_seq == 3
@@ -184,25 +185,30 @@ def test_an_existing_journal_is_never_overwritten(path):
 def test_a_full_disk_is_noticed_before_a_pset_is_run(path, monkeypatch):
     book = Journal(path, HEADER)
 
-    def full(data):
-        raise OSError(28, "No space left on device")
+    def full(fd, offset, n):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    book._file.close()
-
-    class Full:
-        def seek(self, *args):
-            pass
-
-        write = staticmethod(full)
-
-        def fileno(self):
-            return -1
-
-        def close(self):
-            pass
-
-    book._file = Full()
-    book._end = book._size
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    book.append(encode(row(0, "x" * 100_000)))
     with pytest.raises(OSError, match="No space"):
         book.take_room()
     book.close()
+    assert len(read_journal(path).rows) == 1
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL, None])
+def test_room_is_taken_by_writing_where_there_is_no_other_way(path, monkeypatch, code):
+    def unknown(fd, offset, n):
+        raise OSError(code, "not here")
+
+    if code is None:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", unknown, raising=False)
+    book = Journal(path, HEADER)
+    for i in range(3):
+        book.append(encode(row(i, "x" * 100_000)))
+        book.take_room()
+        assert path.stat().st_size >= book._end + 2 * 100_000
+    book.close()
+    assert read_journal(path).rows == [row(i, "x" * 100_000) for i in range(3)]

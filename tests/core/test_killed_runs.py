@@ -177,3 +177,62 @@ def test_a_slow_func_is_interrupted_at_once(script):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=30)
     assert time.monotonic() - start < 10
+
+
+def test_a_backup_that_is_killed_never_bears_the_name_of_one(script):
+    ps.run_local(lambda p: {}, [{"a": 1}])
+    for i in range(300):
+        Path("calc", f"file{i}").write_bytes(bytes(100_000))
+    process = script("import psweep as ps; ps.run_local(lambda p: {}, [{'a': 2}], backup=True)")
+    while not list(Path().glob(".calc.bak*")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    for backup in Path().glob("calc.bak_*"):
+        assert len(list(backup.glob("file*"))) == 300
+    df = ps.run_local(lambda p: {}, [{"a": 3}], backup=True)
+    assert 3 in df.a.tolist()
+    assert all(len(list(each.glob("file*"))) == 300 for each in Path().glob("calc.bak_*"))
+    assert list(Path().glob(".calc.bak*")) == []
+
+
+def test_a_kill_at_any_moment_of_start_fold_and_write_loses_nothing(script):
+    """Short runs are killed at random moments, most of them in the book-keeping around func."""
+    import random
+
+    text = """
+        import os, sys
+        import psweep as ps
+
+        def func(pset):
+            fd = os.open("returned.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.write(fd, b"%d\\n" % pset["a"])
+            os.close(fd)
+            return {}
+
+        start = int(sys.argv[1])
+        print("ready", flush=True)
+        while True:
+            ps.run_local(func, ps.plist("a", range(start, start + 5)))
+            start += 5
+        """
+    rng = random.Random(1)
+    for round_ in range(12):
+        process = script(text, str(round_ * 1_000_000))
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(rng.uniform(0.0, 0.15))
+        process.kill()
+        process.wait()
+        try:
+            known = ps.df_read("calc")
+        except ps.StudyNotFoundError:
+            known = []
+        if len(known):
+            assert known.a.is_unique
+            lost = set(returned()) - set(known.a)
+            assert len(lost) <= round_ + 1  # each kill may hit func after its note
+            assert known._pset_seq.is_unique
+    df = ps.recover("calc")
+    assert df.a.tolist() == known.a.tolist()
+    assert len(ps.df_read("calc/database.pk")) == len(known) > 20

@@ -115,6 +115,12 @@ def test_the_database_is_read_once_a_run(monkeypatch):
     monkeypatch.setattr(database, "read_file", lambda path: (reads.append(path), real(path))[1])
     ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
     assert len(reads) == 1
+    header, book = begin(Study("calc"), numbers=(2, 2))
+    book.append(encode(row(2)))
+    book.close()
+    ps.run_local(lambda p: {}, [{"a": 9}], skip_dups=True)
+    assert len(reads) == 2
+    assert ps.df_read("calc").a.tolist() == [1, 2, 2, 9]
 
 
 def test_only_one_process_changes_the_database_at_a_time(study):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError
-from .frames import groups
+from .frames import check_book
 from .rows import RESERVED
 
 __all__ = ["check_df", "check_func", "check_options", "check_params"]
@@ -101,5 +101,4 @@ def check_df(df: Any) -> None:
     if not isinstance(df, pd.DataFrame):
         message = f"df must be a DataFrame that run_local returned, or None, not {df!r}"
         raise ParamsTypeError(message)
-    if len(df.columns):
-        groups(df)
+    check_book(df, "df")

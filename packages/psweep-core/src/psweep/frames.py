@@ -88,6 +88,18 @@ def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
     )
 
 
+def check_book(df: pd.DataFrame, where: str) -> None:
+    """Refuse a DataFrame that lacks book-keeping; `where` names it in the error."""
+    lacking = [name for name in BOOK if name not in df.columns]
+    if len(df.columns) and lacking:
+        message = (
+            f"{where} is no psweep database: it lacks the columns {lacking!r} (it has "
+            f"{list(df.columns)!r}); take one that run_local made, and add columns instead of "
+            "leaving some out"
+        )
+        raise DatabaseError(message)
+
+
 def _reserved(name: Any) -> bool:
     return isinstance(name, str) and name in RESERVED
 

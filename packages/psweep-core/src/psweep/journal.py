@@ -10,8 +10,8 @@ complete: whoever finds it moves its rows into the database and removes it.
 
 The file::
 
-    record   4 bytes b"\xb6PS\n", then the length and the CRC-32 of the payload
-             (two little-endian uint32), then the payload
+    record   4 bytes b"\xb6PS\n", then the length of the payload (uint64) and its CRC-32 (uint32),
+             both little-endian, then the payload
     first    a pickled dict, see `rows.Header`
     others   a pickled row each, see `rows.Row`
     end      zeros: room that was taken before it is needed
@@ -23,6 +23,7 @@ A record that is torn or garbled is skipped, the next whole one is found by its 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import struct
@@ -53,7 +54,7 @@ __all__ = [
 
 SUFFIX = ".journal"
 _MAGIC = b"\xb6PS\n"
-_HEAD = struct.Struct("<4sII")
+_HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
 
@@ -116,14 +117,26 @@ class Journal:
         OSError
             The disk is full.
         """
-        # Another process may write a file of any size at any moment, so room is taken by really
-        # writing, which every file system takes seriously. Twice the largest row is a guess.
+        # Twice the largest row is a guess; a row of any size may come.
         need = self._end + max(_ROOM, 2 * (self._largest + _HEAD.size))
         if self._size < need:
             want = need + _ROOM
-            self._file.seek(self._size)
-            self._write_all(bytes(want - self._size))
+            self._extend(want - self._size)
             self._size = want
+
+    def _extend(self, n: int) -> None:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(self._file.fileno(), self._size, n)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+            else:
+                return
+        # Where a file system or a system does not know that call, writing is as good.
+        self._file.seek(self._size)
+        for start in range(0, n, _ROOM):
+            self._write_all(bytes(min(_ROOM, n - start)))
 
     def append(self, payload: bytes) -> None:
         """Write one row, made by `encode`, so that it outlives this process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 __all__ = ["Progress"]
@@ -24,7 +25,10 @@ class Progress:
     def __init__(self, total: int, wanted: bool | None) -> None:
         self._bar: Any = None
         if wanted or (wanted is None and total and _someone_looks()):
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():
+                # in a notebook without ipywidgets it shows the text bar, which is all right
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
 
             delay = 0.0 if wanted else _PATIENCE_SECONDS
             self._bar = tqdm(total=total, unit="pset", delay=delay)

@@ -31,7 +31,7 @@ import pandas as pd
 from . import database, journal
 from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
-from .frames import append_frame, frame_of_rows
+from .frames import append_frame, check_book, frame_of_rows
 from .journal import Record
 from .rows import Header
 
@@ -212,7 +212,8 @@ class Study:
         if target.exists():  # nothing was added since, but files may have changed
             target = self._backup_path(pd.Timestamp.now("UTC").tz_localize(None), run_id)
         partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        for rest in target.parent.glob(f".{self.calc_dir.name}.bak_*.partial"):
+            shutil.rmtree(rest)  # of a backup that was killed; nobody else makes one now
         try:
             shutil.copytree(self.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
             os.rename(partial, target)
@@ -225,8 +226,7 @@ class Study:
         stamp = when.isoformat(timespec="microseconds")
         if sys.platform == "win32":
             stamp = stamp.replace(":", "-")  # which no file name has there
-        name = self.calc_dir.resolve().name
-        return self.calc_dir.resolve().with_name(f"{name}.bak_{stamp}Z_run_id_{run_id}")
+        return self.calc_dir.with_name(f"{self.calc_dir.name}.bak_{stamp}Z_run_id_{run_id}")
 
     def _read_database(self) -> pd.DataFrame:
         """Read the database file, unless it is the one that was read or written last."""
@@ -234,7 +234,9 @@ class Study:
         if signature is None:
             return pd.DataFrame()
         if signature != self._read[0]:
-            self._read = (signature, database.read_file(self.database))
+            df = database.read_file(self.database)
+            check_book(df, str(self.database))
+            self._read = (signature, df)
         return self._read[1]
 
     def _write_database(self, df: pd.DataFrame) -> None:
