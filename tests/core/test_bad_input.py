@@ -67,6 +67,13 @@ def test_refused_before_anything_is_touched(tmp_path, kwds, error, said, simulat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_parquet_without_pyarrow_is_refused_before_a_pset_runs(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ps.DatabaseError, match="psweep-core\\[parquet\\]"):
+        ps.run_local(lambda p: {}, A, database_basename="database.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_calc_dir_that_is_a_file():
     Path("calc").write_text("not a folder")
     with pytest.raises(ps.CalcDirError, match="'calc'.*calc is a file.*another folder") as caught:

@@ -110,8 +110,10 @@ def test_the_scripts_are_installed(df, name):
 
 
 def test_a_closed_pipe_is_no_error(df):
-    code = "import sys; from psweep.cli import db2json; sys.exit(db2json(['calc']))"
-    done = subprocess.run(
-        f'"{sys.executable}" -c "{code}" | true', shell=True, capture_output=True, text=True
-    )
-    assert "Traceback" not in done.stderr
+    code = "import sys; from psweep import cli; sys.exit(cli.{}(['calc']))"
+    for name in ("db2json", "db2table", "checkdir"):
+        command = f'"{sys.executable}" -c "{code.format(name)}"; echo $? >&2'
+        done = subprocess.run(
+            f"({command}) | true", shell=True, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "0\n"

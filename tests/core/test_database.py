@@ -183,6 +183,15 @@ def test_json_that_is_no_database(text):
         ps.df_read("x.json")
 
 
+def test_zones_come_back_from_json():
+    moment = pd.Timestamp("2020-06-01T12:00:00.000000001", tz="Europe/Berlin")
+    df = ps.run_local(lambda p: {}, [{"t": moment}], database_basename="database.json")
+    found = ps.df_extract_params(ps.df_read("calc"))[0]["t"]
+    assert found == moment
+    assert str(found.tz) == "Europe/Berlin"
+    assert ps.pset_hash({"t": found}) == df._pset_hash[0]
+
+
 def test_parquet_of_others_is_read():
     pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
     pd.DataFrame({"a": [1, 2]}).to_parquet("x.parquet")

@@ -88,7 +88,7 @@ def test_appending_sorts_by_sequence_and_leaves_the_old_frame_alone():
 @pytest.mark.parametrize(
     ("first", "second", "dtype"),
     [
-        ([1], [2], "int64"), ([1], [2.5], "object"), ([1], [True], "object"),
+        ([1], [2], "int64"), ([1], [True], "object"),
         ([1], ["x"], "object"),
         ([0.5], [1.5], "float64"), ([True], [False], "bool"), ([1], [2**70], "object"),
         ([1j], [2j], "complex128"), ([None], [None], "object"), ([[1]], [[2]], "object"),
@@ -106,6 +106,53 @@ def test_dtypes_when_columns_are_joined(first, second, dtype):
     expected = [*(first or [columns.MISSING]), *(second or [columns.MISSING])]
     assert values == expected
     assert list(map(type, values)) == list(map(type, expected))
+
+
+@pytest.mark.parametrize("params", [[1, 2.5], [2.5, 1], [0.5, 1, 10, 100.0], [1, 2.0, 3]])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_ints_among_floats_are_numbers_to_pandas_and_come_back_as_ints(params, at_once):
+    psets = [{"a": value, "b": 2.0, "c": 3} for value in params]
+    for part in [psets] if at_once else [psets[:1], psets[1:]]:
+        df = ps.run_local(lambda p: {"r": p["a"]}, part)
+    assert df.a.dtype == df.r.dtype == float
+    assert df.a.tolist() == params
+    found = ps.df_extract_params(df)
+    assert found == psets
+    assert [list(map(type, p.values())) for p in found] == [
+        list(map(type, p.values())) for p in psets
+    ]
+    assert type(ps.df_extract_row(df, df._pset_id[0]).a) is type(params[0])
+
+
+def test_ints_that_a_float_cannot_hold_stay_ints():
+    for psets in ([{"a": 2**53 + 1}, {"a": 0.5}], [{"_a": 1}, {"_a": 0.5}]):
+        for part in (psets, psets[:1], psets[1:]):
+            df = ps.run_local(lambda p: {}, part)
+        assert ps.df_extract_params(df) == [*psets, *psets]
+        (name,) = psets[0]
+        assert list(map(type, map(dict.get, ps.df_extract_params(df), [name] * 4))) == [
+            int, float, int, float
+        ]  # fmt: skip
+        import shutil
+
+        shutil.rmtree("calc")
+
+
+def test_many_results_that_become_params_later_are_told_apart():
+    first = {"x": 1, "y": 2.0, "z": 3, "w": 4}
+    ps.run_local(lambda p: first, [{"a": 1}])
+    df = ps.run_local(lambda p: {}, [{"a": 1, **first}])
+    assert ps.df_extract_params(df) == [{"a": 1}, {"a": 1, **first}]
+
+
+def test_taking_apart_rows_whose_params_func_has_replaced_does_not_take_long():
+    import time
+
+    psets = [{f"p{j}": float(i + j) for j in range(40)} for i in range(50)]
+    df = ps.run_local(lambda p: {"p0": -1.5}, psets)
+    start = time.perf_counter()
+    assert len(ps.df_extract_params(df)) == 50
+    assert time.perf_counter() - start < 20
 
 
 def test_text_stays_text_when_rows_without_it_follow():

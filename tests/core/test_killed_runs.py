@@ -236,3 +236,31 @@ def test_a_kill_at_any_moment_of_start_fold_and_write_loses_nothing(script):
     df = ps.recover("calc")
     assert df.a.tolist() == known.a.tolist()
     assert len(ps.df_read("calc/database.pk")) == len(known) > 20
+
+
+def test_a_process_that_func_forked_does_not_keep_the_rows_from_the_database(script):
+    process = script(
+        """
+        import os, time
+        import psweep as ps
+        def func(pset):
+            if pset["a"] == 1 and os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            if pset["a"] == 3:
+                open("ready", "w").close()
+                time.sleep(60)
+            return {}
+        ps.run_local(func, ps.plist("a", [1, 2, 3]))
+        """,
+        stdin=None,
+    )
+    try:
+        while not Path("ready").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert ps.recover("calc").a.tolist() == [1, 2]
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)

@@ -144,15 +144,28 @@ def test_an_exception_is_the_users_own_with_a_note(poolsize):
 class Strange(Exception):
     def __init__(self, one, two):
         super().__init__(f"{one} {two}")
+        self.one = one
 
 
-def test_an_exception_that_cannot_leave_its_process():
+@both
+def test_an_exception_with_arguments_of_its_own_is_still_the_users_own(poolsize):
     def func(pset):
         raise Strange(1, 2)
 
-    with pytest.raises(ps.WorkerError, match="'a': 1") as caught:
+    with pytest.raises(Strange, match="1 2") as caught:
+        ps.run_local(func, [{"a": 1}], poolsize=poolsize)
+    assert caught.value.one == 1
+    assert "'a': 1" in "".join(caught.value.__notes__)
+
+
+def test_an_exception_that_cannot_leave_its_process_is_told():
+    def func(pset):
+        raise ValueError(threading.Lock())
+
+    with pytest.raises(ps.WorkerError, match="ValueError: .*lock") as caught:
         ps.run_local(func, [{"a": 1}], poolsize=1)
-    assert "Strange: 1 2" in str(caught.value.__cause__)
+    assert "'a': 1" in "".join(caught.value.__notes__)
+    assert "in func" in str(caught.value.__cause__)
 
 
 @both
@@ -584,9 +597,195 @@ def test_a_script_without_main_guard_is_told_so(script):
     assert 'if __name__ == "__main__":' in err.splitlines()[-1]
 
 
-def test_func_that_cannot_be_sent_is_refused_before_a_pset_runs():
-    lock = threading.Lock()
-    with pytest.raises(ps.ParamsTypeError, match="cannot be sent to worker.*lock.*inside func"):
-        ps.run_local(lambda p: {"n": lock.locked()}, [{"a": 1}], poolsize=2)
-    with pytest.raises(ps.StudyNotFoundError):
-        ps.df_read("calc/database.pk")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_func_that_cannot_be_sent_works_where_it_is_forked_and_is_refused_elsewhere(script, method):
+    out, _ = script(
+        f"""
+        import multiprocessing, threading
+        import psweep as ps
+
+        lock = threading.Lock()
+
+        def func(pset):
+            with lock:
+                return {{"b": 1}}
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method("{method}")
+            try:
+                print(len(ps.run_local(func, [{{"a": 1}}], poolsize=2)))
+            except ps.ParamsTypeError as error:
+                print(error)
+                print(ps.Study if hasattr(ps, "Study") else "nothing ran")
+        """,
+        wait=True,
+    )
+    if method == "fork":
+        assert out == "1\n"
+    else:
+        assert "cannot be sent to worker processes" in out
+        assert "lock" in out
+        assert "inside func" in out
+
+
+@both
+def test_logging_handlers_that_func_makes_are_captured_every_time(poolsize):
+    def func(pset):
+        import logging
+
+        logging.basicConfig(level=logging.INFO)
+        logging.info("hello %s", pset["a"])
+        return {}
+
+    import logging
+
+    before = logging.root.handlers[:]
+    for handler in before:
+        logging.root.removeHandler(handler)
+    try:
+        df = ps.run_local(
+            func, ps.plist("a", [1, 2, 3]), save=False, capture_logs="db", poolsize=poolsize
+        )
+    finally:
+        for handler in logging.root.handlers[:]:
+            logging.root.removeHandler(handler)
+        for handler in before:
+            logging.root.addHandler(handler)
+    assert df._logs.tolist() == [f"INFO:root:hello {a}\n" for a in (1, 2, 3)]
+
+
+def test_logging_handlers_made_before_are_captured_too(capfd):
+    import logging
+
+    log = logging.getLogger("test_of_psweep")
+    handler = logging.StreamHandler(sys.stdout)
+    log.addHandler(handler)
+    try:
+        df = ps.run_local(
+            lambda p: log.warning("from %s", p["a"]) or {}, ps.plist("a", [1, 2]), save=False,
+            capture_logs="db",
+        )  # fmt: skip
+        log.warning("after")
+    finally:
+        log.removeHandler(handler)
+    assert df._logs.tolist() == ["from 1\n", "from 2\n"]
+    assert capfd.readouterr().out == "after\n"
+
+
+ODD_VALUES = [
+    np.timedelta64(5, "s"), np.datetime64("2020-01-01"), np.longdouble("0.1"), pd.Timedelta(3),
+    pd.Period("2020-01"), pd.Interval(0, 1), Path("x"), type, len, ..., NotImplemented,
+    [np.timedelta64(1, "s"), 2], pd.Timestamp("2020", tz="Europe/Berlin"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=repr)
+def test_no_value_spoils_a_study(value):
+    for params in ([{"a": value}], [{"a": 1}], [{"b": value}, {"a": value}]):
+        df = ps.run_local(lambda p: {"r": value}, params)
+    assert len(ps.df_read("calc")) == len(ps.recover("calc")) == 4
+    assert df.r.tolist() == [value] * 4
+    assert ps.df_extract_params(df) == [{"a": value}, {"a": 1}, {"b": value}, {"a": value}]
+
+
+def test_odd_names_do_not_spoil_a_study():
+    df = ps.run_local(lambda p: {"\udcff": 1, 3: 2, None: 3}, [{"a": 1, "\udcfe": 2}])
+    assert ps.df_read("calc").shape == df.shape
+    assert ps.df_extract_params(df) == [{"a": 1, "\udcfe": 2}]
+
+
+class ComesNotOut(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+@both
+def test_what_pickles_but_does_not_unpickle_costs_only_its_pset(poolsize):
+    def func(pset):
+        return {"r": ComesNotOut(1, 2) if pset["a"] == 2 else 0}
+
+    df = ps.run_local(func, ps.plist("a", [1, 2, 3]), on_error="record", poolsize=poolsize)
+    assert df._failed.tolist() == [False, True, False]
+    with pytest.raises(ps.ParamsTypeError, match=r"params\[1\].*cannot be kept.*save=False"):
+        ps.run_local(func, [{"a": 1}, {"a": ComesNotOut(1, 2)}], poolsize=poolsize)
+
+
+@both
+def test_a_study_that_is_removed_while_it_runs_is_no_success(poolsize):
+    import shutil
+
+    def func(pset):
+        if pset["a"] == 2:
+            shutil.rmtree("calc")
+        return {}
+
+    with pytest.raises((ps.DatabaseError, OSError), match="calc"):
+        ps.run_local(func, ps.plist("a", [1, 2, 3]), poolsize=poolsize)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+def test_values_that_the_format_has_no_form_for_cost_only_their_pset(suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
+    name = "database" + suffix
+    df = ps.run_local(
+        lambda p: {"r": Path("x") if p["a"] == 1 else 2}, ps.plist("a", [1, 2]),
+        database_basename=name, on_error="record",
+    )  # fmt: skip
+    assert df._failed.tolist() == [True, False]
+    assert "no form in JSON" in df._exc_txt[0]
+    with pytest.raises(ps.ParamsTypeError, match=r"params\[0\].*no form in JSON"):
+        ps.run_local(lambda p: {}, [{"a": Path("x")}], database_basename=name)
+    assert len(ps.df_read("calc")) == 2
+
+
+def test_changes_to_a_passed_df_are_kept_on_disk():
+    df = ps.run_local(lambda p: {"r": 1}, ps.plist("a", [1, 2]))
+    df["study"] = "first"
+    df.loc[0, "r"] = 5
+    out = ps.run_local(lambda p: {"r": 1}, [{"a": 3, "study": "second"}], df=df)
+    assert out.study.tolist() == ["first", "first", "second"]
+    assert out.r.tolist() == [5, 1, 1]
+    pd.testing.assert_frame_equal(ps.df_read("calc"), out)
+    # but what was left out of it is not taken away
+    less = out.drop(columns="r")[:1]
+    ps.run_local(lambda p: {"r": 1}, [{"a": 4}], df=less)
+    assert ps.df_read("calc").r.tolist() == [5, 1, 1, 1]
+
+
+def test_a_study_behind_a_symbolic_link_is_backed_up_beside_the_link(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "home").mkdir()
+    os.chdir(tmp_path / "home")
+    Path("calc").symlink_to(tmp_path / "scratch")
+    ps.run_local(double, [{"a": 1}])
+    ps.run_local(double, [{"a": 2}], backup=True)
+    (backup,) = Path().glob("calc.bak_*")
+    assert len(ps.df_read(backup)) == 1
+
+
+def test_simulate_in_a_calc_dir_of_dots(tmp_path):
+    (tmp_path / "study").mkdir()
+    os.chdir(tmp_path / "study")
+    ps.run_local(double, [{"a": 1}], calc_dir=".")
+    ps.run_local(double, [{"a": 1}], calc_dir=".", simulate=True)
+    assert len(ps.df_read(tmp_path / "study.simulate")) == 2
+
+
+def test_a_study_that_was_copied_without_its_hidden_folder():
+    ps.run_local(double, [{"a": 1}], database_basename="database.json")
+    Path("copy").mkdir()
+    Path("copy/database.json").write_bytes(Path("calc/database.json").read_bytes())
+    assert len(ps.df_read("copy")) == 1
+
+
+def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run():
+    def many(pset):
+        return {f"r{j}": 1.0 for j in range(300)}
+
+    def seconds(poolsize):
+        start = time.perf_counter()
+        ps.run_local(many, [{"a": i} for i in range(24)], poolsize=poolsize, calc_dir=str(poolsize))
+        return time.perf_counter() - start
+
+    assert seconds(24) < 10 * seconds(2)

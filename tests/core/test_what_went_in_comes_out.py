@@ -45,7 +45,9 @@ def run_all(all_params, results, suffix):
 
 
 @settings(max_examples=150)
-@given(runs, st.lists(st.dictionaries(names.map("r".__add__), nested, max_size=2), min_size=1))
+@given(
+    runs, st.lists(st.dictionaries(names.map("result of ".__add__), nested, max_size=2), min_size=1)
+)
 def test_params_come_back_after_save_extend_and_load(all_params, results):
     run_all(all_params, results, ".pk")
 

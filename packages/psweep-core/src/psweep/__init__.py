@@ -8,6 +8,7 @@
 """
 
 from ._version import __version__
+from .checkdir import check_calc_dir
 from .database import df_read, df_to_json, df_write
 from .errors import (
     CalcDirError,
@@ -22,14 +23,14 @@ from .errors import (
     UnknownKeywordError,
     WorkerError,
 )
-from .files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
-from .frames import (
+from .extract import (
     df_extract_params,
     df_extract_pset,
     df_extract_row,
     df_filter_conds,
     df_print,
 )
+from .files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
 from .hashing import pset_hash
 from .params import (
     filter_params_dup_hash,
@@ -43,7 +44,7 @@ from .params import (
 )
 from .run import run, run_local
 from .spaces import intspace, logspace
-from .study import check_calc_dir, recover
+from .study import recover
 
 __all__ = [
     "CalcDirError",

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
-import sys
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,6 +17,8 @@ from .database import df_write
 from .errors import ResultError
 from .frames import frame_of_rows
 from .journal import encode
+from .jsonable import check_storable
+from .logs import captured
 from .params import Pset
 from .rows import RESERVED, Header, Row
 
@@ -49,6 +48,7 @@ class Settings:
     capture_logs: str | None
     verbose: bool | tuple[Any, ...]
     tmpsave: bool
+    data_only: bool  # the database is a format that cannot hold everything
 
 
 def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
@@ -61,6 +61,8 @@ def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
     """
     row = call(func, job, settings)
     try:
+        if settings.data_only:
+            check_storable(row[6])
         return row, encode(row)
     except Exception as error:
         message = (
@@ -114,7 +116,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     result: Pset = {}
     extras: dict[str, Any] = {}
     failure = None
-    with _captured(job, settings) as logs:
+    with captured(settings.capture_logs, Path(settings.folder, job.pset_id, "logs.txt")) as logs:
         start = time.perf_counter()
         try:
             returned = func(pset)
@@ -234,61 +236,3 @@ def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> Non
     names = params if isinstance(verbose, bool) else verbose
     shown = {name: row.get(name) for name in names}
     print(pd.DataFrame([shown], index=[book["_time_utc"]]).to_string(), flush=True)
-
-
-@contextlib.contextmanager
-def _captured(job: Job, settings: Settings) -> Iterator[list[str]]:
-    """Collect what is printed, by Python and by the programs that it starts."""
-    logs: list[str] = []
-    if settings.capture_logs is None:
-        yield logs
-        return
-    if "file" in settings.capture_logs:
-        path = Path(settings.folder, job.pset_id, "logs.txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file: IO[bytes] = open(path, "w+b", buffering=0)
-    else:
-        file = tempfile.TemporaryFile(buffering=0)
-    with file:
-        with _redirected(file):
-            yield logs
-        file.seek(0)
-        logs.append(file.read().decode("utf-8", "replace"))
-
-
-@contextlib.contextmanager
-def _redirected(file: IO[bytes]) -> Iterator[None]:
-    streams = sys.stdout, sys.stderr
-    _flush(*streams)
-    # Programs that func starts write to the descriptors 1 and 2, Python to sys.stdout and
-    # sys.stderr, which in a notebook are something else.
-    saved = {fd: os.dup(fd) for fd in (1, 2) if _is_open(fd)}
-    text = open(
-        os.dup(file.fileno()), "w", encoding="utf-8", errors="backslashreplace", buffering=1
-    )
-    try:
-        for fd in saved:
-            os.dup2(file.fileno(), fd)
-        sys.stdout = sys.stderr = text
-        yield
-    finally:
-        sys.stdout, sys.stderr = streams
-        _flush(*streams, text)  # someone may hold on to the old ones, such as a logging handler
-        for fd, old in saved.items():
-            os.dup2(old, fd)
-            os.close(old)
-        text.close()
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
-def _flush(*streams: Any) -> None:
-    for stream in streams:
-        with contextlib.suppress(Exception):
-            stream.flush()

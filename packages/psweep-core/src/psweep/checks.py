@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,18 @@ import pandas as pd
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError
 from .frames import check_book
+from .jsonable import check_storable, need_pyarrow
+from .portable import dumps, is_plain
 from .rows import RESERVED
 
-__all__ = ["check_df", "check_func", "check_options", "check_params"]
+__all__ = [
+    "check_df",
+    "check_func",
+    "check_options",
+    "check_params",
+    "check_params_storable",
+    "holds_data_only",
+]
 
 
 def check_func(func: Any) -> None:
@@ -48,6 +58,28 @@ def check_params(params: Any) -> None:
             raise ParamsError(message)
 
 
+def check_params_storable(params: Sequence[dict[Any, Any]], database_basename: str) -> None:
+    """Refuse values that the database could not give back."""
+    data_only = holds_data_only(database_basename)
+    for position, pset in enumerate(params):
+        try:
+            if data_only:
+                check_storable(pset)
+            elif not is_plain(pset):
+                pickle.loads(dumps(pset))
+        except Exception as error:
+            message = (
+                f"params[{position}] = {pset!r} cannot be kept in the database: {error}; pass data "
+                "instead, or run with save=False"
+            )
+            raise ParamsTypeError(message) from error
+
+
+def holds_data_only(database_basename: str) -> bool:
+    """Tell the formats that cannot hold everything that a pickle can."""
+    return Path(database_basename).suffix.lower() in (".json", ".parquet")
+
+
 def check_options(
     poolsize: Any,
     save: bool,
@@ -77,6 +109,8 @@ def check_options(
         raise ParamsError(message)
     check_suffix(Path(database_basename))
     if save:
+        if database_basename.endswith(".parquet"):
+            need_pyarrow()
         return
     for name, given in (
         ("tmpsave=True", tmpsave),

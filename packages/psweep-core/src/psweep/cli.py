@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from . import __version__
+from .checkdir import check_calc_dir
 from .database import df_read, df_to_json
 from .errors import PsweepError
-from .study import check_calc_dir
 
 __all__ = ["checkdir", "db2json", "db2table"]
 
@@ -170,9 +171,13 @@ def _print(text: str) -> int:
 
 def _run(action: Any) -> int:
     try:
-        return int(action())
+        status = int(action())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has seen enough; nor shall the interpreter complain when it leaves
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (PsweepError, OSError) as error:
         print(f"psweep: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        return 0
+    return status

@@ -8,7 +8,7 @@ all values of the column   dtype                           missing cell
 =========================  ==============================  =====================
 int                        int64, Int64 if any is missing  pandas.NA
 bool                       bool, boolean if any is missing pandas.NA
-float                      float64                         NaN
+float, or float and int    float64                         NaN
 str                        str (pandas 3) or object        NaN
 pandas.Timestamp           datetime64[ns]                  NaT
 anything else, or mixed    object                          NaN
@@ -18,6 +18,10 @@ A NaN that a pset really holds must differ from a missing cell. It is stored as 
 pandas treats it as one, but with a mark among the bits that a NaN leaves free (its payload). R
 tells its NA from NaN in the same way (`arithmetic.c`, NA_REAL). What pandas itself fills
 in, for instance in ``pd.concat``, has no mark and so reads as missing.
+
+Ints among floats become floats, since NumPy, plots and fits can do nothing with a column of
+objects. Which params were ints is found again by the row's hash, see `extract`. Names that are not
+hashed (`exact`), and ints that float64 cannot hold, stay objects.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ import pandas as pd
 __all__ = ["MISSING", "cells", "column", "join", "objects"]
 
 _MARK_BITS = 0x7FF8_0000_0000_0E5E
+_MAX_INT = 2**53  # float64 holds all ints up to here
 MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", _MARK_BITS))[0]
 
 
@@ -46,17 +51,27 @@ class _Missing:
 MISSING = _Missing()
 
 
-def column(values: list[Any]) -> Any:
-    """Make cells into the array or Series of the narrowest dtype that loses nothing."""
+def column(values: list[Any], exact: bool = False) -> Any:
+    """Make cells into the array or Series of the narrowest dtype that loses nothing.
+
+    Parameters
+    ----------
+    values : list
+        Missing cells are `MISSING`.
+    exact : bool, default False
+        Keep ints among floats as they are.
+    """
     kinds = set(map(type, values))
     missing = _Missing in kinds
     kinds.discard(_Missing)
-    with contextlib.suppress(OverflowError, UnicodeError):
+    with contextlib.suppress(Exception):  # values of any type may refuse anything
         if _are(kinds, int, np.integer):
             return _masked(values, missing, np.int64, "Int64")
         if _are(kinds, bool, np.bool_):
             return _masked(values, missing, np.bool_, "boolean")
         if _are(kinds, float, np.floating) and np.longdouble not in kinds:
+            return _floats(values)
+        if _are(kinds - {float}, int, np.integer) and not exact and _fit_into_floats(values):
             return _floats(values)
         if kinds == {str}:
             return pd.Series([np.nan if v is MISSING else v for v in values])
@@ -71,8 +86,19 @@ def column(values: list[Any]) -> Any:
     return objects(values)
 
 
+def _fit_into_floats(values: Iterable[Any]) -> bool:
+    return all(
+        -_MAX_INT <= value <= _MAX_INT
+        for value in values
+        if type(value) is not float and value is not MISSING
+    )
+
+
 def _are(kinds: set[type], kind: type, numpy_kind: type) -> bool:
-    return bool(kinds) and all(k is kind or issubclass(k, numpy_kind) for k in kinds)
+    # (NumPy counts its timedelta64 among the integers.)
+    return bool(kinds) and all(
+        k is kind or (issubclass(k, numpy_kind) and k is not np.timedelta64) for k in kinds
+    )
 
 
 def _masked(values: list[Any], missing: bool, dtype: Any, nullable: str) -> Any:
@@ -135,7 +161,10 @@ def _float_cell(value: float) -> Any:
 
 
 def join(
-    old: pd.Series[Any] | None, new: pd.Series[Any] | None, lengths: tuple[int, int]
+    old: pd.Series[Any] | None,
+    new: pd.Series[Any] | None,
+    lengths: tuple[int, int],
+    exact: bool = False,
 ) -> pd.Series[Any]:
     """Put a column of new rows below one of old rows.
 
@@ -145,8 +174,12 @@ def join(
         None: all cells of these rows are missing.
     lengths : tuple of int
         The numbers of rows.
+    exact : bool, default False
+        Keep ints among floats as they are.
     """
-    parts = (old, new)
+    parts = [old, new]
+    if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
+        parts = [_as_floats(part) for part in parts]
     dtype = _common_dtype([part.dtype for part in parts if part is not None])
     if dtype is None:
         values: list[Any] = []
@@ -160,6 +193,15 @@ def join(
     ]
     joined: pd.Series[Any] = pd.concat(filled, ignore_index=True)
     return joined
+
+
+_INTS_AND_FLOATS = ({"int64", "float64"}, {"Int64", "float64"})
+
+
+def _as_floats(part: Any) -> Any:
+    if part.dtype == np.float64 or not _fit_into_floats(part.dropna()):
+        return part
+    return pd.Series(part.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _common_dtype(dtypes: list[Any]) -> Any:

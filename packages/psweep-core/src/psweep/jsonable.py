@@ -16,7 +16,14 @@ from .columns import MISSING, cells, column
 from .errors import DatabaseError, ParamsTypeError
 from .frames import assemble
 
-__all__ = ["frame_to_json", "json_to_frame", "parquet_to_frame", "write_parquet"]
+__all__ = [
+    "check_storable",
+    "frame_to_json",
+    "json_to_frame",
+    "need_pyarrow",
+    "parquet_to_frame",
+    "write_parquet",
+]
 
 _TAG = "__py__"
 _TIME = "_time_utc"
@@ -95,8 +102,20 @@ def encode(value: Any, where: str) -> Any:
     if kind is bytes:
         return {_TAG: "bytes", "v": base64.b64encode(value).decode()}
     if kind is pd.Timestamp:
-        return {_TAG: "Timestamp", "v": value.isoformat(), "unit": value.unit}
-    if kind in (datetime.datetime, datetime.date, datetime.time):
+        zone = getattr(value.tz, "key", None) or getattr(value.tz, "zone", None) or value.tz
+        clock = value if zone is None else value.tz_convert(None)
+        tags = {"unit": value.unit, **({} if zone is None else {"tz": str(zone)})}
+        return {_TAG: "Timestamp", "v": clock.isoformat(), **tags}
+    if value is pd.NA or value is pd.NaT:
+        return {_TAG: str(value)}
+    if kind in (np.datetime64, np.timedelta64):
+        unit = np.datetime_data(value.dtype)[0]
+        return {_TAG: kind.__name__, "v": int(value.astype(np.int64)), "unit": unit}
+    if kind is datetime.timedelta:
+        return {_TAG: "timedelta", "v": [value.days, value.seconds, value.microseconds]}
+    if kind in (datetime.datetime, datetime.date, datetime.time) and (
+        getattr(value, "tzinfo", None) is None
+    ):
         return {_TAG: kind.__name__, "v": value.isoformat()}
     if kind is np.ndarray and value.dtype.kind in "biufcU":
         items = [encode(item, where) for item in value.ravel().tolist()]
@@ -128,7 +147,12 @@ def decode(obj: Any) -> Any:
         "set": lambda v: set(decode(v)),
         "frozenset": lambda v: frozenset(decode(v)),
         "dict": lambda v: {decode(name): decode(item) for name, item in v},
-        "Timestamp": lambda v: pd.Timestamp(v).as_unit(obj["unit"]),
+        "Timestamp": lambda v: _timestamp(v, obj),
+        "<NA>": lambda _: pd.NA,
+        "NaT": lambda _: pd.NaT,
+        "datetime64": lambda v: np.datetime64(v, obj["unit"]),
+        "timedelta64": lambda v: np.timedelta64(v, obj["unit"]),
+        "timedelta": lambda v: datetime.timedelta(*v),
         "datetime": datetime.datetime.fromisoformat,
         "date": datetime.date.fromisoformat,
         "time": datetime.time.fromisoformat,
@@ -140,9 +164,21 @@ def decode(obj: Any) -> Any:
     return simple[tag](value)
 
 
+def _timestamp(text: str, tags: dict[str, Any]) -> pd.Timestamp:
+    moment = pd.Timestamp(text).as_unit(tags["unit"])
+    return moment.tz_localize("UTC").tz_convert(tags["tz"]) if "tz" in tags else moment
+
+
+def check_storable(values: dict[Any, Any]) -> None:
+    """Refuse what `encode` refuses, in the names or the values of a pset or a result."""
+    for name, value in values.items():
+        encode(name, "a name")
+        encode(value, repr(name))
+
+
 def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
     """Write a DataFrame as Parquet; columns that Parquet has no type for as JSON text."""
-    arrow, parquet = _pyarrow()
+    arrow, parquet = need_pyarrow()
     arrays, as_json = [], []
     for position, name in enumerate(df.columns):
         series = df.iloc[:, position]
@@ -173,7 +209,7 @@ def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
 
 def parquet_to_frame(path: Path) -> pd.DataFrame:
     """Read a Parquet file, as `write_parquet` wrote it or as others do."""
-    _, parquet = _pyarrow()
+    _, parquet = need_pyarrow()
     with open(path, "rb") as file:
         table = parquet.read_table(file)
     found = (table.schema.metadata or {}).get(b"psweep")
@@ -203,7 +239,8 @@ def _floats(values: list[Any]) -> list[float]:
     return [value for value in values if value is not MISSING]
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def need_pyarrow() -> tuple[Any, Any]:
+    """Import pyarrow, or say how to get it."""
     try:
         import pyarrow
         import pyarrow.parquet

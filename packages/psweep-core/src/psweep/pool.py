@@ -4,6 +4,9 @@ Each worker writes the rows of its psets into a journal of its own, so that not 
 of the parent costs a finished pset, and nothing but counts travels back. It gets its psets in
 chunks that take a fraction of a second, and the next chunk before it is through with one.
 
+Where processes are forked, a worker has the function and all psets in its memory, as they are;
+elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too.
+
 The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
 once, but never in the middle of a row.
 """
@@ -15,29 +18,26 @@ import contextlib
 import multiprocessing
 import os
 import pickle
-import queue
 import signal
-import sys
-import threading
 import time
-import traceback
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 
-from .call import Func, Job, Settings, describe, failed_row, finish, note, save_row
+from .call import Func, Job, Settings, describe, failed_row, note
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
 from .rows import Row
+from .worker import REPORT_SECONDS, Task, work
 
 __all__ = ["run_pool"]
 
-_CHUNK_SECONDS = 0.05
 _MAX_CHUNK = 5000
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
 
@@ -89,22 +89,17 @@ def run_pool(
 class _Worker:
     """A worker process, as its parent sees it."""
 
-    def __init__(self, context: BaseContext, number: int, payload: bytes) -> None:
+    def __init__(self, context: BaseContext, number: int, task: Task) -> None:
         self.number = number
         self.connection, theirs = context.Pipe()
         _parent_ends.add(self.connection)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(theirs, payload), name=f"psweep-worker-{number}"
+            target=work, args=(theirs, task), name=f"psweep-worker-{number}"
         )
         self.process.start()
         theirs.close()
         self.started = False
         self.jobs: collections.deque[Job] = collections.deque()  # sent and not reported finished
-
-    def send(self, jobs: list[Job]) -> None:
-        self.jobs.extend(jobs)
-        # By value where it must be: psets may hold what the user's script or notebook defines.
-        self.send_bytes(cloudpickle.dumps([tuple(job) for job in jobs]))
 
     def send_bytes(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
@@ -136,26 +131,21 @@ class _Pool:
         self._settings = settings
         self._journal = journal
         self._journal_path = journal_path
+        self._jobs = jobs
         self._todo = collections.deque(jobs)
         self._left = len(jobs)
         self._workers: list[_Worker] = []
         self._made = 0
         self._seconds_a_pset: float | None = None
-        try:
-            self._func = cloudpickle.dumps(func)
-        except Exception as error:
-            message = (
-                f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
-                "connections inside func instead of outside, or run without poolsize"
-            )
-            raise ParamsTypeError(message) from error
+        self._forks = self._context.get_start_method() == "fork"
+        self._func: Func | bytes = func if self._forks else _pickled_func(func)
 
     def start(self, n: int) -> None:
         for _ in range(n):
             self._made += 1
             path = self._journal_path(self._made) if self._journal_path else None
-            payload = pickle.dumps((self._func, self._settings, path))
-            self._workers.append(_Worker(self._context, self._made, payload))
+            task = Task(self._func, self._jobs if self._forks else None, self._settings, path)
+            self._workers.append(_Worker(self._context, self._made, task))
 
     def stop(self) -> None:
         for worker in self._workers:
@@ -185,7 +175,7 @@ class _Pool:
                     yield self._buried(worker)
                     continue
                 if kind == "error":
-                    raise _unpacked(*parts)
+                    raise _unpickled_exception(*parts)
                 worker.started = True
                 if kind == "done":
                     yield self._counted(worker, *parts)
@@ -218,13 +208,17 @@ class _Pool:
         pace = self._seconds_a_pset
         size = 1
         if pace is not None:
-            size = int(min(_MAX_CHUNK, _CHUNK_SECONDS / max(pace, 1e-9)))
+            size = int(min(_MAX_CHUNK, REPORT_SECONDS / max(pace, 1e-9)))
             size = max(1, min(size, len(self._todo) // (2 * len(self._workers))))
         # A pset that takes long is not handed out before its worker is free: another one might
         # be free earlier. Of quick ones there is always a chunk waiting.
-        enough = size if pace is not None and pace < _CHUNK_SECONDS else 0
+        enough = size if pace is not None and pace < REPORT_SECONDS else 0
         if self._todo and len(worker.jobs) <= enough:
-            worker.send([self._todo.popleft() for _ in range(min(size, len(self._todo)))])
+            chunk = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
+            worker.jobs.extend(chunk)
+            positions = [job.position for job in chunk]
+            sent = positions if self._forks else [_pickled_job(job) for job in chunk]
+            worker.send_bytes(pickle.dumps(sent))
 
     def _buried(self, worker: _Worker) -> list[Row] | int:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
@@ -266,17 +260,39 @@ class _Pool:
         return set()
 
 
-def _unpacked(payload: bytes, text: str, where: str) -> BaseException:
+def _pickled_func(func: Func) -> bytes:
+    try:
+        data: bytes = cloudpickle.dumps(func)
+    except Exception as error:
+        message = (
+            f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
+            "connections inside func instead of outside, or run without poolsize"
+        )
+        raise ParamsTypeError(message) from error
+    return data
+
+
+def _pickled_job(job: Job) -> tuple[int, str, str, bytes]:
+    # The params apart, so that a worker that cannot unpickle them still knows whose they are.
+    return job.position, job.pset_id, job.pset_hash, cloudpickle.dumps(job.params)
+
+
+def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
     """Make the exception of a worker into one of this process."""
     try:
-        error: BaseException = pickle.loads(payload)
+        error: Any = pickle.loads(payload)
+        if isinstance(error, tuple):
+            kind, args, state = error
+            error = kind.__new__(kind, *args)
+            error.args = args
+            error.__dict__.update(state)
     except Exception:
-        # Not every exception survives pickling, least of all those with arguments of their own.
-        error = WorkerError(f"func raised an exception that cannot leave its process: {where}")
-    error.__cause__ = RemoteTraceback(text)
-    if where not in "".join(getattr(error, "__notes__", [])):
-        note(error, f"psweep: raised for {where}")
-    return error
+        error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
+    cause: BaseException = error
+    cause.__cause__ = RemoteTraceback(text)
+    if where not in "".join(getattr(cause, "__notes__", [])):
+        note(cause, f"psweep: raised for {where}")
+    return cause
 
 
 # A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
@@ -292,95 +308,3 @@ def _close_parent_ends() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_parent_ends)
-
-
-# What runs in a worker process
-
-
-def _work(connection: Connection, payload: bytes) -> None:
-    """Be a worker, until the parent closes the pipe."""
-    # Ctrl-C goes to all processes of a terminal; the parent alone decides what it means. A handler
-    # that does nothing, instead of SIG_IGN, since programs that func starts would inherit that.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    pickled_func, settings, path = pickle.loads(payload)
-    journal = job = None
-    report = _Report(connection, keep=path is None)
-    try:
-        if path is not None:
-            journal = Journal(path, settings.header)
-        chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
-        func = pickle.loads(pickled_func)
-        connection.send(("ready",))
-        while chunk := chunks.get():
-            for job in map(Job._make, pickle.loads(chunk)):
-                if journal is not None:
-                    journal.take_room()
-                row, payload = finish(func, job, settings)
-                if journal is not None:
-                    journal.append(payload)
-                    save_row(row, settings)
-                report.add(payload)
-            report.send()
-    except (Exception, SystemExit) as error:
-        report.send()
-        text = "".join(traceback.format_exception(error))
-        where = "the start of a worker process" if job is None else describe(job, settings)
-        connection.send(("error", _pickled_exception(error), text, where))
-    finally:
-        if journal is not None:
-            journal.close()
-
-
-def _listen(
-    connection: Connection, chunks: queue.SimpleQueue[bytes], journal: Journal | None
-) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            chunks.put(connection.recv_bytes())
-    if journal is not None:
-        journal.mutex.acquire()  # not in the middle of a row
-    os._exit(0)
-
-
-class _Report:
-    """Tell the parent what is finished, not for each pset but some times a second."""
-
-    def __init__(self, connection: Connection, keep: bool) -> None:
-        self._connection = connection
-        self._keep = keep
-        self._rows: list[bytes] = []
-        self._n = 0
-        self._since = time.perf_counter()
-
-    def add(self, payload: bytes) -> None:
-        self._n += 1
-        if self._keep:
-            self._rows.append(payload)
-        # Rows that no journal keeps are sent at once: were this process killed, they would be lost.
-        if self._keep or time.perf_counter() - self._since > _CHUNK_SECONDS:
-            self.send()
-
-    def send(self) -> None:
-        _flush_output()
-        now = time.perf_counter()
-        if self._n:
-            self._connection.send(("done", self._n, self._rows, now - self._since))
-        self._rows, self._n, self._since = [], 0, now
-
-
-def _flush_output() -> None:
-    # A worker may be ended without the usual last flush.
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-
-
-def _pickled_exception(error: BaseException) -> bytes:
-    """Pickle an exception; nothing if it would not come out again."""
-    try:
-        payload: bytes = cloudpickle.dumps(error)
-        pickle.loads(payload)
-    except Exception:
-        return b""
-    return payload

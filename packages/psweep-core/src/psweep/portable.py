@@ -25,7 +25,7 @@ import pandas as pd
 
 from .hashing import importable_name
 
-__all__ = ["dumps", "dumps_plain_first"]
+__all__ = ["dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
 _ATOMS = frozenset({int, float, str, bool, type(None), bytes})
@@ -38,12 +38,24 @@ def dumps(obj: Any) -> bytes:
     return stream.getvalue()
 
 
+def is_plain(dct: dict[Any, Any]) -> bool:
+    """Tell whether any pickle of these names and values is portable."""
+    return _ATOMS.issuperset(map(type, dct.values())) and _ATOMS.issuperset(map(type, dct))
+
+
 def dumps_plain_first(row: tuple[Any, ...], dicts: tuple[dict[Any, Any], ...]) -> bytes:
-    """Pickle a row, the quick way if the values in `dicts` are such that it is portable, too."""
-    for dct in dicts:
-        if not (_ATOMS.issuperset(map(type, dct.values())) and _ATOMS.issuperset(map(type, dct))):
-            return dumps(row)
-    return pickle.dumps(row, _PROTOCOL)
+    """Pickle a row, the quick way if all that is in `dicts` is plain.
+
+    Raises
+    ------
+    Exception
+        Any, if a value cannot be pickled, or not be unpickled again.
+    """
+    if all(map(is_plain, dicts)):
+        return pickle.dumps(row, _PROTOCOL)
+    data = dumps(row)
+    pickle.loads(data)  # not all that can be pickled comes out again
+    return data
 
 
 class _Call:

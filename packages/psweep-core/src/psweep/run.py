@@ -6,9 +6,6 @@ import contextlib
 import difflib
 import functools
 import inspect
-import os
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,19 +13,27 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 import pandas as pd
 
-from . import database
 from .call import Func, Job, Settings, note
-from .checks import check_df, check_func, check_options, check_params
-from .errors import UnknownKeywordError
+from .checks import (
+    check_df,
+    check_func,
+    check_options,
+    check_params,
+    check_params_storable,
+    holds_data_only,
+)
+from .errors import DatabaseError, UnknownKeywordError
 from .files import PathLike
 from .frames import append_frame, frame_of_rows
 from .hashing import pset_hash
 from .journal import Journal
 from .params import Pset
+from .plan import done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .progress import Progress
-from .rows import RUNTIME, Header, Row
+from .rows import Header, Row
 from .serial import run_serial
+from .simulate import run_simulated
 from .study import Study
 
 __all__ = ["run", "run_local"]
@@ -167,6 +172,8 @@ def run_local(
     check_df(df)
     check_params(params)
     hashes = [pset_hash(pset) for pset in params]
+    if save:
+        check_params_storable(params, database_basename)
     study = Study(calc_dir, database_basename)
     work = _Work(
         func=func,
@@ -178,10 +185,13 @@ def run_local(
             capture_logs=capture_logs,
             verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
             tmpsave=tmpsave,
+            data_only=save and holds_data_only(database_basename),
         ),
     )
     if simulate:
-        return _simulate(study, work, params, hashes, df, save=save, skip_dups=skip_dups)
+        return run_simulated(
+            study, params, hashes, df, poolsize=poolsize, save=save, skip_dups=skip_dups
+        )
     if save:
         return _run_saved(study, work, params, hashes, df, backup=backup, skip_dups=skip_dups)
     return _run_unsaved(study, work, params, hashes, df, skip_dups=skip_dups)
@@ -236,12 +246,12 @@ def _run_saved(
             known = study.adopt(df)
         if backup:
             study.backup(run_id)
-        done = _done_hashes(study.known()) if skip_dups else None
-        jobs = _jobs(params, hashes, done)
+        done = done_hashes(study.known()) if skip_dups else None
+        jobs = plan_jobs(params, hashes, done)
         if not jobs:
             return _extended(df, known, run_id)
         header = study.reserve(
-            run_id, _next(known, "_run_seq"), _next(known, "_pset_seq"), len(jobs)
+            run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
         )
         journal = Journal(study.journal_path(header, 0), header)
     try:
@@ -255,6 +265,14 @@ def _run_saved(
     journal.close()
     with _rows_are_safe(study):
         known = study.fold_now()
+    n_rows = int((known["_run_id"] == run_id).sum()) if len(known) else 0
+    if n_rows != len(jobs):
+        message = (
+            f"{len(jobs)} psets were run, but {study.database} has {n_rows} rows of this run: was "
+            f"{study.name!r} removed or changed meanwhile? Look for the rest in {study.calc_dir} "
+            "and in its backups"
+        )
+        raise DatabaseError(message)
     return _extended(df, known, run_id)
 
 
@@ -267,115 +285,10 @@ def _run_unsaved(
     *,
     skip_dups: bool,
 ) -> pd.DataFrame:
-    jobs = _jobs(params, hashes, _done_hashes(df) if skip_dups else None)
-    header = _header_after(df, study.name, len(jobs))
+    jobs = plan_jobs(params, hashes, done_hashes(df) if skip_dups else None)
+    header = header_after(df, study.name, len(jobs))
     rows = list(work.rows(jobs, header, study, None))
     return append_frame(df, frame_of_rows(rows, header))
-
-
-def _simulate(
-    study: Study,
-    work: _Work,
-    params: Sequence[Pset],
-    hashes: list[str],
-    df: pd.DataFrame | None,
-    *,
-    save: bool,
-    skip_dups: bool,
-) -> pd.DataFrame:
-    known = study.known() if df is None and save else df
-    done = _done_hashes(known)
-    jobs = _jobs(params, hashes, done if skip_dups else None)
-    copy = Study(study.name + ".simulate", study.basename)
-    header = _header_after(known, copy.name, len(jobs))
-    now = time.time_ns()
-    rows: list[Row] = [
-        (
-            header.first_seq + job.position,
-            job.pset_id,
-            now,
-            job.pset_hash,
-            0.0,
-            job.params,
-            {},
-            None,
-        )
-        for job in jobs
-    ]
-    simulated = append_frame(known, frame_of_rows(rows, header))
-    if save:
-        with copy.locked():
-            copy.forget_journals()
-            database.write_file(simulated, copy.database)
-    _say_what_would_run(known, hashes, done, len(jobs), work.poolsize)
-    return simulated
-
-
-def _say_what_would_run(
-    known: pd.DataFrame | None, hashes: list[str], done: set[str], n: int, poolsize: int | None
-) -> None:
-    new = len(set(hashes) - done)
-    text = (
-        f"psweep: simulate: {len(hashes)} psets, {new} new, "
-        f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
-    )
-    if len(_successful(known)) and n:
-        seconds = float(_successful(known)[RUNTIME].median()) * n / (poolsize or 1)
-        text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
-        text += f" with poolsize={poolsize}" if poolsize else ""
-    print(text, file=sys.stderr)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) -> list[Job]:
-    """Give each pset that is to be run its id; `done` holds hashes to skip, None skips nothing."""
-    chosen = list(zip(params, hashes, strict=True))
-    if done is not None:
-        first = {sha: pset for pset, sha in reversed(chosen) if sha not in done}
-        chosen = [(first.pop(sha), sha) for _, sha in chosen if sha in first]
-    ids = _uuids(len(chosen))
-    return [
-        Job(position, pset_id, sha, pset)
-        for position, (pset_id, (pset, sha)) in enumerate(zip(ids, chosen, strict=True))
-    ]
-
-
-def _uuids(n: int) -> Iterator[str]:
-    """Make random UUIDs (RFC 9562, version 4), at a third of the cost of `uuid.uuid4`."""
-    for start in range(0, n, 1000):
-        digits = os.urandom(16 * min(1000, n - start)).hex()
-        for i in range(0, len(digits), 32):
-            variant = "89ab"[int(digits[i + 16], 16) & 3]
-            yield (
-                f"{digits[i : i + 8]}-{digits[i + 8 : i + 12]}-4{digits[i + 13 : i + 16]}-"
-                f"{variant}{digits[i + 17 : i + 20]}-{digits[i + 20 : i + 32]}"
-            )
-
-
-def _successful(df: pd.DataFrame | None) -> pd.DataFrame:
-    if df is None or not len(df):
-        return pd.DataFrame({"_pset_hash": [], RUNTIME: []})
-    if "_failed" not in df.columns:
-        return df
-    return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
-
-
-def _done_hashes(df: pd.DataFrame | None) -> set[str]:
-    return set(_successful(df)["_pset_hash"])
-
-
-def _next(df: pd.DataFrame | None, name: str) -> int:
-    return 0 if df is None or not len(df) else int(df[name].max()) + 1
-
-
-def _header_after(df: pd.DataFrame | None, calc_dir: str, n_psets: int) -> Header:
-    run_id = str(uuid.uuid4())
-    return Header(run_id, _next(df, "_run_seq"), calc_dir, _next(df, "_pset_seq"), n_psets)
 
 
 def _extended(df: pd.DataFrame | None, known: pd.DataFrame, run_id: str) -> pd.DataFrame:

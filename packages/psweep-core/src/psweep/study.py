@@ -22,25 +22,26 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from . import database, journal
-from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
+from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
 from .frames import append_frame, check_book, frame_of_rows
 from .journal import Record
-from .rows import Header
+from .rows import Header, Row
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["Study", "check_calc_dir", "recover"]
+__all__ = ["PRIVATE", "Study", "recover"]
 
-_PRIVATE = ".psweep"
+PRIVATE = ".psweep"
+_USUAL = {"database.pk", "database.json", "database.parquet"}
 
 
 class Study:
@@ -59,19 +60,26 @@ class Study:
         self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
         self.basename = basename
         self.database = self.calc_dir / basename
-        self._private = self.calc_dir / _PRIVATE / basename
+        self._private = self.calc_dir / PRIVATE / basename
         self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
 
     @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
         """Find the one study of a folder, whatever its database is called."""
-        names = {path.name for path in (Path(calc_dir) / _PRIVATE).glob("*") if path.is_dir()}
+        names = {path.name for path in (Path(calc_dir) / PRIVATE).glob("*") if path.is_dir()}
+        if not names:  # copied without them, perhaps
+            names = {path.name for path in Path(calc_dir).glob("database.*")} & _USUAL
         if not names or "database.pk" in names:
             return cls(calc_dir)
         if len(names) > 1:
             message = f"{calc_dir} holds the databases {sorted(names)!r}; name one of these files"
             raise StudyNotFoundError(message)
         return cls(calc_dir, names.pop())
+
+    def name_beside(self, ending: str) -> str:
+        """Name a folder beside this one, as the user would: relative if `calc_dir` is."""
+        dots = os.path.basename(self.name) in (".", "..")
+        return (str(self.calc_dir) if dots else self.name) + ending
 
     # look at it, without a lock
 
@@ -83,13 +91,11 @@ class Study:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        records = [_record(path) for path in self.journals()]
+        records = [record for path in self.journals() if (record := _record(path)) is not None]
         df = self._read_database()
         for record in records:
-            if record is not None:
-                _warn_unreadable(self.calc_dir, record)
-                df = _union(df, record)
-        return df
+            _warn_unreadable(self.calc_dir, record)
+        return _union(df, records)
 
     def journals(self) -> list[Path]:
         """List the journals, of live and of dead runs."""
@@ -139,20 +145,16 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        df = known = self._read_database()
-        folded = []
-        for path in self.journals():
-            if not _owner_is_gone(path):
-                continue
-            record = journal.read_journal(path)
+        ended = {path: journal.read_journal(path) for path in self.journals() if _is_over(path)}
+        for path, record in ended.items():
             _warn_unreadable(path, record)
-            if not record.unreadable:
-                folded.append(path)
-            df = _union(df, record)
+        known = self._read_database()
+        df = _union(known, ended.values())
         if df is not known:
             self._write_database(df)
-        for path in folded:
-            journal.remove(path)
+        for path, record in ended.items():
+            if not record.unreadable:
+                journal.remove(path)
         return df
 
     def fold_now(self) -> pd.DataFrame:
@@ -161,12 +163,18 @@ class Study:
             return self.fold()
 
     def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Add those rows of a DataFrame of the user's that the database does not have."""
+        """Take over a DataFrame of the user's: its new rows, and its changes to the others.
+
+        Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
+        """
         known = self._read_database()
-        if not len(df):
+        if not len(df) or known.equals(df):
             return known
-        have = set(known["_pset_id"]) if len(known) else set()
-        new = df[[pset_id not in have for pset_id in df["_pset_id"]]]
+        ids = set(df["_pset_id"])
+        if set(known.columns) <= set(df.columns):
+            known, new = known[~known["_pset_id"].isin(ids)] if len(known) else known, df
+        else:
+            new = df[~df["_pset_id"].isin(set(known["_pset_id"]))]
         if not len(new):
             return known
         taken = set(known["_pset_seq"]) & set(new["_pset_seq"]) if len(known) else set()
@@ -184,7 +192,7 @@ class Study:
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""
         for path in self.journals():
-            if _owner_is_gone(path):
+            if _is_over(path):
                 journal.remove(path)
 
     def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
@@ -201,7 +209,7 @@ class Study:
 
     def backup(self, run_id: str) -> Path | None:
         """Copy the whole folder; a copy that is not whole never bears the name of a backup."""
-        entries = [path for path in self.calc_dir.iterdir() if path.name != _PRIVATE]
+        entries = [path for path in self.calc_dir.iterdir() if path.name != PRIVATE]
         if not entries:
             return None
         df = self._read_database()
@@ -289,61 +297,6 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     return study.fold_now()
 
 
-def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
-    """Compare the rows of the database with the folders ``<calc_dir>/<pset_id>``.
-
-    Parameters
-    ----------
-    calc_dir : str or path
-        The folder of the study.
-    df : DataFrame, optional
-        Its database. None: all that is known of it, see `df_read`.
-
-    Returns
-    -------
-    dict of set of str
-        ``db_not_disk``: the ``_pset_id`` of rows without a folder,
-        ``disk_not_db``: the names of such folders without a row,
-        ``unfinished_journals``: the files with rows that are not in the
-        database, of runs that still go on or were killed.
-
-    Raises
-    ------
-    StudyNotFoundError
-        There is no database in that folder.
-
-    Examples
-    --------
-    >>> import os
-    >>> import psweep as ps
-    >>> df = ps.run_local(lambda pset: {}, [{"a": 1}])
-    >>> os.mkdir("calc/" + df._pset_id[0])
-    >>> ps.check_calc_dir("calc")
-    {'db_not_disk': set(), 'disk_not_db': set(), 'unfinished_journals': set()}
-    """
-    folder = Path(calc_dir)
-    if df is None:
-        df = database.df_read(folder)
-    if len(df.columns) and "_pset_id" not in df.columns:
-        message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
-        raise DatabaseError(message)
-    rows = set(df["_pset_id"]) if len(df.columns) else set()
-    folders = {path.name for path in folder.iterdir() if path.is_dir() and _is_uuid(path.name)}
-    waiting = (folder / _PRIVATE).glob("*/*" + journal.SUFFIX)
-    return {
-        "db_not_disk": rows - folders,
-        "disk_not_db": folders - rows,
-        "unfinished_journals": {str(path) for path in waiting},
-    }
-
-
-def _is_uuid(name: str) -> bool:
-    parts = name.split("-")
-    return [len(part) for part in parts] == [8, 4, 4, 4, 12] and all(
-        char in "0123456789abcdef" for part in parts for char in part
-    )
-
-
 def _record(path: Path) -> Record | None:
     try:
         return journal.read_journal(path)
@@ -351,14 +304,20 @@ def _record(path: Path) -> Record | None:
         return None  # its run has just ended
 
 
-def _union(df: pd.DataFrame, record: Record) -> pd.DataFrame:
-    """Add those rows of a journal that the database does not have yet."""
-    header, have = record.header, set()
-    if len(df):
-        # A run may be killed after it wrote the database and before it removed its journals.
-        have = set(df.loc[(df["_run_id"] == header.run_id).to_numpy(dtype=bool), "_pset_id"])
-    new = {row[1]: row for row in record.rows if row[1] not in have}
-    return append_frame(df, frame_of_rows(list(new.values()), header)) if new else df
+def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
+    """Add those rows of journals that the database does not have yet."""
+    runs: dict[str, tuple[Header, list[Row]]] = {}
+    for header, rows, _ in records:
+        runs.setdefault(header.run_id, (header, []))[1].extend(rows)
+    for header, rows in runs.values():
+        have: set[str] = set()
+        if len(df):
+            # A run may be killed after it wrote the database and before it removed its journals.
+            have = set(df.loc[(df["_run_id"] == header.run_id).to_numpy(dtype=bool), "_pset_id"])
+        new = {row[1]: row for row in rows if row[1] not in have}
+        if new:
+            df = append_frame(df, frame_of_rows(list(new.values()), header))
+    return df
 
 
 def _warn_unreadable(where: Path, record: Record) -> None:
@@ -372,8 +331,8 @@ def _warn_unreadable(where: Path, record: Record) -> None:
         )
 
 
-def _owner_is_gone(path: Path) -> bool:
-    """Find out whether the process that wrote a journal has ended."""
+def _is_over(path: Path) -> bool:
+    """Find out whether the process that writes a journal is through with it, or dead."""
     from filelock import Timeout
 
     lock = journal.lock_of(path)

@@ -1,0 +1,293 @@
+"""Take a database apart: psets, rows, a selection of rows, a table to look at."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .columns import MISSING, cells, objects
+from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
+from .frames import groups, index_of_names, is_private
+from .hashing import pset_hash
+from .params import Pset
+
+__all__ = [
+    "df_extract_params",
+    "df_extract_pset",
+    "df_extract_row",
+    "df_filter_conds",
+    "df_print",
+]
+
+
+def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
+    """Get back the pset of one row, as it was given to the run.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    pset_id : str
+        The row's ``_pset_id``.
+
+    Returns
+    -------
+    dict
+        Names and values as they went in: no book-keeping, no results, and no
+        entry for what the pset did not have.
+
+    Raises
+    ------
+    PsetNotFoundError
+        No row has this `pset_id`.
+    DatabaseError
+        `df` lacks the column ``_run_id``, before which the params stand.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> df = ps.run_local(lambda pset: {"c": 3}, [{"a": 1}, {"b": None}], save=False)
+    >>> ps.df_extract_pset(df, df._pset_id[1])
+    {'b': None}
+    """
+    return df_extract_params(_only_row(df, pset_id))[0]
+
+
+def df_extract_params(df: pd.DataFrame) -> list[Pset]:
+    """Get back the psets of all rows, as they were given to the runs.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database, or some rows of one.
+
+    Returns
+    -------
+    list of dict
+        One pset a row, see `df_extract_pset`.
+
+    Raises
+    ------
+    DatabaseError
+        `df` lacks the column ``_run_id``, before which the params stand.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> params = [{"a": 1}, {"a": 2, "b": None}]
+    >>> df = ps.run_local(lambda pset: {"c": 3}, params, save=False)
+    >>> ps.df_extract_params(df) == params
+    True
+    """
+    names = groups(df)[0]
+    columns = [cells(df.iloc[:, position]) for position in range(len(names))]
+    psets = [
+        {name: value for name, value in zip(names, row, strict=True) if value is not MISSING}
+        for row in (zip(*columns, strict=True) if columns else ((),) * len(df))
+    ]
+    if "_pset_hash" not in df.columns:
+        return psets
+    habits: dict[Any, _Reading] = {}
+    return [
+        _as_hashed(pset, sha, habits) for pset, sha in zip(psets, df["_pset_hash"], strict=True)
+    ]
+
+
+# What a row may say of its pset: names that are results in this row and params in others, and
+# floats that were ints. The row's hash tells what is true.
+_Reading = tuple[frozenset[Any], frozenset[Any]]
+
+
+def _as_hashed(pset: Pset, sha: str, habits: dict[Any, _Reading]) -> Pset:
+    if pset_hash(pset) == sha:
+        return pset
+    names = tuple(pset)
+    last = [habits[names]] if names in habits else []  # what was true of the row before
+    for reading in itertools.chain(last, _readings(pset)):
+        dropped, ints = reading
+        read = {
+            name: int(value) if name in ints and value == value // 1 else value
+            for name, value in pset.items()
+            if name not in dropped
+        }
+        if pset_hash(read) == sha:
+            habits[names] = reading
+            return read
+    return pset  # func returned a new value for a param, which then replaced the old one
+
+
+def _readings(pset: Pset) -> Iterator[_Reading]:
+    whole = [name for name, value in pset.items() if type(value) is float and value.is_integer()]
+    sizes = [len(whole), *range(1, len(whole))]
+    some = itertools.chain.from_iterable(itertools.combinations(whole, n) for n in sizes)
+    for ints in itertools.islice(some, 200):
+        yield frozenset(), frozenset(ints)
+    # In the order in which they became params; of private names the hash says nothing.
+    names = [name for name in pset if not is_private(name)]
+    tails = [names[n:] for n in range(len(names))]
+    few = itertools.chain.from_iterable(itertools.combinations(names, n) for n in (1, 2, 3))
+    for dropped in (*tails, *itertools.islice(few, 200)):
+        yield frozenset(dropped), frozenset()
+        yield frozenset(dropped), frozenset(whole)
+
+
+def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
+    """Get one row, every value with its own type.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    pset_id : str
+        The row's ``_pset_id``.
+
+    Returns
+    -------
+    Series of object
+        Its index has the columns of `df` that this row has a value for.
+
+    Raises
+    ------
+    PsetNotFoundError
+        No row has this `pset_id`.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> df = ps.run_local(lambda pset: {"c": 3}, [{"a": 1}], save=False)
+    >>> int(ps.df_extract_row(df, df._pset_id[0]).c)
+    3
+    """
+    row = _only_row(df, pset_id)
+    values = [cells(row.iloc[:, position])[0] for position in range(row.shape[1])]
+    if "_run_id" in df.columns:
+        pset = df_extract_params(row)[0]  # which knows ints from floats
+        values = [
+            pset.get(name, value) if i < len(groups(df)[0]) else value
+            for i, (name, value) in enumerate(zip(df.columns, values, strict=True))
+        ]
+    have = [i for i, value in enumerate(values) if value is not MISSING]
+    return pd.Series(
+        objects(values[i] for i in have),
+        index=index_of_names([df.columns[i] for i in have]),
+        name=row.index[0],
+    )
+
+
+def _only_row(df: pd.DataFrame, pset_id: str) -> pd.DataFrame:
+    if "_pset_id" not in df.columns:
+        message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
+        raise DatabaseError(message)
+    row = df[(df["_pset_id"] == pset_id).to_numpy(dtype=bool)]
+    if not len(row):
+        message = f"no row has the _pset_id {pset_id!r}; the ids are in df._pset_id"
+        raise PsetNotFoundError(message)
+    return row.iloc[:1]
+
+
+def df_filter_conds(
+    df: pd.DataFrame,
+    conds: Iterable[Any],
+    op: Callable[..., Any] = np.logical_and,
+) -> pd.DataFrame:
+    """Keep the rows for which all conditions are true.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    conds : iterable of array_like of bool, each of shape (len(df),)
+        Such as ``[df.b == 10, df.c == "foo"]``. A missing value counts as
+        False. With no condition at all every row is kept.
+    op : ufunc, default numpy.logical_and
+        Joins the conditions; ``numpy.logical_or`` for any instead of all.
+
+    Returns
+    -------
+    DataFrame
+        The rows that are left.
+
+    Raises
+    ------
+    ParamsError
+        A condition has another length than `df`.
+    ParamsTypeError
+        A condition is not made of bools.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"a": [1, 2, 3], "b": [10, 10, 20]})
+    >>> df_filter_conds(df, [df.a > 1, df.b == 10])
+       a   b
+    1  2  10
+    """
+    keep = None
+    for position, cond in enumerate(conds):
+        series = pd.Series(cond).reset_index(drop=True)
+        if len(series) != len(df):
+            message = (
+                f"condition {position} has {len(series)} values for {len(df)} rows; "
+                "make it from this df"
+            )
+            raise ParamsError(message)
+        if not pd.api.types.is_bool_dtype(series.dtype):
+            message = (
+                f"condition {position} holds {series.dtype} values, not bools; "
+                "write a comparison such as df.a == 1"
+            )
+            raise ParamsTypeError(message)
+        mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
+        keep = mask if keep is None else op(keep, mask)
+    return df if keep is None else df[keep]
+
+
+def df_print(
+    df: pd.DataFrame,
+    index: bool = False,
+    special_cols: bool = False,
+    cols: Sequence[Any] = (),
+    skip_cols: Sequence[Any] = (),
+) -> None:
+    """Print params and results as a table, every row of it.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    index : bool, default False
+        Print the index, too.
+    special_cols : bool, default False
+        Print the columns whose names start with ``_``, too.
+    cols : sequence, optional
+        Print exactly these columns, in this order.
+    skip_cols : sequence, optional
+        Leave out these columns.
+
+    Raises
+    ------
+    ParamsError
+        `df` has no such column.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> df_print(ps.run_local(lambda pset: {"b": 2.5}, [{"a": 1}], save=False))
+     a   b
+     1 2.5
+    """
+    for name in (*cols, *skip_cols):
+        if name not in df.columns:
+            message = f"df has no column {name!r}; it has {list(df.columns)!r}"
+            raise ParamsError(message)
+    shown = list(cols) or [
+        name
+        for name in df.columns
+        if special_cols or not (isinstance(name, str) and name.startswith("_"))
+    ]
+    shown = [name for name in shown if name not in skip_cols]
+    print(df[shown].to_string(index=index))

@@ -1,0 +1,78 @@
+"""``simulate=True``: what a run would do, without running it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+
+from . import database
+from .frames import append_frame, frame_of_rows
+from .params import Pset
+from .plan import done_hashes, header_after, plan_jobs, successful
+from .rows import RUNTIME, Row
+from .study import Study
+
+__all__ = ["run_simulated"]
+
+
+def run_simulated(
+    study: Study,
+    params: Sequence[Pset],
+    hashes: list[str],
+    df: pd.DataFrame | None,
+    *,
+    poolsize: int | None,
+    save: bool,
+    skip_dups: bool,
+) -> pd.DataFrame:
+    """Append rows without results to a copy of the study, and say what a real run would do."""
+    known = study.known() if df is None and save else df
+    done = done_hashes(known)
+    jobs = plan_jobs(params, hashes, done if skip_dups else None)
+    copy = Study(study.name_beside(".simulate"), study.basename)
+    header = header_after(known, copy.name, len(jobs))
+    now = time.time_ns()
+    rows: list[Row] = [
+        (
+            header.first_seq + job.position,
+            job.pset_id,
+            now,
+            job.pset_hash,
+            0.0,
+            job.params,
+            {},
+            None,
+        )
+        for job in jobs
+    ]
+    simulated = append_frame(known, frame_of_rows(rows, header))
+    if save:
+        with copy.locked():
+            copy.forget_journals()
+            database.write_file(simulated, copy.database)
+    _say_what_would_run(known, hashes, done, len(jobs), poolsize)
+    return simulated
+
+
+def _say_what_would_run(
+    known: pd.DataFrame | None, hashes: list[str], done: set[str], n: int, poolsize: int | None
+) -> None:
+    new = len(set(hashes) - done)
+    text = (
+        f"psweep: simulate: {len(hashes)} psets, {new} new, "
+        f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
+    )
+    if len(successful(known)) and n:
+        seconds = float(successful(known)[RUNTIME].median()) * n / (poolsize or 1)
+        text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
+        text += f" with poolsize={poolsize}" if poolsize else ""
+    print(text, file=sys.stderr)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
