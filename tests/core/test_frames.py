@@ -152,7 +152,7 @@ def test_taking_apart_rows_whose_params_func_has_replaced_does_not_take_long():
     df = ps.run_local(lambda p: {"p0": -1.5}, psets)
     start = time.perf_counter()
     assert len(ps.df_extract_params(df)) == 50
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 5
 
 
 def test_text_stays_text_when_rows_without_it_follow():

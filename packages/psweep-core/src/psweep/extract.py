@@ -91,7 +91,7 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     ]
     if "_pset_hash" not in df.columns:
         return psets
-    habits: dict[Any, _Reading] = {}
+    habits: dict[Any, _Reading | None] = {}
     return [
         _as_hashed(pset, sha, habits) for pset, sha in zip(psets, df["_pset_hash"], strict=True)
     ]
@@ -102,26 +102,35 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
 _Reading = tuple[frozenset[Any], frozenset[Any]]
 
 
-def _as_hashed(pset: Pset, sha: str, habits: dict[Any, _Reading]) -> Pset:
+def _as_hashed(pset: Pset, sha: str, habits: dict[Any, _Reading | None]) -> Pset:
     if pset_hash(pset) == sha:
         return pset
     names = tuple(pset)
-    last = [habits[names]] if names in habits else []  # what was true of the row before
-    for reading in itertools.chain(last, _readings(pset)):
+    habit = habits.get(names)  # what was true of the last row with these names
+    if habit is None and names in habits:
+        return pset
+    for reading in itertools.chain([habit] if habit else [], _readings(pset)):
         dropped, ints = reading
         read = {
-            name: int(value) if name in ints and value == value // 1 else value
+            name: int(value) if name in ints and _is_whole(value) else value
             for name, value in pset.items()
             if name not in dropped
         }
         if pset_hash(read) == sha:
             habits[names] = reading
             return read
-    return pset  # func returned a new value for a param, which then replaced the old one
+    # func returned a new value for a param, which replaced the old one, in this row and, most
+    # likely, in others.
+    habits.setdefault(names, None)
+    return pset
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is float and value.is_integer()
 
 
 def _readings(pset: Pset) -> Iterator[_Reading]:
-    whole = [name for name, value in pset.items() if type(value) is float and value.is_integer()]
+    whole = [name for name, value in pset.items() if _is_whole(value)]
     sizes = [len(whole), *range(1, len(whole))]
     some = itertools.chain.from_iterable(itertools.combinations(whole, n) for n in sizes)
     for ints in itertools.islice(some, 200):
@@ -130,7 +139,7 @@ def _readings(pset: Pset) -> Iterator[_Reading]:
     names = [name for name in pset if not is_private(name)]
     tails = [names[n:] for n in range(len(names))]
     few = itertools.chain.from_iterable(itertools.combinations(names, n) for n in (1, 2, 3))
-    for dropped in (*tails, *itertools.islice(few, 200)):
+    for dropped in (*tails, *itertools.islice(few, 500)):
         yield frozenset(dropped), frozenset()
         yield frozenset(dropped), frozenset(whole)
 
