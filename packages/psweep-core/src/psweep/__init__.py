@@ -9,7 +9,7 @@
 
 from ._version import __version__
 from .checkdir import check_calc_dir
-from .database import df_read, df_to_json, df_write
+from .database import df_to_json, df_write
 from .errors import (
     CalcDirError,
     DatabaseError,
@@ -44,7 +44,7 @@ from .params import (
 )
 from .run import run, run_local
 from .spaces import intspace, logspace
-from .study import recover
+from .study import df_read, recover
 
 __all__ = [
     "CalcDirError",

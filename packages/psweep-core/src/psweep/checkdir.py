@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import database, journal
+from . import journal
 from .errors import DatabaseError
 from .files import PathLike
-from .study import PRIVATE
+from .study import df_read
 
 __all__ = ["check_calc_dir"]
 
@@ -48,13 +48,13 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     """
     folder = Path(calc_dir)
     if df is None:
-        df = database.df_read(folder)
+        df = df_read(folder)
     if len(df.columns) and "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
     rows = set(df["_pset_id"]) if len(df.columns) else set()
     folders = {path.name for path in folder.iterdir() if path.is_dir() and _is_uuid(path.name)}
-    waiting = (folder / PRIVATE).glob("*/*" + journal.SUFFIX)
+    waiting = (folder / journal.PRIVATE).glob("*/*" + journal.SUFFIX)
     return {
         "db_not_disk": rows - folders,
         "disk_not_db": folders - rows,

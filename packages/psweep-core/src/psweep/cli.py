@@ -12,8 +12,9 @@ import pandas as pd
 
 from . import __version__
 from .checkdir import check_calc_dir
-from .database import df_read, df_to_json
+from .database import df_to_json
 from .errors import PsweepError
+from .study import df_read
 
 __all__ = ["checkdir", "db2json", "db2table"]
 

@@ -8,7 +8,6 @@ Unpickling runs code that the file chooses, so read only files that you trust. `
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -16,59 +15,13 @@ from typing import Any
 
 import pandas as pd
 
+from . import journal
 from .errors import DatabaseError, ParamsTypeError, StudyNotFoundError
 from .files import PathLike, replacing
 from .jsonable import frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .portable import dumps
 
-__all__ = ["check_suffix", "df_read", "df_to_json", "df_write", "read_file", "write_file"]
-
-
-def df_read(path: PathLike) -> pd.DataFrame:
-    """Read a database: a file, or a study's folder with all that is known of it so far.
-
-    Parameters
-    ----------
-    path : str or path
-        A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
-        ``.parquet``, or a folder such as ``"calc"``. From a folder come also
-        the psets that finished in runs which are still going, or which were
-        killed. Nothing is written and no lock is taken.
-
-    Returns
-    -------
-    DataFrame
-        One row a pset.
-
-    Raises
-    ------
-    StudyNotFoundError
-        There is no such file, or no database in the folder.
-    DatabaseError
-        The file is damaged, or of an unknown format. It is left as it is.
-
-    Warnings
-    --------
-    Reading a pickle runs code that the file chooses. Read only those that you
-    trust; accept ``.json`` or ``.parquet`` from strangers.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
-    >>> ps.df_print(ps.df_read("calc"))
-     a  b
-     1  2
-    """
-    if os.path.isdir(path):
-        from .study import Study  # a study reads its files by this module
-
-        study = Study.of_folder(path)
-        if not study.exists():
-            message = f"there is no database in {os.fspath(path)}"
-            raise StudyNotFoundError(message)
-        return study.known()
-    return read_file(Path(path))
+__all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "write_file"]
 
 
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
@@ -93,8 +46,9 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     Examples
     --------
     >>> import pandas as pd
+    >>> import psweep as ps
     >>> df_write(pd.DataFrame({"a": [1, 2]}), "eval.json")
-    >>> df_read("eval.json")
+    >>> ps.df_read("eval.json")
        a
     0  1
     1  2
@@ -225,14 +179,12 @@ def check_suffix(path: Path) -> _Format:
 
 def _what_is_left(path: Path) -> str:
     """Say what else holds the rows of a damaged file."""
-    from .study import Study
-
     folder = path.absolute().parent
-    rows = Study(folder, path.name).count_journal_rows()
+    rows = journal.count_rows(path.absolute())
     backups = sorted(other.name for other in folder.parent.glob(f"{folder.name}.bak_*"))
     found = []
     if rows:
-        found.append(f"{rows} rows in the journals of {folder / '.psweep'}")
+        found.append(f"{rows} rows in the journals of {folder / journal.PRIVATE}")
     if (folder / "tmpsave").is_dir():
         found.append(f"the rows below {folder / 'tmpsave'}")
     if backups:

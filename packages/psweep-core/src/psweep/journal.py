@@ -40,18 +40,24 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 __all__ = [
+    "PRIVATE",
     "SUFFIX",
     "Journal",
     "Record",
+    "count_rows",
     "encode",
     "file_lock",
+    "find_journal",
+    "folder_of",
     "journal_name",
+    "journals_of",
     "lock_of",
     "read_header",
     "read_journal",
     "remove",
 ]
 
+PRIVATE = ".psweep"
 SUFFIX = ".journal"
 _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
@@ -65,6 +71,22 @@ class Record(NamedTuple):
     header: Header
     rows: list[Row]
     unreadable: list[str]
+
+
+def folder_of(database: Path) -> Path:
+    """Place the journals of the runs that write into a database."""
+    return database.parent / PRIVATE / database.name
+
+
+def journals_of(database: Path) -> list[Path]:
+    """List the journals of the runs, live or dead, that write into a database."""
+    return sorted(folder_of(database).glob("*" + SUFFIX))
+
+
+def count_rows(database: Path) -> int:
+    """Count the rows that wait in journals."""
+    records = [find_journal(path) for path in journals_of(database)]
+    return sum(len(record.rows) for record in records if record is not None)
 
 
 def lock_of(journal: Path) -> BaseFileLock:
@@ -175,6 +197,14 @@ class Journal:
             self._syncer.join()
         self._file.close()
         self._lock.release()
+
+
+def find_journal(path: Path) -> Record | None:
+    """Read a journal, if it is still there: its run may just have ended."""
+    try:
+        return read_journal(path)
+    except FileNotFoundError:
+        return None
 
 
 def read_journal(path: Path) -> Record:

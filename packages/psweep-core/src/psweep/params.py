@@ -123,13 +123,10 @@ def itr2params(loops: Iterable[Any]) -> list[Pset]:
 
     Examples
     --------
-    >>> from itertools import product
     >>> a = plist("a", [1, 2])
     >>> b = plist("b", ["xx", "yy"])
     >>> itr2params(zip(a, b))
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
-    >>> itr2params(product(zip(a, b), plist("c", [0.5])))
-    [{'a': 1, 'b': 'xx', 'c': 0.5}, {'a': 2, 'b': 'yy', 'c': 0.5}]
     """
     return [_merge_entry(entry) for entry in loops]
 
@@ -347,13 +344,12 @@ def _dicts_of(entry: Any) -> Iterator[Pset]:
 
 def _merge_entry(entry: Any) -> Pset:
     pset: Pset = {}
-    expected = 0
+    n_names = 0
     for dct in _dicts_of(entry):
+        twice = next((name for name in dct if name in pset), None)
         pset.update(dct)
-        expected += len(dct)
-        if len(pset) != expected:
-            names = [name for part in _dicts_of(entry) for name in part]
-            twice = next(name for name in names if names.count(name) > 1)
+        n_names += len(dct)
+        if len(pset) != n_names:
             message = (
                 f"the parameter {twice!r} comes twice in {_short(entry)}; rename one of them, "
                 "or use merge_dicts where the last one shall win"

@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 import pandas as pd
 
+from .backup import backup as make_backup
 from .call import Func, Job, Settings, note
 from .checks import (
     check_df,
@@ -26,7 +27,7 @@ from .errors import DatabaseError, UnknownKeywordError
 from .files import PathLike
 from .frames import append_frame, frame_of_rows
 from .hashing import pset_hash
-from .journal import Journal
+from .journal import Journal, count_rows
 from .params import Pset
 from .plan import done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
@@ -245,7 +246,7 @@ def _run_saved(
         if df is not None:
             known = study.adopt(df)
         if backup:
-            study.backup(run_id)
+            make_backup(study, run_id)
         done = done_hashes(study.known()) if skip_dups else None
         jobs = plan_jobs(params, hashes, done)
         if not jobs:
@@ -306,7 +307,7 @@ def _rows_are_safe(study: Study, error: BaseException | None = None) -> Iterator
     except Exception as problem:
         text = (
             f"psweep: the database {study.database} could not be written "
-            f"({type(problem).__name__}: {problem}). {study.count_journal_rows()} finished psets "
+            f"({type(problem).__name__}: {problem}). {count_rows(study.database)} finished psets "
             f"are safe in journals below {study.calc_dir}: mend the cause, then start the next "
             f"run or call psweep.recover({study.name!r})"
         )

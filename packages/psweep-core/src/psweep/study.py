@@ -18,8 +18,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -38,9 +36,8 @@ from .rows import Header, Row
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["PRIVATE", "Study", "recover"]
+__all__ = ["Study", "df_read", "recover"]
 
-PRIVATE = ".psweep"
 _USUAL = {"database.pk", "database.json", "database.parquet"}
 
 
@@ -60,13 +57,15 @@ class Study:
         self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
         self.basename = basename
         self.database = self.calc_dir / basename
-        self._private = self.calc_dir / PRIVATE / basename
+        self._private = journal.folder_of(self.database)
         self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
 
     @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
         """Find the one study of a folder, whatever its database is called."""
-        names = {path.name for path in (Path(calc_dir) / PRIVATE).glob("*") if path.is_dir()}
+        names = {
+            path.name for path in (Path(calc_dir) / journal.PRIVATE).glob("*") if path.is_dir()
+        }
         if not names:  # copied without them, perhaps
             names = {path.name for path in Path(calc_dir).glob("database.*")} & _USUAL
         if not names or "database.pk" in names:
@@ -91,20 +90,17 @@ class Study:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        records = [record for path in self.journals() if (record := _record(path)) is not None]
-        df = self._read_database()
+        records = [
+            record for path in self.journals() if (record := journal.find_journal(path)) is not None
+        ]
+        df = self.read_database()
         for record in records:
             _warn_unreadable(self.calc_dir, record)
         return _union(df, records)
 
     def journals(self) -> list[Path]:
         """List the journals, of live and of dead runs."""
-        return sorted(self._private.glob("*" + journal.SUFFIX))
-
-    def count_journal_rows(self) -> int:
-        """Count the rows that wait in journals."""
-        records = [_record(path) for path in self.journals()]
-        return sum(len(record.rows) for record in records if record is not None)
+        return journal.journals_of(self.database)
 
     # change it, with the lock held
 
@@ -148,7 +144,7 @@ class Study:
         ended = {path: journal.read_journal(path) for path in self.journals() if _is_over(path)}
         for path, record in ended.items():
             _warn_unreadable(path, record)
-        known = self._read_database()
+        known = self.read_database()
         df = _union(known, ended.values())
         if df is not known:
             self._write_database(df)
@@ -167,7 +163,7 @@ class Study:
 
         Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
         """
-        known = self._read_database()
+        known = self.read_database()
         if not len(df) or known.equals(df):
             return known
         ids = set(df["_pset_id"])
@@ -207,36 +203,7 @@ class Study:
         """Place the journal of one process of a run: 0 is the one that started it."""
         return self._private / journal.journal_name(header, number)
 
-    def backup(self, run_id: str) -> Path | None:
-        """Copy the whole folder; a copy that is not whole never bears the name of a backup."""
-        entries = [path for path in self.calc_dir.iterdir() if path.name != PRIVATE]
-        if not entries:
-            return None
-        df = self._read_database()
-        when = pd.Timestamp.now("UTC").tz_localize(None)
-        if len(df):
-            run_id, when = df["_run_id"].iloc[-1], df["_time_utc"].iloc[-1]
-        target = self._backup_path(when, run_id)
-        if target.exists():  # nothing was added since, but files may have changed
-            target = self._backup_path(pd.Timestamp.now("UTC").tz_localize(None), run_id)
-        partial = target.with_name(f".{target.name}.partial")
-        for rest in target.parent.glob(f".{self.calc_dir.name}.bak_*.partial"):
-            shutil.rmtree(rest)  # of a backup that was killed; nobody else makes one now
-        try:
-            shutil.copytree(self.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
-            os.rename(partial, target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        return target
-
-    def _backup_path(self, when: pd.Timestamp, run_id: str) -> Path:
-        stamp = when.isoformat(timespec="microseconds")
-        if sys.platform == "win32":
-            stamp = stamp.replace(":", "-")  # which no file name has there
-        return self.calc_dir.with_name(f"{self.calc_dir.name}.bak_{stamp}Z_run_id_{run_id}")
-
-    def _read_database(self) -> pd.DataFrame:
+    def read_database(self) -> pd.DataFrame:
         """Read the database file, unless it is the one that was read or written last."""
         signature = self._signature()
         if signature is None:
@@ -257,6 +224,51 @@ class Study:
         except FileNotFoundError:
             return None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def df_read(path: PathLike) -> pd.DataFrame:
+    """Read a database: a file, or a study's folder with all that is known of it so far.
+
+    Parameters
+    ----------
+    path : str or path
+        A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
+        ``.parquet``, or a folder such as ``"calc"``. From a folder come also
+        the psets that finished in runs which are still going, or which were
+        killed. Nothing is written and no lock is taken.
+
+    Returns
+    -------
+    DataFrame
+        One row a pset.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no such file, or no database in the folder.
+    DatabaseError
+        The file is damaged, or of an unknown format. It is left as it is.
+
+    Warnings
+    --------
+    Reading a pickle runs code that the file chooses. Read only those that you
+    trust; accept ``.json`` or ``.parquet`` from strangers.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
+    >>> ps.df_print(ps.df_read("calc"))
+     a  b
+     1  2
+    """
+    if os.path.isdir(path):
+        study = Study.of_folder(path)
+        if not study.exists():
+            message = f"there is no database in {os.fspath(path)}"
+            raise StudyNotFoundError(message)
+        return study.known()
+    return database.read_file(Path(path))
 
 
 def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
@@ -297,13 +309,6 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     return study.fold_now()
 
 
-def _record(path: Path) -> Record | None:
-    try:
-        return journal.read_journal(path)
-    except FileNotFoundError:
-        return None  # its run has just ended
-
-
 def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
     """Add those rows of journals that the database does not have yet."""
     runs: dict[str, tuple[Header, list[Row]]] = {}
@@ -342,10 +347,3 @@ def _is_over(path: Path) -> bool:
         return False
     lock.release()
     return True
-
-
-def _copy_if_there(source: str, target: str) -> str:
-    try:
-        return str(shutil.copy2(source, target))
-    except FileNotFoundError:
-        return target  # another run has removed it since it was listed
