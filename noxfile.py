@@ -18,7 +18,9 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
 ROOT = pathlib.Path(__file__).parent.resolve()
-PACKAGES = {"core": "psweep-core"}
+PACKAGES = {"core": "psweep-core", "git": "psweep-git"}
+NEEDS = {"core": [], "git": ["core"]}  # of the other distributions here
+MODULES = {"core": "psweep", "git": "psweep_git"}
 TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
 SUPPORTED = [(3, minor) for minor in range(10, 20)]
 OLDEST = ["pandas==2.0.*", "numpy<2"]
@@ -46,7 +48,7 @@ OTHERS = {v: p for v, p in INTERPRETERS.items() if v != f"3.{sys.version_info.mi
 
 def _wheel(session: nox.Session, package: str) -> str:
     """Build the wheel of a distribution; give its path."""
-    folder = pathlib.Path(session.create_tmp(), "wheels")
+    folder = pathlib.Path(session.create_tmp(), "wheels", package)
     shutil.rmtree(folder, ignore_errors=True)
     session.run(
         "python", "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}",
@@ -65,7 +67,9 @@ def _run_tests(session: nox.Session, package: str, *args: str) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and types (ruff, mypy --strict)."""
-    session.install("ruff", "mypy", "nox", "-e", str(ROOT / "packages" / "psweep-core"))
+    session.install("ruff", "mypy", "nox")
+    for name in PACKAGES.values():
+        session.install("-e", str(ROOT / "packages" / name))
     session.install("pandas-stubs", "types-tabulate", "types-tqdm")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -76,8 +80,12 @@ def lint(session: nox.Session) -> None:
 @nox.parametrize("package", [nox.param(name, id=name) for name in PACKAGES])
 def tests(session: nox.Session, package: str) -> None:
     """Test a distribution's built wheel with only what it declares; at least 95 % coverage."""
-    session.install(f"{_wheel(session, package)}[parquet]", *TEST_TOOLS)
-    _assert_nothing_else_is_installed(session, package)
+    # By path: by name, an index might serve another project's distribution.
+    wheels = [_wheel(session, name) for name in (*NEEDS[package], package)]
+    extra = ["pyarrow"] if package == "core" else []
+    session.install(*wheels, *extra, *TEST_TOOLS)
+    _assert_nothing_else_is_installed(session, package, *extra)
+    session.env["PSWEEP_COVERED"] = MODULES[package]
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")
     folder = str(ROOT / "tests" / package)
@@ -159,7 +167,7 @@ def _project_file(package: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _assert_nothing_else_is_installed(session: nox.Session, package: str) -> None:
+def _assert_nothing_else_is_installed(session: nox.Session, package: str, *extra: str) -> None:
     """Walk from what was asked for to all that it needs; nothing else may be there."""
     code = textwrap.dedent(
         """
@@ -182,9 +190,9 @@ def _assert_nothing_else_is_installed(session: nox.Session, package: str) -> Non
         seen = set()
         asked = set.union(*(needs(name) for name in sys.argv[1:]))
         extra = there - asked - {"pip", "setuptools", "wheel"}
-        siblings = there & {"psweep", "psweep-batch", "psweep-git"}
+        siblings = there & {"psweep", "psweep-core", "psweep-batch", "psweep-git"} - asked
         sys.exit(f"not asked for: {extra | siblings}" if extra or siblings else 0)
         """
     )
     tools = [re.split(r"[>=<\[]", tool)[0] for tool in TEST_TOOLS]
-    session.run("python", "-c", code, PACKAGES[package], *tools, silent=True)
+    session.run("python", "-c", code, PACKAGES[package], *tools, *extra, silent=True)

@@ -48,7 +48,7 @@ A = [{"a": 1}]
         ({"df": pd.DataFrame({"a": [1]})}, ValueError, ["_run_id", "'a'"]),
         ({"pool_size": 2}, TypeError, ["'pool_size'", "did you mean 'poolsize'"]),
         ({"xyz": 2}, TypeError, ["'xyz'", "calc_dir"]),
-        ({"git": True}, TypeError, ["'git'"]),
+        ({"git": True, "save": False}, ValueError, ["save=False", "git=True"]),
         ({"executor": None}, TypeError, ["'executor'"]),
         ({"timeout": 1}, TypeError, ["'timeout'"]),
         ({"retries": 1}, TypeError, ["'retries'"]),

@@ -55,6 +55,7 @@ def test_live_journals_are_read_but_not_folded(study):
     assert study.fold_now().a.tolist() == [0]
     assert study.journals() == []
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+    assert Path("calc/.psweep/.gitignore").read_text() == "*\n"
 
 
 def test_a_fold_that_was_cut_off_before_it_removed_its_journals_is_not_done_twice(study):

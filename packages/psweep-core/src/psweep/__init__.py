@@ -7,6 +7,9 @@
 >>> df = ps.run_local(func, params)
 """
 
+from typing import TYPE_CHECKING
+
+from . import _siblings
 from ._version import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json, df_write
@@ -14,6 +17,7 @@ from .errors import (
     CalcDirError,
     DatabaseError,
     HashError,
+    MissingSiblingError,
     ParamsError,
     ParamsTypeError,
     PsetNotFoundError,
@@ -21,6 +25,7 @@ from .errors import (
     ResultError,
     StudyNotFoundError,
     UnknownKeywordError,
+    VersionMismatchError,
     WorkerError,
 )
 from .extract import (
@@ -50,6 +55,7 @@ __all__ = [
     "CalcDirError",
     "DatabaseError",
     "HashError",
+    "MissingSiblingError",
     "ParamsError",
     "ParamsTypeError",
     "PsetNotFoundError",
@@ -57,6 +63,7 @@ __all__ = [
     "ResultError",
     "StudyNotFoundError",
     "UnknownKeywordError",
+    "VersionMismatchError",
     "WorkerError",
     "__version__",
     "check_calc_dir",
@@ -89,3 +96,20 @@ __all__ = [
     "run_local",
     "stargrid",
 ]
+
+# Names of the siblings. Type checkers see the real ones, and flag misspelt names; at run time each
+# is looked up when it is first used.
+if TYPE_CHECKING:
+    from psweep_git import git_commits as git_commits
+else:
+
+    def __getattr__(name: str) -> object:
+        module = _siblings.NAMES.get(name)
+        if module is None:
+            message = f"module 'psweep' has no attribute {name!r}"
+            raise AttributeError(message)
+        found = globals()[name] = getattr(_siblings.load(module, f"psweep.{name}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_siblings.installed_names()})

@@ -49,6 +49,7 @@ class Settings:
     verbose: bool | tuple[Any, ...]
     tmpsave: bool
     data_only: bool  # the database is a format that cannot hold everything
+    extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
 
 
 def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
@@ -106,7 +107,7 @@ def call(func: Func, job: Job, settings: Settings) -> Row:
         except Exception as error:
             note(error, f"psweep: raised for {describe(job, settings)}")
             raise
-        return seq, pset_id, time_ns, pset_hash, runtime, params, result, None
+        return seq, pset_id, time_ns, pset_hash, runtime, params, result, settings.extras
     return _careful_call(func, job, settings, pset, time_ns)
 
 
@@ -114,7 +115,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     """Run one pset whose prints or whose failure are to be recorded."""
     params = job.params
     result: Pset = {}
-    extras: dict[str, Any] = {}
+    extras = dict(settings.extras or {})
     failure = None
     with captured(settings.capture_logs, Path(settings.folder, job.pset_id, "logs.txt")) as logs:
         start = time.perf_counter()
@@ -129,7 +130,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
                 raise
             failure = _traceback_of(error)
     if settings.on_error == "record":
-        extras = {"_failed": failure is not None, "_exc_txt": failure}
+        extras |= {"_failed": failure is not None, "_exc_txt": failure}
     if settings.capture_logs in ("db", "db+file"):
         extras["_logs"] = "".join(logs)
     seq = settings.header.first_seq + job.position
@@ -138,7 +139,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
 
 def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
     """Make the row of a pset that has no result."""
-    extras = {"_failed": True, "_exc_txt": why}
+    extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
     seq = settings.header.first_seq + job.position
     return seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras
 

@@ -88,6 +88,7 @@ def check_options(
     verbose: Any,
     tmpsave: bool,
     backup: bool,
+    git: bool,
     database_basename: Any,
 ) -> None:
     """Refuse values that a keyword cannot have, and keywords that contradict each other."""
@@ -115,6 +116,7 @@ def check_options(
     for name, given in (
         ("tmpsave=True", tmpsave),
         ("backup=True", backup),
+        ("git=True", git),
         (f"capture_logs={capture_logs!r}", capture_logs in ("file", "db+file")),
     ):
         if given:

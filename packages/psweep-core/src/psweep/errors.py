@@ -10,6 +10,7 @@ __all__ = [
     "CalcDirError",
     "DatabaseError",
     "HashError",
+    "MissingSiblingError",
     "ParamsError",
     "ParamsTypeError",
     "PsetNotFoundError",
@@ -18,12 +19,21 @@ __all__ = [
     "ResultError",
     "StudyNotFoundError",
     "UnknownKeywordError",
+    "VersionMismatchError",
     "WorkerError",
 ]
 
 
 class PsweepError(Exception):
     """Base of all errors that psweep raises on purpose."""
+
+
+class MissingSiblingError(PsweepError, ImportError):
+    """A distribution is not installed that holds what was asked for."""
+
+
+class VersionMismatchError(PsweepError, ImportError):
+    """An installed distribution is of another version than psweep-core."""
 
 
 class ParamsError(PsweepError, ValueError):

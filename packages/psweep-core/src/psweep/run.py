@@ -8,11 +8,12 @@ import functools
 import inspect
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import pandas as pd
 
+from . import _siblings
 from .backup import backup as make_backup
 from .call import Func, Job, Settings, note
 from .checks import (
@@ -72,6 +73,7 @@ def run_local(
     database_basename: str = "database.pk",
     simulate: bool = False,
     backup: bool = False,
+    git: bool = False,
     skip_dups: bool = False,
     on_error: Literal["raise", "record"] = "raise",
     capture_logs: Literal["db", "file", "db+file"] | None = None,
@@ -111,6 +113,10 @@ def run_local(
     backup : bool, default False
         Copy `calc_dir` to ``<calc_dir>.bak_<timestamp>_run_id_<id>`` first, with the
         time and the run id of the last row that it holds.
+    git : bool, default False
+        Commit what is uncommitted in the repository of the working directory, run, and commit the
+        results, too. Each row's ``_git_commit`` is the commit with the code that ran. Needs the
+        distribution psweep-git.
     skip_dups : bool, default False
         Run only psets whose hash has no successful row yet, and each of them
         once. Resumes a study.
@@ -141,6 +147,8 @@ def run_local(
     ------
     ParamsError, ParamsTypeError, UnknownKeywordError, HashError
         An argument makes no sense; nothing was run or written.
+    MissingSiblingError, VersionMismatchError
+        ``git=True`` without a psweep-git that fits; nothing was run or written.
     CalcDirError
         `calc_dir` is a file, or cannot be written to.
     DatabaseError
@@ -168,7 +176,7 @@ def run_local(
     """
     check_func(func)
     check_options(
-        poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, database_basename
+        poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, git, database_basename
     )
     check_df(df)
     check_params(params)
@@ -176,6 +184,7 @@ def run_local(
     if save:
         check_params_storable(params, database_basename)
     study = Study(calc_dir, database_basename)
+    git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
     work = _Work(
         func=func,
         poolsize=poolsize,
@@ -187,6 +196,7 @@ def run_local(
             verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
             tmpsave=tmpsave,
             data_only=save and holds_data_only(database_basename),
+            extras=None,
         ),
     )
     if simulate:
@@ -194,7 +204,15 @@ def run_local(
             study, params, hashes, df, poolsize=poolsize, save=save, skip_dups=skip_dups
         )
     if save:
-        return _run_saved(study, work, params, hashes, df, backup=backup, skip_dups=skip_dups)
+        run_id = str(uuid.uuid4())
+        with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
+            if commit:
+                work = replace(
+                    work, settings=functools.partial(work.settings, extras={"_git_commit": commit})
+                )
+            return _run_saved(
+                study, work, params, hashes, df, run_id=run_id, backup=backup, skip_dups=skip_dups
+            )
     return _run_unsaved(study, work, params, hashes, df, skip_dups=skip_dups)
 
 
@@ -237,10 +255,10 @@ def _run_saved(
     hashes: list[str],
     df: pd.DataFrame | None,
     *,
+    run_id: str,
     backup: bool,
     skip_dups: bool,
 ) -> pd.DataFrame:
-    run_id = str(uuid.uuid4())
     with study.locked():
         known = study.fold()  # what killed runs have left comes first
         if df is not None:

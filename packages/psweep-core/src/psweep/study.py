@@ -116,6 +116,9 @@ class Study:
             self._private.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._private):
                 pass  # it can be written to
+            ignore = self._private.parent / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")  # journals and locks are nothing to commit
         except OSError as error:
             blocked = next(p for p in (self._private, *self._private.parents) if p.exists())
             why = (

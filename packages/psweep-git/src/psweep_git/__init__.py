@@ -1,0 +1,10 @@
+"""psweep-git: the code that ran and what came of it, under version control.
+
+It is used by ``psweep.run_local(..., git=True)``.
+"""
+
+from ._version import __version__
+from .commits import git_commits
+from .errors import GitError
+
+__all__ = ["GitError", "__version__", "git_commits"]

@@ -1,0 +1,65 @@
+"""Commits around a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import GitError
+from .repo import Repo
+
+__all__ = ["git_commits"]
+
+
+@contextlib.contextmanager
+def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
+    """Commit what is there, let something run, commit what came of it.
+
+    Parameters
+    ----------
+    run_id : str
+        For the message, which is ``psweep: <folder>: run_id=<id>``.
+    folder : str or path, optional
+        The study's folder, anywhere in a repository. None: the working directory.
+
+    Yields
+    ------
+    str
+        The hash of the commit that holds all that is there now, except for ignored files.
+
+    Raises
+    ------
+    GitError
+        Before anything runs: no git, no repository, a merge or the like in progress, no branch,
+        no identity, a refusing hook, changes in a submodule, no key to sign with. Afterwards:
+        the results could not be committed; the message says how to do it by hand. An exception
+        in between passes through, and what came of the run is left to the next commit.
+
+    Examples
+    --------
+    >>> import subprocess
+    >>> for args in (["init", "-q"], ["config", "user.name", "N"], ["config", "user.email", "e"]):
+    ...     _ = subprocess.run(["git", *args], check=True)
+    >>> with git_commits("42") as commit:
+    ...     len(commit)
+    40
+    """
+    place = Path.cwd() if folder is None else Path(folder).absolute()
+    message = f"psweep: {place.name}: run_id={run_id}"
+    repo = Repo(place)
+    repo.check_ready()
+    repo.commit_all(message)
+    commit = repo.head()
+    if commit is None:
+        problem = f"there is no commit in {place} even after git commit"
+        raise GitError(problem)
+    yield commit
+    try:
+        repo.commit_all(message)
+    except GitError as error:
+        problem = (
+            f"the run is over and its database is safe, but its results could not be committed: "
+            f"{error}. To do it by hand: {repo.by_hand(message)}"
+        )
+        raise GitError(problem) from error

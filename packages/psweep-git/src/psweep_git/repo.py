@@ -1,0 +1,211 @@
+"""A git repository, by the git program: no shell, nothing outside the repository."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import GitError
+
+__all__ = ["Repo"]
+
+_LOCK_SECONDS = 10.0
+
+# In messages of git that mean: another process was in the way, try again
+_PASSING = (
+    "index.lock",
+    "cannot lock ref",
+    "nothing to commit",
+    "nothing added to commit",
+    "unable to index file",
+    "unable to stat",
+    "No such file or directory",
+    "short read",
+)
+
+# A file in the git folder, and what it says is going on
+_IN_PROGRESS = {
+    "MERGE_HEAD": ("a merge", "git merge --continue (or --abort)"),
+    "rebase-merge": ("a rebase", "git rebase --continue (or --abort)"),
+    "rebase-apply": ("a rebase or git am", "git rebase --continue (or --abort)"),
+    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue (or --abort)"),
+    "REVERT_HEAD": ("a revert", "git revert --continue (or --abort)"),
+    "BISECT_LOG": ("a bisection", "git bisect reset"),
+}
+
+
+class Repo:
+    """The repository that a folder is in.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    GitError
+        There is no git program, or the folder is in no repository with a working tree.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        if shutil.which("git") is None:
+            message = "git=True needs the git program, which is not on PATH; install git"
+            raise GitError(message)
+        inside = self._try("rev-parse", "--is-inside-work-tree")
+        if inside.returncode != 0:
+            message = (
+                f"git=True, but {folder} is in no usable git repository: {inside.stderr.strip()}; "
+                "call git init there, or leave out git=True"
+            )
+            raise GitError(message)
+        if inside.stdout.strip() != "true":
+            message = f"git=True, but {folder} is no working tree: go to a checkout of it"
+            raise GitError(message)
+        self._folder = Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
+
+    def _try(self, *args: str) -> subprocess.CompletedProcess[str]:
+        # Messages in English, for they are looked into; and nobody is there to answer questions.
+        env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        return subprocess.run(
+            ["git", *args],
+            cwd=self._folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+
+    def run(self, *args: str) -> str:
+        """Run git in the top folder; give back what it prints."""
+        done = self._try(*args)
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip()) or f"exit status {done.returncode}"
+            message = f"{shlex.join(['git', *args])} failed in {self._folder}: {said}"
+            raise GitError(message)
+        return done.stdout
+
+    def check_ready(self) -> None:
+        """Refuse states in which a commit would fail, or go where it is not looked for."""
+        for name, (what, cure) in _IN_PROGRESS.items():
+            if self._git_path(name).exists():
+                message = f"git=True, but {what} is in progress in {self._folder}; first {cure}"
+                raise GitError(message)
+        self._wait_for_lock()
+        if self._try("symbolic-ref", "--quiet", "HEAD").returncode != 0:
+            message = (
+                f"git=True, but HEAD of {self._folder} is detached, so commits would be on no "
+                "branch; first git switch -c NAME"
+            )
+            raise GitError(message)
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            done = self._try("var", who)
+            if done.returncode != 0:
+                message = (
+                    f"git=True, but git does not know who you are ({_last(done.stderr)}); first "
+                    "git config user.name 'Your Name' and git config user.email you@example.com"
+                )
+                raise GitError(message)
+        self._check_submodules()
+        self._check_signing()
+
+    def _git_path(self, name: str) -> Path:
+        # which in a worktree, or with a separate git folder, is not .git/NAME
+        return self._folder / self.run("rev-parse", "--git-path", name).rstrip("\n")
+
+    def _wait_for_lock(self) -> None:
+        lock = self._git_path("index.lock")
+        end = time.monotonic() + _LOCK_SECONDS
+        while lock.exists():
+            if time.monotonic() > end:
+                message = (
+                    f"git=True, but {lock} exists: another git process runs, or was killed; if "
+                    "none runs, remove that file"
+                )
+                raise GitError(message)
+            time.sleep(0.05)
+
+    def _check_submodules(self) -> None:
+        for line in self.run("status", "--porcelain=v2", "-z").split("\0"):
+            fields = line.split(" ", 8)
+            # sub: S, then C commit changed, M tracked changes, U untracked files
+            if fields[0] in ("1", "2") and fields[2][0] == "S" and fields[2][2:] != "..":
+                message = (
+                    f"git=True, but the submodule {fields[-1]!r} of {self._folder} has changes "
+                    "that a commit here does not hold; commit there first"
+                )
+                raise GitError(message)
+
+    def _check_signing(self) -> None:
+        if self._try("config", "--type=bool", "commit.gpgsign").stdout.strip() != "true":
+            return
+        tree = self.run("mktree").strip()  # of no files: stdin is empty
+        done = self._try("commit-tree", "-S", "-m", "can it be signed?", tree)
+        if done.returncode != 0:
+            message = (
+                f"git=True, but commits in {self._folder} are to be signed, and that fails "
+                f"({done.stderr.strip()}); mend the key, or git config commit.gpgsign false"
+            )
+            raise GitError(message)
+
+    def head(self) -> str | None:
+        """Give the hash of the current commit, None if there is none yet."""
+        done = self._try("rev-parse", "--verify", "--quiet", "HEAD")
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def commit_all(self, message: str) -> None:
+        """Commit all changes and new files that are not ignored; nothing if there are none."""
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                with self._index_back_on_failure():
+                    return self._commit_all(message)
+            except GitError as error:
+                # Another run may commit, or replace a file, at the very same moment.
+                if time.monotonic() > end or not any(text in str(error) for text in _PASSING):
+                    raise
+                time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
+
+    def _commit_all(self, message: str) -> None:
+        self._wait_for_lock()
+        self.run("add", "--all")
+        args = ["commit", "--quiet", f"--message={message}"]
+        if self.head() is None:
+            self.run(*args, "--allow-empty")
+        elif self._try("diff", "--cached", "--quiet").returncode != 0:
+            self.run(*args)
+
+    @contextlib.contextmanager
+    def _index_back_on_failure(self) -> Iterator[None]:
+        """Leave what the user has staged as it was, if the commit is refused."""
+        index = self._git_path("index")
+        before = index.read_bytes() if index.exists() else None
+        try:
+            yield
+        except GitError as error:
+            if any(text in str(error) for text in _PASSING):
+                raise  # the index is the other run's
+            if before is None:
+                index.unlink(missing_ok=True)
+            else:
+                index.write_bytes(before)
+            raise
+
+    def by_hand(self, message: str) -> str:
+        """Say which commands finish a commit by hand."""
+        folder = shlex.quote(str(self._folder))
+        return f"cd {folder} && git add --all && git commit -m {shlex.quote(message)}"
+
+
+def _last(text: str) -> str:
+    """Give the last line of what git says, which is what it comes down to."""
+    return (text.strip().splitlines() or [""])[-1]

@@ -1,0 +1,320 @@
+"""git=True, with a real git."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+import psweep_git
+
+PARAMS = ps.plist("a", [1, 2])
+RAN: list[int] = []
+
+
+def func(pset):
+    RAN.append(pset["a"])
+    return {"b": 2 * pset["a"]}
+
+
+def run(**kwds):
+    RAN.clear()
+    return ps.run_local(func, PARAMS, git=True, **kwds)
+
+
+def refused(match):
+    """The run is refused before a file is touched or a pset is run."""
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(psweep_git.GitError, match=match) as caught:
+        run()
+    assert isinstance(caught.value, ps.PsweepError)
+    assert RAN == []
+    assert not Path("calc").exists()
+    assert sorted(p for p in Path().rglob("*") if ".git" not in p.parts) == [
+        p for p in before if ".git" not in p.parts
+    ]
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+@pytest.mark.parametrize("options", [{}, {"on_error": "record", "capture_logs": "db"}])
+def test_code_is_committed_before_and_results_after(repo, place, poolsize, options):
+    Path("input.py").write_text("1")
+    df = run(poolsize=poolsize, **options)
+    run_id = df._run_id[0]
+    assert repo.log() == [f"psweep: {place.name}: run_id={run_id}"] * 2
+    assert repo("status", "--porcelain") == ""
+    (commit,) = set(df._git_commit)
+    assert commit == repo("rev-parse", "HEAD~1")
+    assert repo.files(commit) == ["input.py"]
+    assert repo.files() == ["calc/database.pk", "input.py"]
+    names = list(df.columns)
+    assert names.index("_run_seq") < names.index("_git_commit") < names.index("b")
+    assert ps.df_extract_params(df) == PARAMS
+
+
+def test_each_row_names_the_code_that_ran(repo):
+    Path("input.py").write_text("1")
+    repo("add", "input.py")
+    repo("commit", "-qm", "mine")
+    first = run()._git_commit[0]
+    assert first == repo("rev-parse", "HEAD~1")
+    assert len(repo.log()) == 2  # nothing was uncommitted before
+    Path("input.py").write_text("2")
+    Path("new.py").write_text("3")
+    df = run()
+    assert df._git_commit[:2].tolist() == [first] * 2
+    second = df._git_commit[2]
+    assert repo("show", f"{first}:input.py") == "1"
+    assert repo("show", f"{second}:input.py") == "2"
+    assert repo("show", f"{second}:new.py") == "3"
+    without = ps.run_local(func, PARAMS)
+    assert without._git_commit[4:].tolist() == [None, None]
+
+
+def test_an_old_row_is_run_again_from_a_clone(repo, tmp_path, place):
+    code = "import psweep as ps\ndef func(pset):\n    return {{'b': {} * pset['a']}}\n"
+    main = "if __name__ == '__main__':\n    ps.run_local(func, [{'a': 3}], git=True)\n"
+    for factor in (10, 100):
+        Path("input.py").write_text(code.format(factor) + main)
+        subprocess.run([sys.executable, "input.py"], check=True)
+    df = ps.df_read("calc")
+    assert df.b.tolist() == [30, 300]
+    clone = tmp_path / "clone"
+    repo("clone", "-q", "--", str(place), str(clone))
+    for row in range(2):
+        subprocess.run(["git", "checkout", "-q", df._git_commit[row]], cwd=clone, check=True)
+        pset = ps.df_extract_pset(df, df._pset_id[row])
+        again = subprocess.run(
+            [sys.executable, "-c", f"import input; print(input.func({pset!r})['b'])"],
+            cwd=clone, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert int(again.stdout) == df.b[row]
+
+
+def test_gitignore_is_honoured_and_journals_are_never_committed(repo):
+    Path(".gitignore").write_text("calc/\n*.secret\n")
+    Path("x.secret").write_text("s")
+    df = run()
+    assert repo.files() == [".gitignore"]
+    assert len(repo.log()) == 1  # there was no result to commit
+    assert df._git_commit[0] == repo("rev-parse", "HEAD")
+    Path(".gitignore").write_text("*.secret\n")
+    run()
+    assert repo.files() == [".gitignore", "calc/database.pk"]
+
+
+def test_a_study_below_the_top_of_the_repository(repo, place, monkeypatch):
+    below = place / "sub" / "study"
+    below.mkdir(parents=True)
+    (place / "lib.py").write_text("code that the study uses")
+    monkeypatch.chdir(below)
+    df = run()
+    assert repo.log()[0].startswith("psweep: study: run_id=")
+    assert repo.files(df._git_commit[0]) == ["lib.py"]
+    assert repo.files() == ["lib.py", "sub/study/calc/database.pk"]
+
+
+def test_nothing_outside_the_repository_is_touched(repo, tmp_path):
+    run(calc_dir=tmp_path / "elsewhere")
+    assert repo.files() == []
+    assert len(ps.df_read(tmp_path / "elsewhere")) == 2
+    assert not (tmp_path / "elsewhere" / ".git").exists()
+
+
+def test_an_empty_repository_gets_its_first_commit(repo):
+    df = run()
+    assert repo.files(df._git_commit[0]) == []
+    assert len(repo.log()) == 2
+
+
+def test_no_repository(place):
+    refused("no usable git repository.*git init")
+
+
+def test_a_bare_repository(place):
+    subprocess.run(["git", "init", "-q", "--bare"], check=True)
+    refused("no working tree")
+
+
+def test_no_git_program(place, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    refused("git program.*install git")
+
+
+def test_no_identity(repo, monkeypatch):
+    repo("config", "--unset", "user.name")
+    repo("config", "--unset", "user.email")
+    repo("config", "user.useConfigOnly", "true")
+    refused("who you are.*git config user.name")
+
+
+def test_a_detached_head(repo):
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    repo("checkout", "-q", "--detach")
+    refused("detached.*git switch -c NAME")
+
+
+def test_a_merge_in_progress(repo):
+    Path("f").write_text("1")
+    repo("add", "f")
+    repo("commit", "-qm", "one")
+    repo("checkout", "-qb", "other")
+    Path("f").write_text("2")
+    repo("commit", "-qam", "two")
+    repo("checkout", "-q", "main")
+    Path("f").write_text("3")
+    repo("commit", "-qam", "three")
+    with pytest.raises(subprocess.CalledProcessError):
+        repo("merge", "other")
+    refused("a merge is in progress.*git merge --continue")
+    repo("merge", "--abort")
+    with pytest.raises(subprocess.CalledProcessError):
+        repo("rebase", "other")
+    refused("a rebase is in progress.*git rebase --continue")
+
+
+def test_a_lock_that_stays(repo, monkeypatch):
+    from psweep_git import repo as module
+
+    monkeypatch.setattr(module, "_LOCK_SECONDS", 0.2)
+    Path(".git/index.lock").write_text("")
+    refused("index.lock exists.*remove that file")
+
+
+def test_a_lock_that_goes_is_waited_for(repo):
+    lock = Path(".git/index.lock").absolute()
+    lock.write_text("")
+    threading.Timer(0.5, lock.unlink).start()
+    assert len(run()) == 2
+
+
+def test_a_hook_that_refuses_before_the_run_leaves_the_index_as_it_was(repo):
+    Path("staged").write_text("1")
+    Path("not staged").write_text("1")
+    repo("add", "staged")
+    before = repo("status", "--porcelain")
+    repo.hook("pre-commit", "echo no such luck >&2; exit 1\n")
+    refused("no such luck")
+    assert repo("status", "--porcelain") == before
+
+
+def test_hooks_elsewhere_are_obeyed(repo, tmp_path):
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\necho from afar >&2; exit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    repo("config", "core.hooksPath", str(hooks))
+    Path("f").write_text("1")
+    refused("from afar")
+
+
+def test_a_hook_that_refuses_the_results_leaves_the_database_safe(repo):
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    repo.hook("pre-commit", "echo no results here >&2; exit 1\n")
+    with pytest.raises(psweep_git.GitError, match="database is safe.*no results here") as caught:
+        run()
+    assert RAN == [1, 2]
+    assert len(ps.df_read("calc/database.pk")) == 2
+    repo.hook("pre-commit", "exit 0\n")
+    by_hand = str(caught.value).partition("To do it by hand: ")[2]
+    subprocess.run(["sh", "-c", by_hand], check=True, capture_output=True, cwd="/")
+    assert repo("status", "--porcelain") == ""
+    assert repo.files() == ["calc/database.pk"]
+
+
+def test_signing_without_a_key(repo):
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    repo("config", "commit.gpgsign", "true")
+    repo("config", "gpg.program", "false")
+    refused("to be signed.*commit.gpgsign false")
+
+
+def test_a_worktree(repo, tmp_path, monkeypatch):
+    Path("f").write_text("1")
+    repo("add", "f")
+    repo("commit", "-qm", "one")
+    tree = tmp_path / "tree"
+    repo("worktree", "add", "-q", str(tree))
+    monkeypatch.chdir(tree)
+    df = run()
+    assert repo("log", "--format=%s", "tree").splitlines()[0].startswith("psweep: tree: run_id=")
+    assert df._git_commit[0] == repo("rev-parse", "main")
+    assert repo.log() == ["one"]
+
+
+def test_a_submodule_with_changes_of_its_own(repo, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    for args in (["config", "user.name", "T"], ["config", "user.email", "t@example.com"],
+                 ["commit", "-q", "--allow-empty", "-m", "one"]):  # fmt: skip
+        subprocess.run(["git", *args], cwd=other, check=True)
+    repo("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    df = run()
+    assert "sub" in repo.files(df._git_commit[0])
+    Path("sub/f").write_text("1")
+    RAN.clear()
+    with pytest.raises(psweep_git.GitError, match="submodule 'sub'.*commit there first"):
+        run()
+    assert RAN == []
+    monkeypatch.chdir("sub")  # a study inside of it is a study in its repository
+    for args in (["config", "user.name", "T"], ["config", "user.email", "t@example.com"],
+                 ["checkout", "-qB", "main"]):  # fmt: skip
+        subprocess.run(["git", *args], check=True)
+    assert len(run()) == 2
+
+
+def test_an_exception_of_func_passes_through_and_the_next_run_commits(repo):
+    def fail(pset):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        ps.run_local(fail, PARAMS, git=True)
+    run()
+    assert repo("status", "--porcelain") == ""
+
+
+def test_simulate_commits_nothing(repo):
+    ps.run_local(func, PARAMS, git=True, simulate=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        repo("log")
+
+
+def test_git_only_goes_with_save(repo):
+    with pytest.raises(ps.ParamsError, match="git=True.*save=False"):
+        run(save=False)
+
+
+def test_two_runs_at_once(repo, place):
+    Path("input.py").write_text(
+        "import psweep as ps, time, sys\n"
+        "ps.run_local(lambda p: time.sleep(0.2) or {}, [{'a': sys.argv[1]}], git=True)\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "input.py", str(i)]) for i in range(3)]
+    start = time.monotonic()
+    for process in processes:
+        assert process.wait(timeout=60) == 0
+    assert time.monotonic() - start < 60
+    df = ps.df_read("calc/database.pk")
+    assert sorted(df.a) == ["0", "1", "2"]
+    assert df._git_commit.notna().all()
+    assert repo("status", "--porcelain") == ""
+
+
+def test_the_name_is_found_in_psweep():
+    assert ps.git_commits is psweep_git.git_commits
+    assert "git_commits" in dir(ps)
+    assert psweep_git.__version__ == ps.__version__
+
+
+def test_doctests(place):
+    from psweep_git import commits
+
+    failed, tried = doctest.testmod(commits)
+    assert tried
+    assert not failed
