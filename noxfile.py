@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 
 import nox
 
@@ -18,9 +19,14 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
 ROOT = pathlib.Path(__file__).parent.resolve()
-PACKAGES = {"core": "psweep-core", "git": "psweep-git"}
-NEEDS = {"core": [], "git": ["core"]}  # of the other distributions here
-MODULES = {"core": "psweep", "git": "psweep_git"}
+PACKAGES = {"core": "psweep-core", "git": "psweep-git", "psweep": "psweep"}
+NEEDS = {"core": [], "git": ["core"], "psweep": ["core", "git"]}  # of the others here
+MODULES = {"core": "psweep", "git": "psweep_git", "psweep": ""}
+EXTRA_TOOLS = {
+    "core": ["pyarrow"],
+    "git": [],
+    "psweep": ["mypy", "pyright[nodejs]", "pandas-stubs", "uv"],
+}
 TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
 SUPPORTED = [(3, minor) for minor in range(10, 20)]
 OLDEST = ["pandas==2.0.*", "numpy<2"]
@@ -82,10 +88,14 @@ def tests(session: nox.Session, package: str) -> None:
     """Test a distribution's built wheel with only what it declares; at least 95 % coverage."""
     # By path: by name, an index might serve another project's distribution.
     wheels = [_wheel(session, name) for name in (*NEEDS[package], package)]
-    extra = ["pyarrow"] if package == "core" else []
+    extra = EXTRA_TOOLS[package]
     session.install(*wheels, *extra, *TEST_TOOLS)
     _assert_nothing_else_is_installed(session, package, *extra)
+    if not MODULES[package]:
+        _run_tests(session, package)
+        return
     session.env["PSWEEP_COVERED"] = MODULES[package]
+    session.env["PSWEEP_WHEELS"] = str(pathlib.Path(wheels[0]).parent.parent.resolve())
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")
     folder = str(ROOT / "tests" / package)
@@ -143,6 +153,68 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def build(session: nox.Session) -> None:
+    """Build sdists and wheels into dist/, and each wheel again from its sdist."""
+    session.install("hatch")
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    again = pathlib.Path(session.create_tmp(), "again").resolve()
+    shutil.rmtree(again, ignore_errors=True)
+    for name in PACKAGES.values():
+        session.chdir(ROOT / "packages" / name)
+        session.run("hatch", "build", "-t", "sdist", "-t", "wheel", str(dist))
+    session.chdir(ROOT)
+    for sdist in sorted(dist.glob("*.tar.gz")):
+        session.run(
+            "python", "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={again}",
+            str(sdist),
+        )  # fmt: skip
+    for wheel in sorted(dist.glob("*.whl")):
+        names = [sorted(zipfile.ZipFile(path).namelist()) for path in (wheel, again / wheel.name)]
+        if names[0] != names[1]:
+            session.error(f"{wheel.name} built from the sdist differs: {names}")
+
+
+@nox.session(python=False)
+def bump(session: nox.Session) -> None:
+    """Set the version of all distributions and of their pins: nox -s bump -- 1.2.3."""
+    if len(session.posargs) != 1 or not re.fullmatch(r"\d+\.\d+\.\d+", session.posargs[0]):
+        session.error("say which version: nox -s bump -- 1.2.3")
+    (version,) = session.posargs
+    for path in ROOT.glob("packages/*/pyproject.toml"):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r'^version = ".*"$', f'version = "{version}"', text, flags=re.MULTILINE)
+        text = re.sub(r'("psweep[\w-]*(?:\[\w+\])?==)[^"]+"', rf'\g<1>{version}"', text)
+        path.write_text(text, encoding="utf-8")
+    for path in ROOT.glob("packages/*/src/*/_version.py"):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', text)
+        path.write_text(text, encoding="utf-8")
+
+
+@nox.session
+def sizes(session: nox.Session) -> None:
+    """Measure what each choice of distributions brings into an empty environment."""
+    session.install("virtualenv")
+    for package, name in PACKAGES.items():
+        env = pathlib.Path(session.create_tmp(), package).resolve()
+        session.run("virtualenv", "--quiet", "--clear", str(env))
+        wheels = [_wheel(session, part) for part in (*NEEDS[package], package)]
+        _run_in(session, env, "-m", "pip", "install", "--quiet", *wheels)
+        code = (
+            "import importlib.metadata as md; "
+            "tools = {'pip', 'setuptools', 'wheel'}; "
+            "found = [d for d in md.distributions() if d.metadata['Name'] not in tools]; "
+            "files = [f.locate() for d in found for f in d.files]; "
+            "size = sum(f.stat().st_size for f in files if f.exists()); "
+            "names = sorted(d.metadata['Name'] for d in found); "
+            "print(len(names), 'distributions,', round(size / 1e6), 'MB:', *names)"
+        )
+        session.log(name)
+        _run_in(session, env, "-c", code)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job: compare real compressors on real files; again, and it goes on."""
     session.install(_wheel(session, "core"))
@@ -194,5 +266,5 @@ def _assert_nothing_else_is_installed(session: nox.Session, package: str, *extra
         sys.exit(f"not asked for: {extra | siblings}" if extra or siblings else 0)
         """
     )
-    tools = [re.split(r"[>=<\[]", tool)[0] for tool in TEST_TOOLS]
-    session.run("python", "-c", code, PACKAGES[package], *tools, *extra, silent=True)
+    tools = [re.split(r"[>=<\[]", tool)[0] for tool in (*TEST_TOOLS, *extra)]
+    session.run("python", "-c", code, PACKAGES[package], *tools, silent=True)

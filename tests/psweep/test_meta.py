@@ -1,0 +1,78 @@
+"""The meta-package: all parts, one version, no code."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+PARTS = ["psweep-core", "psweep-git"]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_versions_and_pins_go_in_step(package):
+    text = (package / "pyproject.toml").read_text()
+    assert re.findall(r'^version = "(.*)"$', text, re.MULTILINE) == [ps.__version__]
+    for pin in re.findall(r"psweep[\w-]*(?:\[\w+\])?==([^\"]+)", text):
+        assert pin == ps.__version__
+    for path in package.glob("src/*/_version.py"):
+        assert f'__version__ = "{ps.__version__}"' in path.read_text()
+    assert (package / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert (package / "README.md").read_text().startswith(f"# {package.name}\n")
+
+
+def test_everything_is_installed_and_psweep_itself_holds_no_code():
+    for name in ["psweep", *PARTS]:
+        assert metadata.version(name) == ps.__version__
+    files = [str(file) for file in metadata.files("psweep") or []]
+    assert files
+    assert all(".dist-info" in file for file in files)
+    requires = metadata.requires("psweep") or []
+    assert [r for r in requires if "extra" not in r] == [f"{p}=={ps.__version__}" for p in PARTS]
+    assert ps.git_commits.__module__.startswith("psweep_git")
+
+
+@pytest.mark.parametrize(
+    ("line", "good"),
+    [
+        ("reveal_type(ps.run_local(f, [{}], git=True))", True),
+        ("reveal_type(ps.git_commits)", True),
+        ("with ps.git_commits('id') as commit:\n    commit.upper()", True),
+        ("ps.git_comits", False),
+        ("ps.run_lokal(f, [{}])", False),
+        ("ps.run_local(f, [{}], poolsise=2)", False),
+        ("ps.plist('a')", False),
+    ],
+)
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_type_checkers_see_the_real_signatures(tmp_path, checker, line, good):
+    pytest.importorskip(checker, reason=f"needs pip install {checker}")
+    script = tmp_path / "script.py"
+    # pyright leaves out folders that start with a dot, in one of which this may be
+    (tmp_path / "pyrightconfig.json").write_text('{"include": ["script.py"], "exclude": []}')
+    command = {
+        "mypy": ["mypy", "--strict", str(script)],
+        "pyright": ["pyright", "--pythonpath", sys.executable, "-p", str(tmp_path)],
+    }[checker]
+    script.write_text(
+        "from typing import Any\nimport psweep as ps\n\n"
+        f"def f(pset: dict[Any, Any]) -> dict[str, int]:\n    return {{'a': 1}}\n\n{line}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode == 0) == good, done.stdout + done.stderr
+    if "reveal_type(ps.run_local" in line:
+        assert "DataFrame" in done.stdout
+    if "reveal_type(ps.git_commits" in line:
+        assert "str" in done.stdout
+        assert "Any" not in done.stdout
