@@ -91,11 +91,11 @@ def tests(session: nox.Session, package: str) -> None:
     extra = EXTRA_TOOLS[package]
     session.install(*wheels, *extra, *TEST_TOOLS)
     _assert_nothing_else_is_installed(session, package, *extra)
+    session.env["PSWEEP_WHEELS"] = str(pathlib.Path(wheels[0]).parent.parent.resolve())
     if not MODULES[package]:
         _run_tests(session, package)
         return
     session.env["PSWEEP_COVERED"] = MODULES[package]
-    session.env["PSWEEP_WHEELS"] = str(pathlib.Path(wheels[0]).parent.parent.resolve())
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")
     folder = str(ROOT / "tests" / package)

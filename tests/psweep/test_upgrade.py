@@ -24,12 +24,15 @@ def test_upgrade_in_place(tmp_path, tool):
     env = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
     python = str(env / "bin" / "python")
-    pip = {
-        "pip": [python, "-m", "pip"],
-        "uv": [sys.executable, "-m", "uv", "pip"],
-    }[tool]
-    environ = {**os.environ, "VIRTUAL_ENV": str(env)}
-    first = subprocess.run([*pip, "install", OLD], capture_output=True, text=True, env=environ)
+
+    def pip(*words, check=True):
+        command = {
+            "pip": [python, "-m", "pip", *words],
+            "uv": [sys.executable, "-m", "uv", "pip", words[0], "--python", python, *words[1:]],
+        }[tool]
+        return subprocess.run(command, check=check, capture_output=True, text=True)
+
+    first = pip("install", OLD, check=False)
     if first.returncode != 0:
         pytest.skip(f"needs an index that has {OLD}: {first.stderr.strip().splitlines()[-1]}")
     readme = (ROOT / "README.md").read_text()
@@ -42,7 +45,7 @@ def test_upgrade_in_place(tmp_path, tool):
         words = [word for word in words if not word.startswith("./")]
         if words[0] == "install":
             words += map(str, WHEELS)
-        subprocess.run([*pip, *words], check=True, capture_output=True, env=environ)
+        pip(*words)
     code = "import psweep as ps; print(ps.__version__, len(ps.run(lambda p: {}, [{}], save=False)))"
     done = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
