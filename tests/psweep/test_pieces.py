@@ -1,0 +1,121 @@
+"""Pieces in empty environments and in different places: what is missing is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELS = {
+    path.name.partition("-")[0]: str(path)
+    for path in Path(os.environ.get("PSWEEP_WHEELS", "nowhere")).rglob("*.whl")
+}
+pytestmark = pytest.mark.skipif(not WHEELS, reason="needs wheels: run it by nox")
+
+SCRIPT = """
+import os
+import psweep as ps
+df = ps.run_local(lambda p: {"b": 2 * p["a"]}, ps.plist("a", [1, 2]), poolsize=None)
+print(df.b.tolist())
+before = sorted(os.listdir())
+for use in (lambda: ps.git_commits, lambda: ps.run_local(print, [{"a": 1}], git=True)):
+    try:
+        use()
+        print("there")
+    except ps.MissingSiblingError as error:
+        print(error)
+    except ps.PsweepError as error:
+        print("git says:", error)
+assert sorted(os.listdir()) == before
+"""
+
+
+class Env:
+    """A virtual environment that sees its user's site-packages, and nothing else."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.python = str(folder / "env" / "bin" / "python")
+        make = [sys.executable, "-m", "venv", "--system-site-packages", str(folder / "env")]
+        subprocess.run(make, check=True)
+        self.environ = {
+            **os.environ,
+            "PYTHONUSERBASE": str(folder / "user"),
+            "GIT_CEILING_DIRECTORIES": str(folder.parent),  # this may be in a repository
+        }
+
+    def __call__(self, *args):
+        done = subprocess.run(
+            [self.python, *args], cwd=self.folder, env=self.environ, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def install(self, *args):
+        self("-m", "pip", "install", "--quiet", *args)
+
+
+@pytest.fixture
+def env(tmp_path):
+    return Env(tmp_path)
+
+
+def test_the_same_script_runs_with_core_alone_with_git_and_with_everything(env):
+    outs = []
+    for wheel in ("psweep_core", "psweep_git", "psweep"):
+        env.install(WHEELS[wheel])
+        outs.append(env("-c", SCRIPT).splitlines())
+    assert [out[0] for out in outs] == ["[2, 4]", "[2, 4, 2, 4]", "[2, 4, 2, 4, 2, 4]"]
+    command = f"pip install psweep-git=={ps.__version__}"
+    assert outs[0][1:] == [f"psweep.git_commits needs psweep-git: {command}",
+                           f"git=True needs psweep-git: {command}"]  # fmt: skip
+    for out in outs[1:]:
+        assert out[1] == "there"
+        assert out[2].startswith("git says: git=True")
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_misspelt_names_are_flagged_where_the_siblings_are_missing(env, checker):
+    pytest.importorskip(checker, reason=f"needs pip install {checker}")
+    env.install(WHEELS["psweep_core"])
+    (env.folder / "pyrightconfig.json").write_text('{"include": ["script.py"], "exclude": []}')
+    command = {
+        "mypy": ["mypy", "--python-executable", env.python, "script.py"],
+        "pyright": ["pyright", "--pythonpath", env.python, "-p", "."],
+    }[checker]
+    good = {}
+    for line in ("ps.plist('a', [1])", "ps.git_comits", "ps.run_lokal", "ps.plist()"):
+        (env.folder / "script.py").write_text(f"import psweep as ps\n{line}\n")
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=env.folder, capture_output=True, text=True
+        )
+        good[line] = done.returncode == 0
+    assert list(good.values()) == [True, False, False, False], done.stdout
+
+
+@pytest.mark.parametrize(
+    ("here", "user"), [("psweep_core", "psweep_git"), ("psweep_git", "psweep_core")]
+)
+def test_pieces_in_the_system_and_in_the_user_site(env, here, user):
+    env.install(WHEELS["psweep_core"])  # for what it depends on
+    env("-m", "pip", "uninstall", "--quiet", "--yes", "psweep-core")
+    env.install("--no-deps", WHEELS[here])
+    env.install("--no-deps", "--user", WHEELS[user])
+    code = "import psweep, psweep_git; print(psweep.__file__, psweep_git.__file__)"
+    core, git = env("-c", code).split()
+    assert (str(env.folder / "user") in core) == (user == "psweep_core")
+    assert (str(env.folder / "user") in git) == (user == "psweep_git")
+    assert env("-c", SCRIPT).splitlines()[1] == "there"
+    version = Path(git).with_name("_version.py")
+    version.write_text('__version__ = "0.0.1"\n')
+    out = env("-c", "import psweep as ps\ntry: ps.git_commits\nexcept ImportError as e: print(e)")
+    assert "psweep-git 0.0.1" in out
+    assert git in out
+    assert f"psweep-core {ps.__version__}" in out
+    assert str(Path(core).parent) in out
