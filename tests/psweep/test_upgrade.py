@@ -30,7 +30,9 @@ def test_upgrade_in_place(tmp_path, tool):
             "pip": [python, "-m", "pip", *words],
             "uv": [sys.executable, "-m", "uv", "pip", words[0], "--python", python, *words[1:]],
         }[tool]
-        return subprocess.run(command, check=check, capture_output=True, text=True)
+        # uv trusts certificates of its own, pip those of the system: let both trust these
+        environ = {**os.environ, "UV_SYSTEM_CERTS": "true"}
+        return subprocess.run(command, check=check, capture_output=True, text=True, env=environ)
 
     first = pip("install", OLD, check=False)
     if first.returncode != 0:
