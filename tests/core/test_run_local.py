@@ -739,6 +739,26 @@ def test_values_that_the_format_has_no_form_for_cost_only_their_pset(suffix):
     assert len(ps.df_read("calc")) == 2
 
 
+def test_a_param_that_func_replaces_by_what_the_format_cannot_hold_costs_only_its_pset():
+    df = ps.run_local(
+        lambda p: {"a": Path("x")} if p["a"] == 1 else {}, ps.plist("a", [1, 2]),
+        database_basename="database.json", on_error="record",
+    )  # fmt: skip
+    assert df._failed.tolist() == [True, False]
+    assert df.a.tolist() == [1, 2]
+    assert len(ps.df_read("calc")) == 2
+
+
+@both
+def test_what_a_pset_printed_is_kept_if_its_result_cannot_be(poolsize):
+    df = ps.run_local(
+        lambda p: print("said") or {"r": threading.Lock()}, [{"a": 1}], on_error="record",
+        capture_logs="db", poolsize=poolsize,
+    )  # fmt: skip
+    assert df._failed.tolist() == [True]
+    assert df._logs.tolist() == ["said\n"]
+
+
 def test_changes_to_a_passed_df_are_kept_on_disk():
     df = ps.run_local(lambda p: {"r": 1}, ps.plist("a", [1, 2]))
     df["study"] = "first"

@@ -97,6 +97,15 @@ def test_an_old_row_is_run_again_from_a_clone(repo, tmp_path, place):
         assert int(again.stdout) == df.b[row]
 
 
+def test_renamed_files_with_odd_names_are_no_submodules(repo):
+    Path("1 x").write_text("something to rename")
+    repo("add", "1 x")
+    repo("commit", "-qm", "one")
+    repo("mv", "1 x", "2 y")
+    df = run()
+    assert repo.files(df._git_commit[0]) == ["2 y"]
+
+
 def test_gitignore_is_honoured_and_journals_are_never_committed(repo):
     Path(".gitignore").write_text("calc/\n*.secret\n")
     Path("x.secret").write_text("s")

@@ -63,7 +63,7 @@ def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
     row = call(func, job, settings)
     try:
         if settings.data_only:
-            check_storable(row[6])
+            check_storable({**row[5], **row[6]})  # func may have replaced params, too
         return row, encode(row)
     except Exception as error:
         message = (
@@ -73,8 +73,9 @@ def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
         problem = ResultError(message)
         if settings.on_error == "raise":
             raise problem from error
-        row = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
-        return row, encode(row)
+        failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
+        failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
+        return failed, encode(failed)
 
 
 def call(func: Func, job: Job, settings: Settings) -> Row:

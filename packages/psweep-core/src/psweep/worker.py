@@ -53,6 +53,7 @@ def work(connection: Connection, task: Task) -> None:
         connection.send(("ready",))
         while chunk := chunks.get():
             for sent in pickle.loads(chunk):
+                job = None
                 if journal is not None:
                     journal.take_room()
                 job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
@@ -65,9 +66,10 @@ def work(connection: Connection, task: Task) -> None:
     except (Exception, SystemExit) as error:
         report.send()
         text = "".join(traceback.format_exception(error))
-        where = "the start of a worker process" if job is None else describe(job, settings)
+        before = "what a worker process does before it runs a pset"
+        where = before if job is None else describe(job, settings)
         summary = f"{type(error).__name__}: {error}"
-        connection.send(("error", _pickled_exception(error), summary, text, where))
+        _send(connection, ("error", _pickled_exception(error), summary, text, where))
     finally:
         if journal is not None:
             journal.close()
@@ -106,8 +108,13 @@ class _Report:
         _flush_output()
         now = time.perf_counter()
         if self._n:
-            self._connection.send(("done", self._n, self._rows, now - self._since))
+            _send(self._connection, ("done", self._n, self._rows, now - self._since))
         self._rows, self._n, self._since = [], 0, now
+
+
+def _send(connection: Connection, message: tuple[object, ...]) -> None:
+    with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
+        connection.send(message)
 
 
 def _flush_output() -> None:

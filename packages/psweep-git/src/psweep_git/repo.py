@@ -138,7 +138,12 @@ class Repo:
         for line in self.run("status", "--porcelain=v2", "-z").split("\0"):
             fields = line.split(" ", 8)
             # sub: S, then C commit changed, M tracked changes, U untracked files
-            if fields[0] in ("1", "2") and fields[2][0] == "S" and fields[2][2:] != "..":
+            if (
+                len(fields) == 9
+                and fields[0] in ("1", "2")
+                and fields[2][0] == "S"
+                and fields[2][2:] != ".."
+            ):
                 message = (
                     f"git=True, but the submodule {fields[-1]!r} of {self._folder} has changes "
                     "that a commit here does not hold; commit there first"
