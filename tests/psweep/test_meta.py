@@ -14,7 +14,7 @@ import psweep as ps
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-PARTS = ["psweep-core", "psweep-git"]
+PARTS = ["psweep-core", "psweep-batch", "psweep-git"]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
@@ -38,6 +38,7 @@ def test_everything_is_installed_and_psweep_itself_holds_no_code():
     requires = metadata.requires("psweep") or []
     assert [r for r in requires if "extra" not in r] == [f"{p}=={ps.__version__}" for p in PARTS]
     assert ps.git_commits.__module__.startswith("psweep_git")
+    assert ps.prep_batch.__module__.startswith("psweep_batch")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,8 @@ def test_everything_is_installed_and_psweep_itself_holds_no_code():
         ("reveal_type(ps.run_local(f, [{}], git=True))", True),
         ("reveal_type(ps.git_commits)", True),
         ("with ps.git_commits('id') as commit:\n    commit.upper()", True),
+        ("reveal_type(ps.prep_batch([{}], simulate=True))", True),
+        ("ps.prep_batch([{}], simulat=True)", False),
         ("ps.git_comits", False),
         ("ps.run_lokal(f, [{}])", False),
         ("ps.run_local(f, [{}], poolsise=2)", False),
@@ -71,7 +74,7 @@ def test_type_checkers_see_the_real_signatures(tmp_path, checker, line, good):
         capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode == 0) == good, done.stdout + done.stderr
-    if "reveal_type(ps.run_local" in line:
+    if "reveal_type(ps.run_local" in line or "reveal_type(ps.prep" in line:
         assert "DataFrame" in done.stdout
     if "reveal_type(ps.git_commits" in line:
         assert "str" in done.stdout

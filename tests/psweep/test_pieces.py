@@ -24,14 +24,19 @@ import psweep as ps
 df = ps.run_local(lambda p: {"b": 2 * p["a"]}, ps.plist("a", [1, 2]), poolsize=None)
 print(df.b.tolist())
 before = sorted(os.listdir())
-for use in (lambda: ps.git_commits, lambda: ps.run_local(print, [{"a": 1}], git=True)):
+for use in (
+    lambda: ps.git_commits,
+    lambda: ps.run_local(print, [{"a": 1}], git=True),
+    lambda: ps.batch_status,
+    lambda: ps.prep_batch([{"a": 1}]),
+):
     try:
         use()
         print("there")
     except ps.MissingSiblingError as error:
         print(error)
     except ps.PsweepError as error:
-        print("git says:", error)
+        print("refused:", error)
 assert sorted(os.listdir()) == before
 """
 
@@ -68,16 +73,23 @@ def env(tmp_path):
 
 def test_the_same_script_runs_with_core_alone_with_git_and_with_everything(env):
     outs = []
-    for wheel in ("psweep_core", "psweep_git", "psweep"):
+    for wheel in ("psweep_core", "psweep_git", "psweep_batch", "psweep"):
         env.install(WHEELS[wheel])
         outs.append(env("-c", SCRIPT).splitlines())
-    assert [out[0] for out in outs] == ["[2, 4]", "[2, 4, 2, 4]", "[2, 4, 2, 4, 2, 4]"]
+    assert [eval(out[0]) for out in outs] == [[2, 4] * n for n in (1, 2, 3, 4)]
     command = f"pip install psweep-git=={ps.__version__}"
-    assert outs[0][1:] == [f"psweep.git_commits needs psweep-git: {command}",
-                           f"git=True needs psweep-git: {command}"]  # fmt: skip
+    assert outs[0][1:3] == [f"psweep.git_commits needs psweep-git: {command}",
+                            f"git=True needs psweep-git: {command}"]  # fmt: skip
     for out in outs[1:]:
         assert out[1] == "there"
-        assert out[2].startswith("git says: git=True")
+        assert out[2].startswith("refused: git=True")
+    command = f"pip install psweep-batch=={ps.__version__}"
+    for out in outs[:2]:
+        assert out[3:] == [f"psweep.batch_status needs psweep-batch: {command}",
+                           f"psweep.prep_batch needs psweep-batch: {command}"]  # fmt: skip
+    for out in outs[2:]:
+        assert out[3] == "there"
+        assert out[4].startswith("refused: there is no folder machine_templ_dir='templates")
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])

@@ -100,6 +100,10 @@ __all__ = [
 # Names of the siblings. Type checkers see the real ones, and flag misspelt names; at run time each
 # is looked up when it is first used.
 if TYPE_CHECKING:
+    from psweep_batch import batch_collect as batch_collect
+    from psweep_batch import batch_resubmit as batch_resubmit
+    from psweep_batch import batch_status as batch_status
+    from psweep_batch import prep_batch as prep_batch
     from psweep_git import git_commits as git_commits
 else:
 

@@ -16,10 +16,16 @@ from .errors import MissingSiblingError, VersionMismatchError
 
 __all__ = ["NAMES", "installed_names", "load"]
 
-_DISTRIBUTIONS: Final = {"psweep_git": "psweep-git"}
+_DISTRIBUTIONS: Final = {"psweep_batch": "psweep-batch", "psweep_git": "psweep-git"}
 
 # public name of psweep: the module that holds it
-NAMES: Final[dict[str, str]] = {"git_commits": "psweep_git"}
+NAMES: Final[dict[str, str]] = {
+    "batch_collect": "psweep_batch",
+    "batch_resubmit": "psweep_batch",
+    "batch_status": "psweep_batch",
+    "git_commits": "psweep_git",
+    "prep_batch": "psweep_batch",
+}
 
 
 def installed_names() -> list[str]:

@@ -50,6 +50,7 @@ class Settings:
     tmpsave: bool
     data_only: bool  # the database is a format that cannot hold everything
     extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
+    ran: bool = True  # False: func only prepares the pset, which has no runtime yet
 
 
 def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
@@ -108,6 +109,8 @@ def call(func: Func, job: Job, settings: Settings) -> Row:
         except Exception as error:
             note(error, f"psweep: raised for {describe(job, settings)}")
             raise
+        if not settings.ran:
+            runtime = float("nan")
         return seq, pset_id, time_ns, pset_hash, runtime, params, result, settings.extras
     return _careful_call(func, job, settings, pset, time_ns)
 

@@ -9,10 +9,18 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from .call import Job
+from .frames import groups
 from .params import Pset
 from .rows import RUNTIME, Header
 
-__all__ = ["done_hashes", "header_after", "next_number", "plan_jobs", "successful"]
+__all__ = [
+    "done_hashes",
+    "header_after",
+    "next_number",
+    "plan_jobs",
+    "prepared_hashes",
+    "successful",
+]
 
 
 def plan_jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) -> list[Job]:
@@ -41,9 +49,20 @@ def _uuids(n: int) -> Iterator[str]:
 
 
 def successful(df: pd.DataFrame | None) -> pd.DataFrame:
-    """Give the rows that did not fail."""
+    """Give the rows that were run and did not fail."""
+    df = _not_failed(df)
+    # Rows of batch jobs that were prepared have neither runtime nor results until these are
+    # collected.
+    waiting = df[RUNTIME].isna()
+    if waiting.any():
+        results = groups(df)[2]
+        waiting &= df[[name for name in results if name != RUNTIME]].isna().all(axis=1)
+    return df[~waiting.to_numpy(dtype=bool)]
+
+
+def _not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
     if df is None or not len(df):
-        return pd.DataFrame({"_pset_hash": [], RUNTIME: []})
+        return pd.DataFrame({"_run_id": [], "_pset_hash": [], RUNTIME: []})
     if "_failed" not in df.columns:
         return df
     return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
@@ -52,6 +71,11 @@ def successful(df: pd.DataFrame | None) -> pd.DataFrame:
 def done_hashes(df: pd.DataFrame | None) -> set[str]:
     """Give the hashes that have a successful row."""
     return set(successful(df)["_pset_hash"])
+
+
+def prepared_hashes(df: pd.DataFrame | None) -> set[str]:
+    """Give the hashes that have a row that did not fail, whether it was run yet or not."""
+    return set(_not_failed(df)["_pset_hash"])
 
 
 def next_number(df: pd.DataFrame | None, name: str) -> int:

@@ -38,13 +38,14 @@ from .serial import run_serial
 from .simulate import run_simulated
 from .study import Study
 
-__all__ = ["run", "run_local"]
+__all__ = ["Work", "explain_unknown_keywords", "run", "run_local", "run_saved"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Done = Callable[["pd.DataFrame | None"], set[str]]
 
 
-def _explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
+def explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
     """Refuse a misspelt keyword with the one that was probably meant."""
     known = list(inspect.signature(function).parameters)
 
@@ -61,7 +62,7 @@ def _explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
     return checked
 
 
-@_explain_unknown_keywords
+@explain_unknown_keywords
 def run_local(
     func: Func,
     params: Sequence[Pset],
@@ -184,8 +185,9 @@ def run_local(
     if save:
         check_params_storable(params, database_basename)
     study = Study(calc_dir, database_basename)
+    done = done_hashes if skip_dups else None
     git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
-    work = _Work(
+    work = Work(
         func=func,
         poolsize=poolsize,
         progress=progress,
@@ -200,9 +202,7 @@ def run_local(
         ),
     )
     if simulate:
-        return run_simulated(
-            study, params, hashes, df, poolsize=poolsize, save=save, skip_dups=skip_dups
-        )
+        return run_simulated(study, params, hashes, df, poolsize=poolsize, save=save, done=done)
     if save:
         run_id = str(uuid.uuid4())
         with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
@@ -210,17 +210,17 @@ def run_local(
                 work = replace(
                     work, settings=functools.partial(work.settings, extras={"_git_commit": commit})
                 )
-            return _run_saved(
-                study, work, params, hashes, df, run_id=run_id, backup=backup, skip_dups=skip_dups
+            return run_saved(
+                study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
             )
-    return _run_unsaved(study, work, params, hashes, df, skip_dups=skip_dups)
+    return _run_unsaved(study, work, params, hashes, df, done=done)
 
 
 run = run_local
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """How psets are run."""
 
     func: Func
@@ -248,25 +248,46 @@ class _Work:
             bar.close()
 
 
-def _run_saved(
+def run_saved(
     study: Study,
-    work: _Work,
+    work: Work,
     params: Sequence[Pset],
     hashes: list[str],
     df: pd.DataFrame | None,
     *,
     run_id: str,
     backup: bool,
-    skip_dups: bool,
+    done: Done | None,
 ) -> pd.DataFrame:
+    """Run psets in a study on disk.
+
+    Parameters
+    ----------
+    study : Study
+    work : Work
+        How psets are run.
+    params : list of dict
+    hashes : list of str
+        Their hashes.
+    df : DataFrame or None
+        The part of the study that the caller has.
+    run_id : str
+    backup : bool
+    done : callable or None
+        Takes the database and gives the hashes that need not be run. None: all are run.
+
+    Returns
+    -------
+    DataFrame
+        `df`, or the whole study, with the new rows.
+    """
     with study.locked():
         known = study.fold()  # what killed runs have left comes first
         if df is not None:
             known = study.adopt(df)
         if backup:
             make_backup(study, run_id)
-        done = done_hashes(study.known()) if skip_dups else None
-        jobs = plan_jobs(params, hashes, done)
+        jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
         if not jobs:
             return _extended(df, known, run_id)
         header = study.reserve(
@@ -297,14 +318,14 @@ def _run_saved(
 
 def _run_unsaved(
     study: Study,
-    work: _Work,
+    work: Work,
     params: Sequence[Pset],
     hashes: list[str],
     df: pd.DataFrame | None,
     *,
-    skip_dups: bool,
+    done: Done | None,
 ) -> pd.DataFrame:
-    jobs = plan_jobs(params, hashes, done_hashes(df) if skip_dups else None)
+    jobs = plan_jobs(params, hashes, done(df) if done else None)
     header = header_after(df, study.name, len(jobs))
     rows = list(work.rows(jobs, header, study, None))
     return append_frame(df, frame_of_rows(rows, header))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -26,12 +26,12 @@ def run_simulated(
     *,
     poolsize: int | None,
     save: bool,
-    skip_dups: bool,
+    done: Callable[[pd.DataFrame | None], set[str]] | None,
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
     known = study.known() if df is None and save else df
-    done = done_hashes(known)
-    jobs = plan_jobs(params, hashes, done if skip_dups else None)
+    there = (done or done_hashes)(known)
+    jobs = plan_jobs(params, hashes, there if done else None)
     copy = Study(study.name_beside(".simulate"), study.basename)
     header = header_after(known, copy.name, len(jobs))
     now = time.time_ns()
@@ -53,7 +53,7 @@ def run_simulated(
         with copy.locked():
             copy.forget_journals()
             database.write_file(simulated, copy.database)
-    _say_what_would_run(known, hashes, done, len(jobs), poolsize)
+    _say_what_would_run(known, hashes, there, len(jobs), poolsize)
     return simulated
 
 

@@ -150,7 +150,7 @@ class Study:
         known = self.read_database()
         df = _union(known, ended.values())
         if df is not known:
-            self._write_database(df)
+            self.write_database(df)
         for path, record in ended.items():
             if not record.unreadable:
                 journal.remove(path)
@@ -185,7 +185,7 @@ class Study:
             )
             raise ParamsError(message)
         df = append_frame(known, new)
-        self._write_database(df)
+        self.write_database(df)
         return df
 
     def forget_journals(self) -> None:
@@ -217,7 +217,8 @@ class Study:
             self._read = (signature, df)
         return self._read[1]
 
-    def _write_database(self, df: pd.DataFrame) -> None:
+    def write_database(self, df: pd.DataFrame) -> None:
+        """Replace the database file; the lock is held."""
         database.write_file(df, self.database)
         self._read = (self._signature(), df)
 

@@ -1,0 +1,289 @@
+"""`batch_collect`: what the jobs have written becomes columns of the database."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from psweep import df_read, json_read, pickle_read
+from psweep.checks import holds_data_only
+from psweep.columns import MISSING, cells, column
+from psweep.errors import ParamsTypeError, ResultError, StudyNotFoundError
+from psweep.files import PathLike
+from psweep.frames import assemble, groups, is_private
+from psweep.jsonable import check_storable
+from psweep.portable import dumps, is_plain
+from psweep.progress import Progress
+from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
+from psweep.study import Study
+
+from .status import PsetStatus, statuses, tail
+
+__all__ = ["batch_collect"]
+
+_RESULT_FILES = {"result.pk": pickle_read, "result.json": json_read}
+_MISSING = float("nan")
+
+Reader = Callable[[Path], Mapping[Any, Any]]
+
+
+class _Outcome(NamedTuple):
+    """What came of a pset."""
+
+    results: Mapping[Any, Any]
+    failure: str | None
+    runtime: float  # s, NaN if not known
+
+
+def batch_collect(
+    calc_dir: PathLike = "calc",
+    machine: str | None = None,
+    *,
+    reader: Reader | None = None,
+    host: str | None = None,
+    database_basename: str | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    r"""Make the results that batch jobs have written columns of the database.
+
+    Call it as often as you like, also while jobs run: it adds what is new. A pset whose job has
+    not ended is left alone; its row has no ``_pset_runtime`` (NaN). A job that ended in any other
+    way than with exit code 0, or without a result, has ``_failed=True``, and ``_exc_txt`` says
+    why, with the last lines of what it printed. What was submitted again and went well is no
+    failure any more.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+    machine : str, optional
+        Only jobs of this machine. None: the last job of each pset, on whichever.
+    reader : callable, optional
+        Takes the folder of a pset (a `pathlib.Path`) and returns a dict of results. None: the
+        dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A name that is a
+        parameter replaces its value in the row, as in `run_local`. Reading a pickle runs code that
+        the file chooses.
+    host : str, optional
+        Ask the scheduler there about jobs that have not noted their end, see `batch_status`.
+    database_basename : str, optional
+        Name of the database in `calc_dir`. None: the one that is there.
+    progress : bool, optional
+        Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
+        than a second.
+
+    Returns
+    -------
+    DataFrame
+        The whole study.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    BatchError
+        Nothing was prepared for that machine.
+    DatabaseError
+        The database is damaged; it was left as it is.
+
+    Examples
+    --------
+    >>> import subprocess
+    >>> import psweep as ps
+    >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
+    >>> script = "echo '{\"square\": '$$(($a * $a))'}' > result.json"
+    >>> ps.file_write("templates/machines/local/jobscript", script)
+    >>> df = ps.prep_batch(ps.plist("a", [2, 3]), calc_templ_dir=None)
+    >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
+    >>> ps.df_print(ps.batch_collect("calc"))
+     a  square
+     2       4
+     3       9
+    """
+    check_reader(reader)
+    folder = Path(calc_dir)
+    if database_basename is None:
+        df_read(folder)  # complains if there is nothing
+        study = Study.of_folder(folder)
+    else:
+        study = Study(calc_dir, database_basename)
+    if not study.exists():
+        message = f"there is no {study.database}"
+        raise StudyNotFoundError(message)
+    df = study.fold_now()
+    known = _collected(df)
+    found = {}
+    jobs = statuses(df, folder, machine, host)
+    bar = Progress(len(jobs), progress)
+    try:
+        for status in jobs:
+            bar.add(1)
+            outcome = _outcome(status, folder, reader, known.get(status.pset_id), study.basename)
+            if outcome is not None:
+                found[status.pset_id] = outcome
+    finally:
+        bar.close()
+    with study.locked():
+        df = study.fold()
+        extended = _with_outcomes(df, found)
+        if extended is not df:
+            study.write_database(extended)
+    return extended
+
+
+def check_reader(reader: Any) -> None:
+    """Refuse what cannot read a result."""
+    if reader is not None and not callable(reader):
+        message = f"reader must be a function of a folder that returns a dict, not {reader!r}"
+        raise ParamsTypeError(message)
+
+
+class _Known(NamedTuple):
+    """What the database says of a pset's job so far."""
+
+    failure: str | None
+    runtime: float
+    book: dict[str, Any]
+
+
+def _collected(df: pd.DataFrame) -> dict[str, _Known]:
+    if not len(df):
+        return {}
+    n = len(df)
+    failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
+    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
+    books: Any = df[list(BOOK)].to_dict("records")
+    return {
+        book["_pset_id"]: _Known(failure if bad is True else None, runtime, book)
+        for failure, bad, runtime, book in zip(
+            failures, failed, df[RUNTIME].tolist(), books, strict=True
+        )
+    }
+
+
+def _outcome(
+    status: PsetStatus, calc_dir: Path, reader: Reader | None, known: _Known | None, basename: str
+) -> _Outcome | None:
+    """Find out what came of a pset; None if that is not known yet, or not new."""
+    if known is None:
+        return None  # its row was removed meanwhile
+    folder = calc_dir / status.pset_id
+    runtime = status.attempt.runtime if status.attempt else None
+    runtime = _MISSING if runtime is None else runtime
+    if status.state in ("queued", "running"):
+        # Submitted again: what failed before is no result any more.
+        return _Outcome({}, None, _MISSING) if known.failure is not None else None
+    if status.state in ("failed", "lost"):
+        failure = _failure(status)
+        return None if failure == known.failure else _Outcome({}, failure, runtime)
+    if known.failure is None and known.runtime == runtime:
+        return None
+    if reader is None and status.state == "not submitted" and _result_file(folder) is None:
+        return None
+    try:
+        results = _read_results(folder, reader)
+        results = _checked(results, known.book, basename)
+    except Exception as error:
+        if status.state == "not submitted":
+            return None  # it may be run by other means, and not be through
+        text = "".join(traceback.format_exception(error)) if reader else f"{error}"
+        failure = f"no result in {folder}, though the job ended with exit code 0: {text}"
+        return None if failure == known.failure else _Outcome({}, failure, runtime)
+    return _Outcome(results, None, runtime)
+
+
+def _failure(status: PsetStatus) -> str:
+    where = f"job {status.attempt.job_id}" if status.attempt and status.attempt.job_id else "job"
+    text = f"{status.state}: {where} on {status.machine}: {status.reason}"
+    if status.log is None:
+        return text + "; it has left no output"
+    lines = tail(status.log).splitlines()[-20:]
+    return "\n".join([f"{text}; the end of {status.log}:", *lines])
+
+
+def _result_file(folder: Path) -> Path | None:
+    return next((folder / name for name in _RESULT_FILES if (folder / name).exists()), None)
+
+
+def _read_results(folder: Path, reader: Reader | None) -> Mapping[Any, Any]:
+    if reader is not None:
+        results: Any = reader(folder)
+    else:
+        path = _result_file(folder)
+        if path is None:
+            message = f"there is neither {' nor '.join(_RESULT_FILES)}"
+            raise ResultError(message)
+        try:
+            results = _RESULT_FILES[path.name](path)
+        except Exception as error:
+            message = f"{path} cannot be read: {type(error).__name__}: {error}"
+            raise ResultError(message) from error
+    if not isinstance(results, Mapping):
+        what = "the reader returned" if reader else f"{_result_file(folder)} holds"
+        message = f"{what} {results!r} ({type(results).__name__}), not a dict"
+        raise ResultError(message)
+    return results
+
+
+def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) -> dict[Any, Any]:
+    """Leave out the book-keeping that came along; refuse what the database cannot hold."""
+    kept = {}
+    for name, value in results.items():
+        if not (isinstance(name, str) and name in RESERVED):
+            kept[name] = value
+        elif name not in book or (name != "_time_utc" and value != book[name]):
+            message = f"{name!r} is a name that psweep keeps for its book-keeping; take another"
+            raise ResultError(message)
+    if holds_data_only(basename):
+        check_storable(kept)
+    elif not is_plain(kept):
+        dumps(kept)
+    return kept
+
+
+def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFrame:
+    """Put what came of psets into their rows."""
+    places = {}
+    if found:
+        places = {i: found[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in found}
+    if not places:
+        return df
+    params, book, results = groups(df)
+    columns: dict[Any, Any] = {name: df.iloc[:, i] for i, name in enumerate(df.columns)}
+    new = dict.fromkeys(name for outcome in places.values() for name in outcome.results)
+    results = [*results, *(name for name in new if name not in columns)]
+    failed = [i for i, outcome in places.items() if outcome.failure is not None]
+    again = set(failed) & set(np.flatnonzero(_went_well(df)).tolist())
+    for name in [*new, *(name for name in results if again and name not in new)]:
+        values = cells(columns[name]) if name in columns else [MISSING] * len(df)
+        for i, outcome in places.items():
+            if name in outcome.results:
+                values[i] = outcome.results[name]
+            elif i in again and name in results:
+                values[i] = MISSING  # of the time before
+        columns[name] = column(values, exact=is_private(name))
+    changes: dict[str, tuple[Any, dict[int, Any]]] = {
+        "_failed": (False, {i: o.failure is not None for i, o in places.items()}),
+        "_exc_txt": (None, {i: o.failure for i, o in places.items()}),
+        RUNTIME: (_MISSING, {i: o.runtime for i, o in places.items()}),
+    }
+    for name, (default, changed) in changes.items():
+        values = columns[name].tolist() if name in columns else [default] * len(df)
+        for i, value in changed.items():
+            values[i] = value
+        columns[name] = np.array(values, dtype="f8") if name == RUNTIME else column(values)
+    names = [name for name in (*BOOK, *EXTRAS) if name in {*book, "_failed", "_exc_txt"}]
+    order = [*params, *names, *results, RUNTIME]
+    return assemble(order, [columns[name] for name in order], df.index)
+
+
+def _went_well(df: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Find the rows that have results."""
+    ran = df[RUNTIME].notna().to_numpy(dtype=bool)
+    if "_failed" in df.columns:
+        ran &= ~df["_failed"].to_numpy(dtype=bool)
+    return ran

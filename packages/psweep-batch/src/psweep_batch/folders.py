@@ -1,0 +1,197 @@
+"""What goes into the folder of a pset: filled templates, jobscripts, the pset itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from psweep.portable import dumps
+from psweep.rows import BOOK
+
+from .errors import TemplateError
+from .machines import JOBSCRIPT, Machine
+from .templates import Template
+
+__all__ = ["PSET_FILE", "PsetFiles", "read_templates"]
+
+PSET_FILE = "pset.pk"
+_RESULTS = ("result.pk", "result.json")
+_RESERVED = re.compile(r"\.(submitted|job|jobscript)_")
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file that each pset gets."""
+
+    name: str  # with its folders, below the pset's
+    mode: int
+    template: Template | None
+    data: bytes  # what it holds if it is no template
+
+
+class PsetFiles:
+    """Writes the folder of each pset.
+
+    Parameters
+    ----------
+    folders : sequence of str
+        Folders in the pset's, parents first.
+    files : sequence
+        What is in all these.
+    write_pset : bool
+        Also write the pset itself, to ``pset.pk``.
+    """
+
+    def __init__(self, folders: Sequence[str], files: Sequence[_File], write_pset: bool) -> None:
+        self._folders = folders
+        self._files = files
+        self._write_pset = write_pset
+        umask = os.umask(0)
+        os.umask(umask)
+        self._umask = umask
+
+    @property
+    def templates(self) -> list[Template]:
+        """Those files that have placeholders."""
+        return [file.template for file in self._files if file.template is not None]
+
+    def check(self, params: Sequence[Mapping[Any, Any]]) -> None:
+        """Refuse placeholders that a pset does not fill; hint at params that look misspelt.
+
+        Raises
+        ------
+        TemplateError
+            Before anything is written.
+        """
+        kinds: dict[tuple[Any, ...], int] = {}
+        for position, pset in enumerate(params):
+            kinds.setdefault(tuple(pset), position)
+        for names, position in kinds.items():
+            given = [name for name in names if isinstance(name, str)]
+            for template in self.templates:
+                template.check([*given, *BOOK], f"params[{position}]")
+        self._hint(list(dict.fromkeys(name for names in kinds for name in names)))
+
+    def _hint(self, names: Iterable[Any]) -> None:
+        used = {name: template.where for template in self.templates for name in template.names}
+        for name in names:
+            if isinstance(name, str) and name not in used:
+                close = get_close_matches(name, used, n=1, cutoff=0.8)
+                if close and not _numbered(name, close[0]):
+                    warnings.warn(
+                        f"no template has the parameter {name!r}; is it the "
+                        f"{close[0]!r} of {used[close[0]]}, misspelt?",
+                        UserWarning,
+                        stacklevel=4,
+                    )
+
+    def check_values(self, psets: Iterable[Mapping[str, Any]]) -> None:
+        """Fill all templates without writing anything, since an expression in one may fail."""
+        for pset in psets:
+            for template in self.templates:
+                template.fill(pset)
+
+    def write(self, folder: str, pset: Mapping[Any, Any]) -> None:
+        """Make the folder of a pset, with all files in it."""
+        os.makedirs(folder)
+        for name in self._folders:
+            os.mkdir(os.path.join(folder, name))
+        for file in self._files:
+            data = file.data
+            if file.template is not None:
+                data = file.template.fill(pset).encode("utf-8", "surrogateescape")
+            self._write_file(os.path.join(folder, file.name), data, file.mode)
+        if self._write_pset:
+            self._write_file(os.path.join(folder, PSET_FILE), dumps(dict(pset)), None)
+
+    def _write_file(self, path: str, data: bytes, mode: int | None) -> None:
+        given = 0o666 if mode is None else mode
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, given)
+        with open(fd, "wb", buffering=0) as file:
+            written = file.write(data)
+            while written < len(data):
+                written += file.write(data[written:])
+        if mode is not None and mode & self._umask:
+            os.chmod(path, mode)
+
+
+def _numbered(name: str, other: str) -> bool:
+    """Tell names apart that are a series, such as x1 and x2, or T_min and T_max."""
+    return len(name) == len(other) and sum(a != b for a, b in zip(name, other, strict=True)) < 2
+
+
+def read_templates(
+    calc_templ_dir: Path | None,
+    machine_templ_dir: Path,
+    machines: Sequence[Machine],
+    make: Callable[[str, str], Template],
+) -> tuple[list[str], list[_File]]:
+    """Read all templates: the folders and the files that each pset gets.
+
+    Parameters
+    ----------
+    calc_templ_dir : Path or None
+        None: there are only jobscripts.
+    machine_templ_dir : Path
+    machines : sequence of Machine
+    make : callable
+        Makes a template of its text and its name.
+
+    Raises
+    ------
+    TemplateError
+        One is no template, or has the name of a file that psweep makes.
+    """
+    if calc_templ_dir is not None and not calc_templ_dir.is_dir():
+        message = (
+            f"there is no folder calc_templ_dir={str(calc_templ_dir)!r}; make it, put the files "
+            "in that each job needs, or pass calc_templ_dir=None if it needs none"
+        )
+        raise TemplateError(message)
+    folders, files = [], []
+    for path in _walk(calc_templ_dir) if calc_templ_dir else ():
+        name = str(path.relative_to(calc_templ_dir or path))
+        _check_name(name, path, machines)
+        if path.is_dir():
+            folders.append(name)
+        else:
+            files.append(_read(path, name, make))
+    for machine in machines:
+        path = machine_templ_dir / machine.name / JOBSCRIPT
+        files.append(_read(path, f"{JOBSCRIPT}_{machine.name}", make))
+    return folders, files
+
+
+def _walk(top: Path) -> Iterable[Path]:
+    for path in sorted(top.iterdir()):
+        if path.name != "__pycache__":
+            yield path
+            if path.is_dir():
+                yield from _walk(path)
+
+
+def _check_name(name: str, path: Path, machines: Sequence[Machine]) -> None:
+    made = {PSET_FILE: "the pset", **dict.fromkeys(_RESULTS, "what the job writes")}
+    made |= {f"{JOBSCRIPT}_{m.name}": f"the jobscript of {m.name}" for m in machines}
+    made |= {f"{JOBSCRIPT}_{m.name}.log": f"the output on {m.name}" for m in machines}
+    top = name.split(os.sep, maxsplit=1)[0]
+    what = made.get(top) or ("psweep's notes" if _RESERVED.match(top) else None)
+    if what:
+        message = f"the template {path} has the name of a file for {what}; rename it"
+        raise TemplateError(message)
+
+
+def _read(path: Path, name: str, make: Callable[[str, str], Template]) -> _File:
+    data = path.read_bytes()
+    mode = path.stat().st_mode & 0o777
+    try:
+        text = None if b"\0" in data else data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    return _File(name, mode, None if text is None else make(text, str(path)), data)

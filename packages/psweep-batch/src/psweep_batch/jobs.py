@@ -1,0 +1,172 @@
+"""What is noted of jobs beside each pset, by the submit script and by the jobs themselves.
+
+Two small files for each time that a pset is submitted, so that each has one writer:
+
+``.submitted_<machine>.<attempt>``
+    Made by the submit script before it submits. Then: ``task <number>``, the number for arrays
+    only, and what the submit command has said; or ``here``, if the job runs where it is submitted.
+``.job_<machine>.<attempt>``
+    Made by the job. ``start <time> <host> <pid> <job> <file with its output>``, and when it has
+    ended ``exit <status> <time>``; times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Attempt", "last_attempt", "machines_of"]
+
+_SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
+_JOB_IDS = [
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^Submitted batch job (\d+)",  # SLURM
+        r"^(\d+)(?:;\S*)?$",  # SLURM's --parsable
+        r"^(\d+)(?:\[\])?\.\S+$",  # PBS
+        r"Job <(\d+)>",  # LSF
+        r"Your job(?:-array)? (\d+)",  # Grid Engine
+        r"\b(\d+)\b",
+    )
+]
+# Signals that a scheduler or its node sends, and what they mean
+_KILLS = {
+    "SIGHUP": "lost its terminal",
+    "SIGINT": "interrupted",
+    "SIGKILL": "possibly out of memory",
+    "SIGTERM": "cancelled, or at its time limit",
+    "SIGXCPU": "at its limit of CPU time",
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that a pset was submitted, as far as is noted."""
+
+    machine: str
+    number: int  # from 1
+    since: float  # s since 1970, when it was submitted
+    here: bool  # it ran where it was submitted
+    job_id: str | None
+    start: float | None = None  # s since 1970
+    host: str | None = None
+    pid: int | None = None
+    log: str | None = None
+    exit_code: int | None = None
+    end: float | None = None
+
+    @property
+    def runtime(self) -> float | None:
+        """Seconds from its start to its end, None if it has not ended."""
+        if self.start is None or self.end is None:
+            return None
+        return max(0.0, self.end - self.start)
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended it, as the shell tells it."""
+        with contextlib.suppress(ValueError):
+            if self.exit_code is not None and self.exit_code > 128:
+                return signal.Signals(self.exit_code - 128).name
+        return None
+
+    @property
+    def killed(self) -> str | None:
+        """Why it was killed from outside, if its exit code says so."""
+        if self.signal not in _KILLS:
+            return None
+        return f"killed by {self.signal}, {_KILLS[self.signal]}"
+
+    def gone(self) -> bool:
+        """Tell whether its process is known to be gone, from the host where it ran."""
+        if self.pid is None or self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
+def machines_of(names: set[str]) -> list[str]:
+    """Find the machines for which a pset was prepared, from what is in its folder."""
+    return sorted(
+        name.removeprefix("jobscript_")
+        for name in names
+        if name.startswith("jobscript_") and not name.endswith(".log")
+    )
+
+
+def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> Attempt | None:
+    """Read what is noted of the last time that a pset was submitted.
+
+    Parameters
+    ----------
+    folder : path
+        Of the pset.
+    names : set of str
+        What is in it.
+    machine : str or None
+        None: whichever was the last.
+    """
+    numbers: dict[str, int] = {}
+    for name in names:
+        match = _SUBMITTED.fullmatch(name)
+        if match and machine in (None, match["machine"]):
+            number = int(match["number"])
+            numbers[match["machine"]] = max(number, numbers.get(match["machine"], 0))
+    found = [_read(f"{folder}", name, number) for name, number in numbers.items()]
+    return max(found, key=lambda attempt: attempt.since, default=None)
+
+
+def _read(folder: str, machine: str, number: int) -> Attempt:
+    path = f"{folder}/.submitted_{machine}.{number}"
+    with open(path, encoding="utf-8", errors="replace") as file:
+        first, _, said = file.read().partition("\n")
+        since = os.fstat(file.fileno()).st_mtime
+    noted = {}
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(f"{folder}/.job_{machine}.{number}", encoding="utf-8", errors="replace") as file,
+    ):
+        noted = _notes(file.read())
+    job_id = _job_id(said)
+    task = first.removeprefix("task").strip()
+    if job_id and task:
+        job_id = f"{job_id}_{task}"
+    own = noted.pop("job", None)
+    return Attempt(machine, number, since, first == "here", job_id or own, **noted)
+
+
+def _job_id(said: str) -> str | None:
+    for pattern in _JOB_IDS:
+        found = pattern.findall(said)
+        if found:
+            return str(found[-1])
+    return None
+
+
+def _notes(text: str) -> dict[str, Any]:
+    noted: dict[str, Any] = {}
+    for line in text.split("\n")[:-1]:  # a line without an end is still being written
+        words = line.split(" ", 5)
+        if words[0] == "start" and len(words) == 6:
+            _, time, host, pid, job, log = words
+            noted = {"start": _seconds(time), "host": host, "pid": int(pid), "log": log or None}
+            noted["job"] = None if job == "-" else job
+        elif words[0] == "exit" and len(words) == 3:
+            noted |= {"exit_code": int(words[1]), "end": _seconds(words[2])}
+    return noted
+
+
+def _seconds(text: str) -> float:
+    # date +%s.%N gives whole seconds and an N where it does not know %N
+    return float(text.rstrip("N").rstrip("."))

@@ -1,0 +1,184 @@
+"""Machines: where jobs are submitted, and how; a folder each, with ``info.yaml``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import MachineError
+
+__all__ = ["INFO", "JOBSCRIPT", "Machine", "find_machines", "read_info"]
+
+INFO = "info.yaml"
+JOBSCRIPT = "jobscript"
+
+# Programs that run a script here and now. All others hand it to a scheduler.
+_RUNS_HERE = re.compile(
+    r"(sh|ash|bash|dash|ksh|zsh|fish|csh|tcsh|python[0-9.]*|perl|ruby|Rscript|julia|node)"
+)
+_PREFIXES = ("env", "nice", "nohup", "time", "exec")
+
+_SQUEUE = 'squeue -h -r -u "$(id -un)" -o "%i %T %r"'
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What ``info.yaml`` says of a machine.
+
+    Attributes
+    ----------
+    name : str
+    subcmd : str
+        The command that submits a jobscript, such as ``sbatch``, or runs it, such as ``sh``.
+    array : bool
+        Submit all psets of a run as one job array, by ``--array`` as sbatch has it.
+    array_limit : int or None
+        How many tasks of an array may run at once. None: the scheduler decides.
+    max_array_size : int or None
+        Split into several arrays where there are more tasks. None: what SLURM is configured to.
+    pack : int
+        How many psets one task of an array runs, one after another.
+    statcmd : str or None
+        A shell command that prints a line for each job that is queued or running: its number and,
+        if known, its state. None: squeue if `subcmd` is sbatch, else nothing can be asked.
+    """
+
+    name: str
+    subcmd: str
+    array: bool = False
+    array_limit: int | None = None
+    max_array_size: int | None = None
+    pack: int = 1
+    statcmd: str | None = None
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether `subcmd` runs a script at once instead of handing it to a scheduler."""
+        return _RUNS_HERE.fullmatch(self._program) is not None
+
+    @property
+    def query(self) -> str | None:
+        """The shell command that asks the scheduler for all jobs of the user."""
+        return self.statcmd or (_SQUEUE if self._program == "sbatch" else None)
+
+    @property
+    def _program(self) -> str:
+        words = [Path(word).name for word in shlex.split(self.subcmd)]
+        for word in words:
+            if word not in _PREFIXES and not re.match(r"-|\d|\w+=", word):
+                return word
+        return words[0]
+
+
+def find_machines(folder: Path) -> list[Machine]:
+    """Read what all machines below a folder are.
+
+    Raises
+    ------
+    MachineError
+        There is no such folder, no machine in it, or one makes no sense.
+    """
+    if not folder.is_dir():
+        message = (
+            f"there is no folder machine_templ_dir={str(folder)!r}; make it, with a folder for "
+            f"each machine that holds {INFO} and {JOBSCRIPT}"
+        )
+        raise MachineError(message)
+    places = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not places:
+        message = f"{folder} has no folder for a machine, with {INFO} and {JOBSCRIPT} in it"
+        raise MachineError(message)
+    for place in places:
+        if not re.fullmatch(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*", place.name):
+            message = (
+                f"{place}: a machine's name becomes part of file names; rename it to letters, "
+                "digits and . _ + - only"
+            )
+            raise MachineError(message)
+        for name in (INFO, JOBSCRIPT):
+            if not (place / name).is_file():
+                message = f"{place} has no file {name}"
+                raise MachineError(message)
+    return [read_info(place / INFO, place.name) for place in places]
+
+
+def read_info(path: Path, name: str) -> Machine:
+    """Read an ``info.yaml``."""
+    try:
+        info = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"{path} is no YAML: {error}"
+        raise MachineError(message) from error
+    if not isinstance(info, dict):
+        message = f"{path} must be a mapping such as 'subcmd: sbatch', not {info!r}"
+        raise MachineError(message)
+    known = [field.name for field in fields(Machine) if field.name != "name"]
+    for key in info:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it may have {', '.join(known)}"
+            message = f"{path} has an unknown key {key!r}; {hint}"
+            raise MachineError(message)
+    return _checked(path, name, info)
+
+
+def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
+    for key in ("subcmd", "statcmd"):
+        value = info.get(key)
+        if key == "subcmd" and value is None:
+            message = (
+                f"{path} has no subcmd, the command that submits a job, as in 'subcmd: sbatch'"
+            )
+            raise MachineError(message)
+        if value is not None and (
+            not isinstance(value, str) or not value.strip() or "\n" in value.strip()
+        ):
+            message = f"{path}: {key} must be one line of text, not {value!r}"
+            raise MachineError(message)
+    _check_command(path, info["subcmd"])
+    array = info.get("array", False)
+    if not isinstance(array, bool):
+        message = f"{path}: array must be true or false, not {array!r}"
+        raise MachineError(message)
+    for key in ("array_limit", "max_array_size", "pack"):
+        value = info.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            message = f"{path}: {key} must be a whole number from 1, not {value!r}"
+            raise MachineError(message)
+        if not array:
+            message = f"{path}: {key} is for job arrays; add 'array: true' or leave it out"
+            raise MachineError(message)
+    given: dict[str, Any] = {key: value for key, value in info.items() if value is not None}
+    given |= {key: value.strip() for key, value in given.items() if isinstance(value, str)}
+    machine = Machine(name, **given)
+    if machine.array and machine.runs_here:
+        message = (
+            f"{path}: array: true needs a subcmd that takes --array as sbatch does, which "
+            f"{machine.subcmd!r} does not"
+        )
+        raise MachineError(message)
+    return machine
+
+
+def _check_command(path: Path, subcmd: str) -> None:
+    """Refuse what is more than one command; it becomes part of a line for the shell."""
+    try:
+        words = list(shlex.shlex(subcmd, posix=True, punctuation_chars=True))
+    except ValueError as error:
+        message = f"{path}: subcmd {subcmd!r}: {error}"
+        raise MachineError(message) from error
+    bare = re.sub(r"'[^']*'|\"(\\.|[^\"\\])*\"|\\.", "", subcmd)
+    if not words or re.search(r"[;&|<>()#\n`]", bare):
+        message = (
+            f"{path}: subcmd must be one command with its options, without ; & | < > ( ) #, not "
+            f"{subcmd!r}; put more into a script and name that"
+        )
+        raise MachineError(message)

@@ -1,0 +1,196 @@
+"""`prep_batch`: make a folder for each pset, and the scripts that submit them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from psweep import _siblings, pset_hash
+from psweep.call import Settings
+from psweep.checks import (
+    check_df,
+    check_options,
+    check_params,
+    check_params_storable,
+    holds_data_only,
+)
+from psweep.files import PathLike
+from psweep.params import Pset
+from psweep.plan import prepared_hashes
+from psweep.run import Work, explain_unknown_keywords, run_saved
+from psweep.simulate import run_simulated
+from psweep.study import Study
+
+from .folders import PsetFiles, read_templates
+from .machines import find_machines
+from .scripts import write_run_scripts
+from .templates import template_class
+
+__all__ = ["prep_batch"]
+
+# What an expression in a template may find, to try it out before there are real ones
+_SOME_BOOK = {
+    "_run_id": "",
+    "_pset_id": "",
+    "_calc_dir": "",
+    "_time_utc": pd.Timestamp(0),
+    "_pset_hash": "",
+    "_pset_seq": 0,
+    "_run_seq": 0,
+}
+
+
+@explain_unknown_keywords
+def prep_batch(
+    params: Sequence[Pset],
+    df: pd.DataFrame | None = None,
+    *,
+    calc_dir: PathLike = "calc",
+    calc_templ_dir: PathLike | None = "templates/calc",
+    machine_templ_dir: PathLike = "templates/machines",
+    template_mode: Literal["dollar", "jinja"] = "dollar",
+    write_pset: bool = False,
+    git: bool = False,
+    database_basename: str = "database.pk",
+    simulate: bool = False,
+    backup: bool = False,
+    skip_dups: bool = False,
+    progress: bool | None = None,
+    verbose: bool | Sequence[Any] = False,
+) -> pd.DataFrame:
+    r"""Prepare a batch job for each pset: its folder, filled templates, and submit scripts.
+
+    Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
+    ``<calc_dir>/run_<machine>.sh`` that submits the new psets, from whichever folder it is called.
+    Call it again, and it goes on where it stopped. The lines of earlier calls are still in it, as
+    comments.
+
+    Parameters
+    ----------
+    params : list of dict
+        The psets. They are not modified.
+    df : DataFrame, optional
+        The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
+    calc_dir : str or path, default "calc"
+        Folder of the study. Each pset gets a folder ``<calc_dir>/<_pset_id>``.
+    calc_templ_dir : str or path, optional
+        Files and folders that go into the folder of each pset; placeholders in text files are
+        filled with what is in the pset and ``_run_id``, ``_pset_id``, ``_calc_dir``, ``_time_utc``,
+        ``_pset_hash``, ``_pset_seq``, ``_run_seq``. Files that are not UTF-8 are copied as they
+        are. None: there are only jobscripts.
+    machine_templ_dir : str or path, default "templates/machines"
+        One folder a machine, with the template ``jobscript``, which becomes
+        ``jobscript_<machine>`` in each pset's folder, and ``info.yaml`` with
+
+        - ``subcmd``: the command that submits a jobscript (``sbatch``) or runs it (``sh``),
+        - ``array: true``: submit one job array by ``--array`` instead of one job a pset,
+        - ``array_limit``: how many of its tasks may run at once,
+        - ``max_array_size``: split it into several arrays if there are more tasks,
+        - ``pack``: how many psets one task runs, one after another,
+        - ``statcmd``: for other schedulers than SLURM, a shell command that prints the numbers of
+          all jobs that are queued or running, one a line.
+    template_mode : {"dollar", "jinja"}, default "dollar"
+        ``$name`` and ``${name}``, ``${name@Q}`` for the value quoted for the shell, ``$$`` for a
+        dollar sign; or ``{{ name }}`` and ``{{ name | quote }}``, which needs
+        ``psweep-batch[jinja]``.
+    write_pset : bool, default False
+        Also write each pset to ``pset.pk`` in its folder.
+    git : bool, default False
+        Commit what is uncommitted, prepare, and commit what was prepared, as in `run_local`.
+    database_basename : str, default "database.pk"
+        Name of the database in `calc_dir`.
+    simulate : bool, default False
+        Check everything, but only append rows to a copy of the database in
+        ``<calc_dir>.simulate``.
+    backup : bool, default False
+        Copy `calc_dir` first, as in `run_local`.
+    skip_dups : bool, default False
+        Prepare only psets whose hash has no row yet but failed ones, and each of them once.
+    progress : bool, optional
+        Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
+        than a second.
+    verbose : bool or sequence of names, default False
+        Print each pset, or the named columns of it.
+
+    Returns
+    -------
+    DataFrame
+        The study, with a row for each new pset. These have no results and no ``_pset_runtime``
+        (NaN) until `batch_collect` finds what the jobs have written.
+
+    Raises
+    ------
+    TemplateError, MachineError
+        A template or what is said of a machine makes no sense; nothing was written.
+    ParamsError, ParamsTypeError, UnknownKeywordError, HashError
+        An argument makes no sense; nothing was written.
+    MissingSiblingError, VersionMismatchError
+        ``git=True`` without a psweep-git that fits; nothing was written.
+    CalcDirError, DatabaseError
+        As in `run_local`.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("templates/calc/run.py", "print($a ** 2)")
+    >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
+    >>> ps.file_write("templates/machines/local/jobscript", "python3 run.py > out.txt")
+    >>> df = ps.prep_batch(ps.plist("a", [1, 2]))
+    >>> import subprocess
+    >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
+    >>> ps.file_read(f"calc/{df._pset_id[1]}/out.txt")
+    '4\n'
+    """
+    check_options(None, True, "raise", None, verbose, False, backup, git, database_basename)
+    check_df(df)
+    check_params(params)
+    machine_dir = Path(machine_templ_dir)
+    machines = find_machines(machine_dir)
+    templates = read_templates(
+        None if calc_templ_dir is None else Path(calc_templ_dir),
+        machine_dir,
+        machines,
+        template_class(template_mode),
+    )
+    files = PsetFiles(*templates, write_pset=write_pset)
+    files.check(params)
+    if template_mode == "jinja":
+        files.check_values({**pset, **_SOME_BOOK} for pset in params)
+    hashes = [pset_hash(pset) for pset in params]
+    check_params_storable(params, database_basename)
+    study = Study(calc_dir, database_basename)
+    done = prepared_hashes if skip_dups else None
+    git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
+    if simulate:
+        return run_simulated(study, params, hashes, df, poolsize=None, save=True, done=done)
+    run_id = str(uuid.uuid4())
+    top = str(study.calc_dir)
+
+    def prepare(pset: Pset) -> Pset:
+        files.write(f"{top}/{pset['_pset_id']}", pset)
+        return {}
+
+    with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
+        settings = functools.partial(
+            Settings,
+            on_error="raise",
+            capture_logs=None,
+            verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
+            tmpsave=False,
+            data_only=holds_data_only(database_basename),
+            extras={"_git_commit": commit} if commit else None,
+            ran=False,
+        )
+        work = Work(func=prepare, poolsize=None, progress=progress, settings=settings)
+        extended = run_saved(
+            study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
+        )
+        with study.locked():
+            write_run_scripts(study, machines, machine_dir)
+    return extended

@@ -1,0 +1,99 @@
+"""`batch_resubmit`: a script that submits again what failed or was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from psweep import df_read
+from psweep.files import PathLike
+
+from .errors import BatchError
+from .machines import read_info
+from .scripts import Line, info_path, write_script
+from .status import status_frame, statuses
+
+__all__ = ["batch_resubmit"]
+
+_AT_REST = ("failed", "lost", "done", "not submitted")
+
+
+def batch_resubmit(
+    calc_dir: PathLike = "calc",
+    machine: str | None = None,
+    *,
+    states: Sequence[str] = ("failed", "lost"),
+    host: str | None = None,
+) -> pd.DataFrame:
+    """Write a script that submits psets again whose jobs failed or were lost.
+
+    The script is ``<calc_dir>/resubmit_<machine>.sh``, as ``run_<machine>.sh`` for these psets
+    alone. It submits each once more, however often it is called. Change what was wrong first:
+    the files in the folders of the psets are used as they are.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+    machine : str, optional
+        The machine. None: the one where each was submitted last.
+    states : sequence of str, default ("failed", "lost")
+        Which psets, see `batch_status`; also "done", and "not submitted", which needs a machine.
+    host : str, optional
+        Ask the scheduler there about jobs that have not noted their end, see `batch_status`.
+
+    Returns
+    -------
+    DataFrame
+        Those rows of `batch_status` whose psets are in the scripts. If it is empty, no script was
+        written.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    BatchError
+        A state that cannot be submitted again, or nothing was prepared for that machine.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
+    >>> ps.file_write("templates/machines/local/jobscript", "exit $a")
+    >>> df = ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
+    >>> import subprocess
+    >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
+    >>> ps.batch_resubmit("calc").reason.tolist()
+    ['exit code 3']
+    >>> _ = subprocess.run(["sh", "calc/resubmit_local.sh"])
+    """
+    if isinstance(states, str):
+        states = [states]
+    for state in states:
+        if state not in _AT_REST:
+            message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
+            raise BatchError(message)
+    folder = Path(calc_dir)
+    found = statuses(df_read(folder), folder, machine, host)
+    chosen = [status for status in found if status.state in states]
+    for name in dict.fromkeys(status.machine for status in chosen):
+        if name is None:
+            message = "psets were submitted to no machine so far; say which: machine=..."
+            raise BatchError(message)
+        path = info_path(folder, name)
+        if not path.exists():
+            message = f"there is no {path}, which prep_batch makes; prepare again"
+            raise BatchError(message)
+        lines = [
+            Line(
+                status.pset_id,
+                status.attempt.number + 1 if status.attempt else 1,
+                f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}".rstrip(),
+            )
+            for status in chosen
+            if status.machine == name
+        ]
+        write_script(folder / f"resubmit_{name}.sh", read_info(path, name), lines)
+    return status_frame(chosen)

@@ -1,0 +1,174 @@
+"""Submit scripts: plain shell, one line a pset, to be read, edited and called again."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from psweep.files import replacing
+from psweep.study import Study
+
+from .machines import INFO, JOBSCRIPT, Machine
+
+__all__ = ["Line", "info_path", "write_run_scripts", "write_script"]
+
+_VERBS = "submit|run|add"
+_OLD_LINE = re.compile(
+    rf"^[#\s]*(?P<line>(?:{_VERBS}) (?P<pset_id>[0-9a-f]{{8}}-[0-9a-f-]{{27}})\b.*)$", re.MULTILINE
+)
+_OUTPUT = re.compile(r"#SBATCH\s+(-[oeaJ]|--(output|error|open-mode|array|job-name)\b)")
+_JOB_NAME = re.compile(r"#SBATCH\s+(?:-J\s*|--job-name[=\s]\s*)(\S+)")
+
+
+class Line(NamedTuple):
+    """One pset that a script is to submit."""
+
+    pset_id: str
+    attempt: int  # 1 the first time
+    comment: str
+
+
+def info_path(calc_dir: Path, machine: str) -> Path:
+    """Place the copy of a machine's ``info.yaml`` that goes with the study."""
+    return calc_dir / f"info_{machine}.yaml"
+
+
+def write_run_scripts(study: Study, machines: Sequence[Machine], machine_dir: Path) -> None:
+    """Write ``run_<machine>.sh`` for all psets that are in none yet; the study's lock is held."""
+    df = study.read_database()
+    for machine in machines:
+        path = study.calc_dir / f"run_{machine.name}.sh"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        old = {match["pset_id"]: match["line"] for match in _OLD_LINE.finditer(text)}
+        # Also those of a call that was killed before it got here
+        lines = [line for line in _lines(df, study.calc_dir, machine) if line.pset_id not in old]
+        write_script(path, machine, lines, list(old.values()))
+        shutil.copyfile(machine_dir / machine.name / INFO, info_path(study.calc_dir, machine.name))
+
+
+def _lines(df: pd.DataFrame, calc_dir: Path, machine: Machine) -> Iterable[Line]:
+    if not len(df):
+        return
+    name = f"{JOBSCRIPT}_{machine.name}"
+    for pset_id, run_seq, pset_seq in zip(
+        df["_pset_id"], df["_run_seq"], df["_pset_seq"], strict=True
+    ):
+        if os.path.exists(f"{calc_dir}/{pset_id}/{name}"):
+            yield Line(pset_id, 1, f"run_seq={run_seq} pset_seq={pset_seq}")
+
+
+def write_script(
+    path: Path, machine: Machine, lines: Sequence[Line], old: Sequence[str] = ()
+) -> None:
+    """Write a script that submits psets.
+
+    Parameters
+    ----------
+    path : Path
+        In the folder of the study.
+    machine : Machine
+    lines : sequence of Line
+        The psets.
+    old : sequence of str
+        Lines of earlier scripts, to be kept as comments.
+    """
+    text = [
+        "#!/bin/sh",
+        f"# Submit the psets of this study on {machine.name}: sh {path.name}",
+        "# Each line at the end is a pset. What was submitted before is not submitted again, so",
+        "# call this again after it was stopped. Edit it as you like, until it is written anew.",
+        "",
+        f"machine={machine.name}",
+        _shell("common"),
+    ]
+    if machine.runs_here:
+        text += [_shell("notes"), _shell("here")]
+    else:
+        job = ["job_text() {", "    cat <<'END_OF_JOB'", _shell("notes"), _shell("job").rstrip()]
+        how = _shell("array" if machine.array else "each")
+        text += [_shell("scheduler"), *job, "END_OF_JOB", "}", "", how]
+    text += [f"# {line}" for line in old]
+    if machine.array:
+        text += _array_lines(path.parent, machine, lines)
+    else:
+        verb = "run" if machine.runs_here else "submit"
+        attempt = 1
+        for line in sorted(lines, key=lambda line: line.attempt):
+            if line.attempt != attempt:
+                attempt = line.attempt
+                text.append(f"attempt={attempt}")
+            text.append(f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
+    text += ["report", ""]
+    with replacing(path) as file:
+        file.write("\n".join(text).encode("utf-8", "surrogateescape"))
+    path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)  # x for all who may read
+
+
+def _shell(name: str) -> str:
+    return (files(__package__) / "shell" / f"{name}.sh").read_text(encoding="utf-8")
+
+
+def _array_lines(calc_dir: Path, machine: Machine, lines: Sequence[Line]) -> Iterable[str]:
+    """Make an array of all psets that ask the scheduler for the same."""
+    groups: dict[tuple[int, str], list[Line]] = {}
+    names: dict[tuple[int, str], str] = {}
+    for line in lines:
+        path = f"{calc_dir}/{line.pset_id}/{JOBSCRIPT}_{machine.name}"
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            directives, name = _directives(file.read(), machine)
+        key = (line.attempt, directives)
+        if key not in groups:
+            groups[key], names[key] = [], _common_name(name, line)
+        groups[key].append(line)
+    options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
+    for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
+        attempt, directives = key
+        yield f"attempt={attempt}"
+        for line in group:
+            yield f"add {line.pset_id}  # {line.comment}"
+        yield (
+            f"submit_array {' '.join(options)} {machine.pack} {machine.subcmd} "
+            "<<'END_OF_DIRECTIVES'"
+        )
+        yield directives + (f"#SBATCH --job-name={names[key]}\n" if names[key] else "").rstrip()
+        yield "END_OF_DIRECTIVES"
+
+
+def _directives(script: str, machine: Machine) -> tuple[str, str]:
+    """Take the comments above the first command, but for those that differ from task to task.
+
+    Returns
+    -------
+    directives : str
+    name : str
+        Of the job; may be empty.
+    """
+    first, *rest = script.split("\n")
+    bash = re.match(r"#!(.*bash)", first)
+    kept = [f"#!{bash[1]}" if bash else "#!/bin/sh"]
+    name = ""
+    for line in rest if first.startswith("#!") else [first, *rest]:
+        found = _JOB_NAME.match(line)
+        name = found[1] if found else name
+        if line.startswith("#SBATCH") and not _OUTPUT.match(line):
+            kept.append(line.rstrip())
+        elif line.strip() and not line.startswith("#"):
+            break
+    kept.append(f"#SBATCH --output=arrays_{machine.name}/%A_%a.out")
+    return "\n".join(kept) + "\n", name
+
+
+def _common_name(name: str, line: Line) -> str:
+    """Take out of a job's name what is of one pset alone."""
+    numbers = re.findall(r"=(\d+)", line.comment)
+    for own in [line.pset_id, *numbers]:
+        name = re.sub(rf"(^|[-_.]){re.escape(own)}(?=$|[-_.])", "", name)
+    return shlex.quote(name) if name else ""

@@ -1,0 +1,187 @@
+"""Templates: text with placeholders that psets fill.
+
+``dollar``: ``$name`` or ``${name}`` as in Python's `string.Template`, ``$$`` for a dollar sign, and
+``${name@Q}`` for the value quoted as one word for the shell, a notation of bash. ``jinja``:
+``{{ name }}`` and all else that Jinja knows, with the filter ``quote`` for the shell, as in
+Ansible.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .errors import TemplateError
+
+__all__ = ["DollarTemplate", "JinjaTemplate", "Template", "template_class"]
+
+
+class Template(ABC):
+    """One template.
+
+    Attributes
+    ----------
+    names : dict of str, int
+        Its placeholders, and the first line of each, from 1.
+    where : str
+        Its file, for errors.
+    """
+
+    names: dict[str, int]
+    where: str
+
+    @abstractmethod
+    def fill(self, values: Mapping[str, Any]) -> str:
+        """Put values in place of the placeholders."""
+
+    def check(self, names: Iterable[str], whose: str) -> None:
+        """Refuse placeholders that are not among the names of a pset.
+
+        Parameters
+        ----------
+        names : iterable of str
+        whose : str
+            Whose names they are, for the error.
+        """
+        known = list(names)
+        for name, line in self.names.items():
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+                hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
+                message = (
+                    f"{self.where}, line {line}: nothing fills the placeholder "
+                    f"{self._written(name)}: {whose} has no {name!r}; {hint} {self._literally}"
+                )
+                raise TemplateError(message)
+
+    _literally = ""
+
+    @staticmethod
+    @abstractmethod
+    def _written(name: str) -> str:
+        """Show a placeholder as it stands in the template."""
+
+
+class DollarTemplate(Template):
+    """A template with ``$name``; see the top of this module."""
+
+    _literally = "(for a dollar sign as such, write $$)"
+    _pattern = re.compile(
+        r"\$(?:(?P<escaped>\$)|(?P<plain>[_a-z][_a-z0-9]*)"
+        r"|\{(?P<braced>[_a-z][_a-z0-9]*)(?P<quoted>@Q)?\}|(?P<invalid>))",
+        re.ASCII | re.IGNORECASE,
+    )
+
+    def __init__(self, text: str, where: str) -> None:
+        self.where = where
+        self.names = {}
+        # text, (name, quoted), text, ..., text: to be joined for each of thousands of psets
+        self._texts = [""]
+        self._slots: list[tuple[str, bool]] = []
+        end = 0
+        for match in self._pattern.finditer(text):
+            self._texts[-1] += text[end : match.start()]
+            end = match.end()
+            if match["escaped"]:
+                self._texts[-1] += "$"
+                continue
+            line = text.count("\n", 0, match.start()) + 1
+            name = match["plain"] or match["braced"]
+            if not name:
+                rest = text[match.start() :].split("\n", maxsplit=1)[0][:20]
+                message = (
+                    f"{where}, line {line}: {rest!r} is no placeholder; write $name or ${{name}}, "
+                    "or $$ for a dollar sign as such"
+                )
+                raise TemplateError(message)
+            self.names.setdefault(name, line)
+            self._slots.append((name, match["quoted"] is not None))
+            self._texts.append("")
+        self._texts[-1] += text[end:]
+
+    def fill(self, values: Mapping[str, Any]) -> str:
+        """Put values in place of the placeholders."""
+        if not self._slots:
+            return self._texts[0]
+        filled = [
+            shlex.quote(str(values[name])) if quoted else str(values[name])
+            for name, quoted in self._slots
+        ]
+        between = itertools.chain.from_iterable(zip(filled, self._texts[1:], strict=True))
+        return self._texts[0] + "".join(between)
+
+    @staticmethod
+    def _written(name: str) -> str:
+        return f"${name}"
+
+
+class JinjaTemplate(Template):
+    """A template with ``{{ name }}``; see the top of this module."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.where = where
+        try:
+            import jinja2
+        except ModuleNotFoundError as error:
+            if error.name != "jinja2":
+                raise
+            message = "template_mode='jinja' needs Jinja: pip install 'psweep-batch[jinja]'"
+            raise TemplateError(message) from None
+        from jinja2 import meta, nodes
+
+        env = jinja2.Environment(
+            undefined=jinja2.StrictUndefined,
+            keep_trailing_newline=True,
+            newline_sequence="\r\n" if "\r\n" in text else "\n",
+            autoescape=False,  # noqa: S701 (no HTML)
+        )
+        env.filters["quote"] = lambda value: shlex.quote(str(value))
+        try:
+            tree = env.parse(text)
+            self._template = env.from_string(text)
+        except jinja2.TemplateSyntaxError as error:
+            message = f"{where}, line {error.lineno}: {error.message}"
+            raise TemplateError(message) from error
+        self._errors = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
+        # `{% if name is defined %}` says that a pset need not have it
+        optional = {
+            test.node.name
+            for test in tree.find_all(nodes.Test)
+            if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name)
+        }
+        free = meta.find_undeclared_variables(tree) - optional - env.globals.keys()
+        lines: dict[str, int] = {}
+        for node in tree.find_all(nodes.Name):
+            lines.setdefault(node.name, node.lineno)
+        self.names = {name: lines[name] for name in sorted(free, key=lambda name: lines[name])}
+
+    def fill(self, values: Mapping[str, Any]) -> str:
+        """Put values in place of the placeholders."""
+        try:
+            return self._template.render(values)
+        except self._errors as error:
+            message = f"{self.where} cannot be filled: {type(error).__name__}: {error}"
+            raise TemplateError(message) from error
+
+    @staticmethod
+    def _written(name: str) -> str:
+        return f"{{{{ {name} }}}}"
+
+
+_CLASSES: dict[str, Callable[[str, str], Template]] = {
+    "dollar": DollarTemplate,
+    "jinja": JinjaTemplate,
+}
+
+
+def template_class(mode: Any) -> Callable[[str, str], Template]:
+    """Choose the kind of templates by ``template_mode``."""
+    if mode not in _CLASSES:
+        message = f"template_mode must be one of {', '.join(map(repr, _CLASSES))}, not {mode!r}"
+        raise TemplateError(message)
+    return _CLASSES[mode]

@@ -1,0 +1,57 @@
+"""Fixtures for the tests of psweep-batch: templates, shells, a real SLURM and a real sshd."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from cluster import slurm, ssh_cluster  # noqa: F401 (fixtures)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """Every test works in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def templates(tmp_path):
+    """Write templates: machines as name=(info, jobscript), files of the psets as a dict."""
+
+    def write(files=None, **machines):
+        (tmp_path / "templates/calc").mkdir(parents=True, exist_ok=True)
+        for name, text in (files or {}).items():
+            path = tmp_path / "templates/calc" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        for name, (info, jobscript) in machines.items():
+            folder = tmp_path / "templates/machines" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "info.yaml").write_text(info)
+            (folder / "jobscript").write_text(jobscript)
+
+    return write
+
+
+@pytest.fixture
+def fake_scheduler(tmp_path, monkeypatch):
+    """A submit command that notes each call, and refuses when it is told to."""
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    path = bin_dir / "fakesub"
+    path.write_text(
+        "#!/bin/sh\n"
+        f"[ ! -e '{tmp_path}/full' ] || {{ echo 'queue is full' >&2; exit 3; }}\n"
+        f'printf "%s\\n" "$*" >>"{tmp_path}/calls"\n'
+        f'echo "Submitted batch job $(wc -l <"{tmp_path}/calls")"\n'
+    )
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+
+    def calls():
+        file = Path(tmp_path, "calls")
+        return file.read_text().splitlines() if file.exists() else []
+
+    return calls

