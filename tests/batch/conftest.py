@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cluster import slurm, ssh_cluster  # noqa: F401 (fixtures)
+from cluster import make_ssh, slurm, ssh_cluster  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(autouse=True)

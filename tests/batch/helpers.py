@@ -24,11 +24,11 @@ def submit(script="calc/run_local.sh", shell="sh", check=True, **kwds):
     return done
 
 
-def wait_for_jobs(calc_dir="calc", machine=None, seconds=100, **kwds):
+def wait_for_jobs(calc_dir="calc", machine=None, seconds=100):
     """Wait until no job is queued or running; give back their status."""
     end = time.monotonic() + seconds
     while True:
-        status = ps.batch_status(calc_dir, machine, **kwds)
+        status = ps.batch_status(calc_dir, machine)
         if not status.state.isin(["queued", "running"]).any():
             return status
         assert time.monotonic() < end, status.to_string()

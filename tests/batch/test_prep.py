@@ -163,6 +163,10 @@ def test_git_commits_templates_before_and_what_was_prepared_after(
     tracked = subprocess.check_output(["git", "ls-files"], text=True).splitlines()
     assert {"calc/run_local.sh", "calc/database.pk", "templates/calc/run.py"} <= set(tracked)
     assert not subprocess.check_output(["git", "status", "--porcelain"])
+    Path(".gitignore").write_text("new*\n")
+    Path("templates/calc/new.txt").write_text("x")
+    with pytest.warns(UserWarning, match=r"git ignores .*calc/new.txt, so the commits will not"):
+        ps.prep_batch(ps.plist("a", [2]), git=True)
 
 
 KILLED = """

@@ -19,8 +19,13 @@ import pytest
 import psweep as ps
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ELSEWHERE = {"with_git"}  # tested with the distribution that it needs
-FOUND = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py"))
+# tested with the distribution that they need
+ELSEWHERE = {"with_git", "batch_local", "batch_cluster", "batch_input_file"}
+FOUND = sorted(
+    path.relative_to(EXAMPLES).as_posix()
+    for path in EXAMPLES.rglob("*.py")
+    if "templates" not in path.parts
+)
 SCRIPTS = [script for script in FOUND if script.split("/")[0] not in ELSEWHERE]
 NAMES = sorted({script.split("/")[0] for script in SCRIPTS})
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from psweep import PsweepError
 
 from . import __version__
+from .queue import Queue, snapshot_path
 from .status import batch_status, count_states
 from .transfer import pull as pull_study
 from .transfer import push as push_study
@@ -35,21 +38,19 @@ def status(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "machine", nargs="?", metavar="MACHINE", help="only jobs of this one (default: of all)"
     )
-    parser.add_argument(
-        "-H",
-        "--host",
-        metavar="HOST",
-        help="ask the scheduler there by ssh, where this is not the cluster itself",
-    )
     parser.add_argument("-a", "--all", action="store_true", help="a line for each pset")
     args = parser.parse_args(argv)
 
     def show() -> None:
-        df = batch_status(args.calc_dir, args.machine, host=args.host)
+        df = batch_status(args.calc_dir, args.machine)
         for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):
             counts = count_states(part["state"])
             text = ", ".join(f"{n} {state}" for state, n in counts.items())
-            print(f"{name}: {len(part)} psets: {text}")
+            print(f"{name}: {len(part)} pset{'s' * (len(part) > 1)}: {text}")
+            saved = snapshot_path(Path(args.calc_dir), str(name))
+            if saved.exists() and part["state"].isin(["queued", "running", "lost"]).any():
+                when = time.strftime("%H:%M:%S", time.localtime(Queue.read(saved).when))
+                print(f"as of {when}, when psweep-pull was called last")
         if not len(df):
             print("no psets were prepared")
         shown = df if args.all else df[df["state"].isin(["failed", "lost"])]

@@ -45,7 +45,6 @@ def batch_collect(
     machine: str | None = None,
     *,
     reader: Reader | None = None,
-    host: str | None = None,
     database_basename: str | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
@@ -68,8 +67,6 @@ def batch_collect(
         dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A name that is a
         parameter replaces its value in the row, as in `run_local`. Reading a pickle runs code that
         the file chooses.
-    host : str, optional
-        Ask the scheduler there about jobs that have not noted their end, see `batch_status`.
     database_basename : str, optional
         Name of the database in `calc_dir`. None: the one that is there.
     progress : bool, optional
@@ -117,7 +114,7 @@ def batch_collect(
     df = study.fold_now()
     known = _collected(df)
     found = {}
-    jobs = statuses(df, folder, machine, host)
+    jobs = statuses(df, folder, machine)
     bar = Progress(len(jobs), progress)
     try:
         for status in jobs:
@@ -129,7 +126,7 @@ def batch_collect(
         bar.close()
     with study.locked():
         df = study.fold()
-        extended = _with_outcomes(df, found)
+        extended = _with_outcomes(df, found) if jobs else df
         if extended is not df:
             study.write_database(extended)
     return extended
@@ -247,10 +244,8 @@ def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) ->
 
 def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFrame:
     """Put what came of psets into their rows."""
-    places = {}
-    if found:
-        places = {i: found[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in found}
-    if not places:
+    places = {i: found[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in found}
+    if not places and {"_failed", "_exc_txt"} <= set(df.columns):
         return df
     params, book, results = groups(df)
     columns: dict[Any, Any] = {name: df.iloc[:, i] for i, name in enumerate(df.columns)}
@@ -283,7 +278,8 @@ def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFr
 
 def _went_well(df: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Find the rows that have results."""
-    ran = df[RUNTIME].notna().to_numpy(dtype=bool)
+    ran: np.ndarray[Any, Any] = df[RUNTIME].notna().to_numpy(dtype=bool)
     if "_failed" in df.columns:
-        ran &= ~df["_failed"].to_numpy(dtype=bool)
+        ran = ran.copy()
+        ran[df["_failed"].to_numpy(dtype=bool)] = False
     return ran

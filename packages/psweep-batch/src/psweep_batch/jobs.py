@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Attempt", "last_attempt", "machines_of"]
+__all__ = ["Attempt", "last_attempt", "machines_of", "seconds"]
 
 _SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
 _JOB_IDS = [
@@ -160,13 +160,13 @@ def _notes(text: str) -> dict[str, Any]:
         words = line.split(" ", 5)
         if words[0] == "start" and len(words) == 6:
             _, time, host, pid, job, log = words
-            noted = {"start": _seconds(time), "host": host, "pid": int(pid), "log": log or None}
+            noted = {"start": seconds(time), "host": host, "pid": int(pid), "log": log or None}
             noted["job"] = None if job == "-" else job
         elif words[0] == "exit" and len(words) == 3:
-            noted |= {"exit_code": int(words[1]), "end": _seconds(words[2])}
+            noted |= {"exit_code": int(words[1]), "end": seconds(words[2])}
     return noted
 
 
-def _seconds(text: str) -> float:
-    # date +%s.%N gives whole seconds and an N where it does not know %N
+def seconds(text: str) -> float:
+    """Read what ``date +%s.%N`` prints; where it does not know %N, these are whole seconds."""
     return float(text.rstrip("N").rstrip("."))

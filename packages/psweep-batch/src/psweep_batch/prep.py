@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import subprocess
 import uuid
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +30,8 @@ from psweep.simulate import run_simulated
 from psweep.study import Study
 
 from .folders import PsetFiles, read_templates
-from .machines import find_machines
-from .scripts import write_run_scripts
+from .machines import JOBSCRIPT, find_machines
+from .scripts import Directives, directives, write_run_scripts
 from .templates import template_class
 
 __all__ = ["prep_batch"]
@@ -172,10 +174,20 @@ def prep_batch(
     run_id = str(uuid.uuid4())
     top = str(study.calc_dir)
 
+    prepared: dict[str, dict[str, Directives]] = {}
+
     def prepare(pset: Pset) -> Pset:
-        files.write(f"{top}/{pset['_pset_id']}", pset)
+        pset_id = pset["_pset_id"]
+        texts = files.write(f"{top}/{pset_id}", pset)
+        prepared[pset_id] = {
+            machine.name: directives(texts[f"{JOBSCRIPT}_{machine.name}"])
+            for machine in machines
+            if machine.array
+        }
         return {}
 
+    if git:
+        _warn_if_ignored([template.where for template in files.templates])
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
         settings = functools.partial(
             Settings,
@@ -192,5 +204,19 @@ def prep_batch(
             study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
         )
         with study.locked():
-            write_run_scripts(study, machines, machine_dir)
+            write_run_scripts(study, machines, machine_dir, prepared)
     return extended
+
+
+def _warn_if_ignored(paths: Sequence[str]) -> None:
+    """Warn of templates that git does not commit: ``calc/`` is also templates/calc."""
+    args = ["git", "check-ignore", "--", *paths]
+    done = subprocess.run(args, capture_output=True, text=True, errors="replace", check=False)
+    ignored = done.stdout.splitlines()
+    if ignored:
+        warnings.warn(
+            f"git ignores {', '.join(ignored)}, so the commits will not hold what the jobs run; if "
+            "it is for a line calc/ in .gitignore, write /calc/ there",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,12 +1,18 @@
-"""Ask a scheduler which jobs it has: one query for all."""
+"""What a scheduler says of its jobs: one query for all."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-__all__ = ["Queue", "complain"]
+from psweep.files import file_read, file_write
+from psweep.journal import PRIVATE
+
+from .jobs import seconds
+
+__all__ = ["Queue", "complain", "snapshot_path"]
 
 _RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "r", "t"}
 _PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "qw"}
@@ -14,19 +20,44 @@ _SECONDS = 60
 
 
 class Queue:
-    """What a scheduler has of the user's jobs at one moment.
+    """The user's jobs at one moment.
 
     Parameters
     ----------
-    command : str
-        A shell command that prints a line for each job: its number, its state, and more.
-    host : str or None
-        Ask there, by ssh. None: here.
+    said : str
+        A line for each job: its number, its state, and more.
+    when : float
+        s since 1970, on the clock of the machine.
     """
 
-    def __init__(self, command: str, host: str | None) -> None:
+    def __init__(self, said: str, when: float) -> None:
+        self.when = when
+        self._said = said
         self._states: dict[str, tuple[str | None, str]] = {}
-        self.problem: str | None = None
+        for line in said.splitlines():
+            words = line.split()
+            if words:
+                state = next((w for w in words[1:] if w in _RUNNING or w in _PENDING), None)
+                reason = words[2] if len(words) > 2 and words[2] not in ("None", "(null)") else ""
+                self._states[_key(words[0])] = (state, reason)
+
+    @classmethod
+    def ask(cls, command: str, host: str | None = None) -> Queue:
+        """Ask a scheduler.
+
+        Parameters
+        ----------
+        command : str
+            For the shell.
+        host : str, optional
+            Ask there, by ssh. None: here.
+
+        Raises
+        ------
+        OSError
+            It did not answer; the message says why.
+        """
+        command = f"date +%s.%N && {{ {command}\n}}"
         args = ["sh", "-c", command] if host is None else ["ssh", "--", host, command]
         try:
             done = subprocess.run(
@@ -38,19 +69,24 @@ class Queue:
                 timeout=_SECONDS,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            self.problem = str(error)
-            return
-        if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no message"]
-            self.problem = f"exit status {done.returncode}: {said[-1]}"
-            return
-        for line in done.stdout.splitlines():
-            words = line.split()
-            if words:
-                state = next((w for w in words[1:] if w in _RUNNING or w in _PENDING), None)
-                reason = words[2] if len(words) > 2 and words[2] not in ("None", "(null)") else ""
-                self._states[_key(words[0])] = (state, reason)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(str(error)) from error
+        when, _, said = done.stdout.partition("\n")
+        if done.returncode != 0 or not when:
+            why = (done.stderr.strip() or said.strip()).splitlines() or ["no message"]
+            message = f"exit status {done.returncode}: {why[-1]}"
+            raise OSError(message)
+        return cls(said, seconds(when))
+
+    @classmethod
+    def read(cls, path: Path) -> Queue:
+        """Read what was saved."""
+        when, _, said = file_read(path).partition("\n")
+        return cls(said, float(when))
+
+    def save(self, path: Path) -> None:
+        """Keep it for later."""
+        file_write(path, f"{self.when}\n{self._said}")
 
     def __contains__(self, job_id: str) -> bool:
         return _key(job_id) in self._states
@@ -67,12 +103,15 @@ def _key(job_id: str) -> str:
     return match[0] if match else job_id
 
 
-def complain(machine: str, problem: str, host: str | None) -> None:
+def snapshot_path(calc_dir: Path, machine: str) -> Path:
+    """Place what psweep-pull has heard of the queue of another machine."""
+    return calc_dir / PRIVATE / f"queue_{machine}"
+
+
+def complain(machine: str, problem: object) -> None:
     """Say that a scheduler did not answer, and what follows."""
-    where = f"on {host}" if host else "here"
     print(
-        f"psweep: the queue of {machine} could not be asked {where} ({problem}); jobs that have "
-        "not noted their end count as queued or running. Ask on the machine itself, or name it as "
-        "host",
+        f"psweep: the queue of {machine} cannot be asked here ({problem}); jobs that have not "
+        "noted their end count as queued or running. psweep-pull asks it on the machine itself",
         file=sys.stderr,
     )

@@ -25,7 +25,6 @@ def batch_resubmit(
     machine: str | None = None,
     *,
     states: Sequence[str] = ("failed", "lost"),
-    host: str | None = None,
 ) -> pd.DataFrame:
     """Write a script that submits psets again whose jobs failed or were lost.
 
@@ -41,8 +40,6 @@ def batch_resubmit(
         The machine. None: the one where each was submitted last.
     states : sequence of str, default ("failed", "lost")
         Which psets, see `batch_status`; also "done", and "not submitted", which needs a machine.
-    host : str, optional
-        Ask the scheduler there about jobs that have not noted their end, see `batch_status`.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def batch_resubmit(
             message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
             raise BatchError(message)
     folder = Path(calc_dir)
-    found = statuses(df_read(folder), folder, machine, host)
+    found = statuses(df_read(folder), folder, machine)
     chosen = [status for status in found if status.state in states]
     for name in dict.fromkeys(status.machine for status in chosen):
         if name is None:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
-
-import pandas as pd
 
 from psweep.files import replacing
 from psweep.study import Study
 
 from .machines import INFO, JOBSCRIPT, Machine
 
-__all__ = ["Line", "info_path", "write_run_scripts", "write_script"]
+__all__ = [
+    "Directives",
+    "Line",
+    "directives",
+    "info_path",
+    "write_run_scripts",
+    "write_script",
+]
 
 _VERBS = "submit|run|add"
 _OLD_LINE = re.compile(
     rf"^[#\s]*(?P<line>(?:{_VERBS}) (?P<pset_id>[0-9a-f]{{8}}-[0-9a-f-]{{27}})\b.*)$", re.MULTILINE
 )
 _OUTPUT = re.compile(r"#SBATCH\s+(-[oeaJ]|--(output|error|open-mode|array|job-name)\b)")
+_BASH = re.compile(r"#!(.*bash)")
 _JOB_NAME = re.compile(r"#SBATCH\s+(?:-J\s*|--job-name[=\s]\s*)(\S+)")
 
 
@@ -41,32 +46,56 @@ def info_path(calc_dir: Path, machine: str) -> Path:
     return calc_dir / f"info_{machine}.yaml"
 
 
-def write_run_scripts(study: Study, machines: Sequence[Machine], machine_dir: Path) -> None:
-    """Write ``run_<machine>.sh`` for all psets that are in none yet; the study's lock is held."""
+def write_run_scripts(
+    study: Study,
+    machines: Sequence[Machine],
+    machine_dir: Path,
+    prepared: Mapping[str, Mapping[str, Directives]],
+) -> None:
+    """Write ``run_<machine>.sh`` for all psets that are in none yet; the study's lock is held.
+
+    Parameters
+    ----------
+    study : Study
+    machines : sequence of Machine
+    machine_dir : Path
+    prepared : mapping
+        The psets that were prepared for all these machines just now, and for those that make
+        arrays what their jobscripts ask for. What else there is, is looked up.
+    """
     df = study.read_database()
+    names = ["_pset_id", "_run_seq", "_pset_seq"]
+    rows = list(zip(*(df[name].tolist() for name in names), strict=True)) if len(df) else []
     for machine in machines:
         path = study.calc_dir / f"run_{machine.name}.sh"
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         old = {match["pset_id"]: match["line"] for match in _OLD_LINE.finditer(text)}
         # Also those of a call that was killed before it got here
-        lines = [line for line in _lines(df, study.calc_dir, machine) if line.pset_id not in old]
-        write_script(path, machine, lines, list(old.values()))
+        lines = [
+            Line(pset_id, 1, f"run_seq={run_seq} pset_seq={pset_seq}")
+            for pset_id, run_seq, pset_seq in rows
+            if pset_id not in old
+            and (pset_id in prepared or _jobscript(study.calc_dir, pset_id, machine).exists())
+        ]
+        known = {
+            pset_id: found[machine.name]
+            for pset_id, found in prepared.items()
+            if machine.name in found
+        }
+        write_script(path, machine, lines, list(old.values()), known)
         shutil.copyfile(machine_dir / machine.name / INFO, info_path(study.calc_dir, machine.name))
 
 
-def _lines(df: pd.DataFrame, calc_dir: Path, machine: Machine) -> Iterable[Line]:
-    if not len(df):
-        return
-    name = f"{JOBSCRIPT}_{machine.name}"
-    for pset_id, run_seq, pset_seq in zip(
-        df["_pset_id"], df["_run_seq"], df["_pset_seq"], strict=True
-    ):
-        if os.path.exists(f"{calc_dir}/{pset_id}/{name}"):
-            yield Line(pset_id, 1, f"run_seq={run_seq} pset_seq={pset_seq}")
+def _jobscript(calc_dir: Path, pset_id: str, machine: Machine) -> Path:
+    return calc_dir / pset_id / f"{JOBSCRIPT}_{machine.name}"
 
 
 def write_script(
-    path: Path, machine: Machine, lines: Sequence[Line], old: Sequence[str] = ()
+    path: Path,
+    machine: Machine,
+    lines: Sequence[Line],
+    old: Sequence[str] = (),
+    known: Mapping[str, Directives] | None = None,
 ) -> None:
     """Write a script that submits psets.
 
@@ -79,6 +108,8 @@ def write_script(
         The psets.
     old : sequence of str
         Lines of earlier scripts, to be kept as comments.
+    known : mapping, optional
+        What the jobscripts of psets ask for, if known already.
     """
     text = [
         "#!/bin/sh",
@@ -97,7 +128,7 @@ def write_script(
         text += [_shell("scheduler"), *job, "END_OF_JOB", "}", "", how]
     text += [f"# {line}" for line in old]
     if machine.array:
-        text += _array_lines(path.parent, machine, lines)
+        text += _array_lines(path.parent, machine, lines, known or {})
     else:
         verb = "run" if machine.runs_here else "submit"
         attempt = 1
@@ -116,21 +147,24 @@ def _shell(name: str) -> str:
     return (files(__package__) / "shell" / f"{name}.sh").read_text(encoding="utf-8")
 
 
-def _array_lines(calc_dir: Path, machine: Machine, lines: Sequence[Line]) -> Iterable[str]:
+def _array_lines(
+    calc_dir: Path, machine: Machine, lines: Sequence[Line], known: Mapping[str, Directives]
+) -> Iterator[str]:
     """Make an array of all psets that ask the scheduler for the same."""
-    groups: dict[tuple[int, str], list[Line]] = {}
-    names: dict[tuple[int, str], str] = {}
+    groups: dict[tuple[int, str, str], list[Line]] = {}
+    names: dict[tuple[int, str, str], str] = {}
     for line in lines:
-        path = f"{calc_dir}/{line.pset_id}/{JOBSCRIPT}_{machine.name}"
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            directives, name = _directives(file.read(), machine)
-        key = (line.attempt, directives)
+        found = known.get(line.pset_id)
+        if found is None:
+            script = _jobscript(calc_dir, line.pset_id, machine).read_bytes()
+            found = directives(script.decode("utf-8", "surrogateescape"))
+        key = (line.attempt, found.shell, found.asked)
         if key not in groups:
-            groups[key], names[key] = [], _common_name(name, line)
+            groups[key], names[key] = [], _common_name(found.name, line)
         groups[key].append(line)
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
-        attempt, directives = key
+        attempt, shell, asked = key
         yield f"attempt={attempt}"
         for line in group:
             yield f"add {line.pset_id}  # {line.comment}"
@@ -138,32 +172,35 @@ def _array_lines(calc_dir: Path, machine: Machine, lines: Sequence[Line]) -> Ite
             f"submit_array {' '.join(options)} {machine.pack} {machine.subcmd} "
             "<<'END_OF_DIRECTIVES'"
         )
-        yield directives + (f"#SBATCH --job-name={names[key]}\n" if names[key] else "").rstrip()
+        yield f"#!{shell}\n{asked}#SBATCH --output=arrays_{machine.name}/%A_%a.out"
+        if names[key]:
+            yield f"#SBATCH --job-name={names[key]}"
         yield "END_OF_DIRECTIVES"
 
 
-def _directives(script: str, machine: Machine) -> tuple[str, str]:
-    """Take the comments above the first command, but for those that differ from task to task.
+class Directives(NamedTuple):
+    """What the comments above the first command of a jobscript ask the scheduler for."""
 
-    Returns
-    -------
-    directives : str
-    name : str
-        Of the job; may be empty.
-    """
+    shell: str
+    asked: str  # without what differs from task to task
+    name: str  # of the job; may be empty
+
+
+def directives(script: str) -> Directives:
+    """Read them."""
     first, *rest = script.split("\n")
-    bash = re.match(r"#!(.*bash)", first)
-    kept = [f"#!{bash[1]}" if bash else "#!/bin/sh"]
+    bash = _BASH.match(first)
+    kept = ""
     name = ""
     for line in rest if first.startswith("#!") else [first, *rest]:
-        found = _JOB_NAME.match(line)
-        name = found[1] if found else name
-        if line.startswith("#SBATCH") and not _OUTPUT.match(line):
-            kept.append(line.rstrip())
+        if line.startswith("#SBATCH"):
+            if not _OUTPUT.match(line):
+                kept += line.rstrip() + "\n"
+            elif found := _JOB_NAME.match(line):
+                name = found[1]
         elif line.strip() and not line.startswith("#"):
             break
-    kept.append(f"#SBATCH --output=arrays_{machine.name}/%A_%a.out")
-    return "\n".join(kept) + "\n", name
+    return Directives(bash[1] if bash else "/bin/sh", kept, name)
 
 
 def _common_name(name: str, line: Line) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from psweep.files import PathLike
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import JOBSCRIPT, Machine, read_info
-from .queue import Queue, complain
+from .queue import Queue, complain, snapshot_path
 from .scripts import info_path
 
 __all__ = [
@@ -26,6 +25,7 @@ __all__ = [
     "PsetStatus",
     "batch_status",
     "count_states",
+    "machine_of",
     "status_frame",
     "statuses",
     "tail",
@@ -63,10 +63,12 @@ class PsetStatus:
     log: Path | None
 
 
-def batch_status(
-    calc_dir: PathLike = "calc", machine: str | None = None, *, host: str | None = None
-) -> pd.DataFrame:
+def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.DataFrame:
     """Tell how the job of each pset is: from small files beside it, and one look at the queue.
+
+    On the cluster, its scheduler is asked about jobs that have not noted their end. Elsewhere, what
+    psweep-pull has heard of the queue counts, and all is as it was then. Where neither is to be
+    had, these jobs count as queued or running, and a note on stderr says so.
 
     Parameters
     ----------
@@ -74,9 +76,6 @@ def batch_status(
         The folder of the study.
     machine : str, optional
         Look only at jobs of this machine. None: at the last job of each pset, on whichever.
-    host : str, optional
-        Ask the scheduler there, by ssh, about jobs that have not noted their end. None: here.
-        Where it cannot be asked, these count as queued or running, and a note on stderr says so.
 
     Returns
     -------
@@ -112,7 +111,7 @@ def batch_status(
     0    done          0
     1  failed          3
     """
-    return status_frame(statuses(df_read(calc_dir), Path(calc_dir), machine, host))
+    return status_frame(statuses(df_read(calc_dir), Path(calc_dir), machine))
 
 
 def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
@@ -135,9 +134,7 @@ def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
     return df
 
 
-def statuses(
-    df: pd.DataFrame, calc_dir: Path, machine: str | None, host: str | None
-) -> list[PsetStatus]:
+def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[PsetStatus]:
     """Find out how the jobs of the psets in a database are."""
     places: list[tuple[str, int, int, set[str]]] = []
     some_for_machine = False
@@ -165,7 +162,7 @@ def statuses(
     ]
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # looked at once more.
-    queues = _Queues(calc_dir, host)
+    queues = _Queues(calc_dir)
     found = []
     for (pset_id, pset_seq, run_seq, names), first in zip(places, attempts, strict=True):
         folder = calc_dir / pset_id
@@ -186,11 +183,10 @@ def statuses(
 class _Queues:
     """The queue of each machine, asked when and only if there is a question."""
 
-    def __init__(self, calc_dir: Path, host: str | None) -> None:
+    def __init__(self, calc_dir: Path) -> None:
         self._calc_dir = calc_dir
-        self._host = host
         self._of: dict[str, Queue | None] = {}
-        self._asked: dict[str, Queue] = {}
+        self._asked: dict[str, Queue | None] = {}
 
     def of(self, machine: str) -> Queue | None:
         """Give the queue of a machine; None if it cannot be asked."""
@@ -199,16 +195,25 @@ class _Queues:
         return self._of[machine]
 
     def _ask(self, name: str) -> Queue | None:
-        path = info_path(self._calc_dir, name)
-        machine = read_info(path, name) if path.exists() else Machine(name, "sbatch")
-        if machine.query is None:
+        saved = snapshot_path(self._calc_dir, name)
+        if saved.exists():
+            return Queue.read(saved)
+        query = machine_of(self._calc_dir, name).query
+        if query is None:
             return None
-        if machine.query not in self._asked:
-            queue = self._asked[machine.query] = Queue(machine.query, self._host)
-            if queue.problem:
-                complain(name, queue.problem, self._host)
-        queue = self._asked[machine.query]
-        return None if queue.problem else queue
+        if query not in self._asked:
+            try:
+                self._asked[query] = Queue.ask(query)
+            except OSError as error:
+                self._asked[query] = None
+                complain(name, error)
+        return self._asked[query]
+
+
+def machine_of(calc_dir: Path, name: str) -> Machine:
+    """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
+    path = info_path(calc_dir, name)
+    return read_info(path, name) if path.exists() else Machine(name, "sbatch")
 
 
 def _judge(attempt: Attempt | None, queues: _Queues) -> tuple[str, str]:
@@ -228,7 +233,7 @@ def _judge(attempt: Attempt | None, queues: _Queues) -> tuple[str, str]:
     if queue is None:
         return running, ""
     if attempt.job_id is None:
-        if time.time() - attempt.since < _GRACE_SECONDS:
+        if queue.when - attempt.since < _GRACE_SECONDS:
             return "queued", "being submitted"
         return "lost", "submitting it was cut short"
     if attempt.job_id in queue:
@@ -237,6 +242,8 @@ def _judge(attempt: Attempt | None, queues: _Queues) -> tuple[str, str]:
             return "queued", "its task runs another pset"
         state = running if runs is None else "running" if runs else "queued"
         return state, reason if state == "queued" else ""
+    if queue.when < attempt.since:
+        return running, ""  # submitted after what is known of the queue
     return "lost", "ended without an exit code"
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from psweep import df_read
+from psweep.files import replacing
 from psweep.journal import PRIVATE
 from psweep.study import Study
 
 from .errors import TransferError
+from .queue import Queue, snapshot_path
+from .status import machine_of
 
 __all__ = ["pull", "push"]
 
@@ -58,21 +63,21 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     if not place.folder.is_dir():
         message = f"there is no folder {place.folder} to push"
         raise TransferError(message)
-    theirs = place.their_database()
-    if theirs and not dry_run and _rows(theirs) - _rows(place.database):
-        message = (
-            f"{place.there} has a database with psets that {place.database} has not; call "
-            f"psweep-pull {host} first"
-        )
-        raise TransferError(message)
     if not dry_run:
+        with place.their_database() as theirs:
+            if theirs and _rows(theirs) - _rows(place.database):
+                message = (
+                    f"{place.there} has a database with psets that {place.database} has not; call "
+                    f"psweep-pull {host} first, and see what it says"
+                )
+                raise TransferError(message)
         place.make_there()
     skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
     place.rsync([*_how(dry_run), *skip, *options], f"{place.folder}/", f"{place.there}/")
 
 
 def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
-    """Copy a study back from another machine.
+    """Copy a study back from another machine, with what its queue says.
 
     Files that are newer here stay. So does the database, unless the other one is newer and has all
     its rows.
@@ -90,6 +95,8 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     place = _Place(host, calc_dir)
     if not dry_run:
         place.folder.mkdir(parents=True, exist_ok=True)
+        # First the queue: a job that ends in between has then noted it in what is copied.
+        _ask_queue(place)
     skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
     skip += [f"--exclude=/{name}" for name in {*_DATABASES, place.database.name}]
     place.rsync([*_how(dry_run), *skip, *options], f"{place.there}/", f"{place.folder}/")
@@ -98,11 +105,10 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
 
 
 def _pull_database(place: _Place) -> None:
-    theirs = place.their_database()
-    if theirs is None:
-        return
     study = Study(place.folder, place.database.name)
-    with study.locked():
+    with place.their_database() as theirs, study.locked():
+        if theirs is None:
+            return
         ours = place.database
         if ours.exists():
             if theirs.stat().st_mtime <= ours.stat().st_mtime:
@@ -113,7 +119,31 @@ def _pull_database(place: _Place) -> None:
                     file=sys.stderr,
                 )
                 return
-        os.replace(theirs, ours)
+        with replacing(ours) as file:
+            file.write(theirs.read_bytes())
+        shutil.copystat(theirs, ours)
+
+
+def _ask_queue(place: _Place) -> None:
+    """Keep what the scheduler there says, for psweep-status and the like."""
+    names = [path.stem.removeprefix("info_") for path in place.folder.glob("info_*.yaml")]
+    queries = {name: query for name in names if (query := machine_of(place.folder, name).query)}
+    called = place.host.rpartition("@")[2]
+    for name, query in queries.items():
+        if name == called or len(queries) == 1:
+            try:
+                queue = Queue.ask(query, place.host)
+            except OSError as error:
+                print(f"psweep-pull: the queue on {place.host}: {error}", file=sys.stderr)
+            else:
+                queue.save(snapshot_path(place.folder, name))
+            return
+    if queries:
+        print(
+            f"psweep-pull: which of the machines {', '.join(queries)} is {called}? Name its folder "
+            "of templates like the host, for its queue to be asked",
+            file=sys.stderr,
+        )
 
 
 def _how(dry_run: bool) -> list[str]:
@@ -157,24 +187,25 @@ class _Place:
             raise TransferError(message)
         self.there = f"{host}:{self._path}"
         self.database = Study.of_folder(self.folder).database
-        self._tmp: tempfile.TemporaryDirectory[str] | None = None
 
     def make_there(self) -> None:
         """Make the folder on the other machine."""
         self._call(["ssh", "--", self.host, f"mkdir -p -- {shlex.quote(self._path)}"])
 
-    def their_database(self) -> Path | None:
-        """Copy their database to a file beside ours, where it can be looked at; None if none."""
+    @contextlib.contextmanager
+    def their_database(self) -> Iterator[Path | None]:
+        """Copy their database to where it can be looked at; None if there is none."""
         name = self.database.name
         path = f"{self._path}/{name}"
         found = self._call(
             ["ssh", "--", self.host, f"test ! -e {shlex.quote(path)} || echo there"], quiet=True
         )
         if "there" not in found.split():
-            return None
-        self._tmp = tempfile.TemporaryDirectory(dir=self.folder, prefix=".pull_")
-        self.rsync(["-a", "-s"], f"{self.host}:{path}", f"{self._tmp.name}/")
-        return Path(self._tmp.name, name)
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="psweep_") as folder:
+            self.rsync(["-a", "-s"], f"{self.host}:{path}", f"{folder}/")
+            yield Path(folder, name)
 
     def rsync(self, options: Sequence[str], source: str, target: str) -> None:
         """Call rsync."""

@@ -51,4 +51,9 @@ run_task() { # LIST PACK: run the psets of this task of an array, one after anot
         [ -z "$stopped" ] || break
     done
     code=$worst
+    # What SLURM itself has to say of a task comes to a file of its own; mostly there is nothing.
+    log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
+    case $log in
+    */"arrays_$machine"/*.out) [ -s "$log" ] || rm -f "$log" ;;
+    esac
 }

@@ -1,3 +1,5 @@
+rm -f ".psweep/queue_$machine" # of another machine; the scheduler is here
+
 call() { # COMMAND...: what submits; Ctrl-C waits until it has said which number the job has
     said=$(
         trap '' INT HUP

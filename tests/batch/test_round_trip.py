@@ -1,0 +1,109 @@
+"""Laptop, cluster, laptop: all six commands, a job that fails and one that is killed."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import psweep as ps
+from psweep_batch.cli import pull, push, status
+
+FUNC = """
+import math
+
+def func(pset):
+    x, name = pset["x"], pset["name"]
+    return {"root": math.sqrt(x), "n": len(name), "both": [x, name], "even": x % 2 == 0}
+"""
+RUN = """
+import os, sys, time
+import psweep as ps
+from model import func
+pset = ps.pickle_read("pset.pk")
+trouble = not os.path.exists("mended")
+if trouble and pset["x"] == 3:
+    raise RuntimeError("did not converge")
+if trouble and pset["x"] == 4:
+    taken = bytearray(300_000_000)
+    time.sleep(60)
+time.sleep(0.3)
+ps.pickle_write("result.pk", func(pset))
+"""
+JOBSCRIPT = """#!/bin/sh
+#SBATCH -J study_$_pset_seq
+#SBATCH -o out.job
+#SBATCH --mem=120
+echo "x=$x name="${name@Q}
+exec PYTHON run.py
+"""
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array):
+    home = tmp_path / "home of a user"
+    study = home / "work" / "my study"
+    study.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    for name, value in ssh_cluster.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SLURM_CONF", raising=False)  # there is no SLURM on the laptop
+
+    info = "subcmd: sbatch" + ("\narray: true\narray_limit: 4" if array else "")
+    files = {"run.py": RUN, "model.py": FUNC}
+    templates(files, cluster=(info, JOBSCRIPT.replace("PYTHON", sys.executable)))
+    (tmp_path / "templates").rename(study / "templates")
+    monkeypatch.chdir(study)
+    params = ps.pgrid(ps.plist("x", range(6)), ps.plist("name", ["it's $HOME", "\u00fc\n"]))
+    df = ps.prep_batch(params, write_pset=True)
+
+    assert push(["cluster"]) == 0
+    said = ssh_cluster.run("sh 'work/my study/calc/run_cluster.sh'")
+    assert said.count("Submitted batch job") == (1 if array else 12)
+    assert status(["cluster"]) == 0
+    assert "cluster: 12 psets: 12 not submitted" in capfd.readouterr().out  # nothing is pulled yet
+
+    # while they run
+    collected = set()
+    while True:
+        assert pull(["cluster"]) == 0
+        now = ps.batch_status()
+        done = ps.batch_collect()
+        collected.add(int(done.root.notna().sum()) if "root" in done else 0)
+        if not now.state.isin(["queued", "running"]).any():
+            break
+    assert len(collected) > 1
+    assert now.state.tolist() == ["done"] * 6 + ["failed"] * 2 + ["lost"] * 2 + ["done"] * 2
+    assert set(now.reason[8:10]) == {"out of memory"}
+    df = ps.batch_collect()
+    assert df._failed.tolist() == [n in (6, 7, 8, 9) for n in range(12)]
+    assert "RuntimeError: did not converge" in df._exc_txt[6]
+    assert "out of memory" in df._exc_txt[8]
+    assert status([]) == 0
+    assert "cluster: 12 psets: 8 done, 2 failed, 2 lost" in capfd.readouterr().out
+
+    again = ps.batch_resubmit()
+    assert again.index.tolist() == [6, 7, 8, 9]
+    for pset_id in again._pset_id:
+        Path("calc", pset_id, "mended").touch()
+    assert push(["cluster"]) == 0
+    for _ in range(2):
+        said = ssh_cluster.run("sh 'work/my study/calc/resubmit_cluster.sh'")
+    assert "Submitted" not in said
+    while ps.batch_status().state.ne("done").any():
+        assert pull(["cluster"]) == 0
+    df = ps.batch_collect()
+
+    space: dict = {}
+    exec(textwrap.dedent(FUNC), space)
+    expected = ps.run_local(space["func"], params, calc_dir="local", on_error="record")
+    assert df.columns.tolist() == expected.columns.tolist()
+    own = ["_run_id", "_pset_id", "_calc_dir", "_time_utc", "_pset_runtime"]
+    pd.testing.assert_frame_equal(df.drop(columns=own), expected.drop(columns=own))
+    assert df._pset_runtime.gt(0.29).all()
+    assert ps.df_extract_params(df) == params
+    pd.testing.assert_frame_equal(ps.df_read("calc"), df)
+    assert ps.check_calc_dir("calc")["db_not_disk"] == set()

@@ -1,0 +1,129 @@
+"""2000 psets: what psweep-batch itself costs, compared with writing the same files by hand.
+
+``nox -s batch_speed`` prints the numbers. The test holds the costs down with room for noise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psweep as ps
+
+N = 2000
+
+
+def write_templates() -> None:
+    """Write a small study's templates into the working directory."""
+    ps.file_write(
+        "templates/calc/run.py",
+        "import json\na, b = $a, $b\njson.dump({'result': a * b}, open('result.json', 'w'))\n",
+    )
+    ps.file_write(
+        "templates/machines/cluster/jobscript",
+        "#!/bin/sh\n#SBATCH -o out.job\n#SBATCH -J study_$_pset_seq\npython3 run.py\n",
+    )
+    ps.file_write("templates/machines/cluster/info.yaml", "subcmd: sbatch\narray: true\npack: 20\n")
+
+
+def timed(action, *args):
+    start = time.perf_counter()
+    action(*args)
+    return time.perf_counter() - start
+
+
+def by_hand(contents):
+    for folder, files in contents.items():
+        os.makedirs(f"plain/{folder}")
+        for name, text in files.items():
+            with open(f"plain/{folder}/{name}", "w") as file:
+                file.write(text)
+
+
+def measure_prep(repeats=5):
+    """Time `prep_batch`, and writing the same files in plain Python, in turns."""
+    params = ps.pgrid(ps.plist("a", range(50)), ps.plist("b", range(N // 50)))
+    contents = None
+    times = {"prep_batch": [], "by hand": []}
+    for _ in range(repeats):
+        times["prep_batch"].append(timed(ps.prep_batch, params))
+        if contents is None:
+            contents = {
+                folder.name: {path.name: path.read_text() for path in folder.iterdir()}
+                for folder in Path("calc").iterdir()
+                if folder.is_dir() and "-" in folder.name
+            }
+        shutil.rmtree("calc")
+        times["by hand"].append(timed(by_hand, contents))
+        shutil.rmtree("plain")
+    return times
+
+
+def pretend_that_jobs_ran(df):
+    """Leave what the jobs of an array would leave, with a failure here and there."""
+    for i, pset_id in enumerate(df._pset_id):
+        folder = Path("calc", pset_id)
+        folder.joinpath(".submitted_cluster.1").write_text(
+            f"task {i // 20}\nSubmitted batch job 7\n"
+        )
+        code = 1 if i % 500 == 3 else 0
+        folder.joinpath(".job_cluster.1").write_text(
+            f"start 1700000000.5 node1 99 7_{i // 20} out.job\nexit {code} 1700000001.5\n"
+        )
+        folder.joinpath("out.job").write_text("printed\n" * 20)
+        if not code:
+            folder.joinpath("result.json").write_text('{"result": 3.25, "n": 4}')
+
+
+def test_the_costs_for_2000_psets():
+    write_templates()
+    times = measure_prep(3)
+    ratios = [a / b for a, b in zip(times["prep_batch"], times["by hand"], strict=True)]
+    assert min(ratios) < 1.5
+    params = ps.pgrid(ps.plist("a", range(50)), ps.plist("b", range(N // 50)))
+    df = ps.prep_batch(params)
+    assert Path("calc/run_cluster.sh").read_text().count("\nsubmit_array ") == 1
+    pretend_that_jobs_ran(df)
+    assert timed(ps.batch_status) < 3
+    assert timed(ps.batch_collect) < 3
+    assert timed(ps.batch_collect) < 3
+    df = ps.df_read("calc")
+    assert df.result.notna().sum() == N - 4
+    assert df._failed.sum() == 4
+
+
+def main() -> None:
+    """Print the numbers; with a SLURM at hand also those of a real array."""
+    write_templates()
+    times = measure_prep()
+    prep, hand = sorted(times["prep_batch"]), sorted(times["by hand"])
+    ratios = sorted(a / b for a, b in zip(times["prep_batch"], times["by hand"], strict=True))
+    print(f"{N} psets, medians of {len(prep)}:")
+    print(f"prep_batch                      {prep[len(prep) // 2]:6.2f} s")
+    print(f"the same files in plain Python  {hand[len(hand) // 2]:6.2f} s")
+    print(f"ratio                           {ratios[len(ratios) // 2]:6.2f}"
+          f"   ({ratios[0]:.2f} to {ratios[-1]:.2f})")  # fmt: skip
+    df = ps.prep_batch(ps.pgrid(ps.plist("a", range(50)), ps.plist("b", range(N // 50))))
+    if shutil.which("sbatch") and os.environ.get("SLURM_CONF"):
+        seconds = timed(subprocess.check_call, ["sh", "calc/run_cluster.sh"])
+        print(f"submit, as one array            {seconds:6.2f} s")
+        states = ps.batch_status().state
+        print(f"batch_status, while they run    {timed(ps.batch_status):6.2f} s")
+        while states.isin(["queued", "running"]).any():
+            time.sleep(1)
+            states = ps.batch_status().state
+        assert set(states) == {"done"}, states.value_counts()
+    else:
+        pretend_that_jobs_ran(df)
+    print(f"batch_status                    {timed(ps.batch_status):6.2f} s")
+    print(f"batch_collect                   {timed(ps.batch_collect):6.2f} s")
+    print(f"batch_collect, nothing new      {timed(ps.batch_collect):6.2f} s")
+
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[1])
+    main()

@@ -1,0 +1,246 @@
+"""A real SLURM: single jobs, arrays, packed arrays, and what kills them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cluster import Slurm, short_folder
+from helpers import submit, wait_for_jobs
+
+import psweep as ps
+
+JOBSCRIPT = """#!/bin/bash
+#SBATCH -J foo_${_pset_seq}_${_pset_id}
+#SBATCH -o out.job
+#SBATCH --mem=100
+
+cd "$$SLURM_SUBMIT_DIR"
+echo "this is $a"
+exec python3 run.py
+"""
+RUN = """
+import json, os, sys, time
+a = $a
+if a == 3:
+    sys.exit("no convergence")
+if a == 4:
+    taken = bytearray(300_000_000)
+    time.sleep(60)
+time.sleep(a == 5 and 2 or 0)
+json.dump({"square": a ** 2}, open("result.json", "w"))
+"""
+MODES = {
+    "each": "subcmd: sbatch",
+    "array": "subcmd: sbatch\narray: true\narray_limit: 3",
+    "packed": "subcmd: sbatch --comment 'a b'\narray: true\npack: 3\nmax_array_size: 2",
+}
+
+
+@pytest.fixture
+def cluster_here(slurm, monkeypatch):
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    return slurm
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_share_one_jobscript_and_give_the_same(templates, cluster_here, mode, tmp_path):
+    templates({"run.py": RUN}, m=(MODES[mode], JOBSCRIPT))
+    calc = tmp_path / 'it\'s "my" $HOME' / "calc"
+    df = ps.prep_batch(ps.plist("a", range(8)), calc_dir=calc)
+    out = submit(calc / "run_m.sh", cwd="/")
+    n_jobs = {"each": 8, "array": 1, "packed": 2}[mode]
+    assert len(re.findall("Submitted batch job", out)) == n_jobs
+    states = set(ps.batch_status(calc).state)
+    assert states <= {"queued", "running", "done", "failed"}
+    assert "0 submitted now, 8 earlier" in submit(calc / "run_m.sh")
+    status = wait_for_jobs(calc)
+    lost = [4, 5] if mode == "packed" else [4]  # the rest of its task
+    expected = ["lost" if a in lost else "failed" if a == 3 else "done" for a in range(8)]
+    assert status.state.tolist() == expected
+    assert status.reason[3] == "exit code 1"
+    assert set(status.reason[lost]) == {"out of memory"}
+    for a in range(5):
+        log = Path(status.log[a])
+        assert log == calc / df._pset_id[a] / "out.job"
+        assert f"this is {a}\n" in log.read_text()
+    assert "no convergence" in Path(status.log[3]).read_text()
+    assert status.job_id.nunique() == {"each": 8, "array": 8, "packed": 3}[mode]
+    assert (status.runtime[status.state == "done"] > 0).all()
+    assert status.runtime[5] >= 2 or mode == "packed"
+
+    df = ps.batch_collect(calc)
+    assert df.square.tolist() == [pd_na(a in (3, *lost), a**2) for a in range(8)]
+    assert "no convergence" in df._exc_txt[3]
+    assert df._exc_txt[4].startswith("lost: job ")
+    assert "out of memory" in df._exc_txt[4]
+
+    again = ps.batch_resubmit(calc)
+    assert again.index.tolist() == [3, *lost]
+    for pset_id in again._pset_id:
+        path = calc / pset_id / "run.py"
+        path.write_text(path.read_text().replace("if a ==", "if a == -"))
+    submit(calc / "resubmit_m.sh")
+    submit(calc / "resubmit_m.sh")
+    assert set(wait_for_jobs(calc).state) == {"done"}
+    df = ps.batch_collect(calc)
+    assert df.square.tolist() == [a**2 for a in range(8)]
+    assert not df._failed.any()
+    names = cluster_here.run("squeue", "-h", "-t", "all", "-o", "%j").split()
+    assert not [name for name in names if name.startswith(".jobscript")]
+
+
+def pd_na(missing, value):
+    import pandas as pd
+
+    return pd.NA if missing else value
+
+
+def test_scancel_and_a_held_job(templates, cluster_here):
+    text = "#!/bin/sh\n#SBATCH -o my%j.log\ntouch started\nsleep 60\n"
+    hold = "#!/bin/sh\n#SBATCH --hold\n"
+    templates(m=("subcmd: sbatch", text), held=("subcmd: sbatch", hold))
+    df = ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    while not all(Path("calc", pset_id, "started").exists() for pset_id in df._pset_id):
+        time.sleep(0.1)
+    status = ps.batch_status()
+    assert status.state.tolist() == ["running"] * 2
+    cluster_here.run("scancel", status.job_id[0])
+    cluster_here.run("scancel", "--signal=KILL", "--full", status.job_id[1])
+    status = wait_for_jobs()
+    assert status.state.tolist() == ["lost", "lost"]
+    assert "cancelled" in status.reason[0]
+    assert Path(status.log[0]).name == f"my{status.job_id[0]}.log"
+    submit("calc/run_held.sh")
+    status = ps.batch_status(machine="held")
+    assert status.state.tolist() == ["queued"] * 2
+    assert status.reason.tolist() == ["JobHeldUser"] * 2
+    cluster_here.run("scancel", *status.job_id)
+    status = wait_for_jobs(machine="held")
+    assert status.reason.tolist() == ["ended without an exit code"] * 2
+    assert ps.batch_collect(machine="held")._failed.tolist() == [True, True]
+
+
+def test_an_array_is_split_where_slurm_takes_no_larger_one(templates, monkeypatch):
+    with Slurm(short_folder(), max_array_size=4) as other:
+        monkeypatch.setenv("SLURM_CONF", other.environ["SLURM_CONF"])
+        templates(m=("subcmd: sbatch\narray: true", "#!/bin/sh\necho '{\"b\": $a}' >result.json\n"))
+        ps.prep_batch(ps.plist("a", range(10)), calc_templ_dir=None)
+        out = submit("calc/run_m.sh")
+        assert len(re.findall("Submitted batch job", out)) == 3
+        assert set(wait_for_jobs().state) == {"done"}
+        assert ps.batch_collect().b.tolist() == list(range(10))
+
+        templates(m=("subcmd: sbatch\narray: true\nmax_array_size: 5", "#!/bin/sh\n"))
+        ps.prep_batch(ps.plist("a", range(10)), calc_templ_dir=None)
+        done = submit("calc/run_m.sh", check=False)
+        assert done.returncode == 1
+        assert "Invalid job array specification" in done.stderr
+        assert ps.batch_status().state.tolist() == ["done"] * 10 + ["not submitted"] * 10
+
+
+def test_a_batch_signal_before_the_time_limit_reaches_the_jobscript(templates, cluster_here):
+    text = (
+        "#!/bin/bash\n#SBATCH -o log\n#SBATCH --signal=B:USR1@58\n#SBATCH --time=1\n"
+        "trap 'echo \"{}\" >result.json; exit 0' USR1\nsleep 50 & wait\n"
+    )
+    templates(m=("subcmd: sbatch\narray: true", text))
+    ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    assert wait_for_jobs(seconds=120).state.tolist() == ["done"]
+
+
+def test_at_most_one_query(templates, cluster_here, tmp_path, monkeypatch):
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "squeue").write_text(
+        f"#!/bin/sh\necho >>'{tmp_path}/n'\nexec /usr/bin/squeue \"$@\"\n"
+    )
+    (bin_dir / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:/usr/bin:/bin")
+    queries = lambda: len(Path("n").read_text()) if Path("n").exists() else 0  # noqa: E731
+    templates(m=("subcmd: sbatch", "#!/bin/sh\n"), l=("subcmd: sh", "true"))
+    ps.prep_batch(ps.plist("a", range(5)), calc_templ_dir=None)
+    assert ps.batch_status().state.tolist() == ["not submitted"] * 5
+    assert queries() == 0
+    submit("calc/run_m.sh")
+    wait = ps.batch_status()
+    assert queries() == 1 or set(wait.state) == {"done"}
+    wait_for_jobs()
+    n = queries()
+    assert set(ps.batch_status().state) == {"done"}
+    assert queries() == n
+
+
+def test_where_the_queue_cannot_be_asked(templates, cluster_here, monkeypatch, capsys, tmp_path):
+    templates(m=("subcmd: sbatch", "#!/bin/sh\n#SBATCH --hold\n"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    job_id = ps.batch_status().job_id[0]
+    Path("bin").mkdir()
+    Path("bin/squeue").write_text(
+        "#!/bin/sh\necho 'slurm_load_jobs error: no answer' >&2\nexit 1\n"
+    )
+    Path("bin/squeue").chmod(0o755)
+    for path, said in [("/nowhere", "'sh'"), (f"{tmp_path}/bin:/bin", "exit status 1: slurm")]:
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", path)
+            assert ps.batch_status().state.tolist() == ["queued"]
+            err = capsys.readouterr().err
+            assert "the queue of m cannot be asked here" in err
+            assert said in err
+            assert ps.batch_collect()._pset_runtime.isna().all()
+    cluster_here.run("scancel", job_id)
+    assert wait_for_jobs().state.tolist() == ["lost"]
+
+
+def test_other_schedulers_by_statcmd(templates, fake_scheduler, tmp_path):
+    templates(m=(f"subcmd: fakesub\nstatcmd: cat '{tmp_path}/queue'", "true\n"))
+    ps.prep_batch(ps.plist("a", range(4)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    Path("queue").write_text("1.server R user\n2.server Q user\n3\n")
+    status = ps.batch_status()
+    assert status.state.tolist() == ["running", "queued", "queued", "lost"]
+    Path("queue").unlink()
+    assert ps.batch_status().state.tolist() == ["queued"] * 4
+
+
+def test_the_numbers_that_submit_commands_print():
+    from psweep_batch.jobs import _job_id
+
+    for said, expected in [
+        ("Submitted batch job 123\n", "123"),
+        ("sbatch: a warning of 2 things\nSubmitted batch job 123 on cluster c\n", "123"),
+        ("123\n", "123"),
+        ("123;cluster\n", "123"),
+        ("123.pbs.example.org\n", "123"),
+        ("123[].pbs\n", "123"),
+        ("Job <123> is submitted to queue <normal>.\n", "123"),
+        ('Your job 123 ("x.sh") has been submitted\n', "123"),
+        ("your job has got number 123\n", "123"),
+        ("thank you\n", None),
+    ]:
+        assert _job_id(said) == expected
+
+
+def test_the_runner_of_a_packed_task_after_a_requeue(templates, fake_scheduler, tmp_path):
+    info = "subcmd: fakesub\narray: true\npack: 3"
+    templates(m=(info, "echo x >>ran\n[ $a -ne 1 ] || [ -e again ]\n"))
+    df = ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    (script,) = Path("calc/arrays_m").glob("*.sh")
+    env = {"SLURM_ARRAY_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": "0", "PATH": "/usr/bin:/bin"}
+    assert subprocess.run(["sh", script], env=env, check=False).returncode == 1
+    assert ps.batch_status().state.tolist() == ["done", "failed", "done"]
+    Path("calc", df._pset_id[1], "again").touch()
+    assert subprocess.run(["sh", script], env=env, check=False).returncode == 0
+    assert ps.batch_status().state.tolist() == ["done"] * 3
+    ran = [Path("calc", pset_id, "ran").read_text() for pset_id in df._pset_id]
+    assert ran == ["x\n", "x\nx\n", "x\n"]

@@ -1,0 +1,227 @@
+"""`psweep-push` and `psweep-pull` over a real sshd, with a real rsync."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cluster import links
+
+import psweep as ps
+from psweep_batch.cli import pull, push
+
+STUDY = Path("my work/study")
+
+
+@pytest.fixture
+def laptop(tmp_path, monkeypatch):
+    """A home on this side, and a study below it."""
+    home = tmp_path / "laptop's home"
+    (home / STUDY).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home / STUDY)
+    return home
+
+
+@pytest.fixture
+def connect(make_ssh, monkeypatch, laptop):
+    def connect(**kwds):
+        ssh = make_ssh(**kwds)
+        for name, value in ssh.environ.items():
+            monkeypatch.setenv(name, value)
+        return ssh.home / STUDY
+
+    return connect
+
+
+@pytest.fixture(params=["home", 'a "b" $(c) home'])
+def there(request, connect):
+    """The same place on the other machine."""
+    return connect(home=request.param)
+
+
+def tree(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file() and ".psweep" not in path.parts
+    }
+
+
+def run(n=2, **kwds):
+    return ps.run_local(lambda p: {"b": 1}, ps.plist("a", range(n)), **kwds)
+
+
+def test_there_and_back(there, laptop):
+    df = run(capture_logs="file")
+    script = Path("calc/run_x.sh")
+    script.write_text("x")
+    script.chmod(0o750)
+    assert push(["cluster"]) == 0
+    assert tree("calc") == tree(there / "calc")
+    assert not (there / "calc/.psweep").exists()
+    assert (there / "calc/run_x.sh").stat().st_mode & 0o777 == 0o750
+    (there / "calc" / df._pset_id[0] / "result \u00fc $x'.txt").write_text("1")
+    (there / "calc/logs").mkdir()
+    (there / "calc/logs/new").write_text("2")
+    assert pull(["cluster"]) == 0
+    assert tree("calc") == tree(there / "calc")
+
+
+def test_a_dry_run_changes_nothing_and_says_what_it_would_do(there, laptop, capfd):
+    run()
+    assert push(["-n", "cluster"]) == 0
+    assert not there.exists()
+    assert "database.pk" in capfd.readouterr().out
+    assert push(["cluster"]) == 0
+    (there / "calc/new").write_text("2")
+    before = tree("calc")
+    assert pull(["cluster", "-n"]) == 0
+    assert "new" in capfd.readouterr().out
+    assert tree("calc") == before
+
+
+def test_excludes_and_further_options(there, laptop):
+    run()
+    for name in ("big.bin", "small.txt", "huge.dat"):
+        Path("calc", name).write_text(name)
+    Path("excl_push").write_text("*.bin\n")
+    Path("excl_pull").write_text("core.*\n")
+    assert push(["cluster", "--exclude", "*.dat", "--bwlimit=9999"]) == 0
+    assert set(tree(there / "calc")) == {"database.pk", "small.txt"}
+    (there / "calc/core.1").write_text("x")
+    (there / "calc/out.1").write_text("x")
+    assert pull(["cluster"]) == 0
+    assert "out.1" in tree("calc")
+    assert "core.1" not in tree("calc")
+    assert "big.bin" in tree("calc")  # nothing is deleted
+    assert pull(["cluster", "--delete"]) == 0  # unless one says so
+    assert "big.bin" not in tree("calc")
+    assert len(ps.df_read("calc")) == 2
+
+
+def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
+    df = run()
+    Path("calc/notes").write_text("old")
+    os.utime("calc/notes", (1, 1))
+    assert push(["cluster"]) == 0
+    run(3)  # the study grows here
+    Path("calc/notes").write_text("new")
+    (there / "calc/out").write_text("x")
+    before = tree("calc")
+    assert pull(["cluster"]) == 0
+    assert tree("calc") == {**before, "out": b"x"}
+    # ... and there, too: each has rows that the other one has not
+    time.sleep(0.01)
+    ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
+    assert pull(["cluster"]) == 0
+    assert "is kept, since it has psets that cluster:my work/study/calc has not" in (
+        capfd.readouterr().err
+    )
+    assert len(ps.df_read("calc")) == 5
+    assert len(ps.df_read(there / "calc")) == 3
+    assert push(["cluster"]) == 1
+    assert "has a database with psets that" in capfd.readouterr().err
+    assert len(ps.df_read(there / "calc")) == 3
+    assert df._pset_id.isin(ps.df_read("calc")._pset_id).all()
+
+
+def test_pull_takes_a_newer_database_that_has_all_rows(there, laptop):
+    run()
+    assert push(["cluster"]) == 0
+    time.sleep(0.01)
+    ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
+    assert pull(["cluster"]) == 0
+    assert len(ps.df_read("calc")) == 3
+    shutil.rmtree("calc")
+    assert pull(["cluster"]) == 0
+    assert len(ps.df_read("calc")) == 3
+    assert not list(Path("calc").glob(".pull_*"))
+
+
+def fails(capfd, call, args, *texts):
+    assert call(args) == 1
+    err = capfd.readouterr().err
+    for text in texts:
+        assert text in err
+    assert "Traceback" not in err
+
+
+def test_hosts_and_places_that_are_not_there(connect, laptop, capfd, monkeypatch, tmp_path):
+    connect()
+    fails(capfd, push, ["cluster"], "there is no folder", "to push")
+    run()
+    fails(capfd, push, ["no-such-host.invalid"], "Could not resolve hostname", "is the name right?")
+    fails(capfd, pull, ["cluster"], "No such file or directory", "is there a study at that place?")
+    for host in ("", "a b", "host:x"):
+        fails(capfd, push, [host], "HOST must be a machine that ssh knows")
+    with pytest.raises(SystemExit):
+        push(["--", "-oProxyCommand=touch x"]) == 1 and exit(1)
+    assert not Path("x").exists()
+    monkeypatch.chdir(tmp_path)
+    fails(capfd, push, ["cluster"], "is not below your home", "no same place on cluster")
+    with pytest.raises(SystemExit):
+        push([])
+    assert "HOST" in capfd.readouterr().err
+
+
+def test_no_rsync_there_or_here(connect, laptop, capfd, tmp_path, monkeypatch):
+    run()
+    few = links(tmp_path / "few", "sh", "bash", "mkdir", "test", "cat")
+    connect(base_path=str(few))
+    fails(capfd, push, ["cluster"], "install rsync on cluster")
+    monkeypatch.setenv("PATH", os.environ["PATH"].split(":")[0])
+    ssh_alone = links(tmp_path / "ssh_alone", "sh")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{ssh_alone}")
+    fails(capfd, push, ["cluster"], "there is no rsync here; install it")
+    monkeypatch.setenv("PATH", str(ssh_alone))
+    fails(capfd, push, ["cluster"], "there is no ssh here; install it")
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare: apt-get install util-linux")
+def test_a_full_disk_there_is_named_and_nothing_here_is_changed(connect, laptop, capfd, tmp_path):
+    there = connect()
+    (there / "calc").mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "none", there / "calc"],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk: run as root")
+    try:
+        run()
+        Path("calc/big").write_bytes(os.urandom(500_000))
+        before = tree("calc")
+        fails(capfd, push, ["cluster"], "No space left on device", "the disk is full: make room")
+        assert tree("calc") == before
+    finally:
+        subprocess.run(["umount", "--lazy", there / "calc"], check=True)
+
+
+def test_progress_in_a_terminal(there, laptop):
+    import pty
+
+    run()
+    Path("calc/big").write_bytes(bytes(3_000_000))
+    leader, follower = pty.openpty()
+    code = "from psweep_batch.cli import push; raise SystemExit(push(['cluster']))"
+    import sys
+
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=follower, stderr=follower)
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            data = os.read(leader, 1000)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    assert process.wait() == 0
+    assert b"100%" in shown
