@@ -71,6 +71,13 @@ def _wheel(session: nox.Session, package: str) -> str:
     return str(wheel)
 
 
+def _install(session: nox.Session, wheels: list[str], *others: str) -> None:
+    """Install wheels and more into the session's environment, also into one that is used again."""
+    session.install(*wheels, *others)
+    # pip leaves what is there if it is of the same version, even if the wheel is a newer one.
+    session.install("--force-reinstall", "--no-deps", *(wheel.split("[")[0] for wheel in wheels))
+
+
 def _run_tests(session: nox.Session, package: str, *args: str) -> None:
     folder = str(ROOT / "tests" / package)
     # Most tests wait for other processes, so more of them than cores run at a time.
@@ -96,7 +103,7 @@ def tests(session: nox.Session, package: str) -> None:
     # By path: by name, an index might serve another project's distribution.
     wheels = [_wheel(session, name) for name in (*NEEDS[package], package)]
     extra = EXTRA_TOOLS[package]
-    session.install(*wheels, *extra, *TEST_TOOLS)
+    _install(session, wheels, *extra, *TEST_TOOLS)
     _assert_nothing_else_is_installed(session, package, *extra)
     session.env["PSWEEP_WHEELS"] = str(pathlib.Path(wheels[0]).parent.parent.resolve())
     if not MODULES[package]:
@@ -115,7 +122,7 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in OTHERS.items()])
 def pythons(session: nox.Session) -> None:
     """Test psweep-core on every other Python from 3.10 on that is found."""
-    session.install(f"{_wheel(session, 'core')}[parquet]", *TEST_TOOLS)
+    _install(session, [f"{_wheel(session, 'core')}[parquet]"], *TEST_TOOLS)
     _run_tests(session, "core")
 
 
@@ -149,7 +156,7 @@ def oldest(session: nox.Session) -> None:
     minor = min(int(version.split(".")[1]) for version in INTERPRETERS)
     env = pathlib.Path(session.create_tmp(), "oldest").resolve()
     session.install("virtualenv")
-    session.run("virtualenv", "--quiet", "-p", INTERPRETERS[f"3.{minor}"], str(env))
+    session.run("virtualenv", "--quiet", "--clear", "-p", INTERPRETERS[f"3.{minor}"], str(env))
     lowest = re.findall(r'^    "([a-z]+)>=([0-9.]+)",$', _project_file("core"), re.MULTILINE)
     pins = [f"{name}=={version}.*" for name, version in lowest]
     _run_in(
@@ -224,7 +231,7 @@ def sizes(session: nox.Session) -> None:
 @nox.session
 def batch_speed(session: nox.Session) -> None:
     """Measure 2000 batch jobs: prepared, submitted as one array if SLURM is here, collected."""
-    session.install(_wheel(session, "core"), _wheel(session, "batch"), "pytest")
+    _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")
     folder = pathlib.Path(session.create_tmp(), "batch_speed").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -234,7 +241,7 @@ def batch_speed(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job: compare real compressors on real files; again, and it goes on."""
-    session.install(_wheel(session, "core"))
+    _install(session, [_wheel(session, "core")])
     folder = pathlib.Path(session.create_tmp(), "demo").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -146,27 +145,6 @@ def test_git_without_psweep_git_fails_before_anything_is_touched(two_machines):
             with pytest.raises(ps.MissingSiblingError, match="git=True needs psweep-git"):
                 ps.prep_batch([{"a": 1}], git=True, simulate=simulate)
         assert not Path("calc").exists()
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git: apt-get install git")
-def test_git_commits_templates_before_and_what_was_prepared_after(
-    two_machines, tmp_path, monkeypatch
-):
-    pytest.importorskip("psweep_git", reason="needs psweep-git; nox's tests(psweep) has it")
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    for args in ("init -q", "config user.name A", "config user.email a@example.com"):
-        subprocess.run(["git", *args.split()], check=True)
-    df = ps.prep_batch(ps.plist("a", [1]), git=True)
-    log = subprocess.check_output(["git", "log", "--format=%H %s"], text=True).splitlines()
-    assert log[1].split()[0] == df._git_commit[0]
-    assert all(line.endswith(f"run_id={df._run_id[0]}") for line in log)
-    tracked = subprocess.check_output(["git", "ls-files"], text=True).splitlines()
-    assert {"calc/run_local.sh", "calc/database.pk", "templates/calc/run.py"} <= set(tracked)
-    assert not subprocess.check_output(["git", "status", "--porcelain"])
-    Path(".gitignore").write_text("new*\n")
-    Path("templates/calc/new.txt").write_text("x")
-    with pytest.warns(UserWarning, match=r"git ignores .*calc/new.txt, so the commits will not"):
-        ps.prep_batch(ps.plist("a", [2]), git=True)
 
 
 KILLED = """

@@ -28,7 +28,7 @@ trouble = not os.path.exists("mended")
 if trouble and pset["x"] == 3:
     raise RuntimeError("did not converge")
 if trouble and pset["x"] == 4:
-    taken = bytearray(300_000_000)
+    taken = bytearray(900_000_000)
     time.sleep(60)
 time.sleep(0.3)
 ps.pickle_write("result.pk", func(pset))
@@ -36,7 +36,7 @@ ps.pickle_write("result.pk", func(pset))
 JOBSCRIPT = """#!/bin/sh
 #SBATCH -J study_$_pset_seq
 #SBATCH -o out.job
-#SBATCH --mem=120
+#SBATCH --mem=500
 echo "x=$x name="${name@Q}
 exec PYTHON run.py
 """

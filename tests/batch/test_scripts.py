@@ -294,7 +294,9 @@ def test_a_jobscript_is_run_by_what_its_first_line_names(templates, fake_schedul
     assert ps.batch_status().state.tolist() == ["done"]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+# busybox's sh sometimes forgets how a child ended whose end and a signal came at the same time;
+# then the signal is what is noted.
+@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "busybox"])
 @pytest.mark.parametrize("n", range(4))
 def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(
     templates, fake_scheduler, shell, n
@@ -305,8 +307,7 @@ def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(
     df = ps.prep_batch(ps.plist("a", [7]), calc_templ_dir=None)
     submit("calc/run_m.sh")
     folder = Path("calc", df._pset_id[0])
-    command = ["busybox", "sh"] if shell == "busybox" else [shell]
-    process = subprocess.Popen([*command, folder / ".jobscript_m"])
+    process = subprocess.Popen([shell, folder / ".jobscript_m"])
     while not (folder / "started").exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGCONT)  # as SLURM does

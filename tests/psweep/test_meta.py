@@ -14,7 +14,7 @@ import psweep as ps
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-PARTS = ["psweep-core", "psweep-batch", "psweep-git"]
+PARTS = ["psweep-batch", "psweep-core", "psweep-git"]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
