@@ -256,8 +256,8 @@ def test_other_databases(templates, basename):
     if basename.endswith("json"):
         templates(local=("subcmd: sh", "true"))
         last = ps.prep_batch([{"a": 1}], database_basename=basename)._pset_id.iloc[-1]
-        ps.pickle_write(f"calc/{last}/result.pk", {"f": threading.Thread})
         submit()
+        ps.pickle_write(f"calc/{last}/result.pk", {"f": threading.Thread})
         assert "has no form in JSON" in ps.batch_collect()._exc_txt.iloc[-1]
 
 
@@ -327,7 +327,7 @@ def test_the_last_machine_counts_unless_one_is_named(templates):
         assert ps.batch_status().machine.tolist() == [name]
     assert ps.batch_status(machine="one").state.tolist() == ["failed"]
     assert ps.batch_collect()._failed.tolist() == [False]
-    assert ps.batch_collect(machine="one")._failed.tolist() == [True]
+    assert ps.batch_collect(machine="one")._failed.tolist() == [False]
 
 
 def test_results_of_many_types_keep_them(templates):
@@ -370,3 +370,57 @@ def test_status_as_a_command(templates, capsys):
     assert ps.__version__ in capsys.readouterr().out
     os.chdir("calc")
     assert status(["-c", "."]) == 0
+
+
+def test_a_machine_alone_takes_only_what_ran_there_last(templates):
+    templates(
+        one=("subcmd: sh", "echo '{\"b\": 1}' >result.json; exit $a"), two=("subcmd: sh", "true")
+    )
+    ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
+    submit("calc/run_one.sh")
+    before = ps.batch_collect()
+    assert before._failed.tolist() == [False, True]
+    pd.testing.assert_frame_equal(ps.batch_collect(machine="two"), before)
+    # what failed there may be submitted here
+    again = ps.batch_resubmit(machine="two")
+    assert again.index.tolist() == [1]
+    submit("calc/resubmit_two.sh")
+    assert ps.batch_status().machine.tolist() == ["one", "two"]
+    # and the result that the first job had left is none of the second
+    df = ps.batch_collect()
+    assert df._failed.tolist() == [False, True]
+    assert "no result" in df._exc_txt[1]
+
+
+def test_a_mended_reader_reads_again(templates):
+    templates(local=("subcmd: sh", "echo 5 >out.txt"))
+    ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None)
+    submit()
+    ps.batch_collect(reader=lambda folder: {"v": 0})
+
+    def mended(folder):
+        return {"v": int((folder / "out.txt").read_text())}
+
+    assert ps.batch_collect(reader=mended).v.tolist() == [0, 0]
+    assert ps.batch_collect(reader=mended, again=True).v.tolist() == [5, 5]
+
+
+def test_notes_that_nobody_can_read_are_no_notes(templates, monkeypatch):
+    df = prepare(templates, range(2))
+    submit()
+    folder = Path("calc", df._pset_id[0])
+    for text in (
+        "start x y z - log\n",
+        "exit\n",
+        "exit a b\n",
+        "\0\xff\n",
+        "start 1 h 9 - l\nexit 0",
+    ):
+        (folder / ".job_local.1").write_text(text)
+        assert ps.batch_status().state[0] in ("queued", "lost", "running")
+        ps.batch_collect()
+    (folder / ".submitted_local.1").write_text("nonsense")
+    assert ps.batch_status().state[1] == "done"
+    listdir = os.listdir  # a claim that is taken back at that moment
+    monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), ".submitted_local.7"])
+    assert ps.batch_status().state[1] == "not submitted"

@@ -68,10 +68,12 @@ def measure_prep(repeats=5):
 
 def pretend_that_jobs_ran(df):
     """Leave what the jobs of an array would leave, with a failure here and there."""
+    os.makedirs("calc/arrays_cluster")
+    Path("calc/arrays_cluster/x.said").write_text("Submitted batch job 7\n")
     for i, pset_id in enumerate(df._pset_id):
         folder = Path("calc", pset_id)
         folder.joinpath(".submitted_cluster.1").write_text(
-            f"task {i // 20}\nSubmitted batch job 7\n"
+            f"task {i // 20} arrays_cluster/x\nby me test\n"
         )
         code = 1 if i % 500 == 3 else 0
         folder.joinpath(".job_cluster.1").write_text(

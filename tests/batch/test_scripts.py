@@ -145,7 +145,14 @@ def test_killed_at_any_moment_it_submits_no_pset_twice(
         assert len(submitted) == len(set(submitted))
     else:
         assert len(calls) <= len(df)
-    cut_short = [p for p in Path("calc").glob("*/.submitted_m.1") if not p.read_text().strip()]
+    cut_short = []
+    for path in Path("calc").glob("*/.submitted_m.1"):
+        how, by, *said = path.read_text().splitlines() or ["", ""]
+        assert not how or by.startswith("by ")
+        if how.startswith("task"):
+            said = Path("calc", how.split()[2] + ".said").exists()
+        if not said:
+            cut_short.append(path)
     if cut_short:
         assert f"{len(cut_short)} may have been submitted by a call that was cut short" in out
         assert "psweep-status m" in out
@@ -315,3 +322,167 @@ def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(
     assert process.wait(timeout=10) == 7
     assert (folder / "saved").read_text() == "saved\n"
     assert ps.batch_status().exit_code.tolist() == [7]
+
+
+def active(name="run_m.sh"):
+    lines = Path("calc", name).read_text().splitlines()
+    return [line.split()[1] for line in lines if line.startswith(("submit ", "run ", "add "))]
+
+
+def test_scripts_of_psweep_0_8_and_lines_that_a_user_has_removed(templates, fake_scheduler):
+    df = prepare(templates, n=3)
+    path = Path("calc/run_m.sh")
+    old = "#!/bin/sh\n\nhere=$(readlink -f $(dirname $0))\n\n"
+    for i, pset_id in enumerate(df._pset_id):
+        start = "# " if i == 0 else ""
+        old += f"{start}cd $here/{pset_id}; fakesub jobscript_m  # run_seq=0 pset_seq={i}\n"
+    path.write_text(old)
+    df = ps.prep_batch(ps.plist("a", [7, 8]), calc_templ_dir=None)
+    assert active() == df._pset_id[3:].tolist()
+    assert path.read_text().count("# cd $here/") == 3
+    text = path.read_text()
+    path.write_text("\n".join(line for line in text.splitlines() if df._pset_id[3] not in line))
+    ps.prep_batch(ps.plist("a", [9]), calc_templ_dir=None)
+    assert len(active()) == 1
+    assert df._pset_id[3] not in path.read_text()
+
+
+def test_what_calls_at_once_have_prepared_is_all_submitted(templates, fake_scheduler):
+    templates(m=("subcmd: fakesub", "true"))
+    code = "import psweep as ps, sys; ps.prep_batch(ps.plist('a', range(int(sys.argv[1]))), "
+    code += "calc_templ_dir=None)"
+    started = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in (60, 61, 59)]
+    # they wait for each other only at their ends
+    assert [process.wait() for process in started] == [0, 0, 0]
+    df = ps.df_read("calc")
+    starts = df.groupby("_run_seq")._time_utc.min()
+    ends = df.groupby("_run_seq")._time_utc.max()
+    if starts.max() < ends.min():
+        assert len(active()) == 180
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_an_answer_that_says_nothing_is_no_refusal(templates, fake_scheduler, tmp_path, array):
+    prepare(templates, n=2, info="subcmd: fakesub" + "\narray: true" * array)
+    path = Path(tmp_path, "bin/fakesub")
+    text = path.read_text()
+    path.write_text(text + "echo 'error: Socket timed out on send/recv operation'; exit 1\n")
+    done = submit("calc/run_m.sh", check=False)
+    assert done.returncode == 1
+    assert "Socket timed out" in done.stderr
+    assert "may have been submitted" in done.stderr
+    path.write_text(text)
+    submit("calc/run_m.sh")
+    calls = fake_scheduler()
+    assert len(calls) == (1 if array else 2)
+
+
+def test_a_group_that_is_commented_out(templates, fake_scheduler):
+    templates(m=("subcmd: fakesub\narray: true", "#SBATCH --mem=$mem\n"))
+    ps.prep_batch(ps.plist("mem", [10, 10, 20]), calc_templ_dir=None)
+    path = Path("calc/run_m.sh")
+    lines = path.read_text().splitlines()
+    adds = [i for i, line in enumerate(lines) if line.startswith("add ")]
+    for i in adds[:2]:
+        lines[i] = f"# {lines[i]}"
+    path.write_text("\n".join(lines))
+    assert "1 submitted now" in submit(path)
+    assert len(fake_scheduler()) == 1
+
+
+def test_subcmd_with_variables_and_programs_in_front(templates):
+    for subcmd in ("X=4 sh", "timeout 60 sh", "env X=4 nice sh"):
+        templates(m=(f"subcmd: {subcmd}", "test $a -eq 0"))
+        ps.prep_batch(ps.plist("a", [0, 1]), calc_templ_dir=None)
+        submit("calc/run_m.sh")
+        assert ps.batch_status().state.tolist()[-2:] == ["done", "failed"]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+def test_a_local_job_outlives_its_script_and_is_known(templates, sig):
+    text = "touch started; sleep 1; echo '{\"b\": 1}' >result.json"
+    prepare(templates, n=1, info="subcmd: sh", jobscript=text)
+    process = subprocess.Popen(["sh", "calc/run_m.sh"], stderr=subprocess.DEVNULL)
+    while not list(Path("calc").glob("*/started")):
+        time.sleep(0.02)
+    process.send_signal(sig)
+    if sig == signal.SIGKILL:
+        process.wait()
+        assert ps.batch_status().state.tolist() == ["running"]
+    while ps.batch_status().state[0] == "running":
+        time.sleep(0.1)
+    process.wait()
+    assert ps.batch_collect().b.tolist() == [1]
+
+
+def test_a_full_disk_is_no_claim(templates, fake_scheduler, tmp_path):
+    calc = tmp_path / "small"
+    calc.mkdir()
+    args = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", calc]
+    if subprocess.run(args, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk: run as root")
+    try:
+        templates(m=("subcmd: fakesub", "true"), l=("subcmd: sh", "true"))
+        ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None, calc_dir=calc)
+        with pytest.raises(OSError, match="No space"):
+            (calc / "filler").write_bytes(bytes(10**6))
+        for name in "ml":
+            done = submit(calc / f"run_{name}.sh", check=False)
+            assert done.returncode == 1
+            assert "cannot write into" in done.stderr
+        assert ps.batch_status(calc).state.tolist() == ["not submitted"] * 3
+        (calc / "filler").unlink()
+        submit(calc / "run_m.sh")
+        submit(calc / "run_l.sh")
+        assert ps.batch_status(calc, "l").state.tolist() == ["done"] * 3
+        assert len(fake_scheduler()) == 3
+    finally:
+        subprocess.run(["umount", "--lazy", calc], check=True)
+
+
+def test_a_cut_short_local_claim_can_be_submitted_again(templates, monkeypatch):
+    df = prepare(templates, n=1, info="subcmd: sh")
+    Path("calc", df._pset_id[0], ".submitted_m.1").write_text("here\nby me \n")
+    assert ps.batch_status().state.tolist() == ["queued"]
+    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", -1)
+    assert ps.batch_resubmit().reason.tolist() == ["submitting it was cut short"]
+    submit("calc/resubmit_m.sh")
+    assert ps.batch_status().state.tolist() == ["done"]
+
+
+def test_options_of_sbatch_in_one_line(templates, fake_scheduler):
+    text = "#!/bin/sh\n#SBATCH -J foo --mem=77 -t 5 -o 'my out' # a comment\n"
+    templates(m=("subcmd: fakesub\narray: true", text))
+    ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None)
+    text = Path("calc/run_m.sh").read_text()
+    assert "#SBATCH --mem=77 -t 5\n" in text
+    assert "#SBATCH --job-name=foo\n" in text
+    assert "my out" not in text
+
+
+@pytest.mark.parametrize(
+    ("jobscript", "match"),
+    [
+        (
+            "#!/bin/sh\n#SBATCH --mem=5 --array=1-3\n",
+            "line 2: --array=1-3 is not for psweep: it mak",
+        ),
+        ("#SBATCH -a 1-3\n", "line 1: -a is not"),
+        ("#SBATCH -D work\n", "-D is not for psweep: jobs run in the folders of their psets"),
+        ("#SBATCH --chdir=work\n", "--chdir=work is not"),
+        ("#SBATCH -i in.txt\n", "all tasks would read one file"),
+        ("#!/bin/sh\r\ntrue\r\n", "has Windows line ends"),
+        ("\ufeff#!/bin/sh\n", "has a byte order mark"),
+        ("# ${t@Q}\n", r"line 1: params\[1\] has a line break in 't'"),
+        ("#SBATCH --comment=${t@Q}\n", "would be no comment but a command"),
+    ],
+)
+def test_jobscripts_that_would_not_do_what_they_say(templates, jobscript, match):
+    templates()
+    folder = Path("templates/machines/m")
+    folder.mkdir(parents=True)
+    (folder / "info.yaml").write_text("subcmd: sbatch\narray: true")
+    (folder / "jobscript").write_bytes(jobscript.encode())
+    with pytest.raises(ValueError, match=match):
+        ps.prep_batch([{"t": "x"}, {"t": "a\ntouch x\n#"}], calc_templ_dir=None)
+    assert not Path("calc").exists()

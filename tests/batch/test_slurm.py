@@ -244,3 +244,75 @@ def test_the_runner_of_a_packed_task_after_a_requeue(templates, fake_scheduler, 
     assert ps.batch_status().state.tolist() == ["done"] * 3
     ran = [Path("calc", pset_id, "ran").read_text() for pset_id in df._pset_id]
     assert ran == ["x\n", "x\nx\n", "x\n"]
+
+
+def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
+    text = "#!/bin/sh\n#SBATCH --requeue\n[ -e again ] || { touch again; sleep 60; }\n"
+    templates(m=("subcmd: sbatch", text))
+    df = ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    again = Path("calc", df._pset_id[0], "again")
+    while not again.exists():
+        time.sleep(0.1)
+    job_id = ps.batch_status().job_id[0]
+    cluster_here.run("scontrol", "requeue", job_id)
+    while "exit" not in Path("calc", df._pset_id[0], ".job_m.1").read_text():
+        time.sleep(0.1)
+    status = ps.batch_status()
+    assert status.state.tolist() == ["queued"]  # SLURM waits two minutes before it does
+    assert status.reason.tolist() == ["started again"]
+    assert not ps.batch_collect()._failed.any()
+    assert ps.batch_resubmit().empty
+    cluster_here.run("scancel", job_id)
+    assert wait_for_jobs().state.tolist() == ["lost"]
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_a_job_whose_number_was_not_noted_is_found_in_the_queue(
+    templates, cluster_here, array, monkeypatch
+):
+    info = "subcmd: sbatch" + "\narray: true" * array
+    templates(m=(info, "#!/bin/sh\n#SBATCH --hold\n"))
+    ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    job_ids = ps.batch_status().job_id.tolist()
+    # as if the script had been killed before it could note the answer
+    for path in Path("calc").glob("*/.submitted_m.1"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    for path in Path("calc").glob("arrays_m/*.said"):
+        path.unlink()
+    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", -1)
+    assert ps.batch_status().state.tolist() == ["queued"] * 3
+    assert ps.batch_resubmit().empty
+    assert "3 may have been submitted" in submit("calc/run_m.sh")
+    cluster_here.run("scancel", *{job_id.split("_")[0] for job_id in job_ids})
+    assert wait_for_jobs().reason.tolist() == ["submitting it was cut short"] * 3
+
+
+def test_jobs_of_another_cluster_or_user_are_not_lost(templates, cluster_here, capsys):
+    templates(m=("subcmd: sbatch", "#!/bin/sh\n#SBATCH --hold\n"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    (path,) = Path("calc").glob("*/.submitted_m.1")
+    text = path.read_text()
+    job_id = ps.batch_status().job_id[0]
+    cluster_here.run("scancel", job_id)
+    for old, new in [("by ", "by other-"), (text.split()[3], "elsewhere")]:
+        path.write_text(text.replace(old, new, 1))
+        assert ps.batch_status().state.tolist() == ["queued"]
+        assert "cannot be asked here (jobs are of " in capsys.readouterr().err
+    path.write_text(text)
+    assert wait_for_jobs().state.tolist() == ["lost"]
+
+
+def test_input_files_and_the_default_name_of_a_job(templates, cluster_here):
+    text = '#!/bin/sh\n#SBATCH -i in.txt\ncat >out\necho "$$SLURM_JOB_NAME" >name\n'
+    templates({"in.txt": "$a"}, m=("subcmd: sbatch", text))
+    templates(named=("subcmd: sbatch", text.replace("-i in.txt", "-i in.txt -J mine")))
+    df = ps.prep_batch([{"a": 5}])
+    folder = Path("calc", df._pset_id[0])
+    for name, expected in (("m", "jobscript_m"), ("named", "mine")):
+        submit(f"calc/run_{name}.sh")
+        assert wait_for_jobs().state.tolist() == ["done"]
+        assert (folder / "out").read_text() == "5"
+        assert (folder / "name").read_text() == f"{expected}\n"

@@ -119,9 +119,9 @@ def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     time.sleep(0.01)
     ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
     assert pull(["cluster"]) == 0
-    assert "is kept, since it has psets that cluster:my work/study/calc has not" in (
-        capfd.readouterr().err
-    )
+    err = capfd.readouterr().err
+    assert "stays without 1 psets of cluster:my work/study/calc/database.pk: the study was" in err
+    assert "the numbers (_pset_seq) of others here (2 ...)" in err
     assert len(ps.df_read("calc")) == 5
     assert len(ps.df_read(there / "calc")) == 3
     assert push(["cluster"]) == 1
@@ -225,3 +225,60 @@ def test_progress_in_a_terminal(there, laptop):
         shown += data
     assert process.wait() == 0
     assert b"100%" in shown
+
+
+def test_a_newer_database_with_less_in_it_does_not_replace_ours(there, laptop, capfd):
+    df = run()
+    assert push(["cluster"]) == 0
+    df["study"] = "mine"
+    ps.df_write(df, "calc/database.pk")
+    os.utime(there / "calc/database.pk")  # newer there
+    assert pull(["cluster"]) == 0
+    assert ps.df_read("calc").study.tolist() == ["mine", "mine"]
+
+
+def test_rows_that_are_only_there_are_added(there, laptop, capfd):
+    run()
+    assert push(["cluster"]) == 0
+    ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
+    df = ps.df_read("calc")
+    df["study"] = "mine"
+    ps.df_write(df, "calc/database.pk")
+    os.utime("calc/database.pk")
+    assert pull(["cluster"]) == 0
+    assert "1 psets of cluster:my work/study/calc were added to" in capfd.readouterr().out
+    df = ps.df_read("calc")
+    assert df.a.tolist() == [0, 1, 9]
+    assert df.study.tolist()[:2] == ["mine", "mine"]
+    assert push(["cluster"]) == 0
+
+
+@pytest.mark.parametrize("basename", ["database.json", "my.pk"])
+def test_databases_of_other_names_come_to_an_empty_folder(there, laptop, basename):
+    run(database_basename=basename, calc_dir="calc")
+    assert push(["cluster"]) == 0
+    ps.run_local(
+        lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc", database_basename=basename
+    )
+    shutil.rmtree("calc")
+    assert pull(["cluster"]) == 0
+    assert len(ps.df_read("calc")) == 3
+    assert len(ps.df_read(f"calc/{basename}")) == 3
+
+
+def test_a_shell_that_greets_is_named(connect, laptop, capfd):
+    there = connect()
+    run()
+    Path("calc/info_cluster.yaml").write_text("subcmd: sbatch\nstatcmd: echo 1 R")
+    assert push(["cluster"]) == 0
+    (there.parents[1] / ".bashrc").write_text("echo yes there is a welcome\n")
+    fails(capfd, pull, ["cluster"], "a file such as ~/.bashrc on cluster prints something")
+    assert Path("calc/.psweep/queue_cluster").read_text().endswith("\n1 R\n")
+
+
+def test_dry_runs_in_the_options_and_a_typo_leave_nothing(there, laptop):
+    assert pull(["clutser.invalid"]) == 1
+    assert not Path("calc").exists()
+    run()
+    assert push(["cluster", "-vn"]) == 0
+    assert not there.exists()

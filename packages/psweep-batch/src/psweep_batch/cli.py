@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -135,8 +136,10 @@ def _transfer_arguments(
         help="passed on to rsync",
     )
     args = parser.parse_args(argv)
-    options = [option for option in args.options if option not in ("-n", "--dry-run")]
-    args.dry_run = args.dry_run or len(options) < len(args.options)
+    # also among the options for rsync, as in -vn
+    options = [option for option in args.options if option != "--dry-run"]
+    short = [o for o in options if re.fullmatch("-[a-zA-Z]*n[a-zA-Z]*", o)]
+    args.dry_run = args.dry_run or bool(short) or len(options) < len(args.options)
     return args, options
 
 

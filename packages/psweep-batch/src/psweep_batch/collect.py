@@ -22,7 +22,8 @@ from psweep.progress import Progress
 from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
 from psweep.study import Study
 
-from .status import PsetStatus, statuses, tail
+from .errors import BatchError
+from .status import PsetStatus, nothing_for, statuses, tail
 
 __all__ = ["batch_collect"]
 
@@ -45,6 +46,7 @@ def batch_collect(
     machine: str | None = None,
     *,
     reader: Reader | None = None,
+    again: bool = False,
     database_basename: str | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
@@ -61,12 +63,14 @@ def batch_collect(
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        Only jobs of this machine. None: the last job of each pset, on whichever.
+        Only psets whose last job was on this machine. None: on whichever.
     reader : callable, optional
         Takes the folder of a pset (a `pathlib.Path`) and returns a dict of results. None: the
         dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A name that is a
         parameter replaces its value in the row, as in `run_local`. Reading a pickle runs code that
         the file chooses.
+    again : bool, default False
+        Read also what is in the database already, as after a change of `reader`.
     database_basename : str, optional
         Name of the database in `calc_dir`. None: the one that is there.
     progress : bool, optional
@@ -114,12 +118,18 @@ def batch_collect(
     df = study.fold_now()
     known = _collected(df)
     found = {}
-    jobs = statuses(df, folder, machine)
+    jobs = statuses(df, folder, None)
+    if machine is not None:
+        if not (folder / f"run_{machine}.sh").exists():
+            raise BatchError(nothing_for(folder, machine))
+        jobs = [status for status in jobs if status.machine == machine]
     bar = Progress(len(jobs), progress)
     try:
         for status in jobs:
             bar.add(1)
-            outcome = _outcome(status, folder, reader, known.get(status.pset_id), study.basename)
+            outcome = _outcome(
+                status, folder, reader, known.get(status.pset_id), study.basename, again
+            )
             if outcome is not None:
                 found[status.pset_id] = outcome
     finally:
@@ -163,7 +173,12 @@ def _collected(df: pd.DataFrame) -> dict[str, _Known]:
 
 
 def _outcome(
-    status: PsetStatus, calc_dir: Path, reader: Reader | None, known: _Known | None, basename: str
+    status: PsetStatus,
+    calc_dir: Path,
+    reader: Reader | None,
+    known: _Known | None,
+    basename: str,
+    again: bool,
 ) -> _Outcome | None:
     """Find out what came of a pset; None if that is not known yet, or not new."""
     if known is None:
@@ -177,7 +192,7 @@ def _outcome(
     if status.state in ("failed", "lost"):
         failure = _failure(status)
         return None if failure == known.failure else _Outcome({}, failure, runtime)
-    if known.failure is None and known.runtime == runtime:
+    if known.failure is None and known.runtime == runtime and not again:
         return None
     if reader is None and status.state == "not submitted" and _result_file(folder) is None:
         return None

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from psweep.portable import dumps
 from psweep.rows import BOOK
 
 from .errors import TemplateError
-from .machines import JOBSCRIPT, Machine
+from .machines import JOBSCRIPT, Machine, check_jobscript
 from .templates import Template
 
 __all__ = ["PSET_FILE", "PsetFiles", "read_templates"]
@@ -33,6 +33,7 @@ class _File:
     mode: int
     template: Template | None
     data: bytes  # what it holds if it is no template
+    is_jobscript: bool = False
 
 
 class PsetFiles:
@@ -76,7 +77,23 @@ class PsetFiles:
             given = [name for name in names if isinstance(name, str)]
             for template in self.templates:
                 template.check([*given, *BOOK], f"params[{position}]")
+        self._check_comments(params)
         self._hint(list(dict.fromkeys(name for names in kinds for name in names)))
+
+    def _check_comments(self, params: Sequence[Mapping[Any, Any]]) -> None:
+        """Refuse what would leave a comment of a jobscript, and be run."""
+        for file in self._files:
+            if file.template is None or not file.is_jobscript:
+                continue
+            for name, line in file.template.commented.items():
+                for position, pset in enumerate(params):
+                    if name in pset and "\n" in str(pset[name]):
+                        message = (
+                            f"{file.template.where}, line {line}: params[{position}] has a line "
+                            f"break in {name!r} = {pset[name]!r}, so its rest would be no comment "
+                            "but a command; take the placeholder out of that line"
+                        )
+                        raise TemplateError(message)
 
     def _hint(self, names: Iterable[Any]) -> None:
         used = {name: template.where for template in self.templates for name in template.names}
@@ -176,7 +193,9 @@ def read_templates(
             files.append(_read(path, name, make))
     for machine in machines:
         path = machine_templ_dir / machine.name / JOBSCRIPT
-        files.append(_read(path, f"{JOBSCRIPT}_{machine.name}", make))
+        file = _read(path, f"{JOBSCRIPT}_{machine.name}", make)
+        check_jobscript(path, file.data, machine)
+        files.append(replace(file, is_jobscript=True))
     return folders, files
 
 

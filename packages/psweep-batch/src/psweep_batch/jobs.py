@@ -3,8 +3,9 @@
 Two small files for each time that a pset is submitted, so that each has one writer:
 
 ``.submitted_<machine>.<attempt>``
-    Made by the submit script before it submits. Then: ``task <number>``, the number for arrays
-    only, and what the submit command has said; or ``here``, if the job runs where it is submitted.
+    Made by the submit script before it submits: ``each``, ``here`` (the job runs where it is
+    submitted) or ``task <number> <part>`` (of an array), and ``by <user> <cluster>``. Then what the
+    submit command has said; of an array, that is in ``<part>.said``.
 ``.job_<machine>.<attempt>``
     Made by the job. ``start <time> <host> <pid> <job> <file with its output>``, and when it has
     ended ``exit <status> <time>``; times are seconds since 1970.
@@ -24,6 +25,7 @@ from typing import Any
 __all__ = ["Attempt", "last_attempt", "machines_of", "seconds"]
 
 _SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
+_TASK = re.compile(r"task (\d+) (\S+)")
 _JOB_IDS = [
     re.compile(pattern, re.MULTILINE)
     for pattern in (
@@ -53,6 +55,10 @@ class Attempt:
     number: int  # from 1
     since: float  # s since 1970, when it was submitted
     here: bool  # it ran where it was submitted
+    user: str  # who submitted it
+    cluster: str  # of SLURM, empty if not known
+    known_as: str  # what the scheduler may know it by, if its number is not known: in its command
+    task: str  # its number in an array, else empty
     job_id: str | None
     start: float | None = None  # s since 1970
     host: str | None = None
@@ -87,6 +93,9 @@ class Attempt:
         """Tell whether its process is known to be gone, from the host where it ran."""
         if self.pid is None or self.host != socket.gethostname():
             return False
+        with contextlib.suppress(OSError):
+            # Linux. The number may have been given to another process since.
+            return b"jobscript_" not in Path(f"/proc/{self.pid}/cmdline").read_bytes()
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -101,7 +110,7 @@ def machines_of(names: set[str]) -> list[str]:
     return sorted(
         name.removeprefix("jobscript_")
         for name in names
-        if name.startswith("jobscript_") and not name.endswith(".log")
+        if name.startswith("jobscript_") and not re.search(r"\.log(\.\d+)?$", name)
     )
 
 
@@ -124,26 +133,44 @@ def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> At
             number = int(match["number"])
             numbers[match["machine"]] = max(number, numbers.get(match["machine"], 0))
     found = [_read(f"{folder}", name, number) for name, number in numbers.items()]
-    return max(found, key=lambda attempt: attempt.since, default=None)
+    there = [attempt for attempt in found if attempt is not None]
+    return max(there, key=lambda attempt: attempt.since, default=None)
 
 
-def _read(folder: str, machine: str, number: int) -> Attempt:
+def _read(folder: str, machine: str, number: int) -> Attempt | None:
     path = f"{folder}/.submitted_{machine}.{number}"
-    with open(path, encoding="utf-8", errors="replace") as file:
-        first, _, said = file.read().partition("\n")
-        since = os.fstat(file.fileno()).st_mtime
-    noted = {}
-    with (
-        contextlib.suppress(FileNotFoundError),
-        open(f"{folder}/.job_{machine}.{number}", encoding="utf-8", errors="replace") as file,
-    ):
-        noted = _notes(file.read())
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            how, _, rest = file.read().partition("\n")
+            since = os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return None  # it was refused a moment ago
+    by, _, said = rest.partition("\n")
+    _, user, cluster, *_ = (*by.split(" "), "", "", "")
+    known_as = os.path.basename(folder)
+    task = ""
+    in_array = _TASK.fullmatch(how)
+    if in_array:
+        task, part = in_array.groups()
+        known_as = f"{part}.sh"
+        said = _text(f"{os.path.dirname(folder)}/{part}.said")
+    noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = _job_id(said)
-    task = first.removeprefix("task").strip()
     if job_id and task:
         job_id = f"{job_id}_{task}"
     own = noted.pop("job", None)
-    return Attempt(machine, number, since, first == "here", job_id or own, **noted)
+    here = how == "here"
+    return Attempt(
+        machine, number, since, here, user, cluster, known_as, task, job_id or own, **noted
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def _job_id(said: str) -> str | None:
@@ -158,12 +185,13 @@ def _notes(text: str) -> dict[str, Any]:
     noted: dict[str, Any] = {}
     for line in text.split("\n")[:-1]:  # a line without an end is still being written
         words = line.split(" ", 5)
-        if words[0] == "start" and len(words) == 6:
-            _, time, host, pid, job, log = words
-            noted = {"start": seconds(time), "host": host, "pid": int(pid), "log": log or None}
-            noted["job"] = None if job == "-" else job
-        elif words[0] == "exit" and len(words) == 3:
-            noted |= {"exit_code": int(words[1]), "end": seconds(words[2])}
+        with contextlib.suppress(ValueError):  # whoever wrote that, it was no job
+            if words[0] == "start" and len(words) == 6:
+                _, time, host, pid, job, log = words
+                noted = {"start": seconds(time), "host": host, "pid": int(pid)}
+                noted |= {"log": log or None, "job": None if job == "-" else job}
+            elif words[0] == "exit" and len(words) == 3:
+                noted |= {"exit_code": int(words[1]), "end": seconds(words[2])}
     return noted
 
 

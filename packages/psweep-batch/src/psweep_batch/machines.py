@@ -13,7 +13,7 @@ import yaml
 
 from .errors import MachineError
 
-__all__ = ["INFO", "JOBSCRIPT", "Machine", "find_machines", "read_info"]
+__all__ = ["INFO", "JOBSCRIPT", "Machine", "check_jobscript", "find_machines", "read_info"]
 
 INFO = "info.yaml"
 JOBSCRIPT = "jobscript"
@@ -22,9 +22,12 @@ JOBSCRIPT = "jobscript"
 _RUNS_HERE = re.compile(
     r"(sh|ash|bash|dash|ksh|zsh|fish|csh|tcsh|python[0-9.]*|perl|ruby|Rscript|julia|node)"
 )
-_PREFIXES = ("env", "nice", "nohup", "time", "exec")
+_SCHEDULERS = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub", "condor_submit", "flux"}
 
-_SQUEUE = 'squeue -h -r -u "$(id -un)" -o "%i %T %r"'
+_SQUEUE = (
+    "scontrol show config 2>/dev/null | grep '^ClusterName'; echo user $(id -un)\n"
+    'squeue -h -r -u "$(id -un)" -o "%i %T %r %o %Z"'
+)
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,16 @@ class Machine:
     @property
     def runs_here(self) -> bool:
         """Whether `subcmd` runs a script at once instead of handing it to a scheduler."""
-        return _RUNS_HERE.fullmatch(self._program) is not None
+        return not _SCHEDULERS & self._words and any(map(_RUNS_HERE.fullmatch, self._words))
 
     @property
     def query(self) -> str | None:
         """The shell command that asks the scheduler for all jobs of the user."""
-        return self.statcmd or (_SQUEUE if self._program == "sbatch" else None)
+        return self.statcmd or (_SQUEUE if "sbatch" in self._words else None)
 
     @property
-    def _program(self) -> str:
-        words = [Path(word).name for word in shlex.split(self.subcmd)]
-        for word in words:
-            if word not in _PREFIXES and not re.match(r"-|\d|\w+=", word):
-                return word
-        return words[0]
+    def _words(self) -> set[str]:
+        return {Path(word).name for word in shlex.split(self.subcmd)}
 
 
 def find_machines(folder: Path) -> list[Machine]:
@@ -95,10 +94,10 @@ def find_machines(folder: Path) -> list[Machine]:
         message = f"{folder} has no folder for a machine, with {INFO} and {JOBSCRIPT} in it"
         raise MachineError(message)
     for place in places:
-        if not re.fullmatch(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*", place.name):
+        if not re.fullmatch(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*(?<!\.log)", place.name):
             message = (
                 f"{place}: a machine's name becomes part of file names; rename it to letters, "
-                "digits and . _ + - only"
+                "digits and . _ + - only, without .log at the end"
             )
             raise MachineError(message)
         for name in (INFO, JOBSCRIPT):
@@ -166,6 +165,42 @@ def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
         )
         raise MachineError(message)
     return machine
+
+
+# Options of sbatch that go against what psweep does, and what to do instead
+_REFUSED = {
+    r"-a.*|--array(=.*)?": "it makes arrays by itself: 'array: true' in info.yaml",
+    r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; write cd into the script",
+}
+_REFUSED_IN_ARRAYS = {
+    r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
+}
+
+
+def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
+    """Refuse jobscripts that no shell or scheduler reads as they are meant.
+
+    Raises
+    ------
+    MachineError
+        The message names the line and the cure.
+    """
+    for mark, what in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\r\n", "Windows line ends")):
+        if data.startswith(mark) or (mark == b"\r\n" and mark in data):
+            message = f"{path} has {what}, which shells and schedulers do not know; save it without"
+            raise MachineError(message)
+    if machine.runs_here:
+        return
+    refused = _REFUSED | (_REFUSED_IN_ARRAYS if machine.array else {})
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if line.startswith("#SBATCH"):
+            for option in line.split()[1:]:
+                for pattern, cure in refused.items():
+                    if re.fullmatch(pattern, option):
+                        message = f"{path}, line {number}: {option} is not for psweep: {cure}"
+                        raise MachineError(message)
+        elif line.strip() and not line.startswith("#"):
+            return
 
 
 def _check_command(path: Path, subcmd: str) -> None:

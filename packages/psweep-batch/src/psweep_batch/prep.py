@@ -31,7 +31,13 @@ from psweep.study import Study
 
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, find_machines
-from .scripts import Directives, directives, write_run_scripts
+from .scripts import (
+    Directives,
+    directives,
+    read_old_script,
+    run_script_path,
+    write_run_scripts,
+)
 from .templates import template_class
 
 __all__ = ["prep_batch"]
@@ -71,7 +77,7 @@ def prep_batch(
     Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
     ``<calc_dir>/run_<machine>.sh`` that submits the new psets, from whichever folder it is called.
     Call it again, and it goes on where it stopped. The lines of earlier calls are still in it, as
-    comments.
+    comments: submit what they have prepared before the next call, or take the comment signs away.
 
     Parameters
     ----------
@@ -189,6 +195,10 @@ def prep_batch(
     if git:
         _warn_if_ignored([template.where for template in files.templates])
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
+        before = {
+            machine.name: read_old_script(run_script_path(study.calc_dir, machine.name))
+            for machine in machines
+        }
         settings = functools.partial(
             Settings,
             on_error="raise",
@@ -204,7 +214,7 @@ def prep_batch(
             study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
         )
         with study.locked():
-            write_run_scripts(study, machines, machine_dir, prepared)
+            write_run_scripts(study, machines, machine_dir, prepared, before)
     return extended
 
 

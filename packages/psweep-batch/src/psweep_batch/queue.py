@@ -17,6 +17,7 @@ __all__ = ["Queue", "complain", "snapshot_path"]
 _RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "r", "t"}
 _PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "qw"}
 _SECONDS = 60
+_MARK = "psweep-queue"
 
 
 class Queue:
@@ -32,11 +33,18 @@ class Queue:
 
     def __init__(self, said: str, when: float) -> None:
         self.when = when
+        self.cluster = self.user = ""  # whose jobs these are; empty if not known
         self._said = said
         self._states: dict[str, tuple[str | None, str]] = {}
+        self._lines: list[list[str]] = []
         for line in said.splitlines():
             words = line.split()
-            if words:
+            if words[:1] == ["ClusterName"]:
+                self.cluster = words[-1]
+            elif words[:1] == ["user"]:
+                self.user = words[-1]
+            elif words:
+                self._lines.append(words)
                 state = next((w for w in words[1:] if w in _RUNNING or w in _PENDING), None)
                 reason = words[2] if len(words) > 2 and words[2] not in ("None", "(null)") else ""
                 self._states[_key(words[0])] = (state, reason)
@@ -57,7 +65,8 @@ class Queue:
         OSError
             It did not answer; the message says why.
         """
-        command = f"date +%s.%N && {{ {command}\n}}"
+        # A shell there may greet before it does what it is told.
+        command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
         args = ["sh", "-c", command] if host is None else ["ssh", "--", host, command]
         try:
             done = subprocess.run(
@@ -71,7 +80,8 @@ class Queue:
             )
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(str(error)) from error
-        when, _, said = done.stdout.partition("\n")
+        _, _, answer = done.stdout.partition(f"{_MARK}\n")
+        when, _, said = answer.partition("\n")
         if done.returncode != 0 or not when:
             why = (done.stderr.strip() or said.strip()).splitlines() or ["no message"]
             message = f"exit status {done.returncode}: {why[-1]}"
@@ -90,6 +100,13 @@ class Queue:
 
     def __contains__(self, job_id: str) -> bool:
         return _key(job_id) in self._states
+
+    def find(self, known_as: str, task: str) -> str | None:
+        """Look for a job by its command; give its number."""
+        for job_id, *rest in self._lines:
+            if any(known_as in word for word in rest) and job_id.endswith(f"_{task}" * bool(task)):
+                return job_id
+        return None
 
     def state(self, job_id: str) -> tuple[bool | None, str]:
         """Tell whether a job runs (None: nothing is said of it), and why it does not."""

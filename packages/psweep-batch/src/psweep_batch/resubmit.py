@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from psweep import df_read
 from psweep.files import PathLike
 
 from .errors import BatchError
+from .jobs import last_attempt, machines_of
 from .machines import read_info
 from .scripts import Line, info_path, write_script
-from .status import status_frame, statuses
+from .status import nothing_for, status_frame, statuses
 
 __all__ = ["batch_resubmit"]
 
@@ -37,9 +39,10 @@ def batch_resubmit(
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        The machine. None: the one where each was submitted last.
+        Where they are to be submitted. None: where each was submitted last.
     states : sequence of str, default ("failed", "lost")
-        Which psets, see `batch_status`; also "done", and "not submitted", which needs a machine.
+        Which psets, see `batch_status`, by their last job; also "done", and "not submitted", which
+        needs a machine.
 
     Returns
     -------
@@ -73,24 +76,25 @@ def batch_resubmit(
             message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
             raise BatchError(message)
     folder = Path(calc_dir)
-    found = statuses(df_read(folder), folder, machine)
-    chosen = [status for status in found if status.state in states]
-    for name in dict.fromkeys(status.machine for status in chosen):
-        if name is None:
+    chosen = [s for s in statuses(df_read(folder), folder, None) if s.state in states]
+    lines: dict[str, list[Line]] = {}
+    for status in chosen:
+        target = machine or status.machine
+        if target is None:
             message = "psets were submitted to no machine so far; say which: machine=..."
             raise BatchError(message)
+        names = set(os.listdir(folder / status.pset_id))
+        if target not in machines_of(names):
+            raise BatchError(nothing_for(folder, target))
+        last = last_attempt(folder / status.pset_id, names, target)
+        comment = f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}".rstrip()
+        lines.setdefault(target, []).append(
+            Line(status.pset_id, 1 if last is None else last.number + 1, comment)
+        )
+    for name, of_machine in lines.items():
         path = info_path(folder, name)
         if not path.exists():
             message = f"there is no {path}, which prep_batch makes; prepare again"
             raise BatchError(message)
-        lines = [
-            Line(
-                status.pset_id,
-                status.attempt.number + 1 if status.attempt else 1,
-                f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}".rstrip(),
-            )
-            for status in chosen
-            if status.machine == name
-        ]
-        write_script(folder / f"resubmit_{name}.sh", read_info(path, name), lines)
+        write_script(folder / f"resubmit_{name}.sh", read_info(path, name), of_machine)
     return status_frame(chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -18,19 +18,24 @@ from .machines import INFO, JOBSCRIPT, Machine
 __all__ = [
     "Directives",
     "Line",
+    "OldScript",
     "directives",
     "info_path",
+    "read_old_script",
+    "run_script_path",
     "write_run_scripts",
     "write_script",
 ]
 
-_VERBS = "submit|run|add"
-_OLD_LINE = re.compile(
-    rf"^[#\s]*(?P<line>(?:{_VERBS}) (?P<pset_id>[0-9a-f]{{8}}-[0-9a-f-]{{27}})\b.*)$", re.MULTILINE
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# A line with a pset, commented out or not, also of a script that psweep 0.8 to 0.16 wrote
+_OLD_LINE = re.compile(rf"^(?P<off>[#\s]*)(?P<line>\S.*?(?P<pset_id>{_UUID}).*)$", re.MULTILINE)
+# Options of sbatch that differ from task to task, with a value each
+_OWN_OPTIONS = re.compile(
+    r"(?P<short>-[oeJ])(?P<glued>.*)"
+    r"|--(?P<long>output|error|open-mode|job-name)(?:=(?P<value>.*))?"
 )
-_OUTPUT = re.compile(r"#SBATCH\s+(-[oeaJ]|--(output|error|open-mode|array|job-name)\b)")
 _BASH = re.compile(r"#!(.*bash)")
-_JOB_NAME = re.compile(r"#SBATCH\s+(?:-J\s*|--job-name[=\s]\s*)(\S+)")
 
 
 class Line(NamedTuple):
@@ -46,11 +51,34 @@ def info_path(calc_dir: Path, machine: str) -> Path:
     return calc_dir / f"info_{machine}.yaml"
 
 
+class OldScript(NamedTuple):
+    """The psets in a submit script, as it was before."""
+
+    lines: dict[str, tuple[bool, str]]  # pset id: is it commented out, and the line without that
+    runs: set[int]  # the _run_seq that were ever in it, also where a user has removed lines
+
+
+def read_old_script(path: Path) -> OldScript:
+    """Read which psets a script submits."""
+    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    lines = {m["pset_id"]: ("#" in m["off"], m["line"]) for m in _OLD_LINE.finditer(text)}
+    runs = {int(number) for number in re.findall(r"run_seq=(\d+)", text)}
+    for numbers in re.findall(r"^# runs:(.*)$", text, re.MULTILINE):
+        runs |= set(map(int, numbers.split()))
+    return OldScript(lines, runs)
+
+
+def run_script_path(calc_dir: Path, machine: str) -> Path:
+    """Place the submit script of a machine."""
+    return calc_dir / f"run_{machine}.sh"
+
+
 def write_run_scripts(
     study: Study,
     machines: Sequence[Machine],
     machine_dir: Path,
     prepared: Mapping[str, Mapping[str, Directives]],
+    before: Mapping[str, OldScript],
 ) -> None:
     """Write ``run_<machine>.sh`` for all psets that are in none yet; the study's lock is held.
 
@@ -62,27 +90,46 @@ def write_run_scripts(
     prepared : mapping
         The psets that were prepared for all these machines just now, and for those that make
         arrays what their jobscripts ask for. What else there is, is looked up.
+    before : mapping
+        The scripts as they were when this call began. What was in them is commented out now; what
+        another call has put there meanwhile stays.
     """
     df = study.read_database()
     names = ["_pset_id", "_run_seq", "_pset_seq"]
     rows = list(zip(*(df[name].tolist() for name in names), strict=True)) if len(df) else []
     for machine in machines:
-        path = study.calc_dir / f"run_{machine.name}.sh"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        old = {match["pset_id"]: match["line"] for match in _OLD_LINE.finditer(text)}
+        path = run_script_path(study.calc_dir, machine.name)
+        script = read_old_script(path)
+        old = []
+        active = set()
+        for pset_id, (off, line) in script.lines.items():
+            if off or pset_id in before[machine.name].lines:
+                old.append(line)
+            else:
+                active.add(pset_id)
         # Also those of a call that was killed before it got here
         lines = [
             Line(pset_id, 1, f"run_seq={run_seq} pset_seq={pset_seq}")
             for pset_id, run_seq, pset_seq in rows
-            if pset_id not in old
-            and (pset_id in prepared or _jobscript(study.calc_dir, pset_id, machine).exists())
+            if pset_id in active
+            or (
+                pset_id not in script.lines
+                and (
+                    pset_id in prepared
+                    or (
+                        run_seq not in script.runs
+                        and _jobscript(study.calc_dir, pset_id, machine).exists()
+                    )
+                )
+            )
         ]
+        runs = script.runs | {int(re.findall(r"\d+", line.comment)[0]) for line in lines}
         known = {
             pset_id: found[machine.name]
             for pset_id, found in prepared.items()
             if machine.name in found
         }
-        write_script(path, machine, lines, list(old.values()), known)
+        write_script(path, machine, lines, old, known, runs)
         shutil.copyfile(machine_dir / machine.name / INFO, info_path(study.calc_dir, machine.name))
 
 
@@ -96,6 +143,7 @@ def write_script(
     lines: Sequence[Line],
     old: Sequence[str] = (),
     known: Mapping[str, Directives] | None = None,
+    runs: Iterable[int] = (),
 ) -> None:
     """Write a script that submits psets.
 
@@ -110,6 +158,8 @@ def write_script(
         Lines of earlier scripts, to be kept as comments.
     known : mapping, optional
         What the jobscripts of psets ask for, if known already.
+    runs : iterable of int
+        The ``_run_seq`` whose psets are or were in the script.
     """
     text = [
         "#!/bin/sh",
@@ -117,15 +167,15 @@ def write_script(
         "# Each line at the end is a pset. What was submitted before is not submitted again, so",
         "# call this again after it was stopped. Edit it as you like, until it is written anew.",
         "",
-        f"machine={machine.name}",
+        f"ps_machine={machine.name}",
         _shell("common"),
     ]
-    if machine.runs_here:
-        text += [_shell("notes"), _shell("here")]
-    else:
-        job = ["job_text() {", "    cat <<'END_OF_JOB'", _shell("notes"), _shell("job").rstrip()]
-        how = _shell("array" if machine.array else "each")
-        text += [_shell("scheduler"), *job, "END_OF_JOB", "}", "", how]
+    how = "here" if machine.runs_here else "array" if machine.array else "each"
+    job = _shell("notes") + _shell("here_job" if machine.runs_here else "job")
+    text += [] if machine.runs_here else [_shell("scheduler")]
+    text += ["job_text() {", "    cat <<'END_OF_JOB'", job.rstrip(), "END_OF_JOB", "}", ""]
+    text += [_shell(how)]
+    text += [f"# runs: {' '.join(map(str, sorted(runs)))}"] if runs else []
     text += [f"# {line}" for line in old]
     if machine.array:
         text += _array_lines(path.parent, machine, lines, known or {})
@@ -135,7 +185,7 @@ def write_script(
         for line in sorted(lines, key=lambda line: line.attempt):
             if line.attempt != attempt:
                 attempt = line.attempt
-                text.append(f"attempt={attempt}")
+                text.append(f"ps_attempt={attempt}")
             text.append(f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
     text += ["report", ""]
     with replacing(path) as file:
@@ -165,7 +215,7 @@ def _array_lines(
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
         attempt, shell, asked = key
-        yield f"attempt={attempt}"
+        yield f"ps_attempt={attempt}"
         for line in group:
             yield f"add {line.pset_id}  # {line.comment}"
         yield (
@@ -194,13 +244,36 @@ def directives(script: str) -> Directives:
     name = ""
     for line in rest if first.startswith("#!") else [first, *rest]:
         if line.startswith("#SBATCH"):
-            if not _OUTPUT.match(line):
-                kept += line.rstrip() + "\n"
-            elif found := _JOB_NAME.match(line):
-                name = found[1]
+            asked, found = _without_own_options(line)
+            kept += f"{asked}\n" if asked else ""
+            name = found or name
         elif line.strip() and not line.startswith("#"):
             break
     return Directives(bash[1] if bash else "/bin/sh", kept, name)
+
+
+def _without_own_options(line: str) -> tuple[str, str]:
+    """Leave out of a directive what differs from task to task; give also the name of the job."""
+    try:
+        words = shlex.split(line[len("#SBATCH") :], comments=True)
+    except ValueError:
+        return line.rstrip(), ""  # sbatch will say what is wrong
+    kept = []
+    name = ""
+    rest = iter(words)
+    for word in rest:
+        found = _OWN_OPTIONS.fullmatch(word)
+        if not found:
+            kept.append(word)
+            continue
+        value = found["glued"] if found["short"] else found["value"]
+        if not value:
+            value = next(rest, "")
+        if found["short"] == "-J" or found["long"] == "job-name":
+            name = value
+    if kept == words:
+        return line.rstrip(), ""
+    return (f"#SBATCH {shlex.join(kept)}" if kept else ""), name
 
 
 def _common_name(name: str, line: Line) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "batch_status",
     "count_states",
     "machine_of",
+    "nothing_for",
     "status_frame",
     "statuses",
     "tail",
@@ -151,12 +153,7 @@ def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[Pset
                 some_for_machine = True
                 places.append((pset_id, int(pset_seq), int(run_seq), names))
     if machine and not some_for_machine:
-        there = sorted(p.name[4:-3] for p in calc_dir.glob("run_*.sh"))
-        message = (
-            f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
-            f"{', '.join(there) or 'none, call prep_batch'}"
-        )
-        raise BatchError(message)
+        raise BatchError(nothing_for(calc_dir, machine))
     attempts = [
         last_attempt(f"{calc_dir}/{pset_id}", names, machine) for pset_id, _, _, names in places
     ]
@@ -180,6 +177,15 @@ def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[Pset
     return found
 
 
+def nothing_for(calc_dir: Path, machine: str) -> str:
+    """Say that no pset was prepared for a machine."""
+    there = sorted(path.name[4:-3] for path in calc_dir.glob("run_*.sh"))
+    return (
+        f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
+        f"{', '.join(there) or 'none, call prep_batch'}"
+    )
+
+
 class _Queues:
     """The queue of each machine, asked when and only if there is a question."""
 
@@ -187,12 +193,25 @@ class _Queues:
         self._calc_dir = calc_dir
         self._of: dict[str, Queue | None] = {}
         self._asked: dict[str, Queue | None] = {}
+        self._elsewhere: set[tuple[str, str]] = set()
 
-    def of(self, machine: str) -> Queue | None:
-        """Give the queue of a machine; None if it cannot be asked."""
-        if machine not in self._of:
-            self._of[machine] = self._ask(machine)
-        return self._of[machine]
+    def of(self, attempt: Attempt) -> Queue | None:
+        """Give the queue that an attempt would be in; None if it cannot be asked."""
+        name = attempt.machine
+        if name not in self._of:
+            self._of[name] = self._ask(name)
+        queue = self._of[name]
+        if queue is None:
+            return None
+        where = (attempt.user, attempt.cluster)
+        if (queue.cluster and attempt.cluster not in ("", queue.cluster)) or (
+            queue.user and attempt.user not in ("", queue.user)
+        ):
+            if where not in self._elsewhere:
+                self._elsewhere.add(where)
+                complain(name, f"jobs are of {' on '.join(filter(None, where))}")
+            return None
+        return queue
 
     def _ask(self, name: str) -> Queue | None:
         saved = snapshot_path(self._calc_dir, name)
@@ -200,6 +219,7 @@ class _Queues:
             return Queue.read(saved)
         query = machine_of(self._calc_dir, name).query
         if query is None:
+            complain(name, "its info.yaml has no statcmd")
             return None
         if query not in self._asked:
             try:
@@ -222,29 +242,48 @@ def _judge(attempt: Attempt | None, queues: _Queues) -> tuple[str, str]:
     if attempt.exit_code == 0:
         return "done", ""
     if attempt.exit_code is not None:
-        if attempt.killed:
-            return "lost", attempt.killed
-        by = f" ({attempt.signal})" if attempt.signal else ""
-        return "failed", f"exit code {attempt.exit_code}{by}"
+        if not attempt.killed:
+            by = f" ({attempt.signal})" if attempt.signal else ""
+            return "failed", f"exit code {attempt.exit_code}{by}"
+        # A scheduler may have killed it in order to start it again.
+        return _in_queue(attempt, queues) or ("lost", attempt.killed)
     running = "queued" if attempt.start is None else "running"
     if attempt.here:
-        return ("lost", "its process is gone") if attempt.gone() else (running, "")
-    queue = queues.of(attempt.machine)
-    if queue is None:
+        if attempt.gone():
+            return "lost", "its process is gone"
+        if attempt.start is None and time.time() - attempt.since > _GRACE_SECONDS:
+            return "lost", "submitting it was cut short"
         return running, ""
+    queue = queues.of(attempt)
+    found = _in_queue(attempt, queues)
+    if found:
+        return found
     if attempt.job_id is None:
-        if queue.when - attempt.since < _GRACE_SECONDS:
+        now = time.time() if queue is None else queue.when
+        if now - attempt.since < _GRACE_SECONDS:
             return "queued", "being submitted"
         return "lost", "submitting it was cut short"
-    if attempt.job_id in queue:
-        runs, reason = queue.state(attempt.job_id)
-        if runs and attempt.start is None and "_" in attempt.job_id:
-            return "queued", "its task runs another pset"
-        state = running if runs is None else "running" if runs else "queued"
-        return state, reason if state == "queued" else ""
-    if queue.when < attempt.since:
-        return running, ""  # submitted after what is known of the queue
+    if queue is None or queue.when < attempt.since:
+        return running, ""  # nothing is known of it, or nothing as new as it
     return "lost", "ended without an exit code"
+
+
+def _in_queue(attempt: Attempt, queues: _Queues) -> tuple[str, str] | None:
+    """Give the state of a job that its scheduler still has; None if it has not."""
+    queue = None if attempt.here else queues.of(attempt)
+    if queue is None:
+        return None
+    job_id = attempt.job_id or queue.find(attempt.known_as, attempt.task)
+    if job_id is None or job_id not in queue:
+        return None
+    runs, reason = queue.state(job_id)
+    if runs and attempt.start is None and attempt.task:
+        return "queued", "its task runs another pset"
+    if attempt.exit_code is not None:
+        return ("running" if runs else "queued"), "started again"
+    if runs is None:
+        runs = attempt.start is not None
+    return ("running", "") if runs else ("queued", reason)
 
 
 def _log_of(folder: Path, attempt: Attempt | None) -> Path | None:

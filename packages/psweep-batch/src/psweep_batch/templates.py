@@ -28,11 +28,14 @@ class Template(ABC):
     ----------
     names : dict of str, int
         Its placeholders, and the first line of each, from 1.
+    commented : dict of str, int
+        Those that stand in a line that starts with ``#``, and the first such line of each.
     where : str
         Its file, for errors.
     """
 
     names: dict[str, int]
+    commented: dict[str, int]
     where: str
 
     @abstractmethod
@@ -61,6 +64,13 @@ class Template(ABC):
 
     _literally = ""
 
+    def _quote(self, value: Any) -> str:
+        text = str(value)
+        if "\0" in text:
+            message = f"{self.where}: {text!r} has a NUL character, which no shell can hold"
+            raise TemplateError(message)
+        return shlex.quote(text)
+
     @staticmethod
     @abstractmethod
     def _written(name: str) -> str:
@@ -80,6 +90,7 @@ class DollarTemplate(Template):
     def __init__(self, text: str, where: str) -> None:
         self.where = where
         self.names = {}
+        self.commented = {}
         # text, (name, quoted), text, ..., text: to be joined for each of thousands of psets
         self._texts = [""]
         self._slots: list[tuple[str, bool]] = []
@@ -100,6 +111,8 @@ class DollarTemplate(Template):
                 )
                 raise TemplateError(message)
             self.names.setdefault(name, line)
+            if text.startswith("#", text.rfind("\n", 0, match.start()) + 1):
+                self.commented.setdefault(name, line)
             self._slots.append((name, match["quoted"] is not None))
             self._texts.append("")
         self._texts[-1] += text[end:]
@@ -109,7 +122,7 @@ class DollarTemplate(Template):
         if not self._slots:
             return self._texts[0]
         filled = [
-            shlex.quote(str(values[name])) if quoted else str(values[name])
+            self._quote(values[name]) if quoted else str(values[name])
             for name, quoted in self._slots
         ]
         between = itertools.chain.from_iterable(zip(filled, self._texts[1:], strict=True))
@@ -140,7 +153,7 @@ class JinjaTemplate(Template):
             newline_sequence="\r\n" if "\r\n" in text else "\n",
             autoescape=False,  # noqa: S701 (no HTML)
         )
-        env.filters["quote"] = lambda value: shlex.quote(str(value))
+        env.filters["quote"] = self._quote
         try:
             tree = env.parse(text)
             self._template = env.from_string(text)
@@ -156,14 +169,19 @@ class JinjaTemplate(Template):
         }
         free = meta.find_undeclared_variables(tree) - optional - env.globals.keys()
         lines: dict[str, int] = {}
+        self.commented = {}
+        source = text.splitlines()
         for node in tree.find_all(nodes.Name):
             lines.setdefault(node.name, node.lineno)
+            if source[node.lineno - 1].startswith("#"):
+                self.commented.setdefault(node.name, node.lineno)
         self.names = {name: lines[name] for name in sorted(free, key=lambda name: lines[name])}
 
     def fill(self, values: Mapping[str, Any]) -> str:
         """Put values in place of the placeholders."""
         try:
-            return self._template.render(values)
+            # of other names than str no template can speak
+            return self._template.render({k: v for k, v in values.items() if isinstance(k, str)})
         except self._errors as error:
             message = f"{self.where} cannot be filled: {type(error).__name__}: {error}"
             raise TemplateError(message) from error

@@ -12,9 +12,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from psweep import df_read
 from psweep.files import replacing
+from psweep.frames import append_frame
 from psweep.journal import PRIVATE
+from psweep.rows import RUNTIME
 from psweep.study import Study
 
 from .errors import TransferError
@@ -23,11 +27,13 @@ from .status import machine_of
 
 __all__ = ["pull", "push"]
 
-_DATABASES = ("database.pk", "database.json", "database.parquet")
+_SUFFIXES = (".pk", ".pkl", ".pickle", ".json", ".parquet")
+_MARK = "psweep-answer"
 # What rsync or ssh says, and what to do about it
 _CURES = (
     ("Could not resolve hostname", "is the name right? try: ssh {host}"),
     ("Permission denied (", "ssh is not let in; try: ssh {host}"),
+    ("is your shell clean", "a file such as ~/.bashrc on {host} prints something; keep it quiet"),
     ("Host key verification failed", "log in once by hand to accept its key: ssh {host}"),
     ("Connection refused", "no sshd answers there; try: ssh {host}"),
     ("Connection timed out", "it does not answer; try: ssh {host}"),
@@ -64,11 +70,12 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         message = f"there is no folder {place.folder} to push"
         raise TransferError(message)
     if not dry_run:
-        with place.their_database() as theirs:
-            if theirs and _rows(theirs) - _rows(place.database):
+        name = Study.of_folder(place.folder).basename
+        with place.their_database(name) as theirs:
+            if theirs and _lacks(place.folder / name, theirs):
                 message = (
-                    f"{place.there} has a database with psets that {place.database} has not; call "
-                    f"psweep-pull {host} first, and see what it says"
+                    f"{place.there} has a database with psets that {place.folder / name} has not; "
+                    f"call psweep-pull {host} first, and see what it says"
                 )
                 raise TransferError(message)
         place.make_there()
@@ -79,8 +86,8 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
 def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
     """Copy a study back from another machine, with what its queue says.
 
-    Files that are newer here stay. So does the database, unless the other one is newer and has all
-    its rows.
+    Files that are newer here stay. The database here is replaced only by a newer one that has all
+    that it has; else it gets the rows that it lacks.
 
     Parameters
     ----------
@@ -93,35 +100,70 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         It could not be copied.
     """
     place = _Place(host, calc_dir)
+    name = place.database_name()
     if not dry_run:
         place.folder.mkdir(parents=True, exist_ok=True)
         # First the queue: a job that ends in between has then noted it in what is copied.
         _ask_queue(place)
     skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-    skip += [f"--exclude=/{name}" for name in {*_DATABASES, place.database.name}]
+    skip.append(f"--exclude=/{name}")
     place.rsync([*_how(dry_run), *skip, *options], f"{place.there}/", f"{place.folder}/")
     if not dry_run:
-        _pull_database(place)
+        with place.their_database(name) as theirs:
+            if theirs is not None:
+                _take_database(place, name, theirs)
 
 
-def _pull_database(place: _Place) -> None:
-    study = Study(place.folder, place.database.name)
-    with place.their_database() as theirs, study.locked():
-        if theirs is None:
+def _take_database(place: _Place, name: str, theirs: Path) -> None:
+    study = Study(place.folder, name)
+    with study.locked():
+        ours = study.database
+        if not ours.exists() or (
+            theirs.stat().st_mtime > ours.stat().st_mtime and not _loses(ours, theirs)
+        ):
+            with replacing(ours) as file:
+                file.write(theirs.read_bytes())
+            shutil.copystat(theirs, ours)
             return
-        ours = place.database
-        if ours.exists():
-            if theirs.stat().st_mtime <= ours.stat().st_mtime:
-                return
-            if _rows(ours) - _rows(theirs):
-                print(
-                    f"psweep-pull: {ours} is kept, since it has psets that {place.there} has not",
-                    file=sys.stderr,
-                )
-                return
-        with replacing(ours) as file:
-            file.write(theirs.read_bytes())
-        shutil.copystat(theirs, ours)
+        lacking = _lacks(ours, theirs)
+        if not lacking:
+            return
+        here, there = df_read(ours), df_read(theirs)
+        new = there[there["_pset_id"].isin(lacking)]
+        same = set(new["_pset_seq"]) & set(here["_pset_seq"])
+        if same:
+            print(
+                f"psweep-pull: {ours} stays without {len(new)} psets of {place.there}/{name}: the "
+                f"study was extended on both machines, and they have the numbers (_pset_seq) of "
+                f"others here ({min(same)} ...). Their folders are here; to have one database, "
+                "remove them on one machine and prepare them again on the other",
+                file=sys.stderr,
+            )
+            return
+        study.write_database(append_frame(here, new))
+        print(f"psweep-pull: {len(new)} psets of {place.there} were added to {ours}")
+
+
+def _lacks(ours: Path, theirs: Path) -> set[str]:
+    """Tell which psets of their database are not in ours."""
+    ids = [set(df["_pset_id"]) if len(df) else set() for df in map(_read, (ours, theirs))]
+    return ids[1] - ids[0]
+
+
+def _loses(ours: Path, theirs: Path) -> bool:
+    """Tell whether ours has rows, columns or results that theirs has not."""
+    here, there = _read(ours), _read(theirs)
+    if not len(here):
+        return False
+    return (
+        bool(_lacks(theirs, ours))
+        or not set(here.columns) <= set(there.columns)
+        or int(there[RUNTIME].notna().sum()) < int(here[RUNTIME].notna().sum())
+    )
+
+
+def _read(database: Path) -> pd.DataFrame:
+    return df_read(database) if database.exists() else pd.DataFrame()
 
 
 def _ask_queue(place: _Place) -> None:
@@ -156,13 +198,6 @@ def _how(dry_run: bool) -> list[str]:
     return [*how, "--info=progress2", "--human-readable"]
 
 
-def _rows(database: Path) -> set[str]:
-    if not database.exists():
-        return set()
-    df = df_read(database)
-    return set(df["_pset_id"]) if len(df) else set()
-
-
 class _Place:
     """A study here, and the same place on another machine."""
 
@@ -186,21 +221,30 @@ class _Place:
             )
             raise TransferError(message)
         self.there = f"{host}:{self._path}"
-        self.database = Study.of_folder(self.folder).database
+
+    def database_name(self) -> str:
+        """Find out how the database is called: here, or there if there is none here."""
+        if Study.of_folder(self.folder).exists():
+            return Study.of_folder(self.folder).basename
+        path = shlex.quote(f"{self._path}/{PRIVATE}")
+        said = self._ask(f"ls -1 {path} 2>/dev/null || true")
+        names = [name for name in said if Path(name).suffix in _SUFFIXES]
+        return names[0] if len(names) == 1 else "database.pk"
+
+    def _ask(self, command: str) -> list[str]:
+        # A shell there may greet before it does what it is told.
+        said = self._call(["ssh", "--", self.host, f"echo {_MARK}; {command}"], quiet=True)
+        return said.partition(f"{_MARK}\n")[2].splitlines()
 
     def make_there(self) -> None:
         """Make the folder on the other machine."""
         self._call(["ssh", "--", self.host, f"mkdir -p -- {shlex.quote(self._path)}"])
 
     @contextlib.contextmanager
-    def their_database(self) -> Iterator[Path | None]:
+    def their_database(self, name: str) -> Iterator[Path | None]:
         """Copy their database to where it can be looked at; None if there is none."""
-        name = self.database.name
         path = f"{self._path}/{name}"
-        found = self._call(
-            ["ssh", "--", self.host, f"test ! -e {shlex.quote(path)} || echo there"], quiet=True
-        )
-        if "there" not in found.split():
+        if not self._ask(f"test ! -e {shlex.quote(path)} || echo yes"):
             yield None
             return
         with tempfile.TemporaryDirectory(prefix="psweep_") as folder:

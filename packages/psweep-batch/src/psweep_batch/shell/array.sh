@@ -1,58 +1,70 @@
-arrays=arrays_$machine
+arrays=arrays_$ps_machine
+mkdir -p "$arrays" || exit
 stamp=$(date +%Y%m%dT%H%M%S).$$
 group=0
 list=$arrays/$stamp.$group
 
 add() { # FOLDER: to the next array
-    [ -f "$1/jobscript_$machine" ] || stop "there is no $calc/$1/jobscript_$machine; comment out its line"
-    [ -w "$1" ] || stop "cannot write into $calc/$1"
-    mkdir -p "$arrays" && printf '%s\n' "$1" >>"$list" || stop "cannot write into $calc/$arrays"
+    check_pset "$1"
+    [ -w "$1" ] || stop "cannot write into $ps_calc/$1"
+    printf '%s\n' "$1" >>"$list" || stop "cannot write into $ps_calc/$arrays"
 }
 
 submit_array() { # LIMIT MAX_SIZE PACK COMMAND... <DIRECTIVES: submit what was added
     limit=$1 size=$2 pack=$3
     shift 3
     directives=$(cat)
+    [ -e "$list" ] || return 0
     if [ "$size" = - ]; then # the highest index there may be is one less
         size=$(scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
     fi
-    split -a 4 -l "$((${size:-1000000} * pack))" "$list" "$list." && rm "$list" ||
-        stop "cannot write into $calc/$arrays"
+    split -a 4 -l "$((${size:-1000000} * pack))" "$list" "$list." || stop "cannot write into $ps_calc/$arrays"
+    rm "$list"
     for part in "$list".????; do
-        while read -r pset; do
-            claim "$pset" && printf '%s\n' "$pset"
-        done <"$part" >"$part.psets"
-        rm "$part"
-        n=$(($(wc -l <"$part.psets")))
-        if [ "$n" = 0 ]; then
-            rm "$part.psets"
-            continue
-        fi
-        {
-            printf '%s\n' "$directives"
-            job
-            printf 'run_task %s %s\nexit "$code"\n' "$(quote "$part.psets")" "$pack"
-        } >"$part.sh"
-        range=0-$(((n - 1) / pack))
-        [ "$limit" = - ] || range=$range%$limit
-        if call "$@" "--array=$range" "$part.sh"; then
-            i=0
-            while read -r pset; do
-                printf 'task %s\n%s\n' "$((i / pack))" "$said" >"$pset/.submitted_$machine.$attempt"
-                i=$((i + 1))
-            done <"$part.psets"
-            printf '%s: %s psets\n' "$said" "$n"
-            submitted=$((submitted + n))
-        else
-            status=$?
-            while read -r pset; do
-                release "$pset"
-            done <"$part.psets"
-            rm -f "$part.psets" "$part.sh" "$list".????
-            stop "$1 refused --array=$range (exit status $status): $said"
-        fi
-        [ -z "$interrupted" ] || stop interrupted
+        submit_part "$@"
     done
     group=$((group + 1))
     list=$arrays/$stamp.$group
+}
+
+submit_part() { # COMMAND...
+    n=0
+    while read -r pset; do
+        claim "$pset" "task $((n / pack)) $part" || continue
+        printf '%s\n' "$pset"
+        n=$((n + 1))
+    done <"$part" >"$part.psets"
+    rm "$part"
+    if [ "$n" = 0 ]; then
+        rm "$part.psets"
+        return
+    fi
+    {
+        printf '%s\n' "$directives"
+        job
+        printf 'run_task %s %s\nexit "$ps_code"\n' "$part.psets" "$pack"
+    } >"$part.sh"
+    range=0-$(((n - 1) / pack))
+    [ "$limit" = - ] || range=$range%$limit
+    if call "$@" "--array=$range" "$part.sh"; then
+        printf '%s\n' "${said:-nothing}" >"$part.said"
+        printf '%s: %s psets\n' "$said" "$n"
+        submitted=$((submitted + n))
+    else
+        status=$?
+        if refused; then
+            while read -r pset; do
+                release "$pset"
+            done <"$part.psets"
+            rm -f "$part.psets" "$part.sh"
+        else
+            unclear=$((unclear + n))
+        fi
+        rm -f "$list".????
+        stop "$1 refused --array=$range (exit status $status): $said"
+    fi
+    [ -z "$interrupted" ] || {
+        rm -f "$list".????
+        stop interrupted
+    }
 }

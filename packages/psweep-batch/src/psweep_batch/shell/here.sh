@@ -1,17 +1,29 @@
 run() { # FOLDER COMMAND...: run the jobscript in it by the command, here and now
     pset=$1
     shift
-    command -v "$1" >/dev/null || stop "there is no command $1 here"
-    claim "$pset" || return 0
-    echo here >"$pset/.submitted_$machine.$attempt"
+    check_pset "$pset"
+    for word in "$@"; do
+        case $word in
+        *=*) ;;
+        *) break ;;
+        esac
+    done
+    command -v "$word" >/dev/null || stop "there is no command $word here"
+    claim "$pset" here || return 0
     submitted=$((submitted + 1))
+    {
+        printf 'ps_machine=%s\nps_attempt=%s\n' "$ps_machine" "$ps_attempt"
+        job_text
+    } >"$pset/.jobscript_$ps_machine" || {
+        release "$pset"
+        stop "cannot write into $ps_calc/$pset"
+    }
     cd -- "$pset" || exit
-    find_log
-    note_start "$log"
-    env "$@" "jobscript_$machine" </dev/null >>"$log" 2>&1
-    status=$?
-    note_exit "$status"
-    cd -- "$calc" || exit
-    [ "$status" = 0 ] || say "$pset: exit status $status, see $calc/$pset/$log"
-    [ -z "$interrupted" ] || stop interrupted
+    # by a process of its own, which notes how it ends also if this script is killed
+    sh ".jobscript_$ps_machine" "$@" || say "$pset: exit status $?, see psweep-status $ps_machine"
+    cd -- "$ps_calc" || exit
+    [ -z "$interrupted" ] || {
+        say "interrupted; $pset counts as lost, ps.batch_resubmit submits it again"
+        stop interrupted
+    }
 }

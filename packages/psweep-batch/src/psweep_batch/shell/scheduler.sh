@@ -1,10 +1,18 @@
-rm -f ".psweep/queue_$machine" # of another machine; the scheduler is here
+# the scheduler is here, what psweep-pull has heard of it elsewhere is of no use
+rm -f ".psweep/queue_$ps_machine"
+cluster=$(scontrol show config 2>/dev/null | sed -n 's/^ClusterName *= *//p')
 
 call() { # COMMAND...: what submits; Ctrl-C waits until it has said which number the job has
     said=$(
-        trap '' INT HUP
+        trap '' INT HUP TERM
         exec env "$@" 2>&1
     )
+}
+
+refused() { # STATUS: is it certain that there is no job?
+    case $said in
+    *[Tt]imed\ out*) return 1 ;; # the scheduler may have taken it all the same
+    esac
 }
 
 quote() { # TEXT: as a word for the shell
@@ -12,7 +20,7 @@ quote() { # TEXT: as a word for the shell
 }
 
 job() { # what the job file holds after the directives
-    printf 'calc=%s\nmachine=%s\nattempt=%s\nown_log=\n' \
-        "$(quote "$calc")" "$(quote "$machine")" "$attempt"
+    printf 'ps_calc=%s\nps_machine=%s\nps_attempt=%s\nps_own_log=\n' \
+        "$(quote "$ps_calc")" "$ps_machine" "$ps_attempt"
     job_text
 }
