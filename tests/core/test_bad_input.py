@@ -49,9 +49,6 @@ A = [{"a": 1}]
         ({"pool_size": 2}, TypeError, ["'pool_size'", "did you mean 'poolsize'"]),
         ({"xyz": 2}, TypeError, ["'xyz'", "calc_dir"]),
         ({"git": True, "save": False}, ValueError, ["save=False", "git=True"]),
-        ({"executor": None}, TypeError, ["'executor'"]),
-        ({"timeout": 1}, TypeError, ["'timeout'"]),
-        ({"retries": 1}, TypeError, ["'retries'"]),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("simulate", [False, True])

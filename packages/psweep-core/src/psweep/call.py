@@ -22,7 +22,16 @@ from .logs import captured
 from .params import Pset
 from .rows import RESERVED, Header, Row
 
-__all__ = ["Job", "Settings", "describe", "failed_row", "finish", "note", "save_row"]
+__all__ = [
+    "Job",
+    "Settings",
+    "call_again",
+    "describe",
+    "failed_row",
+    "finish",
+    "note",
+    "save_row",
+]
 
 Func = Callable[[Pset], Any]
 
@@ -51,17 +60,71 @@ class Settings:
     data_only: bool  # the database is a format that cannot hold everything
     extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
     ran: bool = True  # False: func only prepares the pset, which has no runtime yet
+    retries: int = 0  # how many times a pset that fails is called again
+    timeout: float | None = None  # s for one pset
 
 
-def finish(func: Func, job: Job, settings: Settings) -> tuple[Row, bytes]:
+def call_again(
+    func: Func, job: Job, settings: Settings, calls: int = 1, tell: Callable[[], None] | None = None
+) -> Row:
+    """Run one pset, again if it fails and may be.
+
+    Parameters
+    ----------
+    func : callable
+    job : Job
+    settings : Settings
+    calls : int, default 1
+        The number of this call of func, if it was called for this pset before.
+    tell : callable, optional
+        Is called before each further call.
+
+    Raises
+    ------
+    Exception
+        Of the last call of ``func``, unless failures are to be recorded.
+    """
+    while True:
+        last = calls > settings.retries
+        try:
+            row = call(func, job, settings)
+        except Exception as error:
+            if last:
+                if settings.retries:
+                    note(error, f"psweep: {_calls(calls)}")
+                raise
+        else:
+            if row[7] is None or not row[7].get("_failed"):
+                return row
+            if last:
+                if settings.retries:
+                    row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
+                return row
+        calls += 1
+        if tell is not None:
+            tell()
+
+
+def _calls(n: int) -> str:
+    return f"func was called {n} times for this pset" if n > 1 else "func was called once"
+
+
+def finish(
+    func: Func, job: Job, settings: Settings, calls: int = 1, tell: Callable[[], None] | None = None
+) -> tuple[Row, bytes]:
     """Run one pset and make its row, also in the form that a journal keeps.
+
+    Parameters
+    ----------
+    func, job, settings, calls, tell
+        As for `call_again`.
 
     Raises
     ------
     Exception
         Of ``func``, with a note that names the pset, unless failures are to be recorded.
     """
-    row = call(func, job, settings)
+    row = call_again(func, job, settings, calls, tell)
     try:
         if settings.data_only:
             check_storable({**row[5], **row[6]})  # func may have replaced params, too
@@ -176,7 +239,11 @@ def note(error: BaseException, text: str) -> None:
 def _traceback_of(error: BaseException) -> str:
     """Format a traceback from func on; that psweep called it is no news."""
     trace = error.__traceback__
-    if trace is not None and trace.tb_next is not None:
+    while (
+        trace is not None
+        and trace.tb_next is not None
+        and str(trace.tb_frame.f_globals.get("__name__")).startswith("psweep.")
+    ):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace))
 

@@ -90,6 +90,8 @@ def check_options(
     backup: bool,
     git: bool,
     database_basename: Any,
+    retries: Any = 0,
+    timeout: Any = None,
 ) -> None:
     """Refuse values that a keyword cannot have, and keywords that contradict each other."""
     if poolsize is not None and (
@@ -97,6 +99,19 @@ def check_options(
     ):
         message = f"poolsize must be a number of processes from 1, or None, not {poolsize!r}"
         raise ParamsError(message)
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        message = f"retries must be a number of further calls from 0, not {retries!r}"
+        raise ParamsError(message)
+    if timeout is not None:
+        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+            message = f"timeout must be a number of seconds above 0, or None, not {timeout!r}"
+            raise ParamsError(message)
+        if poolsize is None:
+            message = (
+                f"timeout={timeout!r} needs worker processes, since nothing can stop a function in "
+                "this one; add poolsize=1 or more"
+            )
+            raise ParamsError(message)
     _one_of("on_error", on_error, ("raise", "record"))
     _one_of("capture_logs", capture_logs, (None, "db", "file", "db+file"))
     if isinstance(verbose, str) or not isinstance(verbose, bool | Sequence):

@@ -14,6 +14,7 @@ __all__ = [
     "ParamsError",
     "ParamsTypeError",
     "PsetNotFoundError",
+    "PsetTimeoutError",
     "PsweepError",
     "RemoteTraceback",
     "ResultError",
@@ -74,6 +75,10 @@ class PsetNotFoundError(PsweepError, KeyError):
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which is unreadable for a sentence.
         return str(self.args[0])
+
+
+class PsetTimeoutError(PsweepError, TimeoutError):
+    """A pset took longer than ``timeout`` allows; the process that ran it was stopped."""
 
 
 class WorkerError(PsweepError, RuntimeError):

@@ -31,12 +31,12 @@ from typing import Any
 import cloudpickle
 
 from .call import Func, Job, Settings, describe, failed_row, note
-from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
 from .rows import Row
-from .worker import REPORT_SECONDS, Task, work
+from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
-__all__ = ["run_pool"]
+__all__ = ["pickled_func", "run_pool", "unpickled_exception"]
 
 _MAX_CHUNK = 5000
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
@@ -98,12 +98,20 @@ class _Worker:
         )
         self.process.start()
         theirs.close()
+        self.clock = task.clock
+        self.overdue = False  # it was killed for that
         self.started = False
         self.jobs: collections.deque[Job] = collections.deque()  # sent and not reported finished
 
     def send_bytes(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
             self.connection.send_bytes(data)
+
+    def kill(self) -> None:
+        """End it, and all that func has started in it."""
+        if self.process.pid is not None:
+            end_group(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     def fate(self) -> str:
         """Say in words how it ended."""
@@ -136,15 +144,18 @@ class _Pool:
         self._left = len(jobs)
         self._workers: list[_Worker] = []
         self._made = 0
+        self._calls: dict[str, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
         self._forks = self._context.get_start_method() == "fork"
-        self._func: Func | bytes = func if self._forks else _pickled_func(func)
+        self._func: Func | bytes = func if self._forks else pickled_func(func)
 
     def start(self, n: int) -> None:
         for _ in range(n):
             self._made += 1
             path = self._journal_path(self._made) if self._journal_path else None
-            task = Task(self._func, self._jobs if self._forks else None, self._settings, path)
+            clock = None if self._settings.timeout is None else Clock(self._context)
+            jobs = self._jobs if self._forks else None
+            task = Task(self._func, jobs, self._settings, path, clock)
             self._workers.append(_Worker(self._context, self._made, task))
 
     def stop(self) -> None:
@@ -157,7 +168,7 @@ class _Pool:
         for worker in self._workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.exitcode is None:
-                worker.process.kill()
+                worker.kill()
                 worker.process.join()
             worker.connection.close()
         self._workers = []
@@ -175,15 +186,18 @@ class _Pool:
                     yield self._buried(worker)
                     continue
                 if kind == "error":
-                    raise _unpickled_exception(*parts)
+                    raise unpickled_exception(*parts)
                 worker.started = True
+                if kind == "again":
+                    self._calls[parts[0]] = self._calls.get(parts[0], 1) + 1
                 if kind == "done":
                     yield self._counted(worker, *parts)
 
     def _with_news(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died."""
         while True:
-            ready = wait([worker.connection for worker in self._workers], timeout=1.0)
+            seconds = self._stop_overdue()
+            ready = wait([worker.connection for worker in self._workers], timeout=seconds)
             # A worker's pipe stays open when a process that func has started has inherited it, so
             # its silence is looked into.
             news = [
@@ -193,6 +207,24 @@ class _Pool:
             ]
             if news:
                 return news
+
+    def _stop_overdue(self) -> float:
+        """Kill workers whose pset takes too long; give the seconds until the next look."""
+        seconds = 1.0
+        for worker in self._workers:
+            if worker.clock is None or worker.overdue or self._settings.timeout is None:
+                continue
+            since, position = worker.clock.read()
+            if position is not None:
+                left = since + self._settings.timeout - time.monotonic()
+                if left <= 0:
+                    worker.overdue = True
+                    worker.kill()
+                else:
+                    seconds = min(seconds, left + 0.001)
+        if self._settings.timeout is not None:
+            seconds = min(seconds, self._settings.timeout)  # of a pset that starts meanwhile
+        return seconds
 
     def _counted(
         self, worker: _Worker, n: int, payloads: list[bytes], seconds: float
@@ -218,11 +250,14 @@ class _Pool:
             worker.jobs.extend(chunk)
             positions = [job.position for job in chunk]
             sent = positions if self._forks else [_pickled_job(job) for job in chunk]
-            worker.send_bytes(pickle.dumps(sent))
+            calls = [self._calls.get(job.pset_id, 1) for job in chunk]
+            worker.send_bytes(pickle.dumps(list(zip(sent, calls, strict=True))))
 
     def _buried(self, worker: _Worker) -> list[Row] | int:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
+        if worker.process.pid is not None:
+            end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
         self._workers.remove(worker)
         worker.connection.close()
         if not worker.started:
@@ -239,14 +274,28 @@ class _Pool:
             self.start(1 if self._left else 0)
             return len(finished)
         guilty, *innocent = unfinished
-        why = f"WorkerError: the worker process that ran {describe(guilty, self._settings)} {fate}"
+        self._todo.extendleft(reversed(innocent))
+        calls = self._calls.get(guilty.pset_id, 1)
+        if calls <= self._settings.retries:
+            self._calls[guilty.pset_id] = calls + 1
+            self._todo.appendleft(guilty)
+            self.start(1)
+            return len(finished)
+        what = describe(guilty, self._settings)
+        problem: Exception = WorkerError(f"the worker process that ran {what} {fate}")
+        runtime = float("nan")
+        if worker.overdue:
+            runtime = float(self._settings.timeout or 0)
+            problem = PsetTimeoutError(f"{what} took longer than timeout={runtime:g} s")
+        if self._settings.retries:
+            problem.args = (f"{problem}; psweep: func was called {calls} times for this pset",)
         if self._settings.on_error == "raise":
-            raise WorkerError(why.removeprefix("WorkerError: "))
-        row = failed_row(guilty, self._settings, time.time_ns(), float("nan"), why)
+            raise problem
+        why = f"{type(problem).__name__}: {problem}"
+        row = failed_row(guilty, self._settings, time.time_ns(), runtime, why)
         if self._journal is not None:
             self._journal.append(encode(row))
         self._left -= 1
-        self._todo.extendleft(reversed(innocent))
         self.start(1 if self._left else 0)
         return [row] if self._journal is None else len(finished) + 1
 
@@ -260,7 +309,8 @@ class _Pool:
         return set()
 
 
-def _pickled_func(func: Func) -> bytes:
+def pickled_func(func: Func) -> bytes:
+    """Pickle func by cloudpickle, or say what is wrong with it."""
     try:
         data: bytes = cloudpickle.dumps(func)
     except Exception as error:
@@ -277,7 +327,7 @@ def _pickled_job(job: Job) -> tuple[int, str, str, bytes]:
     return job.position, job.pset_id, job.pset_hash, cloudpickle.dumps(job.params)
 
 
-def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
+def unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
     """Make the exception of a worker into one of this process."""
     try:
         error: Any = pickle.loads(payload)

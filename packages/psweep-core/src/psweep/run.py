@@ -69,6 +69,7 @@ def run_local(
     df: pd.DataFrame | None = None,
     *,
     poolsize: int | None = None,
+    executor: Any = None,
     save: bool = True,
     calc_dir: PathLike = "calc",
     database_basename: str = "database.pk",
@@ -77,6 +78,8 @@ def run_local(
     git: bool = False,
     skip_dups: bool = False,
     on_error: Literal["raise", "record"] = "raise",
+    retries: int = 0,
+    timeout: float | None = None,
     capture_logs: Literal["db", "file", "db+file"] | None = None,
     progress: bool | None = None,
     verbose: bool | Sequence[Any] = False,
@@ -101,6 +104,11 @@ def run_local(
         `calc_dir`, or a new one if `save` is False.
     poolsize : int, optional
         Run in so many worker processes. None: one pset after another in this process.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Run there: on a pool of threads or processes, loky's, mpi4py's, dask's, and so also on many
+        machines, which need psweep-core. Rows come home as they finish; the column ``_exec_host``
+        tells where each ran. The executor is not shut down. If one of its processes dies, a pool
+        of the standard library is broken, and the run ends; dask tries again. None: see `poolsize`.
     save : bool, default True
         Keep everything on disk. False: touch no file at all.
     calc_dir : str or path, default "calc"
@@ -125,6 +133,12 @@ def run_local(
         What an exception in ``func`` does: end the run, with all finished psets
         in the database, or become a row with ``_failed=True`` and the traceback in
         ``_exc_txt`` while the others run on.
+    retries : int, default 0
+        Call ``func`` for a pset that failed up to so many times more, whether it raised, its
+        worker process died, or it took too long.
+    timeout : float, optional
+        Seconds for one call. Past them the worker process is stopped, with all that it has
+        started, and the pset counts as failed. Needs `poolsize`. None: there is no limit.
     capture_logs : {"db", "file", "db+file"}, optional
         Keep what ``func`` and the programs it starts print: in the column ``_logs``,
         in ``<calc_dir>/<pset_id>/logs.txt``, or in both. None: it is printed.
@@ -156,8 +170,8 @@ def run_local(
         The database is damaged; it was left as it is, and nothing was run.
     ResultError
         ``func`` returned something else than a dict, or what cannot be stored.
-    WorkerError
-        A worker process died.
+    WorkerError, PsetTimeoutError
+        A worker process died, or a pset took too long, unless failures are to be recorded.
     Exception
         Of ``func``, with a note that names the pset.
 
@@ -177,8 +191,22 @@ def run_local(
     """
     check_func(func)
     check_options(
-        poolsize, save, on_error, capture_logs, verbose, tmpsave, backup, git, database_basename
+        poolsize,
+        save,
+        on_error,
+        capture_logs,
+        verbose,
+        tmpsave,
+        backup,
+        git,
+        database_basename,
+        retries,
+        timeout,
     )
+    if executor is not None:
+        from .executors import check_executor  # here, for the time that `import psweep` takes
+
+        check_executor(executor, poolsize, capture_logs)
     check_df(df)
     check_params(params)
     hashes = [pset_hash(pset) for pset in params]
@@ -190,6 +218,7 @@ def run_local(
     work = Work(
         func=func,
         poolsize=poolsize,
+        executor=executor,
         progress=progress,
         settings=functools.partial(
             Settings,
@@ -199,6 +228,8 @@ def run_local(
             tmpsave=tmpsave,
             data_only=save and holds_data_only(database_basename),
             extras=None,
+            retries=retries,
+            timeout=timeout,
         ),
     )
     if simulate:
@@ -227,6 +258,7 @@ class Work:
     poolsize: int | None
     progress: bool | None
     settings: Callable[..., Settings]
+    executor: Any = None
 
     def rows(
         self, jobs: Sequence[Job], header: Header, study: Study, journal: Journal | None
@@ -235,7 +267,13 @@ class Work:
         bar = Progress(len(jobs), self.progress)
         settings = self.settings(header=header, folder=str(study.calc_dir))
         try:
-            if self.poolsize is None:
+            if self.executor is not None:
+                from .executors import run_executor
+
+                for news in run_executor(self.func, jobs, settings, self.executor, journal):
+                    bar.add(news if isinstance(news, int) else len(news))
+                    yield from () if isinstance(news, int) else news
+            elif self.poolsize is None:
                 for row in run_serial(self.func, jobs, settings, journal):
                     bar.add(1)
                     yield row

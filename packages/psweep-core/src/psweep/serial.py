@@ -32,7 +32,7 @@ def run_serial(
     with _InterruptBetweenRows() as interrupt:
         for job in jobs:
             if journal is None:
-                row = call.call(func, job, settings)
+                row = call.call_again(func, job, settings)
             else:
                 journal.take_room()
                 row, payload = finish(func, job, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import queue
@@ -14,14 +15,17 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 
 from .call import Func, Job, Settings, describe, finish, note, save_row
 from .journal import Journal
+from .params import Pset
 
-__all__ = ["REPORT_SECONDS", "Task", "work"]
+__all__ = ["REPORT_SECONDS", "Clock", "Task", "end_group", "pickled_exception", "work"]
 
 REPORT_SECONDS = 0.05
 
@@ -34,6 +38,32 @@ class Task:
     jobs: Sequence[Job] | None  # None: they come pickled
     settings: Settings
     journal_path: Path | None
+    clock: Clock | None  # None: nobody looks how long a pset takes
+
+
+class Clock:
+    """Shared memory in which a worker says since when it runs which pset."""
+
+    def __init__(self, context: BaseContext) -> None:
+        self._data = context.RawArray("d", [0.0, -1.0])  # since when, in s, and the position
+
+    def start(self, position: int) -> None:
+        """Begin with a pset."""
+        self._data[1] = -1.0
+        self._data[0] = time.monotonic()  # the same for all processes of a machine
+        self._data[1] = position
+
+    def stop(self) -> None:
+        """Be through with it."""
+        self._data[1] = -1.0
+
+    def read(self) -> tuple[float, int | None]:
+        """Tell since when which pset runs; None if none does."""
+        position = self._data[1]
+        since = self._data[0]
+        if position < 0 or position != self._data[1]:
+            return 0.0, None
+        return since, int(position)
 
 
 def work(connection: Connection, task: Task) -> None:
@@ -41,6 +71,12 @@ def work(connection: Connection, task: Task) -> None:
     # Ctrl-C goes to all processes of a terminal; the parent alone decides what it means. A handler
     # that does nothing, instead of SIG_IGN, since programs that func starts would inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)
+    # A group of its own, so that what func has started can be ended together with this process.
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+        # Who wants to speak with the terminal from there gets an error, and does not stand still.
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     settings = task.settings
     journal = job = None
     report = _Report(connection, keep=task.journal_path is None)
@@ -50,14 +86,17 @@ def work(connection: Connection, task: Task) -> None:
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
+        if task.clock is not None:
+            func = _clocked(func, task.clock, settings.header.first_seq)
         connection.send(("ready",))
         while chunk := chunks.get():
-            for sent in pickle.loads(chunk):
+            for sent, calls in pickle.loads(chunk):
                 job = None
                 if journal is not None:
                     journal.take_room()
                 job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
-                row, payload = finish(func, job, settings)
+                again = functools.partial(_send, connection, ("again", job.pset_id))
+                row, payload = finish(func, job, settings, calls, again)
                 if journal is not None:
                     journal.append(payload)
                     save_row(row, settings)
@@ -69,10 +108,26 @@ def work(connection: Connection, task: Task) -> None:
         before = "what a worker process does before it runs a pset"
         where = before if job is None else describe(job, settings)
         summary = f"{type(error).__name__}: {error}"
-        _send(connection, ("error", _pickled_exception(error), summary, text, where))
+        _send(connection, ("error", pickled_exception(error), summary, text, where))
     finally:
         if journal is not None:
             journal.close()
+
+
+def _clocked(func: Func, clock: Clock, first_seq: int) -> Func:
+    """Make func tell the clock when it is called and when it returns.
+
+    Its row is written after that, when nobody kills this process any more.
+    """
+
+    def timed(pset: Pset) -> Any:
+        clock.start(pset["_pset_seq"] - first_seq)
+        try:
+            return func(pset)
+        finally:
+            clock.stop()
+
+    return timed
 
 
 def _listen(
@@ -83,7 +138,15 @@ def _listen(
             chunks.put(connection.recv_bytes())
     if journal is not None:
         journal.mutex.acquire()  # not in the middle of a row
+    end_group(os.getpid(), signal.SIGTERM)
     os._exit(0)
+
+
+def end_group(pid: int, sig: int) -> None:
+    """Send a signal to a worker and all that its func has started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):
+            os.killpg(pid, sig)
 
 
 class _Report:
@@ -132,7 +195,7 @@ def _unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
         raise
 
 
-def _pickled_exception(error: BaseException) -> bytes:
+def pickled_exception(error: BaseException) -> bytes:
     """Pickle an exception; nothing if there is no way to get it out again."""
     # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
     parts = type(error), error.args, {**error.__dict__}

@@ -1,0 +1,270 @@
+"""Run psets on an engine of the user's: any `concurrent.futures.Executor`, or dask's Client.
+
+Psets travel in chunks that take a fraction of a second. What comes back are finished rows, which
+the parent writes into its journal, so nothing is asked of the engine but that it runs a function
+and gives back what that returns.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import os
+import pickle
+import platform
+import queue
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cloudpickle
+
+from .call import Func, Job, Settings, describe, failed_row, finish, save_row
+from .errors import ParamsError, ParamsTypeError, WorkerError
+from .journal import Journal, encode
+from .pool import pickled_func, unpickled_exception
+from .rows import Row
+from .worker import pickled_exception
+
+__all__ = ["check_executor", "run_executor"]
+
+_CHUNK_SECONDS = 0.2
+_MAX_CHUNK = 1000
+_LAST_SECONDS = 2.0  # rows that are on their way when a run is ended are waited for so long
+
+
+def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None) -> None:
+    """Refuse what is no engine, and what an engine cannot do."""
+    if poolsize is not None:
+        message = f"poolsize={poolsize} and executor say two different things; leave out one"
+        raise ParamsError(message)
+    if not (isinstance(executor, concurrent.futures.Executor) or _is_dask_client(executor)):
+        hint = ""
+        if isinstance(executor, type):
+            hint = f"; make one: {executor.__name__}()"
+        elif hasattr(executor, "get_client"):
+            hint = "; pass executor.get_client()"
+        message = (
+            "executor must be a concurrent.futures.Executor or a dask.distributed.Client, not "
+            f"{executor!r}{hint}"
+        )
+        raise ParamsTypeError(message)
+    if capture_logs and isinstance(executor, concurrent.futures.ThreadPoolExecutor):
+        message = (
+            f"capture_logs={capture_logs!r} cannot tell threads apart, which share one output; "
+            "take a pool of processes"
+        )
+        raise ParamsError(message)
+
+
+def _is_dask_client(executor: Any) -> bool:
+    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(executor).__mro__]
+    return "distributed.client.Client" in kinds
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What comes back of a chunk: the rows that are finished, and what went wrong with the next."""
+
+    payloads: list[bytes]
+    seconds: float
+    error: tuple[bytes, str, str, str] | None
+
+
+def run_executor(
+    func: Func, jobs: Sequence[Job], settings: Settings, executor: Any, journal: Journal | None
+) -> Iterator[list[Row] | int]:
+    """Run all psets on an engine.
+
+    Parameters
+    ----------
+    func : callable
+    jobs : sequence of Job
+    settings : Settings
+    executor : Executor or Client
+    journal : Journal, optional
+        Where the rows are kept. None: nowhere.
+
+    Yields
+    ------
+    list of Row, or int
+        Finished rows, or only how many where the journal has them.
+
+    Raises
+    ------
+    Exception
+        Of ``func``, unless failures are to be recorded.
+    WorkerError
+        The engine has given up.
+    """
+    engine = _Engine(func, jobs, settings, executor, journal)
+    try:
+        yield from engine.results()
+    except BaseException:
+        engine.keep_what_comes()
+        raise
+
+
+class _Engine:
+    def __init__(
+        self,
+        func: Func,
+        jobs: Sequence[Job],
+        settings: Settings,
+        executor: Any,
+        journal: Journal | None,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._todo = collections.deque(jobs)
+        self._left = len(jobs)
+        self._pace: float | None = None  # s a pset
+        self._out: dict[Any, list[Job]] = {}  # chunks on their way
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._calls: dict[str, int] = {}
+        self._client = executor if _is_dask_client(executor) else None
+        # dask would run a task once for two that look the same to it
+        self._executor = executor.get_executor(pure=False) if self._client else executor
+        shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+        self._func: Any = func if shares_memory else pickled_func(func)
+        self._shares_memory = shares_memory
+
+    def results(self) -> Iterator[list[Row] | int]:
+        while self._left:
+            self._feed()
+            future = self._done.get()
+            jobs = self._out.pop(future)
+            try:
+                result: _Result = future.result()
+            except concurrent.futures.BrokenExecutor as error:
+                message = (
+                    f"the executor {self._executor!r} is broken ({type(error).__name__}: {error}), "
+                    "probably since one of its workers died; make a new one and call again with "
+                    "skip_dups=True"
+                )
+                raise WorkerError(message) from error
+            except (Exception, concurrent.futures.CancelledError) as error:
+                rows = self._given_up(jobs, error)
+                yield rows if self._journal is None else len(rows)
+                continue
+            rows = self._taken(result)
+            yield rows if self._journal is None else len(rows)
+            if result.error is not None:
+                raise unpickled_exception(*result.error)
+
+    def _feed(self) -> None:
+        workers = self._n_workers()
+        while self._todo and len(self._out) < 2 * workers:
+            size = 1
+            if self._pace is not None:
+                size = int(min(_MAX_CHUNK, _CHUNK_SECONDS / max(self._pace, 1e-9)))
+                size = max(1, min(size, len(self._todo) // (2 * workers)))
+            self._submit([self._todo.popleft() for _ in range(min(size, len(self._todo)))])
+
+    def _submit(self, jobs: list[Job]) -> None:
+        calls = [self._calls.get(job.pset_id, 1) for job in jobs]
+        sent: Any = list(zip(jobs, calls, strict=True))
+        if not self._shares_memory:
+            sent = cloudpickle.dumps(sent)
+        try:
+            future = self._executor.submit(_run_chunk, self._func, sent, self._settings)
+        except RuntimeError as error:  # broken, or shut down
+            message = f"the executor {self._executor!r} takes no more work: {error}"
+            raise WorkerError(message) from error
+        self._out[future] = jobs
+        future.add_done_callback(self._done.put)
+
+    def _n_workers(self) -> int:
+        if self._client is not None:
+            with contextlib.suppress(Exception):
+                n_threads: int = sum(self._client.nthreads().values())  # these may come and go
+                return max(1, n_threads)
+        for name in ("_max_workers", "num_workers"):  # of the standard library, loky; mpi4py
+            n = getattr(self._executor, name, None)
+            if isinstance(n, int) and n > 0:
+                return n
+        return os.cpu_count() or 1
+
+    def _taken(self, result: _Result) -> list[Row]:
+        """Keep the rows of a chunk."""
+        rows: list[Row] = []
+        for payload in result.payloads:
+            if self._journal is not None:
+                self._journal.take_room()
+                self._journal.append(payload)
+            row = pickle.loads(payload)
+            save_row(row, self._settings)
+            rows.append(row)
+        if rows:
+            self._pace = result.seconds / len(rows)
+        self._left -= len(rows)
+        return rows
+
+    def _given_up(self, jobs: list[Job], error: BaseException) -> list[Row]:
+        """Account for a chunk that the engine could not run, however often it tried."""
+        if len(jobs) > 1:  # one of them is to blame; alone, each shows whether it is the one
+            for job in jobs:
+                self._submit([job])
+            return []
+        (job,) = jobs
+        calls = self._calls.get(job.pset_id, 1)
+        if calls <= self._settings.retries:
+            self._calls[job.pset_id] = calls + 1
+            self._submit(jobs)
+            return []
+        what = f"the executor could not run {describe(job, self._settings)}: "
+        problem = WorkerError(f"{what}{type(error).__name__}: {error}")
+        if self._settings.on_error == "raise":
+            raise problem from error
+        row = failed_row(
+            job, self._settings, time.time_ns(), float("nan"), f"WorkerError: {problem}"
+        )
+        if self._journal is not None:
+            self._journal.append(encode(row))
+        self._left -= 1
+        return [row]
+
+    def keep_what_comes(self) -> None:
+        """Take back what has not begun; keep the rows of what is about to end."""
+        for future in self._out:
+            future.cancel()
+        deadline = time.monotonic() + _LAST_SECONDS
+        waiting = {future for future in self._out if not future.cancelled()}
+        while waiting:
+            try:
+                future = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return
+            if future in waiting:
+                waiting.discard(future)
+                with contextlib.suppress(BaseException):
+                    self._taken(future.result())
+
+
+def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
+    """Run some psets, wherever this is."""
+    start = time.perf_counter()
+    payloads: list[bytes] = []
+    job = None
+    try:
+        if isinstance(func, bytes):
+            func = pickle.loads(func)
+            sent = pickle.loads(sent)
+        settings = replace(
+            settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
+        )
+        for job, calls in sent:
+            payloads.append(finish(func, job, settings, calls)[1])
+    except (Exception, SystemExit) as error:
+        before = "what a worker does before it runs a pset"
+        error_parts = (
+            pickled_exception(error),
+            f"{type(error).__name__}: {error}",
+            "".join(traceback.format_exception(error)),
+            before if job is None else describe(job, settings),
+        )
+        return _Result(payloads, time.perf_counter() - start, error_parts)
+    return _Result(payloads, time.perf_counter() - start, None)
