@@ -230,6 +230,18 @@ def sizes(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill runs at all kinds of moments for half an hour: nox -s faults -- SECONDS SEED."""
+    _install(session, [_wheel(session, "core")])
+    folder = pathlib.Path(session.create_tmp(), "faults").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    session.chdir(folder)
+    script = str(ROOT / "tests" / "core" / "faults.py")
+    session.run("python", script, *(session.posargs or ["1800"]))
+
+
+@nox.session
 def batch_speed(session: nox.Session) -> None:
     """Measure 2000 batch jobs: prepared, submitted as one array if SLURM is here, collected."""
     _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")

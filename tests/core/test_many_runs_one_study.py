@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -11,41 +12,50 @@ import pytest
 import psweep as ps
 
 RUN = """
-import sys, time
+import os, sys, time
 import psweep as ps
+
+def func(pset):
+    time.sleep(0.01)
+    return {"r": who}
 
 if __name__ == "__main__":
     who = int(sys.argv[1])
-    while time.time() < float(sys.argv[2]):
+    open(f"ready_{who}", "w").close()
+    while not os.path.exists("go"):
         time.sleep(0.001)
     df = ps.run_local(
-        lambda pset: {"r": who}, ps.plist(f"a{who % 3}", range(50)),
-        poolsize=2 if who % 5 == 0 else None,
+        func, ps.plist(f"a{who % 3}", range(200)), poolsize=2 if who % 5 == 0 else None
     )
     mine = df[df.r == who]
-    assert len(mine) == 50, len(mine)
+    assert len(mine) == 200, len(mine)
     assert mine._run_id.nunique() == 1
 """
 
 
-def test_ten_runs_at_once_keep_every_row(script):
-    import time
-
-    start = str(time.time() + 4)
-    processes = [script(RUN, str(who), start) for who in range(10)]
+def test_twenty_runs_at_once_keep_every_row_and_do_not_wait(script):
+    processes = [script(RUN, str(who)) for who in range(20)]
+    end = time.monotonic() + 120
+    while len(list(Path().glob("ready_*"))) < 20:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    Path("go").touch()
     for process in processes:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     df = ps.df_read("calc/database.pk")
-    assert len(df) == 500
-    assert sorted(df._pset_seq) == list(range(500))
+    assert len(df) == 4000
+    assert sorted(df._pset_seq) == list(range(4000))
     assert list(df.index) == list(df._pset_seq)
-    assert sorted(df._run_seq.unique()) == list(range(10))
+    assert sorted(df._run_seq.unique()) == list(range(20))
     assert df._pset_id.is_unique
-    assert df._run_id.nunique() == 10
-    assert (df.groupby("_run_id")._pset_seq.agg(lambda s: s.max() - s.min()) == 49).all()
-    assert (df.r.value_counts() == 50).all()
+    assert df._run_id.nunique() == 20
+    assert (df.groupby("_run_id")._pset_seq.agg(lambda s: s.max() - s.min()) == 199).all()
+    assert (df.r.value_counts() == 200).all()
     assert not list(Path("calc/.psweep/database.pk").glob("*.journal*"))
+    # All were under way at one moment: none waited for another one to end.
+    times = df.groupby("_run_id")._time_utc
+    assert times.min().max() < times.max().min()
 
 
 def test_threads_of_one_process_share_a_study():

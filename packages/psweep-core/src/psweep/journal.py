@@ -43,6 +43,7 @@ __all__ = [
     "PRIVATE",
     "SUFFIX",
     "Journal",
+    "LockRefusedError",
     "Record",
     "count_rows",
     "encode",
@@ -55,6 +56,7 @@ __all__ = [
     "read_header",
     "read_journal",
     "remove",
+    "try_lock",
 ]
 
 PRIVATE = ".psweep"
@@ -99,6 +101,28 @@ def file_lock(path: Path) -> BaseFileLock:
     from filelock import FileLock  # here, for the sake of the time that `import psweep` takes
 
     return FileLock(path, thread_local=False, poll_interval=0.01)
+
+
+class LockRefusedError(OSError):
+    """The file system does not give locks."""
+
+
+def try_lock(fd: int) -> None:
+    """Find out whether a file system gives locks of the kind that `file_lock` takes.
+
+    Raises
+    ------
+    LockRefusedError
+        It does not. (filelock would wait for ever.)
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return  # Windows, which always does
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise LockRefusedError(*error.args) from error
 
 
 class Journal:

@@ -114,15 +114,18 @@ class Study:
     def _make_folders(self) -> None:
         try:
             self._private.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._private):
-                pass  # it can be written to
+            with tempfile.TemporaryFile(dir=self._private) as file:  # it can be written to
+                journal.try_lock(file.fileno())
             ignore = self._private.parent / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")  # journals and locks are nothing to commit
         except OSError as error:
             blocked = next(p for p in (self._private, *self._private.parents) if p.exists())
             why = (
-                f"{blocked} is a file"
+                f"the file system of {blocked} refuses locks ({error}), without which runs would "
+                "harm each other; take a folder on another one, or have it mounted with locks"
+                if isinstance(error, journal.LockRefusedError)
+                else f"{blocked} is a file"
                 if not blocked.is_dir()
                 else f"{blocked} cannot be written to"
                 if isinstance(error, PermissionError) or error.errno == errno.EROFS

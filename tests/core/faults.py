@@ -1,0 +1,222 @@
+"""Kill runs with ``kill -9`` at all kinds of moments, and see that no promise was broken.
+
+    python faults.py SECONDS [SEED]
+
+Each round makes a study in a new folder. A child process runs psets in it, serial or in two
+workers, and is killed: at a random time, or at the n-th system call that matters (before it, after
+it, or in the middle of a write), in whichever process comes to that first. It may be killed several
+times, and the clock may jump. Then come the promises: the database loads, no row stands twice, no
+number is given twice, every pset whose function had returned is there, and a last run completes
+the study.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+import psweep as ps
+from psweep import journal
+
+N_PSETS = 12
+CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
+
+
+class Killer:
+    """Kill this process at the n-th call that matters."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.left = rng.randint(1, 35)
+        self.how = rng.choice(["before", "after"])
+        self.part = rng.random()
+        for name in CALLS:
+            setattr(os, name, self._lethal(getattr(os, name)))
+        write_all = journal.Journal._write_all
+
+        def torn(that, data):
+            self.left -= 1
+            if self.left == 0:
+                write_all(that, data[: int(len(data) * self.part)])
+                die()
+            write_all(that, data)
+
+        journal.Journal._write_all = torn
+
+    def _lethal(self, call):
+        def called(*args, **kwds):
+            self.left -= 1
+            if self.left == 0 and self.how == "before":
+                die()
+            result = call(*args, **kwds)
+            if self.left == 0:
+                die()
+            return result
+
+        return called
+
+
+def die() -> None:
+    note("kills")
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def func(pset):
+    # O_APPEND: one line each, from whichever process, that outlives it
+    note(f"starts {os.getpid()} {pset['a']}")
+    time.sleep(0.002)
+    result = {"b": 2 * pset["a"]}
+    note(f"returns {os.getpid()} {pset['a']}")
+    return result
+
+
+def note(text: str) -> None:
+    fd = os.open("notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(fd, f"{text}\n".encode())
+    os.close(fd)
+
+
+def noted() -> list[str]:
+    lines = Path("notes").read_text().splitlines() if Path("notes").exists() else []
+    return [line for line in lines if line != "kills"]
+
+
+def certainly_returned() -> set[int]:
+    """Tell for which psets func had returned: those after which their process began another one.
+
+    Of the last one of a process nobody knows whether it had left func when it was killed.
+    """
+    returned, last = set(), {}
+    for line in noted():
+        what, pid, a = line.split()
+        if what == "starts" and pid in last:
+            returned.add(last.pop(pid))
+        elif what == "returns":
+            last[pid] = int(a)
+    return returned
+
+
+def run(poolsize: int | None, rng: random.Random | None, jumps: bool) -> None:
+    """Do one run in this process, which may not survive it."""
+    if jumps:
+        time_ns, clock = time.time_ns, random.Random(1)
+        time.time_ns = lambda: time_ns() + clock.randint(-(10**15), 10**15)
+    if rng is not None:
+        Killer(rng)
+    ps.run_local(
+        func, ps.plist("a", range(N_PSETS)), poolsize=poolsize, skip_dups=True, on_error="record"
+    )
+
+
+def in_child(poolsize: int | None, rng: random.Random, jumps: bool) -> bool:
+    """Run in a child; tell whether it was killed, or one of its workers."""
+    before = Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
+    by_time = rng.random() < 0.3
+    seed = rng.random()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        status = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            run(poolsize, None if by_time else random.Random(seed), jumps)
+            status = 0
+        finally:
+            os._exit(status)
+    if by_time:
+        time.sleep(rng.uniform(0, 0.08))
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    after = Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
+    return os.WIFSIGNALED(status) or after > before
+
+
+def check(df: pd.DataFrame, what: str) -> list[str]:
+    """Look for promises that were broken."""
+    wrong = []
+    for name in ("_pset_id", "_pset_seq"):
+        if df[name].duplicated().any():
+            wrong.append(f"{what}: a {name} stands twice")
+    good = df[~df["_failed"].astype(bool)] if "_failed" in df.columns else df
+    if good["a"].duplicated().any():
+        wrong.append(f"{what}: psets {sorted(good.a[good.a.duplicated()])} were run twice")
+    if "b" in df.columns and not (good["b"] == 2 * good["a"]).all():
+        wrong.append(f"{what}: a result is wrong")
+    if (df.index != df["_pset_seq"]).any():
+        wrong.append(f"{what}: the index is not _pset_seq")
+    return wrong
+
+
+def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
+    wrong: list[str] = []
+    poolsize = rng.choice([None, None, 2])
+    jumps = rng.random() < 0.2
+    for _ in range(rng.randint(1, 3)):
+        killed = in_child(poolsize, rng, jumps)
+        tally["runs"] += 1
+        tally["kills"] += killed
+        time.sleep(0.02 if poolsize else 0)  # its workers notice, and leave
+        if rng.random() < 0.3:
+            for path in Path("calc/.psweep").rglob("*.journal"):
+                with open(path, "ab") as file:  # garbage after what was written
+                    file.write(rng.randbytes(rng.randint(1, 99)))
+                tally["garbage"] += 1
+        if Path("calc/database.pk").exists():
+            pd.read_pickle("calc/database.pk")  # is whole, for who has no psweep
+        try:
+            df = ps.df_read("calc")
+        except ps.StudyNotFoundError:
+            df = pd.DataFrame()
+        lost = certainly_returned() - (set(df["a"]) if len(df) else set())
+        if lost:
+            wrong.append(f"after a kill: psets {sorted(lost)} are lost")
+        if len(df):
+            wrong += check(df, "after a kill")
+    run(None, None, jumps=False)
+    df = ps.df_read("calc")
+    wrong += check(df, "at the end")
+    done = df[~df["_failed"].astype(bool)] if "_failed" in df.columns else df
+    if sorted(done["a"]) != list(range(N_PSETS)):
+        wrong.append(f"at the end: the study has {sorted(done['a'])}")
+    left = [path.name for path in Path("calc").rglob("*") if path.suffix in (".tmp", ".journal")]
+    if left and not poolsize:
+        wrong.append(f"at the end: {left} is left")
+    return wrong
+
+
+def main(seconds: float, seed: int) -> int:
+    warnings.simplefilter("ignore")
+    end = time.monotonic() + seconds
+    tally: collections.Counter[str] = collections.Counter()
+    violations = []
+    rounds = 0
+    home = os.getcwd()
+    while time.monotonic() < end:
+        rng = random.Random(f"{seed}.{rounds}")
+        folder = tempfile.mkdtemp(dir=home)
+        os.chdir(folder)
+        wrong = one_round(rng, tally)
+        os.chdir(home)
+        if wrong:
+            violations += wrong
+            print(f"seed {seed}, round {rounds}, in {folder}: {wrong}", flush=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        rounds += 1
+    print(f"{rounds} studies, {tally['runs']} runs, {tally['kills']} of them with a kill, "
+          f"{tally['garbage']} journals with garbage, {len(violations)} violations")  # fmt: skip
+    return bool(violations)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
