@@ -233,7 +233,9 @@ def test_a_local_run_that_is_killed_or_interrupted(templates, tmp_path):
         assert (ps.batch_status().state == "running").sum() == 1
         os.killpg(process.pid, sig)
         assert process.wait(timeout=10) != 0
-        status = ps.batch_status()
+        end = time.monotonic() + 10
+        while (status := ps.batch_status()).state.eq("running").any() and time.monotonic() < end:
+            time.sleep(0.02)
         assert status.state.tolist()[: n + 1] == ["lost"] * (n + 1)
         assert reason in status.reason[n]
     assert status.state[2] == "not submitted"

@@ -70,7 +70,7 @@ def test_the_limit_is_for_one_pset_not_for_a_chunk_or_the_run():
         time.sleep(0.004)
         return {}
 
-    df = ps.run_local(func, ps.plist("a", range(500)), poolsize=2, timeout=0.5, on_error="record")
+    df = ps.run_local(func, ps.plist("a", range(1500)), poolsize=2, timeout=2, on_error="record")
     assert not df._failed.any()
 
 
