@@ -203,17 +203,6 @@ def main():
                 df = ps.run_local(lambda p: {"b": 1}, [{"a": 1}] * 20, executor=executor)
             assert len(df) == 340
 
-            def dies(pset):
-                if pset["a"] == 5:
-                    os._exit(1)
-                return {"b": 1}
-
-            df = ps.run_local(
-                dies, params[:8], executor=client, on_error="record", calc_dir="dies"
-            )
-            assert df._failed.tolist() == [a == 5 for a in range(8)], df._failed
-            assert "KilledWorker" in df._exc_txt[5]
-            assert df._pset_id.is_unique
             try:
                 ps.run_local(lambda p: {}, params, executor=cluster)
             except TypeError as error:

@@ -125,6 +125,10 @@ class _Engine:
         self._out: dict[Any, list[Job]] = {}  # chunks on their way
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._calls: dict[str, int] = {}
+        # Psets that the engine has given up, perhaps only since they were on the same worker as the
+        # one that killed it. They are run once more, when all others are through, one at a time.
+        self._suspects: collections.deque[Job] = collections.deque()
+        self._suspected: set[str] = set()
         self._client = executor if _is_dask_client(executor) else None
         # dask would run a task once for two that look the same to it
         self._executor = executor.get_executor(pure=False) if self._client else executor
@@ -163,6 +167,8 @@ class _Engine:
                 size = int(min(_MAX_CHUNK, _CHUNK_SECONDS / max(self._pace, 1e-9)))
                 size = max(1, min(size, len(self._todo) // (2 * workers)))
             self._submit([self._todo.popleft() for _ in range(min(size, len(self._todo)))])
+        if not self._out:
+            self._submit([self._suspects.popleft()])
 
     def _submit(self, jobs: list[Job]) -> None:
         calls = [self._calls.get(job.pset_id, 1) for job in jobs]
@@ -214,6 +220,10 @@ class _Engine:
         if calls <= self._settings.retries:
             self._calls[job.pset_id] = calls + 1
             self._submit(jobs)
+            return []
+        if self._settings.on_error == "record" and job.pset_id not in self._suspected:
+            self._suspected.add(job.pset_id)
+            self._suspects.append(job)
             return []
         what = f"the executor could not run {describe(job, self._settings)}: "
         problem = WorkerError(f"{what}{type(error).__name__}: {error}")
