@@ -299,7 +299,7 @@ def test_where_there_is_nothing(templates):
     for call in (ps.batch_collect, ps.batch_status, ps.batch_resubmit):
         with pytest.raises(ps.StudyNotFoundError, match="there is no database nowhere"):
             call("nowhere")
-    with pytest.raises(ps.StudyNotFoundError, match=r"there is no .*other.pk"):
+    with pytest.raises(ps.StudyNotFoundError, match=r"there is no database calc/other.pk"):
         ps.batch_collect(database_basename="other.pk")
     ps.run_local(lambda p: {"b": 1}, [{"a": 1}])
     assert ps.batch_status().empty
@@ -424,3 +424,16 @@ def test_notes_that_nobody_can_read_are_no_notes(templates, monkeypatch):
     listdir = os.listdir  # a claim that is taken back at that moment
     monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), ".submitted_local.7"])
     assert ps.batch_status().state[1] == "not submitted"
+
+
+def test_status_into_a_pipe_that_closes(templates):
+    prepare(templates, range(300))
+    code = "from psweep_batch.cli import status; raise SystemExit(status(['-a']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()

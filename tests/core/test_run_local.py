@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 import re
 import subprocess
@@ -708,6 +709,19 @@ def test_what_pickles_but_does_not_unpickle_costs_only_its_pset(poolsize):
     assert df._failed.tolist() == [False, True, False]
     with pytest.raises(ps.ParamsTypeError, match=r"params\[1\].*cannot be kept.*save=False"):
         ps.run_local(func, [{"a": 1}, {"a": ComesNotOut(1, 2)}], poolsize=poolsize)
+
+
+def test_exceptions_are_written_the_same_way_whatever_is_registered_for_them(monkeypatch):
+    # as tblib does, for all exceptions, when dask is imported
+    monkeypatch.setitem(copyreg.dispatch_table, KeyError, lambda error: (elsewhere, error.args))
+    df = ps.run_local(lambda pset: {"r": KeyError(pset["a"])}, ps.plist("a", [1, 2]))
+    assert [type(r) for r in df.r] == [KeyError, KeyError]
+    assert [r.args for r in ps.df_read("calc").r] == [(1,), (2,)]
+    assert b"elsewhere" not in Path("calc/database.pk").read_bytes()
+
+
+def elsewhere(*args):
+    raise AssertionError(args)
 
 
 @both

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from psweep import PsweepError
+from psweep.cli import run_command
 
 from . import __version__
 from .queue import Queue, snapshot_path
@@ -59,7 +58,7 @@ def status(argv: Sequence[str] | None = None) -> int:
             print()
             print(_table(shown))
 
-    return _run("psweep-status", show)
+    return run_command(show, "psweep-status")
 
 
 def _table(df: pd.DataFrame) -> str:
@@ -92,9 +91,9 @@ def push(argv: Sequence[str] | None = None) -> int:
         "is newer there stays. Patterns in the file excl_push are left out."
     )
     args, options = _transfer_arguments("psweep-push", text, argv)
-    return _run(
-        "psweep-push",
+    return run_command(
         lambda: push_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options),
+        "psweep-push",
     )
 
 
@@ -117,9 +116,9 @@ def pull(argv: Sequence[str] | None = None) -> int:
         "left out."
     )
     args, options = _transfer_arguments("psweep-pull", text, argv)
-    return _run(
-        "psweep-pull",
+    return run_command(
         lambda: pull_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options),
+        "psweep-pull",
     )
 
 
@@ -150,15 +149,3 @@ def _parser(prog: str, description: str, usage: str | None = None) -> argparse.A
         "-c", "--calc-dir", default="calc", metavar="CALC_DIR", help="the study (default: calc)"
     )
     return parser
-
-
-def _run(prog: str, action: Callable[[], None]) -> int:
-    try:
-        action()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return 0
-    except (PsweepError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 1
-    return 0

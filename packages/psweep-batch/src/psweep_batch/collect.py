@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from psweep import df_read, json_read, pickle_read
+from psweep import json_read, pickle_read
 from psweep.checks import holds_data_only
 from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError, StudyNotFoundError
@@ -23,6 +23,7 @@ from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
 from psweep.study import Study
 
 from .errors import BatchError
+from .scripts import run_script_path
 from .status import PsetStatus, nothing_for, statuses, tail
 
 __all__ = ["batch_collect"]
@@ -108,19 +109,18 @@ def batch_collect(
     check_reader(reader)
     folder = Path(calc_dir)
     if database_basename is None:
-        df_read(folder)  # complains if there is nothing
         study = Study.of_folder(folder)
     else:
         study = Study(calc_dir, database_basename)
     if not study.exists():
-        message = f"there is no {study.database}"
+        message = f"there is no database {folder / (database_basename or '')}"
         raise StudyNotFoundError(message)
     df = study.fold_now()
     known = _collected(df)
     found = {}
     jobs = statuses(df, folder, None)
     if machine is not None:
-        if not (folder / f"run_{machine}.sh").exists():
+        if not run_script_path(folder, machine).exists():
             raise BatchError(nothing_for(folder, machine))
         jobs = [status for status in jobs if status.machine == machine]
     bar = Progress(len(jobs), progress)

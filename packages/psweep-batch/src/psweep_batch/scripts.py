@@ -108,8 +108,8 @@ def write_run_scripts(
             else:
                 active.add(pset_id)
         # Also those of a call that was killed before it got here
-        lines = [
-            Line(pset_id, 1, f"run_seq={run_seq} pset_seq={pset_seq}")
+        chosen = [
+            (pset_id, run_seq, pset_seq)
             for pset_id, run_seq, pset_seq in rows
             if pset_id in active
             or (
@@ -123,7 +123,8 @@ def write_run_scripts(
                 )
             )
         ]
-        runs = script.runs | {int(re.findall(r"\d+", line.comment)[0]) for line in lines}
+        lines = [Line(pset_id, 1, f"run_seq={run} pset_seq={seq}") for pset_id, run, seq in chosen]
+        runs = script.runs | {run_seq for _, run_seq, _ in chosen}
         known = {
             pset_id: found[machine.name]
             for pset_id, found in prepared.items()

@@ -30,6 +30,7 @@ __all__ = ["pull", "push"]
 _SUFFIXES = (".pk", ".pkl", ".pickle", ".json", ".parquet")
 _MARK = "psweep-answer"
 # What rsync or ssh says, and what to do about it
+_FILE_ERROR = 11  # an exit status of rsync, see EXIT VALUES in its manual
 _CURES = (
     ("Could not resolve hostname", "is the name right? try: ssh {host}"),
     ("Permission denied (", "ssh is not let in; try: ssh {host}"),
@@ -72,7 +73,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     if not dry_run:
         name = Study.of_folder(place.folder).basename
         with place.their_database(name) as theirs:
-            if theirs and _lacks(place.folder / name, theirs):
+            if theirs and _lacks(_read(place.folder / name), _read(theirs)):
                 message = (
                     f"{place.there} has a database with psets that {place.folder / name} has not; "
                     f"call psweep-pull {host} first, and see what it says"
@@ -118,17 +119,17 @@ def _take_database(place: _Place, name: str, theirs: Path) -> None:
     study = Study(place.folder, name)
     with study.locked():
         ours = study.database
+        here, there = _read(ours), _read(theirs)
         if not ours.exists() or (
-            theirs.stat().st_mtime > ours.stat().st_mtime and not _loses(ours, theirs)
+            theirs.stat().st_mtime > ours.stat().st_mtime and not _loses(here, there)
         ):
             with replacing(ours) as file:
                 file.write(theirs.read_bytes())
             shutil.copystat(theirs, ours)
             return
-        lacking = _lacks(ours, theirs)
+        lacking = _lacks(here, there)
         if not lacking:
             return
-        here, there = df_read(ours), df_read(theirs)
         new = there[there["_pset_id"].isin(lacking)]
         same = set(new["_pset_seq"]) & set(here["_pset_seq"])
         if same:
@@ -144,19 +145,18 @@ def _take_database(place: _Place, name: str, theirs: Path) -> None:
         print(f"psweep-pull: {len(new)} psets of {place.there} were added to {ours}")
 
 
-def _lacks(ours: Path, theirs: Path) -> set[str]:
-    """Tell which psets of their database are not in ours."""
-    ids = [set(df["_pset_id"]) if len(df) else set() for df in map(_read, (ours, theirs))]
+def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:
+    """Tell which psets of the database there are not in the one here."""
+    ids = [set(df["_pset_id"]) if len(df) else set() for df in (here, there)]
     return ids[1] - ids[0]
 
 
-def _loses(ours: Path, theirs: Path) -> bool:
-    """Tell whether ours has rows, columns or results that theirs has not."""
-    here, there = _read(ours), _read(theirs)
+def _loses(here: pd.DataFrame, there: pd.DataFrame) -> bool:
+    """Tell whether the database here has rows, columns or results that the one there has not."""
     if not len(here):
         return False
     return (
-        bool(_lacks(theirs, ours))
+        bool(_lacks(there, here))
         or not set(here.columns) <= set(there.columns)
         or int(there[RUNTIME].notna().sum()) < int(here[RUNTIME].notna().sum())
     )
@@ -275,6 +275,9 @@ class _Place:
         return out or ""
 
     def _explain(self, args: Sequence[str], status: int, said: str) -> str:
+        if not said and args[0] == "rsync" and status == _FILE_ERROR:
+            # The message of the side that receives can get lost when that side ends.
+            said = "error in file I/O; most often: No space left on device"
         cure = next((cure for text, cure in _CURES if text in said), "see what it says")
         return (
             f"{shlex.join(args)} failed (exit status {status}): {said or 'no message'}\n"

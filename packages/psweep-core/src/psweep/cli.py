@@ -16,7 +16,7 @@ from .database import df_to_json
 from .errors import PsweepError
 from .study import df_read
 
-__all__ = ["checkdir", "db2json", "db2table"]
+__all__ = ["checkdir", "db2json", "db2table", "run_command"]
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def db2json(argv: Sequence[str] | None = None) -> int:
         "--indent", type=int, metavar="N", help="put each item on a line of its own"
     )
     args = parser.parse_args(argv)
-    return _run(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
+    return run_command(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
 
 
 def db2table(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +89,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         )
         return 0
 
-    return _run(show)
+    return run_command(show)
 
 
 def checkdir(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +131,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
             print(f"none of the {n_rows} rows has a folder")
         return int(amiss)
 
-    return _run(check)
+    return run_command(check)
 
 
 def _parser(prog: str, description: str) -> argparse.ArgumentParser:
@@ -170,15 +170,24 @@ def _print(text: str) -> int:
     return 0
 
 
-def _run(action: Any) -> int:
+def run_command(action: Any, prog: str = "psweep") -> int:
+    """Call what a console script does; errors become a line and the exit status 1.
+
+    Parameters
+    ----------
+    action : callable
+        Returns an exit status, or None for 0.
+    prog : str, default "psweep"
+        Its name, for errors.
+    """
     try:
-        status = int(action())
+        status = int(action() or 0)
         sys.stdout.flush()
     except BrokenPipeError:
         # `| head` has seen enough; nor shall the interpreter complain when it leaves
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (PsweepError, OSError) as error:
-        print(f"psweep: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 1
     return status

@@ -155,7 +155,7 @@ class _Engine:
                 yield rows if self._journal is None else len(rows)
                 continue
             rows = self._taken(result)
-            yield rows if self._journal is None else len(rows)
+            yield rows if self._journal is None else len(result.payloads)
             if result.error is not None:
                 raise unpickled_exception(*result.error)
 
@@ -195,18 +195,20 @@ class _Engine:
         return os.cpu_count() or 1
 
     def _taken(self, result: _Result) -> list[Row]:
-        """Keep the rows of a chunk."""
+        """Keep the rows of a chunk; give them back where no journal has them."""
         rows: list[Row] = []
         for payload in result.payloads:
             if self._journal is not None:
                 self._journal.take_room()
                 self._journal.append(payload)
-            row = pickle.loads(payload)
-            save_row(row, self._settings)
-            rows.append(row)
-        if rows:
-            self._pace = result.seconds / len(rows)
-        self._left -= len(rows)
+            if self._journal is None or self._settings.tmpsave:
+                row = pickle.loads(payload)
+                save_row(row, self._settings)
+                rows.append(row)
+        n = len(result.payloads)
+        if n:
+            self._pace = result.seconds / n
+        self._left -= n
         return rows
 
     def _given_up(self, jobs: list[Job], error: BaseException) -> list[Row]:

@@ -89,6 +89,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             # cloudpickle would take the text of the file in its place
             message = f"cannot pickle an open file ({kind.__name__})"
             raise TypeError(message)
+        if isinstance(obj, BaseException):
+            # By its own method: where dask is imported, tblib has put one of its own into copyreg,
+            # and what that one writes does not load where tblib is missing.
+            return obj.__reduce_ex__(_PROTOCOL)
         if obj is pd:
             return importlib.import_module, ("pandas",)
         reduced = _reduce_pandas(obj, kind)

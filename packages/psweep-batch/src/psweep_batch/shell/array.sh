@@ -16,7 +16,7 @@ submit_array() { # LIMIT MAX_SIZE PACK COMMAND... <DIRECTIVES: submit what was a
     directives=$(cat)
     [ -e "$list" ] || return 0
     if [ "$size" = - ]; then # the highest index there may be is one less
-        size=$(scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
+        size=$(config MaxArraySize)
     fi
     split -a 4 -l "$((${size:-1000000} * pack))" "$list" "$list." || stop "cannot write into $ps_calc/$arrays"
     rm "$list"

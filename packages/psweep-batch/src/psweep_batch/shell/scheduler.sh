@@ -1,6 +1,11 @@
 # the scheduler is here, what psweep-pull has heard of it elsewhere is of no use
 rm -f ".psweep/queue_$ps_machine"
-cluster=$(scontrol show config 2>/dev/null | sed -n 's/^ClusterName *= *//p')
+
+config() { # NAME: how SLURM is set up; nothing where there is none
+    printf '%s\n' "$slurm_config" | sed -n "s/^$1 *= *//p"
+}
+slurm_config=$(scontrol show config 2>/dev/null)
+cluster=$(config ClusterName)
 
 call() { # COMMAND...: what submits; Ctrl-C waits until it has said which number the job has
     said=$(
