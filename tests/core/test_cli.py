@@ -96,7 +96,9 @@ def test_checkdir_finds_unfinished_journals(script, capsys):
     assert cli.checkdir(["calc"]) == 0
 
 
-@pytest.mark.parametrize("name", ["psweep-db2json", "psweep-db2table", "psweep-checkdir"])
+@pytest.mark.parametrize(
+    "name", ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-report"]
+)
 def test_the_scripts_are_installed(df, name):
     path = shutil.which(name, path=str(Path(sys.executable).parent))
     if path is None:

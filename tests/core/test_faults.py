@@ -16,6 +16,7 @@ import psweep as ps
 SCRIPT = Path(__file__).with_name("faults.py")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills, as POSIX has it")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_promise_is_broken(tmp_path, seed):

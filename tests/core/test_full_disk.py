@@ -119,7 +119,7 @@ def test_a_database_that_cannot_be_written_is_told_with_the_way_out():
     code = """
 import resource
 import psweep as ps
-ps.run_local(lambda p: {"x": b"x" * 3000}, ps.plist("a", range(100)))
+ps.run_local(lambda p: {"x": b"%04d" % p["a"] * 750}, ps.plist("a", range(100)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, -1))
 try:
     ps.run_local(lambda p: {"x": 1}, ps.plist("b", range(10)))

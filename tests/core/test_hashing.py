@@ -8,6 +8,7 @@ import decimal
 import enum
 import fractions
 import functools
+import itertools
 import math
 import os
 import pathlib
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import uuid
 from collections import OrderedDict, namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -248,3 +250,20 @@ print(ps.pset_hash({"a": {"x", "y", "z", 1}, "b": {"k": frozenset("abc"), 3: Non
         for seed in ("0", "1", "2")
     }  # fmt: skip
     assert len(found) == 1
+
+
+def test_names_that_are_the_same_key_hash_the_same_in_whatever_order_they_come():
+    class Name(str, enum.Enum):
+        a = "a"
+
+    for names in itertools.permutations(["a", np.str_("a"), Name.a]):
+        sys.modules["psweep.hashing"]._forms.clear()
+        assert len({ps.pset_hash({name: 1}) for name in names}) == 1
+        assert len({ps.pset_hash({name: 1, "b": float("nan")}) for name in names}) == 1
+
+
+def test_threads_hash_at_the_same_time():
+    psets = [{"a": i, "b": "x" * (i % 50)} for i in range(3000)]
+    expected = [ps.pset_hash(pset) for pset in psets]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ps.pset_hash, psets * 3)) == expected * 3

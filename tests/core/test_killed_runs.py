@@ -47,6 +47,7 @@ def wait_for(n, process):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("poolsize", [0, 2])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_everything_finished_outlives_a_kill_and_the_rest_is_run_next(script, how, poolsize):
@@ -197,6 +198,7 @@ def test_a_backup_that_is_killed_never_bears_the_name_of_one(script):
     assert list(Path().glob(".calc.bak*")) == []
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_of_start_fold_and_write_loses_nothing(script):
     """Short runs are killed at random moments, most of them in the book-keeping around func."""
     import random
@@ -212,9 +214,9 @@ def test_a_kill_at_any_moment_of_start_fold_and_write_loses_nothing(script):
             return {}
 
         start = int(sys.argv[1])
-        print("ready", flush=True)
         while True:
             ps.run_local(func, ps.plist("a", range(start, start + 5)))
+            print("ready", flush=True)
             start += 5
         """
     rng = random.Random(1)

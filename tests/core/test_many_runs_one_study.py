@@ -33,6 +33,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_twenty_runs_at_once_keep_every_row_and_do_not_wait(script):
     processes = [script(RUN, str(who)) for who in range(20)]
     end = time.monotonic() + 120

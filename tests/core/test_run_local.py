@@ -459,47 +459,6 @@ def test_simulate_without_a_study(capsys):
     assert [p.name for p in Path().iterdir()] == ["calc.simulate"]
 
 
-@both
-def test_a_progress_bar_when_it_is_asked_for(poolsize, capsys):
-    ps.run_local(double, ps.plist("a", range(5)), poolsize=poolsize)
-    assert capsys.readouterr().err == ""
-    ps.run_local(double, ps.plist("a", range(5)), poolsize=poolsize, progress=True)
-    assert "5/5" in capsys.readouterr().err
-
-
-def test_a_progress_bar_in_a_terminal_only_for_runs_of_over_a_second(tmp_path):
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    code = (
-        "import time, psweep as ps\n"
-        "ps.run_local(lambda p: time.sleep({}) or {{}}, ps.plist('a', range(5)))\n"
-    )
-    shown = {}
-    for seconds in (0.001, 0.4):
-        parent, child = pty.openpty()
-        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-        process = subprocess.Popen(
-            [sys.executable, "-c", code.format(seconds)], stdout=child, stderr=child, cwd=tmp_path
-        )
-        os.close(child)
-        output = b""
-        while True:
-            try:
-                data = os.read(parent, 10_000)
-            except OSError:  # the other end is closed
-                break
-            if not data:
-                break
-            output += data
-        os.close(parent)
-        assert process.wait() == 0, output
-        shown[seconds] = b"pset" in output
-    assert shown == {0.001: False, 0.4: True}
-
-
 def test_run_is_run_local():
     assert ps.run is ps.run_local
 

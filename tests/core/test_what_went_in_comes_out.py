@@ -44,6 +44,7 @@ def run_all(all_params, results, suffix):
         check(ps.df_read("calc/database" + suffix), done)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     runs, st.lists(st.dictionaries(names.map("result of ".__add__), nested, max_size=2), min_size=1)
@@ -86,6 +87,7 @@ jsonable = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(st.lists(psets(value=jsonable | arrays), min_size=1, max_size=3), min_size=1,
                 max_size=2))  # fmt: skip
@@ -93,7 +95,7 @@ def test_json_and_parquet_lose_nothing(all_params):
     for suffix in (".json", ".parquet"):
         if suffix == ".parquet":
             pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
-        run_all(all_params, [{"r": 1.5}, {"r": None}], suffix)
+        run_all(all_params, [{"the result": 1.5}, {"the result": None}], suffix)
 
 
 def test_columns_have_natural_dtypes_where_that_loses_nothing():

@@ -126,10 +126,10 @@ def batch_collect(
     bar = Progress(len(jobs), progress)
     try:
         for status in jobs:
-            bar.add(1)
             outcome = _outcome(
                 status, folder, reader, known.get(status.pset_id), study.basename, again
             )
+            bar.add(1, outcome is not None and outcome.failure is not None)
             if outcome is not None:
                 found[status.pset_id] = outcome
     finally:

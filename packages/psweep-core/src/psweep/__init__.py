@@ -13,6 +13,7 @@ from . import _siblings
 from ._version import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json, df_write
+from .display import fold_in_notebooks
 from .errors import (
     CalcDirError,
     DatabaseError,
@@ -94,22 +95,31 @@ __all__ = [
     "plist",
     "pset_hash",
     "recover",
+    "report",
     "run",
     "run_local",
     "stargrid",
 ]
 
-# Names of the siblings. Type checkers see the real ones, and flag misspelt names; at run time each
-# is looked up when it is first used.
+fold_in_notebooks()
+
+# Names of the siblings, and of what few need. Type checkers see the real ones, and flag misspelt
+# names; at run time each is looked up when it is first used.
 if TYPE_CHECKING:
     from psweep_batch import batch_collect as batch_collect
     from psweep_batch import batch_resubmit as batch_resubmit
     from psweep_batch import batch_status as batch_status
     from psweep_batch import prep_batch as prep_batch
     from psweep_git import git_commits as git_commits
+
+    from .html_report import report as report
 else:
 
     def __getattr__(name: str) -> object:
+        if name == "report":
+            from .html_report import report
+
+            return report
         module = _siblings.NAMES.get(name)
         if module is None:
             message = f"module 'psweep' has no attribute {name!r}"
@@ -118,4 +128,4 @@ else:
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_siblings.installed_names()})
+        return sorted({*globals(), "report", *_siblings.installed_names()})

@@ -36,6 +36,8 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     ------
     StudyNotFoundError
         There is no database in that folder.
+    DatabaseError
+        The database is damaged.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,11 @@ def check_params(params: Any) -> None:
         }.get(type(params), "write list(params) if it is an iterator")
         message = f"params must be a list of dicts, not a {type(params).__name__}; {cure}"
         raise ParamsTypeError(message)
+    # In C first, for all at once, since there may be a million.
+    if {*map(type, params)} == {dict} and RESERVED.isdisjoint(
+        {*itertools.chain.from_iterable(params)}
+    ):
+        return
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
             message = (
@@ -58,9 +64,13 @@ def check_params(params: Any) -> None:
             raise ParamsError(message)
 
 
-def check_params_storable(params: Sequence[dict[Any, Any]], database_basename: str) -> None:
-    """Refuse values that the database could not give back."""
+def check_params_storable(
+    params: Sequence[dict[Any, Any]], database_basename: str, plain: bool = False
+) -> None:
+    """Refuse values that the database could not give back; `plain` says that none needs a look."""
     data_only = holds_data_only(database_basename)
+    if plain and not data_only:
+        return
     for position, pset in enumerate(params):
         try:
             if data_only:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,10 +14,11 @@ import pandas as pd
 from . import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json
+from .display import fitted_cells, left_out, terminal_width, text_width
 from .errors import PsweepError
 from .study import df_read
 
-__all__ = ["checkdir", "db2json", "db2table", "run_command"]
+__all__ = ["checkdir", "db2json", "db2table", "report", "run_command"]
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -78,18 +80,43 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         df = df_read(args.database)
         shown = _chosen(df, args.columns, args.all)
         rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
-        print(
-            tabulate(
+        names = [str(name) for name in shown.columns]
+        index = shown.index.tolist() if args.index else []
+
+        def table(rows: list[list[Any]], names: list[str]) -> str:
+            return tabulate(
                 rows,
-                headers=[str(name) for name in shown.columns],
-                showindex=shown.index.tolist() if args.index else False,
+                headers=names,
+                showindex=index if args.index else False,
                 tablefmt=args.format,
                 missingval="-",
             )
-        )
+
+        text = table(rows, names)
+        room = terminal_width()
+        if room and rows and text_width(text) > room and _is_for_the_eye(args.format):
+            is_framed = args.format not in ("plain", "simple")
+            gap, edges = (3, 4) if is_framed else (2, 0)
+            taken = max(2, *map(len, map(str, index))) + gap if index else 0
+            kept, rows, heads = fitted_cells(
+                rows, names, room - taken - edges, gap, keep_all=bool(args.columns)
+            )
+            text = table(rows, heads)
+            if len(kept) < len(names):
+                others = [name for i, name in enumerate(names) if i not in kept]
+                cure = "name the columns to print, or see all of them by `| less -S`"
+                text += f"\n\n{left_out(others, room, cure)}"
+        print(text)
         return 0
 
     return run_command(show)
+
+
+def _is_for_the_eye(style: str) -> bool:
+    """Tell tables that are to be looked at from those that are to be pasted somewhere."""
+    return style in ("plain", "simple", "pretty", "presto", "psql") or style.endswith(
+        ("grid", "outline")
+    )
 
 
 def checkdir(argv: Sequence[str] | None = None) -> int:
@@ -132,6 +159,54 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
         return int(amiss)
 
     return run_command(check)
+
+
+def report(argv: Sequence[str] | None = None) -> int:
+    """Write a web page about a study (``psweep-report``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if there is no such study, or plotly is not installed.
+    """
+    parser = _parser(
+        "psweep-report",
+        "Write a web page about a study: runs, parameters, plots, table, failures. "
+        "The study may be under way. Needs plotly: pip install 'psweep-core[report]'.",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the page (default: report.html in the folder of the study)",
+    )
+    parser.add_argument(
+        "--max-psets",
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="show a sample if there are more (default: %(default)s)",
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    args = parser.parse_args(argv)
+
+    def write() -> int:
+        from .html_report import report
+
+        path = report(args.database, args.output, max_psets=args.max_psets)
+        print(path)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(Path(path).absolute().as_uri())
+        return 0
+
+    return run_command(write)
 
 
 def _parser(prog: str, description: str) -> argparse.ArgumentParser:

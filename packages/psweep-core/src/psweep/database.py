@@ -30,6 +30,7 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     Parameters
     ----------
     df : DataFrame
+        What to write.
     path : str or path
         Suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json``, or ``.parquet`` (needs
         ``psweep-core[parquet]``). Folders above it are made where missing. The
@@ -47,7 +48,7 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     --------
     >>> import pandas as pd
     >>> import psweep as ps
-    >>> df_write(pd.DataFrame({"a": [1, 2]}), "eval.json")
+    >>> ps.df_write(pd.DataFrame({"a": [1, 2]}), "eval.json")
     >>> ps.df_read("eval.json")
        a
     0  1
@@ -70,6 +71,7 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
     Parameters
     ----------
     df : DataFrame
+        Any one, with values of the types that `df_write` can keep as JSON.
     **kwds
         For `json.dumps`, such as ``indent=2``.
 
@@ -88,7 +90,8 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
     Examples
     --------
     >>> import pandas as pd
-    >>> print(df_to_json(pd.DataFrame({"a": [1, 2]})))
+    >>> import psweep as ps
+    >>> print(ps.df_to_json(pd.DataFrame({"a": [1, 2]})))
     {"columns": ["a"], "index": [0, 1], "data": [[1], [2]]}
     """
     return json.dumps(frame_to_json(df), **kwds)

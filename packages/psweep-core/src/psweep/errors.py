@@ -26,51 +26,168 @@ __all__ = [
 
 
 class PsweepError(Exception):
-    """Base of all errors that psweep raises on purpose."""
+    """Base of all errors that psweep raises on purpose.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> try:
+    ...     ps.df_read("nowhere")
+    ... except ps.PsweepError as error:
+    ...     print(error)
+    there is no database nowhere
+    """
 
 
 class MissingSiblingError(PsweepError, ImportError):
-    """A distribution is not installed that holds what was asked for."""
+    """A distribution is not installed that holds what was asked for.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> try:
+    ...     has_batch = callable(ps.prep_batch)
+    ... except ps.MissingSiblingError:  # the message is the command that installs it
+    ...     has_batch = False
+    """
 
 
 class VersionMismatchError(PsweepError, ImportError):
-    """An installed distribution is of another version than psweep-core."""
+    """An installed distribution is of another version than psweep-core.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> try:
+    ...     has_git = callable(ps.git_commits)
+    ... except ps.VersionMismatchError:  # the message names both versions and both files
+    ...     raise
+    ... except ps.MissingSiblingError:
+    ...     has_git = False
+    """
 
 
 class ParamsError(PsweepError, ValueError):
-    """Parameters or arguments have the right type but make no sense."""
+    """Parameters or arguments have the right type but make no sense.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: {}, [{"a": 1}], poolsize=0)
+    Traceback (most recent call last):
+        ...
+    psweep.errors.ParamsError: poolsize must be a number of processes from 1, or None, not 0
+    """
 
 
 class ParamsTypeError(PsweepError, TypeError):
-    """Parameters or arguments are of a type that cannot be used."""
+    """Parameters or arguments are of a type that cannot be used.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.plist("a", 1)
+    Traceback (most recent call last):
+        ...
+    psweep.errors.ParamsTypeError: plist('a', 1): the second argument must be a sequence of ...
+    """
 
 
 class UnknownKeywordError(PsweepError, TypeError):
-    """A keyword that the function does not know."""
+    """A keyword that the function does not know.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: {}, [{"a": 1}], poolsise=2)
+    Traceback (most recent call last):
+        ...
+    psweep.errors.UnknownKeywordError: run_local got an unknown keyword 'poolsise'; did you mean ...
+    """
 
 
 class HashError(PsweepError, TypeError):
-    """A value in a pset has no content that a hash could be made of."""
+    """A value in a pset has no content that a hash could be made of.
+
+    Examples
+    --------
+    >>> import os
+    >>> import psweep as ps
+    >>> with open(os.devnull) as file:
+    ...     ps.pset_hash({"a": file})
+    Traceback (most recent call last):
+        ...
+    psweep.errors.HashError: the value of 'a' cannot be hashed: ...
+    """
 
 
 class ResultError(PsweepError, TypeError):
-    """What ``func`` returned is not a dict, or cannot be stored."""
+    """What ``func`` returned is not a dict, or cannot be stored.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> try:
+    ...     ps.run_local(lambda pset: 3, [{"a": 1}])
+    ... except ps.ResultError as error:
+    ...     print(str(error).partition(";")[2])
+     return a dict, such as {"result": value}
+    """
 
 
 class DatabaseError(PsweepError, ValueError):
-    """A database file is damaged, or is no psweep database."""
+    """A database file is damaged, or is no psweep database.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("calc/database.pk", "no database")
+    >>> ps.df_read("calc")
+    Traceback (most recent call last):
+        ...
+    psweep.errors.DatabaseError: ...database.pk is damaged (...); it was left as it is. ...
+    """
 
 
 class StudyNotFoundError(PsweepError, FileNotFoundError):
-    """There is no database and no journal where one was looked for."""
+    """There is no database and no journal where one was looked for.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.recover("calc")
+    Traceback (most recent call last):
+        ...
+    psweep.errors.StudyNotFoundError: there is no ...
+    """
 
 
 class CalcDirError(PsweepError, OSError):
-    """The folder of a study cannot be used, or cannot be written to."""
+    """The folder of a study cannot be used, or cannot be written to.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("calc", "this is a file")
+    >>> ps.run_local(lambda pset: {}, [{"a": 1}])
+    Traceback (most recent call last):
+        ...
+    psweep.errors.CalcDirError: ... is a file; name another folder
+    """
 
 
 class PsetNotFoundError(PsweepError, KeyError):
-    """No row of the DataFrame has the ``_pset_id`` that was asked for."""
+    """No row of the DataFrame has the ``_pset_id`` that was asked for.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> df = ps.run_local(lambda pset: {}, [{"a": 1}], save=False)
+    >>> ps.df_extract_pset(df, "42")
+    Traceback (most recent call last):
+        ...
+    psweep.errors.PsetNotFoundError: no row has the _pset_id '42'; the ids are in df._pset_id
+    """
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which is unreadable for a sentence.
@@ -78,11 +195,31 @@ class PsetNotFoundError(PsweepError, KeyError):
 
 
 class PsetTimeoutError(PsweepError, TimeoutError):
-    """A pset took longer than ``timeout`` allows; the process that ran it was stopped."""
+    """A pset took longer than ``timeout`` allows; the process that ran it was stopped.
+
+    Examples
+    --------
+    >>> import time
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: time.sleep(60), [{"a": 1}], poolsize=1, timeout=0.2)
+    Traceback (most recent call last):
+        ...
+    psweep.errors.PsetTimeoutError: the pset {'a': 1} (...) took longer than timeout=0.2 s
+    """
 
 
 class WorkerError(PsweepError, RuntimeError):
-    """A worker process died, or did not start."""
+    """A worker process died, or did not start.
+
+    Examples
+    --------
+    >>> import os
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: os._exit(3), [{"a": 1}], poolsize=1)
+    Traceback (most recent call last):
+        ...
+    psweep.errors.WorkerError: the worker process that ran the pset {'a': 1} (...) exited with ...
+    """
 
 
 class RemoteTraceback(PsweepError, RuntimeError):  # noqa: N818 (its name is what a user reads)

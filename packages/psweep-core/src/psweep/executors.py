@@ -16,6 +16,7 @@ import platform
 import queue
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,7 @@ from .call import Func, Job, Settings, describe, failed_row, finish, save_row
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
 from .pool import pickled_func, unpickled_exception
+from .progress import News, is_failed
 from .rows import Row
 from .worker import pickled_exception
 
@@ -33,6 +35,8 @@ __all__ = ["check_executor", "run_executor"]
 
 _CHUNK_SECONDS = 0.2
 _MAX_CHUNK = 1000
+_TICK_SECONDS = 1.0  # something is said at least so often
+_PATIENCE_SECONDS = 20.0  # without a single worker, until something is done about it
 _LAST_SECONDS = 2.0  # rows that are on their way when a run is ended are waited for so long
 
 
@@ -61,8 +65,12 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
 
 
 def _is_dask_client(executor: Any) -> bool:
-    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(executor).__mro__]
-    return "distributed.client.Client" in kinds
+    return _is_a(executor, "distributed.client.Client")
+
+
+def _is_a(value: Any, kind: str) -> bool:
+    """Tell whether something is of a class whose library is perhaps not there."""
+    return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
 
 
 @dataclass(frozen=True)
@@ -70,13 +78,14 @@ class _Result:
     """What comes back of a chunk: the rows that are finished, and what went wrong with the next."""
 
     payloads: list[bytes]
+    n_failed: int
     seconds: float
     error: tuple[bytes, str, str, str] | None
 
 
 def run_executor(
     func: Func, jobs: Sequence[Job], settings: Settings, executor: Any, journal: Journal | None
-) -> Iterator[list[Row] | int]:
+) -> Iterator[News]:
     """Run all psets on an engine.
 
     Parameters
@@ -90,8 +99,9 @@ def run_executor(
 
     Yields
     ------
-    list of Row, or int
-        Finished rows, or only how many where the journal has them.
+    News
+        How many psets are through, and their rows unless the journal has them; at least once a
+        second, also if it is none.
 
     Raises
     ------
@@ -130,19 +140,29 @@ class _Engine:
         self._suspects: collections.deque[Job] = collections.deque()
         self._suspected: set[str] = set()
         self._client = executor if _is_dask_client(executor) else None
-        # dask would run a task once for two that look the same to it
-        self._executor = executor.get_executor(pure=False) if self._client else executor
+        self._executor = executor
+        self._seen = time.monotonic()  # when dask last had a worker
         shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
         self._func: Any = func if shares_memory else pickled_func(func)
         self._shares_memory = shares_memory
 
-    def results(self) -> Iterator[list[Row] | int]:
+    def results(self) -> Iterator[News]:
         while self._left:
             self._feed()
-            future = self._done.get()
+            try:
+                future = self._done.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                self._look_for_workers()
+                yield News(0, 0)
+                continue
             jobs = self._out.pop(future)
             try:
-                result: _Result = future.result()
+                result = self._outcome(future)
+                if result is None:
+                    self._expect(future, jobs)
+                    self._look_for_workers()
+                    yield News(0, 0)
+                    continue
             except concurrent.futures.BrokenExecutor as error:
                 message = (
                     f"the executor {self._executor!r} is broken ({type(error).__name__}: {error}), "
@@ -152,10 +172,12 @@ class _Engine:
                 raise WorkerError(message) from error
             except (Exception, concurrent.futures.CancelledError) as error:
                 rows = self._given_up(jobs, error)
-                yield rows if self._journal is None else len(rows)
+                yield News(len(rows), len(rows), rows if self._journal is None else ())
                 continue
+            self._seen = time.monotonic()
             rows = self._taken(result)
-            yield rows if self._journal is None else len(result.payloads)
+            kept = rows if self._journal is None else ()
+            yield News(len(result.payloads), result.n_failed, kept)
             if result.error is not None:
                 raise unpickled_exception(*result.error)
 
@@ -176,12 +198,36 @@ class _Engine:
         if not self._shares_memory:
             sent = cloudpickle.dumps(sent)
         try:
-            future = self._executor.submit(_run_chunk, self._func, sent, self._settings)
+            # Not by dask's get_executor(): a future of that never ends where a worker dies between
+            # its task's end and the result's way home, and then the task fails when it is repeated.
+            # And dask would run a task once for two that look the same to it.
+            kwds = {} if self._client is None else {"pure": False}
+            future = self._executor.submit(_run_chunk, self._func, sent, self._settings, **kwds)
         except RuntimeError as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
+        self._expect(future, jobs)
+
+    def _expect(self, future: Any, jobs: list[Job]) -> None:
         self._out[future] = jobs
         future.add_done_callback(self._done.put)
+
+    def _outcome(self, future: Any) -> _Result | None:
+        """Give what came back of a chunk; None if it has to be waited for once more."""
+        seconds = _TICK_SECONDS if self._client else None
+        while True:
+            try:
+                result: _Result = future.result(timeout=seconds)
+                if self._client is not None:
+                    future.release()  # or dask runs it again when this worker dies
+                return result
+            except Exception as error:
+                # asyncio's, too, which Python 3.10 tells from the builtin one
+                if seconds is None or type(error).__name__ != "TimeoutError":
+                    raise
+                if not future.done():  # any more: lost with its worker, and to be run again
+                    return None
+                seconds *= 2  # large, or on a slow network
 
     def _n_workers(self) -> int:
         if self._client is not None:
@@ -193,6 +239,31 @@ class _Engine:
             if isinstance(n, int) and n > 0:
                 return n
         return os.cpu_count() or 1
+
+    def _look_for_workers(self) -> None:
+        """Do something about a dask cluster that has no workers: it would wait for ever."""
+        if self._client is None:
+            return
+        try:
+            there = bool(self._client.nthreads())
+        except Exception:  # the scheduler is gone, too; then all futures end
+            return
+        if there:
+            self._seen = time.monotonic()
+        if time.monotonic() - self._seen < _PATIENCE_SECONDS:
+            return
+        self._seen = time.monotonic()
+        cluster = self._client.cluster
+        if _is_a(cluster, "distributed.deploy.local.LocalCluster") and cluster.worker_spec:
+            # Some time after a worker has died (lost-worker-timeout, 15 s), it closes for good what
+            # has not yet started again by then; so one that dies often may be just missed.
+            cluster.scale(len(cluster.worker_spec))
+            return
+        message = (
+            "the dask cluster has no workers, so the run waits for the first one; if none is to "
+            "come, start some, such as by cluster.scale(2)"
+        )
+        warnings.warn(message, stacklevel=2)
 
     def _taken(self, result: _Result) -> list[Row]:
         """Keep the rows of a chunk; give them back where no journal has them."""
@@ -241,25 +312,29 @@ class _Engine:
 
     def keep_what_comes(self) -> None:
         """Take back what has not begun; keep the rows of what is about to end."""
-        for future in self._out:
-            future.cancel()
+        if self._client is None:  # dask would also cancel what has begun
+            for future in self._out:
+                future.cancel()
         deadline = time.monotonic() + _LAST_SECONDS
         waiting = {future for future in self._out if not future.cancelled()}
         while waiting:
             try:
                 future = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                return
+                break
             if future in waiting:
                 waiting.discard(future)
                 with contextlib.suppress(BaseException):
-                    self._taken(future.result())
+                    self._taken(future.result(timeout=_LAST_SECONDS))
+        for future in waiting:
+            future.cancel()
 
 
 def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
     """Run some psets, wherever this is."""
     start = time.perf_counter()
     payloads: list[bytes] = []
+    n_failed = 0
     job = None
     try:
         if isinstance(func, bytes):
@@ -269,7 +344,9 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )
         for job, calls in sent:
-            payloads.append(finish(func, job, settings, calls)[1])
+            row, payload, _ = finish(func, job, settings, calls)
+            payloads.append(payload)
+            n_failed += is_failed(row)
     except (Exception, SystemExit) as error:
         before = "what a worker does before it runs a pset"
         error_parts = (
@@ -278,5 +355,5 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
             "".join(traceback.format_exception(error)),
             before if job is None else describe(job, settings),
         )
-        return _Result(payloads, time.perf_counter() - start, error_parts)
-    return _Result(payloads, time.perf_counter() - start, None)
+        return _Result(payloads, n_failed, time.perf_counter() - start, error_parts)
+    return _Result(payloads, n_failed, time.perf_counter() - start, None)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .columns import MISSING, cells, objects
+from .display import table_text
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from .frames import groups, index_of_names, is_private
 from .hashing import pset_hash
@@ -230,8 +231,9 @@ def df_filter_conds(
     Examples
     --------
     >>> import pandas as pd
+    >>> import psweep as ps
     >>> df = pd.DataFrame({"a": [1, 2, 3], "b": [10, 10, 20]})
-    >>> df_filter_conds(df, [df.a > 1, df.b == 10])
+    >>> ps.df_filter_conds(df, [df.a > 1, df.b == 10])
        a   b
     1  2  10
     """
@@ -264,6 +266,10 @@ def df_print(
 ) -> None:
     """Print params and results as a table, every row of it.
 
+    In a terminal, a table that is too wide for it is made to fit: long texts end in an
+    ellipsis, and if that is not enough, columns in the middle are left out, which is said below
+    it. Elsewhere all is printed as it is.
+
     Parameters
     ----------
     df : DataFrame
@@ -273,7 +279,7 @@ def df_print(
     special_cols : bool, default False
         Print the columns whose names start with ``_``, too.
     cols : sequence, optional
-        Print exactly these columns, in this order.
+        Print exactly these columns, in this order; none of them is left out.
     skip_cols : sequence, optional
         Leave out these columns.
 
@@ -285,7 +291,7 @@ def df_print(
     Examples
     --------
     >>> import psweep as ps
-    >>> df_print(ps.run_local(lambda pset: {"b": 2.5}, [{"a": 1}], save=False))
+    >>> ps.df_print(ps.run_local(lambda pset: {"b": 2.5}, [{"a": 1}], save=False))
      a   b
      1 2.5
     """
@@ -299,4 +305,4 @@ def df_print(
         if special_cols or not (isinstance(name, str) and name.startswith("_"))
     ]
     shown = [name for name in shown if name not in skip_cols]
-    print(df[shown].to_string(index=index))
+    print(table_text(df[shown], index=index, keep_all=bool(cols)))

@@ -26,16 +26,17 @@ def frame_of_rows(rows: Sequence[Row], header: Header) -> pd.DataFrame:
     results = _columns_of([row[6] for row in rows])
     seqs = np.fromiter(map(_seq, rows), dtype=np.int64, count=n)
     book: dict[Any, Any] = {
-        "_run_id": column([header.run_id] * n),
+        "_run_id": pd.Series(header.run_id, index=range(n)),
         "_pset_id": column([row[1] for row in rows]),
-        "_calc_dir": column([header.calc_dir] * n),
+        "_calc_dir": pd.Series(header.calc_dir, index=range(n)),
         "_time_utc": np.array([row[2] for row in rows], dtype="M8[ns]"),
         "_pset_hash": column([row[3] for row in rows]),
         "_pset_seq": seqs,
         "_run_seq": np.full(n, header.run_seq, dtype=np.int64),
     }
+    extras = {name for row in rows if row[7] for name in row[7]}
     for name in EXTRAS:
-        if any(row[7] is not None and name in row[7] for row in rows):
+        if name in extras:
             book[name] = column([(row[7] or {}).get(name, NO_EXTRA[name]) for row in rows])
     # A name that is a param of one pset and a result of another: the row's hash tells which.
     for name in [name for name in results if name in params]:

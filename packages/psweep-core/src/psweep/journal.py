@@ -140,10 +140,11 @@ class Journal:
         self.path = path
         self._lock = lock_of(path)
         self._lock.acquire()
-        self.mutex = threading.Lock()  # whoever holds it knows that no row is half-written
-        self._end = 0  # where the next record goes
+        self.kept: list[Row] | None = []  # all rows, as long as none of them can change any more
+        self._end = 0  # where the next record goes, which is where the file stands
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
+        self._room = _ROOM
         self._dirty = False
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
@@ -163,10 +164,9 @@ class Journal:
         OSError
             The disk is full.
         """
-        # Twice the largest row is a guess; a row of any size may come.
-        need = self._end + max(_ROOM, 2 * (self._largest + _HEAD.size))
-        if self._size < need:
-            want = need + _ROOM
+        if self._size < self._end + self._room:
+            self._size = max(self._size, self._end)
+            want = self._end + self._room + _ROOM
             self._extend(want - self._size)
             self._size = want
 
@@ -181,29 +181,39 @@ class Journal:
                 return
         # Where a file system or a system does not know that call, writing is as good.
         self._file.seek(self._size)
-        for start in range(0, n, _ROOM):
-            self._write_all(bytes(min(_ROOM, n - start)))
+        try:
+            for start in range(0, n, _ROOM):
+                self._write_all(bytes(min(_ROOM, n - start)))
+        finally:
+            self._file.seek(self._end)
 
     def append(self, payload: bytes) -> None:
         """Write one row, made by `encode`, so that it outlives this process."""
-        with self.mutex:
-            self._append(payload)
+        self._append(payload)
         if self._syncer is None:
             self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
             self._syncer.start()
 
     def _append(self, payload: bytes) -> None:
-        self._file.seek(self._end)
-        self._write_all(_HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload)
-        self._end += _HEAD.size + len(payload)
-        self._size = max(self._size, self._end)
-        self._largest = max(self._largest, len(payload))
+        record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        n = len(record)
+        try:
+            written = self._file.write(record)
+            if written < n:
+                self._write_all(record[written:])
+        except BaseException:
+            self._file.seek(self._end)  # half a record is nothing
+            raise
+        self._end += n
+        if n > self._largest:
+            self._largest = n
+            # Twice the largest row is a guess; a row of any size may come.
+            self._room = max(_ROOM, 2 * n)
         self._dirty = True
 
     def _write_all(self, data: bytes) -> None:
-        written = 0
-        while written < len(data):
-            written += self._file.write(data[written:])
+        while data:
+            data = data[self._file.write(data) :]
 
     def _sync(self) -> None:
         # In a thread: a slow disk does not hold up the psets, and a row that no other follows for
@@ -260,7 +270,7 @@ def encode(row: Row) -> bytes:
     Exception
         Any, if a value cannot be pickled.
     """
-    return dumps_plain_first(row, (row[5], row[6]))
+    return dumps_plain_first(row, {**row[5], **row[6]})
 
 
 def read_header(path: Path) -> Header:
@@ -290,15 +300,16 @@ def _payloads(data: bytes) -> tuple[list[bytes], int]:
     payloads = []
     garbled = end = 0
     position = data.find(_MAGIC)
-    while 0 <= position <= len(data) - _HEAD.size:
-        _, length, crc = _HEAD.unpack_from(data, position)
+    last = len(data) - _HEAD.size
+    while 0 <= position <= last:
+        magic, length, crc = _HEAD.unpack_from(data, position)
         start = position + _HEAD.size
         payload = data[start : start + length]
-        if len(payload) == length and zlib.crc32(payload) == crc:
+        # (A head that was cut short reads as length 0 with the right checksum.)
+        if magic == _MAGIC and 0 < length == len(payload) and zlib.crc32(payload) == crc:
             payloads.append(payload)
             garbled += position - end
-            end = start + length
-            position = data.find(_MAGIC, end)
+            position = end = start + length  # where the next one should be
         else:
             position = data.find(_MAGIC, position + 1)
     if not payloads:

@@ -48,7 +48,8 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
 
     Examples
     --------
-    >>> plist("a", [1, 2])
+    >>> import psweep as ps
+    >>> ps.plist("a", [1, 2])
     [{'a': 1}, {'a': 2}]
     """
     try:
@@ -87,7 +88,8 @@ def merge_dicts(*args: Any) -> Pset:
 
     Examples
     --------
-    >>> merge_dicts({"a": 1, "b": 2}, {"b": 3})
+    >>> import psweep as ps
+    >>> ps.merge_dicts({"a": 1, "b": 2}, {"b": 3})
     {'a': 1, 'b': 3}
     """
     dicts: Any = args[0] if len(args) == 1 and not isinstance(args[0], Mapping) else args
@@ -123,9 +125,10 @@ def itr2params(loops: Iterable[Any]) -> list[Pset]:
 
     Examples
     --------
-    >>> a = plist("a", [1, 2])
-    >>> b = plist("b", ["xx", "yy"])
-    >>> itr2params(zip(a, b))
+    >>> import psweep as ps
+    >>> a = ps.plist("a", [1, 2])
+    >>> b = ps.plist("b", ["xx", "yy"])
+    >>> ps.itr2params(zip(a, b))
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     """
     return [_merge_entry(entry) for entry in loops]
@@ -155,11 +158,12 @@ def pgrid(*plists: Any) -> list[Pset]:
 
     Examples
     --------
-    >>> a = plist("a", [1, 2])
-    >>> b = plist("b", ["xx", "yy"])
-    >>> pgrid(a, b)
+    >>> import psweep as ps
+    >>> a = ps.plist("a", [1, 2])
+    >>> b = ps.plist("b", ["xx", "yy"])
+    >>> ps.pgrid(a, b)
     [{'a': 1, 'b': 'xx'}, {'a': 1, 'b': 'yy'}, {'a': 2, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
-    >>> pgrid([zip(a, b)])
+    >>> ps.pgrid([zip(a, b)])
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     """
     args = list(_one_list_of_plists(plists[0]) if len(plists) == 1 else plists)
@@ -211,8 +215,9 @@ def stargrid(
 
     Examples
     --------
+    >>> import psweep as ps
     >>> const = {"a": 1, "b": 77, "c": 11}
-    >>> stargrid(const, vary=[plist("a", [1, 2]), plist("b", [77, 88])])
+    >>> ps.stargrid(const, vary=[ps.plist("a", [1, 2]), ps.plist("b", [77, 88])])
     [{'a': 1, 'b': 77, 'c': 11}, {'a': 2, 'b': 77, 'c': 11}, {'a': 1, 'b': 88, 'c': 11}]
     """
     if not isinstance(const, Mapping):
@@ -244,9 +249,17 @@ def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
     list of dict
         The psets that are left, in their order.
 
+    Raises
+    ------
+    ParamsTypeError
+        A pset is not a dict.
+    HashError
+        A value is made of something else than data, such as an open file.
+
     Examples
     --------
-    >>> filter_params_unique([{"a": 1}, {"a": 1}, {"a": 2}])
+    >>> import psweep as ps
+    >>> ps.filter_params_unique([{"a": 1}, {"a": 1}, {"a": 2}])
     [{'a': 1}, {'a': 2}]
     """
     first: dict[str, Pset] = {}
@@ -270,9 +283,17 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     list of dict
         The psets that are left, in their order.
 
+    Raises
+    ------
+    ParamsTypeError
+        A pset is not a dict.
+    HashError
+        A value is made of something else than data, such as an open file.
+
     Examples
     --------
-    >>> filter_params_dup_hash([{"a": 1}, {"a": 2}], [pset_hash({"a": 1})])
+    >>> import psweep as ps
+    >>> ps.filter_params_dup_hash([{"a": 1}, {"a": 2}], [ps.pset_hash({"a": 1})])
     [{'a': 2}]
     """
     known = set(hashes)
@@ -301,7 +322,8 @@ def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
 
     Examples
     --------
-    >>> flatten_dict({"solver": {"name": "cg", "tol": 1e-6}, "n": 10})
+    >>> import psweep as ps
+    >>> ps.flatten_dict({"solver": {"name": "cg", "tol": 1e-6}, "n": 10})
     {'solver_name': 'cg', 'solver_tol': 1e-06, 'n': 10}
     """
     flat: Pset = {}

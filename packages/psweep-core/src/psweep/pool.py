@@ -33,6 +33,7 @@ import cloudpickle
 from .call import Func, Job, Settings, describe, failed_row, note
 from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
+from .progress import News, is_failed
 from .rows import Row
 from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
@@ -51,7 +52,7 @@ def run_pool(
     poolsize: int,
     journal: Journal | None,
     journal_path: JournalPath | None,
-) -> Iterator[list[Row] | int]:
+) -> Iterator[News]:
     """Run all psets, a few at a time, each in one of several processes.
 
     Parameters
@@ -68,8 +69,9 @@ def run_pool(
 
     Yields
     ------
-    list of Row, or int
-        Finished rows, or only how many where they are kept in journals.
+    News
+        How many psets are through, and their rows unless they are kept in journals; at least once
+        a second, also if it is none.
 
     Raises
     ------
@@ -173,7 +175,7 @@ class _Pool:
             worker.connection.close()
         self._workers = []
 
-    def results(self) -> Iterator[list[Row] | int]:
+    def results(self) -> Iterator[News]:
         while self._left:
             for worker in self._workers:
                 self._feed(worker)
@@ -192,21 +194,19 @@ class _Pool:
                     self._calls[parts[0]] = self._calls.get(parts[0], 1) + 1
                 if kind == "done":
                     yield self._counted(worker, *parts)
+            yield News(0, 0)
 
     def _with_news(self) -> list[_Worker]:
-        """Wait until a worker has sent something, or has died."""
-        while True:
-            seconds = self._stop_overdue()
-            ready = wait([worker.connection for worker in self._workers], timeout=seconds)
-            # A worker's pipe stays open when a process that func has started has inherited it, so
-            # its silence is looked into.
-            news = [
-                worker
-                for worker in self._workers
-                if worker.connection in ready or worker.process.exitcode is not None
-            ]
-            if news:
-                return news
+        """Wait until a worker has sent something, or has died, or a second has gone by."""
+        seconds = self._stop_overdue()
+        ready = wait([worker.connection for worker in self._workers], timeout=seconds)
+        # A worker's pipe stays open when a process that func has started has inherited it, so
+        # its silence is looked into.
+        return [
+            worker
+            for worker in self._workers
+            if worker.connection in ready or worker.process.exitcode is not None
+        ]
 
     def _stop_overdue(self) -> float:
         """Kill workers whose pset takes too long; give the seconds until the next look."""
@@ -227,13 +227,13 @@ class _Pool:
         return seconds
 
     def _counted(
-        self, worker: _Worker, n: int, payloads: list[bytes], seconds: float
-    ) -> list[Row] | int:
+        self, worker: _Worker, n: int, payloads: list[bytes], seconds: float, n_failed: int
+    ) -> News:
         self._seconds_a_pset = seconds / n
         self._left -= n
         for _ in range(n):
             worker.jobs.popleft()
-        return n if self._journal_path else [pickle.loads(payload) for payload in payloads]
+        return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""
@@ -253,7 +253,7 @@ class _Pool:
             calls = [self._calls.get(job.pset_id, 1) for job in chunk]
             worker.send_bytes(pickle.dumps(list(zip(sent, calls, strict=True))))
 
-    def _buried(self, worker: _Worker) -> list[Row] | int:
+    def _buried(self, worker: _Worker) -> News:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
         if worker.process.pid is not None:
@@ -268,11 +268,12 @@ class _Pool:
             )
             raise WorkerError(message)
         finished = self._finished_by(worker)
-        self._left -= len(finished)
+        news = News(len(finished), sum(map(is_failed, finished.values())))
+        self._left -= news.n
         unfinished = [job for job in worker.jobs if job.pset_id not in finished]
         if not unfinished:
             self.start(1 if self._left else 0)
-            return len(finished)
+            return news
         guilty, *innocent = unfinished
         self._todo.extendleft(reversed(innocent))
         calls = self._calls.get(guilty.pset_id, 1)
@@ -280,7 +281,7 @@ class _Pool:
             self._calls[guilty.pset_id] = calls + 1
             self._todo.appendleft(guilty)
             self.start(1)
-            return len(finished)
+            return news
         what = describe(guilty, self._settings)
         problem: Exception = WorkerError(f"the worker process that ran {what} {fate}")
         runtime = float("nan")
@@ -297,16 +298,17 @@ class _Pool:
             self._journal.append(encode(row))
         self._left -= 1
         self.start(1 if self._left else 0)
-        return [row] if self._journal is None else len(finished) + 1
+        return News(news.n + 1, news.n_failed + 1, [row] if self._journal is None else ())
 
-    def _finished_by(self, worker: _Worker) -> set[str]:
+    def _finished_by(self, worker: _Worker) -> dict[str, Row]:
         """Find what a dead worker has finished, but had no time to report."""
         if self._journal_path is None:
-            return set()
+            return {}
         with contextlib.suppress(FileNotFoundError):
             rows = read_journal(self._journal_path(worker.number)).rows
-            return {row[1] for row in rows} & {job.pset_id for job in worker.jobs}
-        return set()
+            sent = {job.pset_id for job in worker.jobs}
+            return {row[1]: row for row in rows if row[1] in sent}
+        return {}
 
 
 def pickled_func(func: Func) -> bytes:

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import sys
 import warnings
-from typing import Any
+from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
 
-__all__ = ["Progress"]
+from .rows import Row
+
+__all__ = ["News", "Progress", "is_failed"]
 
 _PATIENCE_SECONDS = 1.0
+# from one look to the next
+_TERMINAL_SECONDS = 0.1
+_NOTEBOOK_SECONDS = 0.5  # which may be far away, and keeps all looks of a bar of plain text
+_LOG_SECONDS = 60.0
+_LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
+
+class News(NamedTuple):
+    """What workers tell: how many psets are through, and their rows where no journal has them."""
+
+    n: int
+    n_failed: int  # of these
+    rows: Sequence[Row] = ()
+
+
+def is_failed(row: Row) -> bool:
+    """Tell whether the pset of a row failed."""
+    extras = row[7]
+    return extras is not None and extras.get("_failed", False) is True
 
 
 class Progress:
-    """Show how many psets are done.
+    """Show how many psets are through, how many of them failed, and when the rest will be.
+
+    In a terminal and in a notebook this is a bar. Elsewhere, in a log or a pipe, it is a plain line
+    a minute and one at the end, and only if it is wanted.
 
     Parameters
     ----------
@@ -20,33 +48,107 @@ class Progress:
         How many there are to run.
     wanted : bool or None
         None: only in a terminal or a notebook, and only once a second has gone by.
+    n_skipped : int, default 0
+        How many there were beside these that need not be run.
     """
 
-    def __init__(self, total: int, wanted: bool | None) -> None:
+    def __init__(self, total: int, wanted: bool | None, n_skipped: int = 0) -> None:
+        self._total = total
+        self._n = self._n_failed = 0
+        self._n_skipped = n_skipped
+        self._start = monotonic()
         self._bar: Any = None
-        if wanted or (wanted is None and total and _someone_looks()):
-            with warnings.catch_warnings():
-                # in a notebook without ipywidgets it shows the text bar, which is all right
-                warnings.simplefilter("ignore")
-                from tqdm.auto import tqdm
+        in_notebook = _in_notebook()
+        # What a notebook shows of stderr looks like an error.
+        self._stream = sys.stdout if in_notebook else sys.stderr
+        self._is_log = not (in_notebook or _is_terminal(self._stream))
+        self._pause = _LOG_SECONDS if self._is_log else _TERMINAL_SECONDS
+        if in_notebook:
+            self._pause = _NOTEBOOK_SECONDS
+        visible = wanted or (wanted is None and not self._is_log)
+        if self._stream is None or not total or not visible:
+            self._next_look = math.inf
+        elif self._is_log:
+            self._next_look = self._start + _LOG_SECONDS
+        elif wanted:
+            self._show()
+        else:
+            self._next_look = self._start + _PATIENCE_SECONDS
 
-            delay = 0.0 if wanted else _PATIENCE_SECONDS
-            self._bar = tqdm(total=total, unit="pset", delay=delay)
+    def add(self, n: int, n_failed: int = 0) -> None:
+        """Count n more as through, some of which failed; 0 lets the time go by."""
+        self._n += n
+        self._n_failed += n_failed
+        if monotonic() >= self._next_look:
+            self._show()
 
-    def add(self, n: int) -> None:
-        """Count n more as done."""
-        if self._bar is not None:
-            self._bar.update(n)
+    def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Give back rows that are counted as they come."""
+        return rows if self._next_look == math.inf else self._watched(rows)
+
+    def _watched(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.add(1, is_failed(row))
+            yield row
 
     def close(self) -> None:
-        """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
+        """Leave the bar as it is, or say in a line how it ended."""
+        if self._bar is not None or (self._is_log and self._next_look != math.inf):
+            self._show(last=True)
+        self._next_look = math.inf
+
+    def _show(self, last: bool = False) -> None:
+        self._next_look = monotonic() + self._pause
+        parts = [(self._n_failed, "failed"), (self._n_skipped, "skipped")]
+        text = ", ".join(f"{n} {what}" for n, what in parts if n)
+        # Who looked may have gone, with the terminal or the pipe, which is no reason to end a run.
+        with contextlib.suppress(OSError, ValueError):
+            if self._is_log:
+                print(self._log_line(text), file=self._stream, flush=True)
+                return
+            if self._bar is None:
+                self._bar = _new_bar(self._total, self._start, self._stream)
+            self._bar.n = self._n
+            self._bar.set_postfix_str(text, refresh=False)
+            if last:
+                self._bar.close()
+            else:
+                self._bar.refresh()
+
+    def _log_line(self, text: str) -> str:
+        from tqdm import tqdm
+
+        line: str = tqdm.format_meter(
+            self._n,
+            self._total,
+            monotonic() - self._start,
+            unit="pset",
+            postfix=text,
+            bar_format=_LOG_LINE,
+        )
+        return line
 
 
-def _someone_looks() -> bool:
-    if sys.stderr is not None and sys.stderr.isatty():
-        return True
+def _new_bar(total: int, start: float, stream: Any) -> Any:
+    # Here, since most runs are over before there is something to see.
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets it shows a text bar, which is all right.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+
+    # tqdm's monitor is a thread, and pools fork: workers should not start from amid threads.
+    kind = type("Bar", (tqdm,), {"monitor_interval": 0})
+    delay = 1e-9  # so that it is first seen with what is known by now
+    bar = kind(total=total, unit="pset", file=stream, dynamic_ncols=True, delay=delay)
+    bar.start_t -= max(monotonic() - start, 2 * delay)
+    return bar
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and bool(stream.isatty())
+
+
+def _in_notebook() -> bool:
     shell = sys.modules.get("IPython")
     found = shell.get_ipython() if shell else None
     return "IPKernelApp" in getattr(found, "config", {})

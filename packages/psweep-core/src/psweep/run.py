@@ -28,10 +28,11 @@ from .errors import DatabaseError, UnknownKeywordError
 from .files import PathLike
 from .frames import append_frame, frame_of_rows
 from .hashing import pset_hash
-from .journal import Journal, count_rows
+from .journal import Journal, Record, count_rows
 from .params import Pset
 from .plan import done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
+from .portable import are_plain
 from .progress import Progress
 from .rows import Header, Row
 from .serial import run_serial
@@ -143,8 +144,10 @@ def run_local(
         Keep what ``func`` and the programs it starts print: in the column ``_logs``,
         in ``<calc_dir>/<pset_id>/logs.txt``, or in both. None: it is printed.
     progress : bool, optional
-        Show a progress bar. None: only in a terminal or a notebook, and only
-        if the run takes more than a second.
+        Show a progress bar: how many psets are through, failed, and were skipped by
+        `skip_dups`, how fast it goes and when it will be done. None: only in a terminal
+        or a notebook, and only if the run takes more than a second. True: also in a log
+        or a pipe, as a plain line a minute and one at the end.
     verbose : bool or sequence of names, default False
         Print each pset as it starts, or the named columns of it.
     tmpsave : bool, default False
@@ -210,8 +213,9 @@ def run_local(
     check_df(df)
     check_params(params)
     hashes = [pset_hash(pset) for pset in params]
+    plain = are_plain(params)
     if save:
-        check_params_storable(params, database_basename)
+        check_params_storable(params, database_basename, plain)
     study = Study(calc_dir, database_basename)
     done = done_hashes if skip_dups else None
     git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
@@ -230,6 +234,7 @@ def run_local(
             extras=None,
             retries=retries,
             timeout=timeout,
+            plain=plain,
         ),
     )
     if simulate:
@@ -261,27 +266,30 @@ class Work:
     executor: Any = None
 
     def rows(
-        self, jobs: Sequence[Job], header: Header, study: Study, journal: Journal | None
+        self,
+        jobs: Sequence[Job],
+        header: Header,
+        study: Study,
+        journal: Journal | None,
+        n_skipped: int,
     ) -> Iterator[Row]:
         """Run psets; yield their rows, but for those that only the journal of a worker has."""
-        bar = Progress(len(jobs), self.progress)
+        bar = Progress(len(jobs), self.progress, n_skipped)
         settings = self.settings(header=header, folder=str(study.calc_dir))
         try:
             if self.executor is not None:
                 from .executors import run_executor
 
                 for news in run_executor(self.func, jobs, settings, self.executor, journal):
-                    bar.add(news if isinstance(news, int) else len(news))
-                    yield from () if isinstance(news, int) else news
+                    bar.add(news.n, news.n_failed)
+                    yield from news.rows
             elif self.poolsize is None:
-                for row in run_serial(self.func, jobs, settings, journal):
-                    bar.add(1)
-                    yield row
+                yield from bar.watch(run_serial(self.func, jobs, settings, journal))
             elif jobs:
                 place = None if journal is None else functools.partial(study.journal_path, header)
                 for news in run_pool(self.func, jobs, settings, self.poolsize, journal, place):
-                    bar.add(news if isinstance(news, int) else len(news))
-                    yield from () if isinstance(news, int) else news
+                    bar.add(news.n, news.n_failed)
+                    yield from news.rows
         finally:
             bar.close()
 
@@ -333,7 +341,7 @@ def run_saved(
         )
         journal = Journal(study.journal_path(header, 0), header)
     try:
-        for _ in work.rows(jobs, header, study, journal):
+        for _ in work.rows(jobs, header, study, journal, len(params) - len(jobs)):
             pass  # the journals have them
     except BaseException as error:
         journal.close()
@@ -341,8 +349,9 @@ def run_saved(
             study.fold_now()
         raise
     journal.close()
+    kept = journal.kept
     with _rows_are_safe(study):
-        known = study.fold_now()
+        known = study.fold_now({journal.path: Record(header, kept, [])} if kept else None)
     n_rows = int((known["_run_id"] == run_id).sum()) if len(known) else 0
     if n_rows != len(jobs):
         message = (
@@ -365,7 +374,7 @@ def _run_unsaved(
 ) -> pd.DataFrame:
     jobs = plan_jobs(params, hashes, done(df) if done else None)
     header = header_after(df, study.name, len(jobs))
-    rows = list(work.rows(jobs, header, study, None))
+    rows = list(work.rows(jobs, header, study, None, len(params) - len(jobs)))
     return append_frame(df, frame_of_rows(rows, header))
 
 

@@ -29,15 +29,22 @@ def run_serial(
     journal : Journal, optional
         Where the rows are kept. None: nowhere.
     """
+    kept = None if journal is None else journal.kept
     with _InterruptBetweenRows() as interrupt:
         for job in jobs:
             if journal is None:
                 row = call.call_again(func, job, settings)
             else:
                 journal.take_room()
-                row, payload = finish(func, job, settings)
+                row, payload, plain = finish(func, job, settings)
                 journal.append(payload)
-                save_row(row, settings)
+                if settings.tmpsave:
+                    save_row(row, settings)
+                if not plain:
+                    # Later on, func could change what is in it: the journal is to be read.
+                    journal.kept = kept = None
+                elif kept is not None:
+                    kept.append(row)
             yield row
             if interrupt.pending:
                 raise KeyboardInterrupt

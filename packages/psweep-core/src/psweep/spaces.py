@@ -15,7 +15,7 @@ __all__ = ["intspace", "logspace"]
 def logspace(
     start: float, stop: float, num: int = 50, offset: float = 0, **kwds: Any
 ) -> npt.NDArray[Any]:
-    """Numbers spaced evenly on a log scale, between bounds given as they are.
+    """Make numbers spaced evenly on a log scale, between bounds given as they are.
 
     Unlike `numpy.logspace`, which takes the exponents of the bounds.
 
@@ -35,6 +35,7 @@ def logspace(
     Returns
     -------
     ndarray, shape (num,)
+        The numbers, from `start` to `stop`.
 
     Raises
     ------
@@ -43,9 +44,10 @@ def logspace(
 
     Examples
     --------
-    >>> logspace(1, 100, 3).tolist()
+    >>> import psweep as ps
+    >>> ps.logspace(1, 100, 3).tolist()
     [1.0, 10.0, 100.0]
-    >>> logspace(0, 100, 5, offset=1).round(2).tolist()
+    >>> ps.logspace(0, 100, 5, offset=1).round(2).tolist()
     [0.0, 2.17, 9.05, 30.86, 100.0]
     """
     low = min(start, stop) + offset
@@ -65,23 +67,31 @@ def logspace(
 
 
 def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.NDArray[Any]:
-    """`numpy.linspace` rounded to ints, each only once.
+    """Make ints spaced evenly: `numpy.linspace`, rounded, each only once.
 
     Parameters
     ----------
-    *args, **kwds
-        For `numpy.linspace`: ``start``, ``stop``, ``num`` and the rest.
+    *args
+        For `numpy.linspace`: ``start``, ``stop``, ``num``.
     dtype : dtype, default int64
         Of the result.
+    **kwds
+        Further ones for `numpy.linspace`, such as ``endpoint``.
 
     Returns
     -------
     ndarray, shape (n,)
         The ints in rising order; n is at most ``num``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        What `numpy.linspace` cannot make, such as a negative ``num``.
+
     Examples
     --------
-    >>> intspace(0, 4, 10).tolist()
+    >>> import psweep as ps
+    >>> ps.intspace(0, 4, 10).tolist()
     [0, 1, 2, 3, 4]
     """
     return np.unique(np.rint(np.linspace(*args, **kwds)).astype(dtype))

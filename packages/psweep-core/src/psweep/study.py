@@ -20,7 +20,7 @@ import errno
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,8 +137,13 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return journal.file_lock(self._private / "lock")
 
-    def fold(self) -> pd.DataFrame:
+    def fold(self, known_records: Mapping[Path, Record] | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
+
+        Parameters
+        ----------
+        known_records : mapping of Path to Record, optional
+            What is in some of the journals, which need not be read again.
 
         Returns
         -------
@@ -147,7 +152,12 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        ended = {path: journal.read_journal(path) for path in self.journals() if _is_over(path)}
+        have = known_records or {}
+        ended = {
+            path: have[path] if path in have else journal.read_journal(path)
+            for path in self.journals()
+            if _is_over(path)
+        }
         for path, record in ended.items():
             _warn_unreadable(path, record)
         known = self.read_database()
@@ -159,10 +169,10 @@ class Study:
                 journal.remove(path)
         return df
 
-    def fold_now(self) -> pd.DataFrame:
+    def fold_now(self, known_records: Mapping[Path, Record] | None = None) -> pd.DataFrame:
         """Take the lock and `fold`."""
         with self.locked():
-            return self.fold()
+            return self.fold(known_records)
 
     def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
         """Take over a DataFrame of the user's: its new rows, and its changes to the others.

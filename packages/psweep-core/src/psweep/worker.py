@@ -24,6 +24,7 @@ import cloudpickle
 from .call import Func, Job, Settings, describe, finish, note, save_row
 from .journal import Journal
 from .params import Pset
+from .progress import is_failed
 
 __all__ = ["REPORT_SECONDS", "Clock", "Task", "end_group", "pickled_exception", "work"]
 
@@ -84,7 +85,8 @@ def work(connection: Connection, task: Task) -> None:
         if task.journal_path is not None:
             journal = Journal(task.journal_path, settings.header)
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(connection, chunks, journal), daemon=True).start()
+        writing = threading.Lock()
+        threading.Thread(target=_listen, args=(connection, chunks, writing), daemon=True).start()
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
         if task.clock is not None:
             func = _clocked(func, task.clock, settings.header.first_seq)
@@ -96,11 +98,12 @@ def work(connection: Connection, task: Task) -> None:
                     journal.take_room()
                 job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
                 again = functools.partial(_send, connection, ("again", job.pset_id))
-                row, payload = finish(func, job, settings, calls, again)
+                row, payload, _ = finish(func, job, settings, calls, again)
                 if journal is not None:
-                    journal.append(payload)
+                    with writing:
+                        journal.append(payload)
                     save_row(row, settings)
-                report.add(payload)
+                report.add(payload, is_failed(row))
             report.send()
     except (Exception, SystemExit) as error:
         report.send()
@@ -131,13 +134,12 @@ def _clocked(func: Func, clock: Clock, first_seq: int) -> Func:
 
 
 def _listen(
-    connection: Connection, chunks: queue.SimpleQueue[bytes], journal: Journal | None
+    connection: Connection, chunks: queue.SimpleQueue[bytes], writing: threading.Lock
 ) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             chunks.put(connection.recv_bytes())
-    if journal is not None:
-        journal.mutex.acquire()  # not in the middle of a row
+    writing.acquire()  # not in the middle of a row
     end_group(os.getpid(), signal.SIGTERM)
     os._exit(0)
 
@@ -156,11 +158,12 @@ class _Report:
         self._connection = connection
         self._keep = keep
         self._rows: list[bytes] = []
-        self._n = 0
+        self._n = self._n_failed = 0
         self._since = time.perf_counter()
 
-    def add(self, payload: bytes) -> None:
+    def add(self, payload: bytes, failed: bool) -> None:
         self._n += 1
+        self._n_failed += failed
         if self._keep:
             self._rows.append(payload)
         # Rows that no journal keeps are sent at once: were this process killed, they would be lost.
@@ -171,8 +174,9 @@ class _Report:
         _flush_output()
         now = time.perf_counter()
         if self._n:
-            _send(self._connection, ("done", self._n, self._rows, now - self._since))
-        self._rows, self._n, self._since = [], 0, now
+            seconds = now - self._since
+            _send(self._connection, ("done", self._n, self._rows, seconds, self._n_failed))
+        self._rows, self._n, self._n_failed, self._since = [], 0, 0, now
 
 
 def _send(connection: Connection, message: tuple[object, ...]) -> None:

@@ -39,9 +39,10 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
     Examples
     --------
     >>> import subprocess
+    >>> import psweep as ps
     >>> for args in (["init", "-q"], ["config", "user.name", "N"], ["config", "user.email", "e"]):
     ...     _ = subprocess.run(["git", *args], check=True)
-    >>> with git_commits("42") as commit:
+    >>> with ps.git_commits("42") as commit:
     ...     len(commit)
     40
     """

@@ -8,4 +8,13 @@ __all__ = ["GitError"]
 
 
 class GitError(PsweepError, RuntimeError):
-    """git cannot do what is asked of it; the message says why, and what to do."""
+    """What is asked of git cannot be done; the message says why, and what to do.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: {}, [{"a": 1}], git=True)
+    Traceback (most recent call last):
+        ...
+    psweep_git.errors.GitError: git=True, but ... is in no usable git repository: ...
+    """

@@ -1,0 +1,264 @@
+"""Show a study to people: folded in a notebook, fitted to the width of a terminal."""
+
+from __future__ import annotations
+
+import numbers
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from .rows import BOOK
+
+__all__ = [
+    "fit",
+    "fitted_cells",
+    "fold_in_notebooks",
+    "left_out",
+    "shortened",
+    "table_text",
+    "terminal_width",
+    "text_width",
+]
+
+_NARROWEST = 12  # characters that a cell keeps before columns are left out instead
+
+
+def fold_in_notebooks() -> None:
+    """Where IPython runs, let it show studies by `folded_html`, and all else as before."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
+    formatter = formatters.get("text/html")
+    if formatter is None:
+        return
+    before = formatter.for_type(pd.DataFrame)
+    if getattr(before, "__module__", "") == __name__:  # psweep was loaded again
+        return
+
+    def show(df: pd.DataFrame) -> str | None:
+        if _is_study(df):
+            return folded_html(df)
+        html: str | None = before(df) if before else df._repr_html_()  # type: ignore[operator]
+        return html
+
+    formatter.for_type(pd.DataFrame, show)
+
+
+def _is_study(df: pd.DataFrame) -> bool:
+    return df.columns.nlevels == 1 and all(name in df.columns for name in BOOK)
+
+
+def folded_html(df: pd.DataFrame) -> str | None:
+    """Write params and results as pandas does, with the book-keeping below, folded away.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+
+    Returns
+    -------
+    str or None
+        HTML without scripts. None if pandas is told to give none.
+    """
+    first = list(df.columns).index("_run_id")
+    folded = [
+        place >= first and isinstance(name, str) and name.startswith("_")
+        for place, name in enumerate(df.columns)
+    ]
+    shown = df.loc[:, [not fold for fold in folded]]._repr_html_()  # type: ignore[operator]
+    book = df.loc[:, folded]._repr_html_()  # type: ignore[operator]
+    if shown is None or book is None:
+        return None
+    title = f"{sum(folded)} columns of book-keeping"
+    n_failed = int(df["_failed"].isin([True]).sum()) if "_failed" in df.columns else 0
+    if n_failed:
+        title += f"; {n_failed} of {len(df)} rows failed"
+    return (
+        f'<div>\n{shown}\n<details>\n<summary style="cursor: pointer">{title}</summary>\n'
+        f"{book}\n</details>\n</div>"
+    )
+
+
+def terminal_width() -> int | None:
+    """Give the width of the terminal that stdout is, in characters; None if it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def text_width(text: str) -> int:
+    """Count the places that a text takes in a terminal; of several lines, the widest."""
+    if text.isascii():
+        return max(map(len, text.split("\n")))
+    return max(sum(map(_places, line)) for line in text.split("\n"))
+
+
+def _places(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut the lines of a text to a width; those that were longer end in an ellipsis."""
+    return "\n".join(
+        line if text_width(line) <= width else _cut(line, width) for line in text.split("\n")
+    )
+
+
+def _cut(line: str, width: int) -> str:
+    room = width - 1
+    for end, char in enumerate(line):
+        room -= _places(char)
+        if room < 0:
+            return line[:end] + _ellipsis()
+    return line
+
+
+def _ellipsis() -> str:
+    try:
+        "…".encode(sys.stdout.encoding or "ascii")
+    except UnicodeError:
+        return "~"
+    return "…"
+
+
+def fit(
+    widths: Sequence[int], floors: Sequence[int], room: int, gap: int, keep_all: bool
+) -> dict[int, int]:
+    """Find widths for columns that stand side by side.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        What the columns would take.
+    floors : sequence of int
+        What they need at least, such as for numbers, which must not be cut.
+    room : int
+        What there is.
+    gap : int
+        Between two columns.
+    keep_all : bool
+        Leave none out, even if they do not fit.
+
+    Returns
+    -------
+    dict of int to int
+        The position of each column that stays, and its width. If some must go, they are those in
+        the middle: params stand on the left, results on the right.
+    """
+    n = len(widths)
+    narrow = [max(floors[i], min(widths[i], _NARROWEST)) for i in range(n)]
+    taken = sum(narrow) + gap * (n - 1)
+    kept = set(range(n))
+    from_ends = [i for pair in zip(range(n), reversed(range(n)), strict=True) for i in pair][:n]
+    for i in reversed(from_ends):
+        if keep_all or taken <= room or len(kept) == 1:
+            break
+        kept.discard(i)
+        taken -= narrow[i] + gap
+    for limit in range(room, _NARROWEST, -1):
+        found = {i: max(floors[i], min(widths[i], limit)) for i in sorted(kept)}
+        if sum(found.values()) + gap * (len(found) - 1) <= room:
+            return found
+    return {i: narrow[i] for i in sorted(kept)}
+
+
+def fitted_cells(
+    rows: list[list[Any]], names: list[str], room: int, gap: int, *, keep_all: bool
+) -> tuple[list[int], list[list[Any]], list[str]]:
+    """Choose and shorten what `tabulate` is to print.
+
+    Parameters
+    ----------
+    rows : list of list
+        At least one.
+    names : list of str
+        The columns.
+    room, gap, keep_all
+        As for `fit`.
+
+    Returns
+    -------
+    list of int, list of list, list of str
+        The positions of the columns that stay, their cells and their names.
+    """
+    from tabulate import tabulate
+
+    def width(values: Any, heads: Sequence[str] = ()) -> int:
+        cells = [[value] for value in values]
+        return text_width(tabulate(cells, headers=heads, tablefmt="plain", missingval="-"))
+
+    columns = list(zip(*rows, strict=True))
+    widths = [width(values, [name]) for values, name in zip(columns, names, strict=True)]
+    floors = [width(values) if all(map(_is_number, values)) else 0 for values in columns]
+    found = fit(widths, floors, room, gap, keep_all)
+    cells = [[_cell(row[i], width) for i, width in found.items()] for row in rows]
+    # tabulate leaves so much room beside a name
+    heads = [shortened(names[i], width - 2) for i, width in found.items()]
+    return list(found), cells, heads
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, numbers.Number)
+
+
+def _cell(value: Any, width: int) -> Any:
+    text = str(value)
+    is_whole = _is_number(value) or text_width(text) <= width
+    return value if is_whole else shortened(text, width)
+
+
+def left_out(names: Sequence[Any], room: int, cure: str) -> str:
+    """Say which columns do not fit, and how to see them."""
+    columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
+    text = f"{columns} left out for lack of room: {', '.join(map(str, names))}"
+    lines = textwrap.wrap(text, room, max_lines=4, placeholder=f" {_ellipsis()}")
+    return "\n".join([*lines, cure])
+
+
+def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
+    """Write all rows as pandas does, but in a terminal so that they fit into its lines.
+
+    Parameters
+    ----------
+    df : DataFrame
+    index : bool
+        With the index.
+    keep_all : bool
+        Leave no column out, even if lines become too long for the terminal.
+    """
+    text = df.to_string(index=index)
+    room = terminal_width()
+    if room is None or text_width(text) <= room or df.empty:
+        return text
+    cells = [
+        [line.strip() for line in df.iloc[:, [i]].to_string(index=False).split("\n")]
+        for i in range(df.shape[1])
+    ]
+    floors = [
+        max(map(text_width, column[1:])) if pd.api.types.is_numeric_dtype(dtype) else 0
+        for column, dtype in zip(cells, df.dtypes, strict=True)
+    ]
+    numbers = ["", *map(str, df.index)] if index else []
+    taken = max(map(text_width, numbers), default=0)
+    widths = [max(map(text_width, column)) for column in cells]
+    found = fit(widths, floors, room - taken - 1, 1, keep_all)
+    lines = [
+        [number + " " * (taken - text_width(number)) for number in numbers] or [""] * (len(df) + 1)
+    ]
+    for i, width in found.items():
+        column = [shortened(cell, width) for cell in cells[i]]
+        lines.append([" " * (width - text_width(cell)) + cell for cell in column])
+    text = "\n".join(" ".join(line) for line in zip(*lines, strict=True))
+    if len(found) < df.shape[1]:
+        names = [name for i, name in enumerate(df.columns) if i not in found]
+        cure = "df_print(df, cols=[...]) shows the columns that you name"
+        text += f"\n{left_out(names, room, cure)}"
+    return text

@@ -1,0 +1,210 @@
+"""The progress bar: in a real terminal, in IPython, in a log and in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import textwrap
+
+import pytest
+
+import psweep as ps
+from psweep import progress
+from psweep.progress import Progress
+
+HEAD = textwrap.dedent("""
+    import sys, time
+    import psweep as ps
+
+    def func(pset):
+        time.sleep(pset["seconds"])
+        if pset["a"] < 0:
+            raise ValueError
+        return {}
+
+    def params(seconds, *values):
+        return ps.pgrid(ps.plist("a", values), ps.plist("seconds", [seconds]))
+
+""")
+
+
+def in_terminal(code, columns=80, **env):
+    """Run Python, after HEAD, in a terminal of so many columns; give all that it writes there."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD + textwrap.dedent(code)],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env={**inherited, "PYTHONIOENCODING": "utf-8", **env},
+    )
+    os.close(child)
+    output = b""
+    while True:
+        try:
+            data = os.read(parent, 10_000)
+        except OSError:  # the other end is closed
+            break
+        if not data:
+            break
+        output += data
+    os.close(parent)
+    text = output.decode()
+    assert process.wait() == 0, text
+    return text
+
+
+def double(pset):
+    return {"c": pset["a"] * 2}
+
+
+def test_a_bar_in_a_terminal_only_for_runs_of_over_a_second():
+    code = """
+        ps.run_local(func, params({}, *range(5)))
+        print("loaded" if "tqdm" in sys.modules else "not loaded")
+    """
+    short = in_terminal(code.format(0.001))
+    assert short == "not loaded\r\n"
+    long = in_terminal(code.format(0.4))
+    assert "5/5 [" in long
+    assert "failed" not in long
+    assert long.endswith("\r\nloaded\r\n")
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "",
+        "poolsize=2",
+        "executor=futures.ThreadPoolExecutor(2)",
+        "executor=futures.ProcessPoolExecutor(2)",
+    ],
+)
+def test_it_shows_what_is_done_failed_and_skipped(engine):
+    code = f"""
+        from concurrent import futures
+        options = dict(on_error="record", skip_dups=True, calc_dir="study")
+        if __name__ == "__main__":
+            ps.run_local(func, params(0.01, 1, 2, 3), **options)
+            rest = params(0.5, -1, -2, 4, 5)
+            ps.run_local(func, params(0.01, 1, 2, 3) + rest, **options, {engine})
+    """
+    shown = re.split("[\r\n]+", in_terminal(code).strip())
+    assert all(len(line) <= 80 for line in shown)
+    pattern = r"100%\|.*\| 4/4 \[00:\d\d<00:00, .*pset.*, 2 failed, 3 skipped\]"
+    assert re.fullmatch(pattern, shown[-1])
+
+
+def test_the_bar_is_as_wide_as_the_terminal():
+    code = "ps.run_local(func, params(0.01, 1, 2, 3), progress=True)"
+    for columns in (80, 200):
+        shown = re.split("[\r\n]+", in_terminal(code, columns).strip())
+        assert columns - 2 <= len(shown[-1]) <= columns
+
+
+@pytest.mark.parametrize("engine", ["poolsize=1", "executor=futures.ThreadPoolExecutor(1)"])
+def test_it_shows_that_time_goes_by_while_nothing_is_finished(engine):
+    code = f"""
+        from concurrent import futures
+        ps.run_local(func, params(2.5, 1), {engine})
+    """
+    assert "0/1 [00:01<" in in_terminal(code)
+
+
+def test_it_takes_no_thread():
+    code = """
+        import threading
+        ps.run_local(func, params(0.01, 1, 2), progress=True)
+        print(threading.active_count())
+    """
+    assert in_terminal(code).endswith("\n1\r\n")
+
+
+def test_nothing_in_a_log_or_a_pipe_unless_it_is_wanted(script):
+    code = """
+        for progress in (None, False):
+            ps.run_local(func, params(1.2, 1, 2), poolsize=2, progress=progress)
+    """
+    assert script(HEAD + textwrap.dedent(code), wait=True) == ("", "")
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_a_plain_line_in_a_log_where_it_is_wanted(poolsize, capsys):
+    ps.run_local(double, ps.plist("a", range(5)), poolsize=poolsize, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"5/5 psets \[00:\d\d<00:00, .*pset.*\]\n", err)
+
+
+def test_a_log_gets_a_line_from_time_to_time(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 0)
+    bar = Progress(4, True, n_skipped=2)
+    bar.add(1)
+    bar.add(2, 1)
+    bar.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[:10] for line in lines] == ["1/4 psets ", "3/4 psets ", "3/4 psets "]
+    assert lines[0].endswith(", 2 skipped]")
+    assert lines[-1].endswith(", 1 failed, 2 skipped]")
+
+
+def test_no_bar_without_psets(capsys):
+    ps.run_local(double, [], progress=True, save=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress_any_more(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = io.TextIOWrapper(io.FileIO(writer, "w"), write_through=True)
+    with pytest.raises(BrokenPipeError):
+        stream.write("x")
+    with monkeypatch.context() as context:
+        context.setattr(sys, "stderr", stream)
+        assert len(ps.run_local(double, ps.plist("a", range(5)), progress=True)) == 5
+    with contextlib.suppress(BrokenPipeError):
+        stream.close()
+
+
+def test_a_run_goes_on_without_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)  # as under pythonw
+    assert len(ps.run_local(double, ps.plist("a", range(5)), progress=True)) == 5
+
+
+def test_rows_are_not_even_counted_where_nobody_looks():
+    rows = iter([])
+    assert Progress(5, False).watch(rows) is rows
+    assert Progress(5, None).watch(rows) is rows
+
+
+def test_a_notebook_without_ipywidgets_gets_a_bar_of_text_and_no_warning(script, tmp_path):
+    pytest.importorskip("IPython", reason="needs IPython: pip install ipython")
+    code = """
+        import sys
+        sys.modules["ipywidgets"] = None  # as if it was not installed
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+        InteractiveShell.instance(config=Config(IPKernelApp={"connection_file": ""}))
+        import psweep as ps
+
+        def func(pset):
+            if pset["a"] == 3:
+                raise ValueError
+            return {}
+
+        ps.run_local(func, ps.plist("a", range(5)), on_error="record", progress=True)
+    """
+    out, err = script(code, wait=True, env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")})
+    assert err == ""
+    assert "5/5" in out
+    assert "1 failed" in out
