@@ -52,6 +52,7 @@ def test_every_error_is_also_a_builtin():
         if inspect.isclass(obj):
             assert issubclass(obj, ps.PsweepError)
             assert issubclass(obj, ValueError | RuntimeError)
+            assert "\nExamples\n--------\n" in inspect.getdoc(obj)
 
 
 def test_every_module_is_in_contributing():
@@ -64,12 +65,12 @@ def test_every_module_is_in_contributing():
         assert f"`{path.name}`" in text
 
 
-def test_all_keys_of_info_yaml_are_in_the_readme():
+def test_all_keys_of_info_yaml_are_in_the_manual():
     from dataclasses import fields
 
     from psweep_batch.machines import Machine
 
-    text = (ROOT / "packages/psweep-batch/README.md").read_text()
+    text = (ROOT / "docs/clusters.md").read_text()
     for field in fields(Machine):
         if field.name != "name":
             assert f"`{field.name}`" in text

@@ -226,7 +226,7 @@ def df_filter_conds(
     ParamsError
         A condition has another length than `df`.
     ParamsTypeError
-        A condition is not made of bools.
+        A condition is not made of bools, or `op` is no function.
 
     Examples
     --------
@@ -237,6 +237,9 @@ def df_filter_conds(
        a   b
     1  2  10
     """
+    if not callable(op):
+        message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
+        raise ParamsTypeError(message)
     keep = None
     for position, cond in enumerate(conds):
         series = pd.Series(cond).reset_index(drop=True)
