@@ -237,9 +237,7 @@ def df_filter_conds(
        a   b
     1  2  10
     """
-    if not callable(op):
-        message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
-        raise ParamsTypeError(message)
+    _check_op(op)
     keep = None
     for position, cond in enumerate(conds):
         series = pd.Series(cond).reset_index(drop=True)
@@ -258,6 +256,12 @@ def df_filter_conds(
         mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
         keep = mask if keep is None else op(keep, mask)
     return df if keep is None else df[keep]
+
+
+def _check_op(op: Any) -> None:
+    if not callable(op):
+        message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
+        raise ParamsTypeError(message)
 
 
 def df_print(
