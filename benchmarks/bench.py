@@ -1,0 +1,262 @@
+"""Measure psweep beside its peers: `nox -s bench`.
+
+Each side of a case runs in a fresh process and a fresh folder, in turns with the others, A B B A
+and so on. So a machine that is slow for a while is slow for all, and the figure of a repeat that
+counts is the ratio of what ran side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from cases import ENVIRONMENTS, HERE, OLD, XYZPY, Base, Case, Results, Side, all_cases
+
+FOLDER = pathlib.Path(__file__).parent
+BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+PACKAGES = {
+    HERE: ["pandas", "numpy", "joblib", "distributed"],
+    OLD: ["psweep", "pandas"],
+    XYZPY: ["xyzpy", "pandas"],
+}
+
+
+def main() -> None:
+    options = parse(sys.argv[1:])
+    cases = all_cases(10 if options.quick else 1)
+    known = [case.name for case in cases]
+    unknown = sorted(set(options.cases) - set(known))
+    if unknown:
+        sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join(known)}")
+    chosen = [case for case in cases if not options.cases or case.name in options.cases]
+    into = options.into
+    if into is None and not options.quick and not options.cases:
+        into = FOLDER / "results.md"
+    if into is not None:
+        parts_around(into)  # before the hours that it takes
+    pythons = dict(peer.split("=", 1) for peer in options.python)
+    missing = sorted(set(ENVIRONMENTS) - set(pythons))
+    if missing:
+        sys.exit(f"say by --python which Python has {missing[0]}, or run nox -s bench")
+    with contextlib.ExitStack() as stack:
+        runner = Runner(
+            pythons,
+            memory=stack.enter_context(new_folder(memory_folder())),
+            disk=stack.enter_context(new_folder(options.disk)),
+        )
+        measured = {}
+        for case in chosen:
+            measured[case.name] = runner.measure(case, 1 if options.quick else case.repeats)
+            print("\n".join(report_rows(case, measured[case.name])), flush=True)
+        text = report(chosen, measured, runner.facts(), quick=options.quick)
+    print(text)
+    if into is not None:
+        before, after = parts_around(into)
+        if any(case.plotted for case in chosen):
+            at_root = into.parent == FOLDER.parent
+            picture = FOLDER / "results.svg" if at_root else into.with_suffix(".svg")
+            draw(chosen, measured, picture)
+            link = os.path.relpath(picture, into.parent).replace(os.sep, "/")
+            text += f"\n\n![The same as bars]({link})"
+        text = f"{BEGIN}\n\n{text}\n\n{END}"
+        into.write_text(before + text + after, encoding="utf-8")
+
+
+def parse(args: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("cases", nargs="*", help="only these")
+    parser.add_argument("--quick", action="store_true", help="one repeat, a tenth of the psets")
+    parser.add_argument(
+        "--into",
+        type=lambda text: pathlib.Path(text).resolve(),
+        help=f"Markdown file, between {BEGIN} and {END}; results.md here if all is measured",
+    )
+    parser.add_argument(
+        "--python", action="append", default=[], help="NAME=PATH: the Python of an environment"
+    )
+    parser.add_argument("--disk", default=".", help="a folder on a real disk")
+    return parser.parse_args(args)
+
+
+def memory_folder() -> str:
+    """Find a folder in memory, so that the noise of a disk stays out."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+
+
+def new_folder(parent: str) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="psweep-bench-", dir=parent)
+
+
+class Runner:
+    """Run the sides of cases.
+
+    Parameters
+    ----------
+    pythons : dict
+        The interpreter of each environment.
+    memory, disk : str
+        Folders to work in.
+    """
+
+    def __init__(self, pythons: dict[str, str], memory: str, disk: str) -> None:
+        self.pythons = pythons
+        self.folders = {False: pathlib.Path(memory), True: pathlib.Path(disk)}
+        self._bases: dict[Base, pathlib.Path] = {}
+
+    def measure(self, case: Case, repeats: int) -> list[Results]:
+        """Give the results of each repeat."""
+        repeated = []
+        for i in range(repeats):
+            sides = case.sides[::-1] if i % 2 else case.sides
+            results = {side.name: self._run(side, on_disk=case.on_disk) for side in sides}
+            checks = {result["check"] for result in results.values() if "check" in result}
+            if len(checks) > 1:
+                message = f"{case.name}: the sides give different values {checks}"
+                raise RuntimeError(message)
+            repeated.append(results)
+        return repeated
+
+    def facts(self) -> str:
+        """Say on what it was measured."""
+        found = [
+            (name, self._call(name, "versions", {"names": packages}, self.folders[False]))
+            for name, packages in PACKAGES.items()
+        ]
+        texts = [
+            f"{name}: " + ", ".join(f"{key} {value}" for key, value in versions.items())
+            for name, versions in found
+        ]
+        where = "/dev/shm" if self.folders[False].parent == pathlib.Path("/dev/shm") else "TMPDIR"
+        return f"{os.cpu_count()} CPUs, {sys.platform}, files in {where}. " + "; ".join(texts) + "."
+
+    def _run(self, side: Side, *, on_disk: bool) -> dict[str, object]:
+        work = self.folders[on_disk] / "work"
+        work.mkdir()
+        try:
+            if side.base is not None:
+                shutil.copytree(self._base(side.base) / "calc", work / "calc")
+            return self._call(side.environment, side.action, side.args, work)
+        finally:
+            shutil.rmtree(work)
+
+    def _base(self, base: Base) -> pathlib.Path:
+        if base not in self._bases:
+            folder = self.folders[False] / f"base{len(self._bases)}"
+            folder.mkdir()
+            self._call(base.environment, base.action, {"n": base.rows}, folder)
+            self._bases[base] = folder
+        return self._bases[base]
+
+    def _call(
+        self, environment: str, action: str, args: dict[str, object], folder: pathlib.Path
+    ) -> dict[str, object]:
+        command = [self.pythons[environment], str(FOLDER / "sides.py"), action, json.dumps(args)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{environment}: {action} {args} failed:\n{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def number(value: float) -> str:
+    """Write a number with three digits, or all before the point."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def spread(values: list[float]) -> str:
+    """Write the median, and the range if there is one."""
+    text = number(statistics.median(values))
+    if len(values) > 1:
+        text += f" ({number(min(values))} to {number(max(values))})"
+    return text
+
+
+def report_rows(case: Case, repeated: list[Results]) -> list[str]:
+    """Write the rows of the table of targets."""
+    rows = []
+    for check in case.checks:
+        values = [check.value(results) for results in repeated]
+        reached = "yes" if check.reached(values) else "**no**"
+        rows.append(
+            f"| {case.title}: {check.what} | {spread(values)} | {check.bound()} | {reached} |"
+        )
+    return rows
+
+
+def report(
+    cases: list[Case], measured: dict[str, list[Results]], facts: str, *, quick: bool
+) -> str:
+    """Write both tables."""
+    lines = [
+        "Median (smallest to largest) of the repeats; a multiple is taken within each repeat.",
+        facts,
+    ]
+    if quick:
+        lines.append("**Quick: one repeat, a tenth of the psets. These figures say little.**")
+    lines += ["", "| case | measured | target | reached |", "| --- | --- | --- | --- |"]
+    for case in cases:
+        lines += report_rows(case, measured[case.name])
+    lines += ["", "| case | side | time | unit |", "| --- | --- | --- | --- |"]
+    for case in cases:
+        title = case.title
+        for name, values in case.times(measured[case.name]).items():
+            lines.append(f"| {title} | {name} | {spread(values)} | {case.unit} |")
+            title = ""
+    return "\n".join(lines)
+
+
+def parts_around(into: pathlib.Path) -> tuple[str, str]:
+    """Give the text before and after the place for the report."""
+    if not into.exists():
+        return "# What `nox -s bench` measured\n\n", "\n"
+    text = into.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{into} has no place for the report; put the lines {BEGIN} and {END} there")
+    return before, after
+
+
+def draw(cases: list[Case], measured: dict[str, list[Results]], path: pathlib.Path) -> None:
+    """Draw the time of each side as a bar, a panel a case."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psweep", "font.size": 8})
+    from matplotlib import pyplot as plt
+
+    shown = [case for case in cases if case.plotted]
+    n_rows = (len(shown) + 1) // 2
+    figure, axes = plt.subplots(n_rows, 2, figsize=(9, 1.35 * n_rows), squeeze=False)
+    for axis in axes.flat[len(shown) :]:
+        axis.set_visible(False)
+    for axis, case in zip(axes.flat, shown, strict=False):
+        times = case.times(measured[case.name])
+        medians = [statistics.median(values) for values in times.values()]
+        errors = [
+            [middle - min(values) for middle, values in zip(medians, times.values(), strict=True)],
+            [max(values) - middle for middle, values in zip(medians, times.values(), strict=True)],
+        ]
+        ours = [name.startswith(HERE) and name != OLD for name in times]
+        colors = ["tab:blue" if own else "0.75" for own in ours]
+        bars = axis.barh(list(times), medians, xerr=errors, color=colors, ecolor="0.4")
+        axis.bar_label(bars, [number(middle) for middle in medians], padding=4)
+        axis.invert_yaxis()
+        axis.margins(x=0.2)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_title(f"{case.title.replace('`', '')}: {case.unit}", fontsize=8, loc="left")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""What one side of a case does: run by `bench.py` in a fresh process, in a fresh folder.
+
+    python sides.py ACTION '{"n": 1000, ...}'
+
+It runs in each environment, so it imports a peer only where that is measured. psweep and psweep
+0.16.0 are the same calls. Params are built, modules imported and processes of an engine started
+before the clock starts. The last line printed is JSON: seconds, the number of units (psets, mostly)
+that took them, and what else was measured.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+import time
+import uuid
+
+COLUMNS = 1000  # values of "b"
+PSET_SECONDS = 0.01
+
+
+def trivial(pset):
+    return {"result": pset["a"] * pset["b"]}
+
+
+def trivial_ab(a, b):
+    return a * b
+
+
+def busy(pset):
+    """Keep a core busy until the clock says that the time is over."""
+    end = time.perf_counter() + PSET_SECONDS
+    while time.perf_counter() < end:
+        pass
+    return {"result": pset["a"]}
+
+
+def wait_at_half(pset):
+    """Stop in the middle of a run until told to go on."""
+    if pset["_pset_seq"] == int(os.environ["BENCH_HALF"]):
+        pathlib.Path("half").touch()
+        while not pathlib.Path("go_on").exists():
+            time.sleep(0.01)
+    return trivial(pset)
+
+
+def plists(n):
+    """Values whose grid has `n` psets."""
+    n_b = min(COLUMNS, n)
+    return range(n // n_b), [0.5 * i for i in range(n_b)]
+
+
+def grid(n):
+    a, b = plists(n)
+    return [{"a": x, "b": y} for x in a for y in b]
+
+
+class Timer:
+    """Measure a with-block."""
+
+    def __enter__(self):
+        gc.collect()
+        self.start = time.perf_counter()
+        return self
+
+    def __exit__(self, *exc):
+        self.seconds = time.perf_counter() - self.start
+
+
+def memory(key):
+    """Give a size of this process in bytes (Linux): VmRSS is now, VmHWM the largest so far."""
+    status = pathlib.Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)
+
+
+def psweep():
+    import psweep
+
+    return psweep
+
+
+# runs
+
+
+def run(n, poolsize=None, work="trivial"):
+    ps = psweep()
+    params = grid(n)
+    gc.collect()
+    before = memory("VmRSS")
+    with Timer() as timer:
+        df = ps.run(globals()[work], params, poolsize=poolsize)
+    peak = memory("VmHWM")
+    expect(len(df), n)
+    return {
+        "seconds": timer.seconds,
+        "units": n,
+        "bytes": None if before is None else peak - before,
+    }
+
+
+def bare_loop(n):
+    """All that a study is made of, by hand: ids, row dicts, one flushed pickle a row, the table."""
+    import pandas as pd
+
+    params = grid(n)
+    os.mkdir("calc")
+    with Timer() as timer:
+        run_id = str(uuid.uuid4())
+        rows = []
+        with open("calc/rows.pk", "wb") as file:
+            for number, pset in enumerate(params):
+                row = {
+                    **pset,
+                    "_run_id": run_id,
+                    "_pset_id": str(uuid.uuid4()),
+                    "_calc_dir": "calc",
+                    "_time_utc": time.time_ns(),
+                    "_pset_seq": number,
+                    "_run_seq": 0,
+                }
+                start = time.perf_counter()
+                row.update(trivial(row))
+                row["_pset_runtime"] = time.perf_counter() - start
+                pickle.dump(row, file, 5)
+                file.flush()
+                rows.append(row)
+        df = pd.DataFrame(rows)
+        df.to_pickle("calc/database.pk")
+    expect(len(df), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def xyzpy_run(n):
+    """What `Sampler.sample_combos` does, with the psets of the others instead of random ones."""
+    sampler, runner = xyzpy_sampler()
+    a, b = plists(n)
+    cases = tuple((x, y) for x in a for y in b)
+    with Timer() as timer:
+        df = runner.run_cases(cases, fn_args=("a", "b"), to_df=True, verbosity=0)
+        sampler.add_df(df)
+    expect(len(sampler.full_df), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def xyzpy_sampler():
+    import xyzpy
+
+    runner = xyzpy.Runner(trivial_ab, var_names=["result"])
+    os.makedirs("calc", exist_ok=True)
+    return xyzpy.Sampler(runner, data_name="calc/database.pk"), runner
+
+
+def joblib_parallel(n, work="trivial"):
+    import joblib
+
+    params = grid(n)
+    func = globals()[work]
+    with Timer() as timer:
+        results = joblib.Parallel(n_jobs=2)(joblib.delayed(func)(pset) for pset in params)
+    expect(len(results), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def dask_run(n, how):
+    """Run on a LocalCluster of two processes, which are there before the clock starts."""
+    from distributed import Client, LocalCluster
+
+    params = grid(n)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        if how != "map":
+            ps = psweep()
+        client.gather(client.map(trivial, grid(20), pure=False))  # the code is there, too
+        with Timer() as timer:
+            if how == "map":
+                results = client.gather(client.map(trivial, params))
+            elif how == "dask_client":
+                results = ps.run(trivial, params, dask_client=client)
+            else:
+                results = ps.run(trivial, params, executor=client)
+    expect(len(results), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+# append to a database that lies in calc/
+
+
+def append(n, rows):
+    ps = psweep()
+    params = [{"a": -1 - i, "b": 0.5} for i in range(n)]
+    with Timer() as timer:
+        df = ps.run(trivial, params)
+    expect(len(df), rows + n)
+    return {"seconds": timer.seconds, "units": 1}
+
+
+def read_and_write(rows):
+    ps = psweep()
+    with Timer() as timer:
+        df = ps.df_read("calc/database.pk")
+        ps.df_write(df, "calc/database.pk")
+    expect(len(df), rows)
+    return {"seconds": timer.seconds, "units": 1}
+
+
+def xyzpy_append(n, rows):
+    sampler, runner = xyzpy_sampler()
+    cases = tuple((-1 - i, 0.5) for i in range(n))
+    with Timer() as timer:
+        df = runner.run_cases(cases, fn_args=("a", "b"), to_df=True, verbosity=0)
+        sampler.add_df(df)
+    expect(len(sampler.full_df), rows + n)
+    return {"seconds": timer.seconds, "units": 1}
+
+
+# look at a run that is under way
+
+
+def read_at_half(n):
+    """Time `df_read` of the folder while another process stands in the middle of its run."""
+    ps = psweep()
+    environment = {**os.environ, "BENCH_HALF": str(n // 2)}
+    args = ["run", json.dumps({"n": n, "work": "wait_at_half"})]
+    command = [sys.executable, __file__, *args]
+    writer = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        while not os.path.exists("half"):
+            expect(writer.poll(), None)
+            time.sleep(0.01)
+        with Timer() as timer:
+            df = ps.df_read("calc")
+        expect(len(df), n // 2)
+    finally:
+        pathlib.Path("go_on").touch()
+        writer.wait()
+    expect(writer.returncode, 0)
+    return {"seconds": timer.seconds, "units": 1}
+
+
+def read(rows):
+    ps = psweep()
+    with Timer() as timer:
+        df = ps.df_read("calc/database.pk")
+    expect(len(df), rows)
+    return {"seconds": timer.seconds, "units": 1}
+
+
+# functions
+
+
+def pgrid(n):
+    ps = psweep()
+    a, b = plists(n)
+    a, b = ps.plist("a", a), ps.plist("b", b)
+    with Timer() as timer:
+        params = ps.pgrid(a, b)
+    expect(len(params), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def bare_grid(n):
+    import itertools
+
+    a, b = plists(n)
+    a, b = [{"a": x} for x in a], [{"b": x} for x in b]
+    with Timer() as timer:
+        params = [{**x, **y} for x, y in itertools.product(a, b)]
+    expect(len(params), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def pset_hash(n, entries, by):
+    if by == "joblib":
+        import joblib
+
+        def hash_of(pset):
+            return joblib.hash(pset, hash_name="sha1")
+    else:
+        hash_of = psweep().pset_hash
+    kinds = [int, float, str, lambda i: i % 2 == 0, lambda _: None]
+    psets = [{f"name_{k}": kinds[k % len(kinds)](i + k) for k in range(entries)} for i in range(n)]
+    hash_of(psets[0])
+    with Timer() as timer:
+        hashes = [hash_of(pset) for pset in psets]
+    expect(len(set(hashes)), n)
+    return {"seconds": timer.seconds, "units": n, "check": hashes[-1]}
+
+
+def import_(module):
+    start = time.perf_counter()
+    importlib.import_module(module)
+    return {"seconds": time.perf_counter() - start, "units": 1}
+
+
+def versions(names):
+    import platform
+    from importlib import metadata
+
+    found = {name: metadata.version(name) for name in names}
+    return {"Python": platform.python_version(), **found}
+
+
+def expect(found, wanted):
+    if found != wanted:
+        message = f"found {found!r} and not {wanted!r}: this side does not do its work"
+        raise RuntimeError(message)
+
+
+ACTIONS = {
+    name.rstrip("_"): globals()[name]
+    for name in (
+        "run", "bare_loop", "xyzpy_run", "joblib_parallel", "dask_run", "append", "read_and_write",
+        "xyzpy_append", "read_at_half", "read", "pgrid", "bare_grid", "pset_hash", "import_",
+        "versions",
+    )
+}  # fmt: skip
+
+if __name__ == "__main__":
+    print(json.dumps(ACTIONS[sys.argv[1]](**json.loads(sys.argv[2]))))

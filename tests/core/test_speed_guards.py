@@ -1,0 +1,329 @@
+"""What keeps psweep fast, by counts: these do not depend on how fast or busy a machine is.
+
+How long things take is measured by ``nox -s bench``. Most of these tests do one thing with some
+psets and with more of them, and look at what the further ones cost, so that what a run costs once
+does not matter.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import gc
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+
+IO = Path("/proc/self/io")
+counts_io = pytest.mark.skipif(
+    not IO.exists(), reason="needs Linux, whose kernel counts what a process reads and writes"
+)
+
+
+def func(pset):
+    return {"result": pset["a"] * pset["b"]}
+
+
+def grid(n):
+    return [{"a": i, "b": 0.5 * i} for i in range(n)]
+
+
+def more(n):
+    return [{"a": -1 - i, "b": 0.5} for i in range(n)]
+
+
+class Calls:
+    """Count the calls of functions, those written in C, too, in all threads of this process."""
+
+    def __enter__(self):
+        self.by_name = collections.Counter()
+        self.by_package = collections.Counter()
+        threading.setprofile(self._count)
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *exc):
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def _count(self, frame, event, arg):
+        if event == "call":
+            name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+        elif event == "c_call":
+            name, module = getattr(arg, "__name__", ""), getattr(arg, "__module__", "")
+        else:
+            return
+        self.by_name[name] += 1
+        self.by_package[(module or "").partition(".")[0]] += 1
+
+    def __getitem__(self, name):
+        return self.by_name[name]
+
+    @property
+    def total(self):
+        return sum(self.by_name.values())
+
+    @property
+    def syncs(self):
+        return self["fsync"] + self["fdatasync"] + self["sync"]
+
+    @property
+    def hashes(self):
+        return self["openssl_sha1"] + self["sha1"]
+
+
+class Traffic:
+    """Count the system calls that read and write, and their bytes, also of ended children."""
+
+    def __enter__(self):
+        self._before = self._now()
+        return self
+
+    def __exit__(self, *exc):
+        after = self._now()
+        self.reads, self.writes, self.bytes_read, self.bytes_written = (
+            after[name] - self._before[name] for name in ("syscr", "syscw", "rchar", "wchar")
+        )
+
+    def _now(self):
+        pairs = (line.split(":") for line in IO.read_text().splitlines())
+        return {name: int(value) for name, value in pairs}
+
+
+def new_study(n, function=func, **kwds):
+    shutil.rmtree("calc", ignore_errors=True)
+    ps.run_local(function, grid(n), progress=False, **kwds)
+
+
+def in_a_new_study(n, count, **kwds):
+    """Run psets; give what was counted meanwhile."""
+    with count() as counted:
+        new_study(n, **kwds)
+    return counted
+
+
+def peak_of(action):
+    """Give the most memory that was taken at a time, bytes."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def with_old_rows(n, count, new=10, **kwds):
+    """Append psets to a database; give what was counted meanwhile, and the size of the file."""
+    new_study(n)
+    size = os.path.getsize("calc/database.pk")
+    params = more(new)
+    with count() as counted:
+        ps.run_local(func, params, progress=False, **kwds)
+    return counted, size
+
+
+@pytest.fixture(autouse=True)
+def warm():
+    """What is done only the first time is done."""
+    ps.run_local(func, grid(20))
+    ps.run_local(func, more(2))
+    shutil.rmtree("calc")
+
+
+# a run
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_a_pset_costs_few_calls_and_the_thousandth_no_more_than_the_first(save):
+    totals = [in_a_new_study(n, Calls, save=save).total for n in (300, 600, 1200)]
+    a_pset = (totals[1] - totals[0]) / 300
+    assert a_pset <= 45
+    assert (totals[2] - totals[1]) / 600 <= 1.05 * a_pset
+
+
+def test_with_poolsize_a_pset_costs_the_parent_few_calls():
+    totals = [in_a_new_study(n, Calls, poolsize=2).total for n in (600, 1800)]
+    assert (totals[1] - totals[0]) / 1200 <= 30
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_pandas_is_called_for_columns_and_not_for_psets(poolsize):
+    few, many = (in_a_new_study(n, Calls, poolsize=poolsize) for n in (300, 1200))
+    assert few.by_package["pandas"] > 0
+    # The number of rows decides which of its ways pandas takes, here and there.
+    assert many.by_package["pandas"] - few.by_package["pandas"] <= 20
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_no_fsync_a_pset(poolsize):
+    start = time.monotonic()
+    syncs = in_a_new_study(1200, Calls, poolsize=poolsize).syncs
+    seconds = time.monotonic() - start
+    # Two for the database, its folder perhaps, and one a second for the journal.
+    assert 1 <= syncs <= 4 + seconds
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_each_pset_is_hashed_once(poolsize):
+    few, many = (in_a_new_study(n, Calls, poolsize=poolsize).hashes for n in (300, 900))
+    assert many - few == 600
+
+
+@counts_io
+@pytest.mark.parametrize(("poolsize", "at_most"), [(None, 1.1), (2, 1.5)])
+def test_one_write_a_pset(poolsize, at_most):
+    """The row to the journal; between processes psets and rows travel in chunks."""
+    few, many = (in_a_new_study(n, Traffic, poolsize=poolsize) for n in (300, 1500))
+    assert (many.writes - few.writes) / 1200 <= at_most
+    assert (many.reads - few.reads) / 1200 <= 0.5
+
+
+@counts_io
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_a_pset_costs_few_bytes_on_the_disk(poolsize):
+    few, many = (in_a_new_study(n, Traffic, poolsize=poolsize) for n in (300, 1500))
+    # Its row goes to the journal and to the database; a UUID and a hash are 76 of them each time.
+    assert (many.bytes_written - few.bytes_written) / 1200 <= 450
+
+
+def test_a_pset_costs_little_memory():
+    peaks = []
+    for n in (3000, 6000):
+        shutil.rmtree("calc", ignore_errors=True)
+        params = grid(n)
+        peaks.append(peak_of(lambda: ps.run_local(func, params, progress=False)))
+    assert (peaks[1] - peaks[0]) / 3000 <= 2500
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+def test_nothing_is_quadratic(poolsize):
+    """Also what is done in C, in which no calls are seen: by the time of the CPU."""
+
+    resource = pytest.importorskip("resource", reason="needs the getrusage of Unix")
+
+    def used():
+        usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+    def cost(n):
+        before = used()
+        new_study(n, poolsize=poolsize)
+        return used() - before
+
+    cost(1000)
+    few, many = (min(cost(n) for _ in range(3)) for n in (2500, 20_000))
+    assert many <= 16 * few  # 8 times the psets, and twice that for what disturbs
+
+
+def test_an_executor_gets_chunks():
+    class Counting(concurrent.futures.ThreadPoolExecutor):
+        submits = 0
+
+        def submit(self, *args, **kwds):
+            self.submits += 1
+            return super().submit(*args, **kwds)
+
+    with Counting(2) as executor:
+        ps.run_local(func, grid(2000), executor=executor)
+    assert 1 <= executor.submits <= 500
+
+
+# old rows
+
+
+def test_old_rows_cost_no_calls_when_psets_are_appended():
+    few, many = (with_old_rows(n, Calls)[0] for n in (500, 5000))
+    assert abs(many.total - few.total) <= 50
+
+
+@pytest.mark.parametrize("skip_dups", [False, True])
+def test_old_rows_are_not_hashed_again(skip_dups):
+    assert with_old_rows(500, Calls, skip_dups=skip_dups)[0].hashes == 10
+
+
+def test_no_fsync_an_old_row():
+    start = time.monotonic()
+    syncs = with_old_rows(500, Calls)[0].syncs
+    assert 1 <= syncs <= 4 + time.monotonic() - start
+
+
+@counts_io
+@pytest.mark.parametrize("kwds", [{}, {"skip_dups": True}, {"poolsize": 2}])
+def test_appending_reads_and_writes_the_database_once(kwds):
+    (few, small), (many, large) = (with_old_rows(n, Traffic, **kwds) for n in (500, 5000))
+    assert (many.bytes_read - few.bytes_read) / (large - small) <= 1.05
+    assert (many.bytes_written - few.bytes_written) / (large - small) <= 1.05
+
+
+def test_old_rows_cost_little_memory_when_psets_are_appended():
+    peaks = []
+    for n in (2000, 6000):
+        new_study(n)
+        peaks.append(peak_of(lambda: ps.run_local(func, more(10), progress=False)))
+    assert (peaks[1] - peaks[0]) / 4000 <= 1500
+
+
+# a look at a run that goes on
+
+
+def test_a_look_at_a_run_costs_few_calls_a_finished_pset():
+    totals = []
+
+    def looks(pset):
+        if pset["a"] == n - 1:
+            with Calls() as calls:
+                assert len(ps.df_read("calc")) == n - 1
+            totals.append(calls.total)
+        return func(pset)
+
+    for n in (300, 1500):
+        new_study(n, looks)
+    assert (totals[1] - totals[0]) / 1200 <= 15
+
+
+# small things
+
+
+def test_pgrid_costs_few_calls_a_pset():
+    totals = []
+    for n in (50, 150):
+        a, b = ps.plist("a", range(n)), ps.plist("b", range(10))
+        with Calls() as calls:
+            ps.pgrid(a, b)
+        totals.append(calls.total)
+    assert (totals[1] - totals[0]) / 1000 <= 3
+
+
+def test_a_plain_pset_is_hashed_by_few_calls_however_many_entries_it_has():
+    totals = []
+    for n in (2, 20):
+        pset = {f"name_{i}": [i, 0.5 * i, str(i), True, None][i % 5] for i in range(n)}
+        ps.pset_hash(pset)
+        with Calls() as calls:
+            ps.pset_hash(pset)
+        totals.append(calls.total)
+    assert totals[0] <= 12
+    assert totals[1] <= totals[0] + 40
+
+
+def test_import_loads_little_beyond_pandas():
+    code = (
+        "import sys, pandas; there = set(sys.modules); import psweep; "
+        "print(*sorted(set(sys.modules) - there))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    new = [name for name in done.stdout.split() if name.partition(".")[0] != "psweep"]
+    assert len(new) <= 40, new
+    tops = {name.partition(".")[0] for name in new}
+    costly = {"IPython", "asyncio", "dask", "filelock", "joblib", "tabulate", "tqdm", "yaml"}
+    assert not tops & costly
