@@ -5,6 +5,7 @@ An example is a script in examples/, or a folder there with numbered scripts tha
 
 import ast
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,8 +20,10 @@ import pytest
 import psweep as ps
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-# tested with the distribution that they need
-ELSEWHERE = {"with_git", "batch_local", "batch_cluster", "batch_input_file"}
+# tested with the distribution that they need, or (in tests/psweep) with the libraries
+SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "study.ipynb"}
+BATCH = {"batch_local", "batch_cluster", "batch_input_file", "executor_dask_slurm.py"}
+ELSEWHERE = {"with_git", *BATCH, *SCIENCE}
 FOUND = sorted(
     path.relative_to(EXAMPLES).as_posix()
     for path in EXAMPLES.rglob("*.py")
@@ -306,6 +309,39 @@ def compressors(ex):
     assert len(ex.df("other")) == 48
 
 
+def executor_dask_local(ex):
+    pytest.importorskip("distributed", reason="needs dask: pip install 'dask[distributed]'")
+    out = ex.run()
+    df = ex.df()
+    assert len(df) == 14
+    assert (df._exec_host == platform.node()).all()
+    large = df[df["size"] == 40].set_index("p").share
+    assert large[0.4] == 0
+    assert large[0.8] == 1
+    assert 0.2 < large[0.593] < 0.9
+    assert large[0.7] > df[df["size"] == 10].set_index("p").share[0.7]
+    assert f"14 psets were run on {platform.node()}" in out
+
+
+def executor_mpi4py(ex):
+    pytest.importorskip("mpi4py", reason="needs mpi4py: pip install mpi4py mpich")
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    mpiexec = shutil.which("mpiexec", path=path)
+    if mpiexec is None:
+        pytest.skip("needs an MPI: pip install mpich")
+    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", *ex.scripts]
+    done = subprocess.run(
+        command, cwd=ex.folder, check=True, capture_output=True, encoding="utf-8", timeout=120
+    )
+    assert f"16 psets were run on {platform.node()}" in done.stdout
+    df = ex.df()
+    assert len(df) == 16
+    assert set(df["rank"]) <= {1, 2}  # 0 runs the script
+    virial = df[df.n_steps == 50_000].set_index("temperature").b2
+    assert virial.is_monotonic_increasing
+    assert abs(virial[3.418]) < 1e-3
+
+
 # What to expect of each example; the name is that of the script or of the folder.
 EXPECT = {
     "vary_1_param.py": vary_1_param,
@@ -321,6 +357,8 @@ EXPECT = {
     "failed_psets.py": failed_psets,
     "capture_logs.py": capture_logs,
     "compressors.py": compressors,
+    "executor_dask_local.py": executor_dask_local,
+    "executor_mpi4py.py": executor_mpi4py,
 }
 
 

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import concurrent.futures as cf
+import contextlib
 import os
 import platform
 import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import psweep as ps
 
 OWN = ["_run_id", "_pset_id", "_calc_dir", "_time_utc", "_pset_runtime"]
+NEEDS_DASK = "needs dask: pip install 'dask[distributed]'"
 FACTOR = 3
 
 
+@contextlib.contextmanager
 def loky():
-    from joblib.externals.loky import get_reusable_executor
+    module = pytest.importorskip("joblib.externals.loky", reason="needs loky: pip install joblib")
+    with module.get_reusable_executor(2) as made:
+        yield made
 
-    return get_reusable_executor(2)
+
+@contextlib.contextmanager
+def dask(**options):
+    """A dask of two workers, in this process unless the options say otherwise."""
+    distributed = pytest.importorskip("distributed", reason=NEEDS_DASK)
+    options = {"processes": False, "n_workers": 2, "threads_per_worker": 1, **options}
+    with (
+        distributed.LocalCluster(dashboard_address=":0", **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
 
 
 ENGINES = {
     "threads": lambda: cf.ThreadPoolExecutor(2),
     "processes": lambda: cf.ProcessPoolExecutor(2),
     "loky": loky,
+    "dask": dask,
 }
 
 
@@ -39,25 +57,72 @@ def executor(request):
         yield made
 
 
+def varied_study():
+    """Params and results of many types; one pset fails."""
+    params = [
+        {"a": 1, "x": 0.5, "name": "one"},
+        {"a": 2, "x": float("nan"), "name": 'it\'s "two"\n'},
+        {"a": 3, "x": None, "name": "drei ß"},
+        {"a": 4, "name": ""},
+        {"a": 5, "x": -1e300, "name": "five", "grid": np.arange(6.0).reshape(2, 3)},
+        {"a": 2**70, "x": 1.0, "name": "big", "grid": np.array([True, False])},
+        {"a": True, "x": 2, "name": "bool"},
+        *({"a": a, "x": a / 7, "name": str(a)} for a in range(7, 60)),
+    ]
+
+    def func(pset):
+        a = pset["a"]
+        if a == 13:
+            raise ArithmeticError(f"no {a}")
+        result = {
+            "whole": a % 5,
+            "real": np.float64(a % 7) / 3,
+            "text": pset["name"].upper(),
+            "flag": a % 2 == 0,
+            "nothing": None,
+            "array": np.full(3, a % 11),
+            "nested": {"keys": sorted(set(pset) & {"a", "x", "name", "grid"}), "tuple": (a, "t")},
+            "when": pd.Timestamp("2024-02-29 12:00") + pd.Timedelta(a % 100, unit="s"),
+        }
+        if a % 3 == 0:
+            result["sometimes"] = a % 100
+        if "grid" in pset:
+            result["sum"] = pset["grid"].sum()
+        if a == 5:
+            result["x"] = 7.5  # a new value of a parameter
+        return result
+
+    return func, params
+
+
+@pytest.mark.parametrize("engine", ["poolsize", *ENGINES, "dask processes"])
+def test_every_engine_gives_the_same_dataframe(engine):
+    func, params = varied_study()
+    expected = ps.run_local(func, params, calc_dir="serial", on_error="record")
+    assert expected._failed.tolist() == [pset["a"] == 13 for pset in params]
+    assert "ArithmeticError: no 13" in expected._exc_txt[13]
+    kwds = {"poolsize": 2}
+    with contextlib.ExitStack() as stack:
+        if engine == "dask processes":
+            kwds = {"executor": stack.enter_context(dask(processes=True))}
+        elif engine != "poolsize":
+            kwds = {"executor": stack.enter_context(ENGINES[engine]())}
+        df = ps.run_local(func, params, on_error="record", **kwds)
+
+    assert df._pset_runtime.between(0, 1, inclusive="left").all()
+    if engine != "poolsize":
+        assert (df.pop("_exec_host") == platform.node()).all()
+    pd.testing.assert_frame_equal(df.drop(columns=OWN), expected.drop(columns=OWN))
+    stored = [ps.df_read(folder).drop(columns=OWN) for folder in ("calc", "serial")]
+    stored[0] = stored[0].drop(columns="_exec_host", errors="ignore")
+    pd.testing.assert_frame_equal(*stored)
+    assert df.drop(columns=OWN).map(type).equals(expected.drop(columns=OWN).map(type))
+
+
 def func(pset):
     if pset["a"] % 50 == 7:
         raise ArithmeticError(f"no {pset['a']}")
     return {"b": FACTOR * pset["a"], "c": [pset["a"]], "d": None}
-
-
-def test_the_same_as_in_this_process(executor):
-    params = [*ps.plist("a", range(200)), {"a": 1.5, "x": "y"}]
-    expected = ps.run_local(func, params, calc_dir="serial", on_error="record")
-    df = ps.run_local(func, params, executor=executor, on_error="record")
-    assert (df.pop("_exec_host") == platform.node()).all()
-    text, other = df.pop("_exc_txt"), expected.pop("_exc_txt")
-    assert text.notna().tolist() == other.notna().tolist()
-    assert all("ArithmeticError: no " in t and "in func" in t for t in text.dropna())
-    pd.testing.assert_frame_equal(df.drop(columns=OWN), expected.drop(columns=OWN))
-    assert ps.df_extract_params(df) == params
-    assert df._pset_runtime.lt(1).all()
-    stored = ps.df_read("calc").drop(columns=["_exec_host", "_exc_txt"])
-    pd.testing.assert_frame_equal(stored, df)
 
 
 def test_lambdas_closures_and_methods(executor):
@@ -183,43 +248,102 @@ def test_ctrl_c_keeps_what_is_about_to_end(script):
     assert started - 1 <= len(ps.df_read("calc")) <= started
 
 
-DASK = """
-import os, sys, time
+def test_dask():
+    with dask() as client:
+        df = ps.run_local(func, ps.plist("a", range(7)), executor=client)
+        assert df.b.tolist() == [FACTOR * a for a in range(7)]
+        # equal psets are run each, not once
+        df = ps.run_local(lambda p: {"b": 1}, [{"a": 1}] * 20, executor=client)
+        assert len(df) == 27
+        with client.get_executor(pure=False) as executor:
+            df = ps.run_local(lambda p: {"b": 1}, [{"a": 1}] * 20, executor=executor)
+        assert len(df) == 47
+        with pytest.raises(TypeError, match=r"pass executor\.get_client\(\)"):
+            ps.run_local(func, [{"a": 1}], executor=client.cluster)
+    with pytest.raises(ps.WorkerError, match="takes no more work: Client is closed"):
+        ps.run_local(func, [{"a": 1}], executor=client)
+
+
+LOST_WORKERS = """
+import os, pathlib, signal, sys
+import dask
 import psweep as ps
+import psweep.executors
 from dask.distributed import Client, LocalCluster
 
-def main():
-    k = 3
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with Client(cluster) as client:
-            params = ps.plist("a", range(300))
-            df = ps.run_local(lambda p: {"b": k * p["a"]}, params, executor=client)
-            assert df.b.tolist() == [3 * a for a in range(300)]
-            assert df.a.tolist() == list(range(300))
-            # equal psets are run each, not once
-            df = ps.run_local(lambda p: {"pid": os.getpid()}, [{"a": 1}] * 20, executor=client)
-            assert len(df) == 320
-            with client.get_executor(pure=False) as executor:
-                df = ps.run_local(lambda p: {"b": 1}, [{"a": 1}] * 20, executor=executor)
-            assert len(df) == 340
+folder = os.getcwd()
 
-            try:
-                ps.run_local(lambda p: {}, params, executor=cluster)
-            except TypeError as error:
-                assert "pass executor.get_client()" in str(error)
-            else:
-                raise AssertionError
-    print("all is well")
+def once(pset):
+    killed = pathlib.Path(folder, "killed")
+    if pset["a"] == 30 and not killed.exists():
+        killed.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"b": 2 * pset["a"]}
+
+def always(pset):
+    if pset["a"] == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"b": 2 * pset["a"]}
+
+def main(how):
+    n_workers = 2
+    if how == "always":
+        n_workers = 1
+        # A pset is given up as soon as its worker dies, and a worker too, so that none is left.
+        dask.config.set({"distributed.scheduler.allowed-failures": 0})
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"})
+        psweep.executors._PATIENCE_SECONDS = 1
+    options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        params = ps.plist("a", range(60))
+        if how == "once":
+            ps.run_local(once, params, executor=client)
+        else:
+            ps.run_local(always, params, executor=client, on_error="record")
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
 """
 
 
-def test_dask(script):
-    pytest.importorskip("distributed", reason="needs pip install 'dask[distributed]'")
-    out, _ = script(DASK, wait=True)
-    assert "all is well" in out
+def test_a_worker_of_dask_that_is_killed_costs_no_row(script):
+    pytest.importorskip("distributed", reason=NEEDS_DASK)
+    script(LOST_WORKERS, "once", wait=True)
+    df = ps.df_read("calc")
+    assert Path("killed").exists()
+    assert df.a.tolist() == list(range(60))
+    assert df.b.tolist() == [2 * a for a in range(60)]
+
+
+def test_a_pset_that_kills_each_worker_of_dask_costs_no_other(script):
+    pytest.importorskip("distributed", reason=NEEDS_DASK)
+    _, err = script(LOST_WORKERS, "always", wait=True)
+    df = ps.df_read("calc")
+    assert df.a.tolist() == list(range(60))
+    assert df.a[df._failed].tolist() == [5], err
+    assert "KilledWorker" in df._exc_txt[5]
+    assert df.b[~df._failed].tolist() == [2 * a for a in range(60) if a != 5]
+
+
+def test_dask_without_workers_is_told_of(monkeypatch):
+    monkeypatch.setattr("psweep.executors._PATIENCE_SECONDS", 0.1)
+    with dask(n_workers=0) as client:
+
+        def later():
+            while not told:
+                time.sleep(0.05)
+            client.cluster.scale(1)
+
+        told = []
+        thread = threading.Thread(target=later)
+        thread.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            monkeypatch.setattr(warnings, "showwarning", lambda text, *_: told.append(str(text)))
+            df = ps.run_local(func, ps.plist("a", range(7)), executor=client)
+        thread.join()
+    assert df.b.tolist() == [FACTOR * a for a in range(7)]
+    assert "the dask cluster has no workers, so the run waits for the first one" in told[0]
 
 
 def test_an_executor_that_gives_up_a_task_costs_the_pset_that_is_to_blame():

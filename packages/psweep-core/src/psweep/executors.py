@@ -203,7 +203,7 @@ class _Engine:
             # And dask would run a task once for two that look the same to it.
             kwds = {} if self._client is None else {"pure": False}
             future = self._executor.submit(_run_chunk, self._func, sent, self._settings, **kwds)
-        except RuntimeError as error:  # broken, or shut down
+        except Exception as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
         self._expect(future, jobs)

@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ def plan_jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) 
     return Jobs(_uuids(len(hashes)), hashes, psets)
 
 
+# Job(...) takes four times as long.
+_new_job: Callable[[tuple[Any, ...]], Job] = functools.partial(tuple.__new__, Job)
+
+
 class Jobs(Sequence[Job]):
     """Jobs that are made when they are wanted, since a million of them take room and time."""
 
@@ -50,11 +54,10 @@ class Jobs(Sequence[Job]):
 
     def __getitem__(self, position: Any) -> Any:
         ids, hashes, psets = self._parts
-        return Job(position, ids[position], hashes[position], psets[position])
+        return _new_job((position, ids[position], hashes[position], psets[position]))
 
     def __iter__(self) -> Iterator[Job]:
-        make = functools.partial(tuple.__new__, Job)  # Job(...) takes four times as long
-        return map(make, zip(itertools.count(), *self._parts))
+        return map(_new_job, zip(itertools.count(), *self._parts))
 
 
 def _uuids(n: int) -> list[str]:

@@ -97,12 +97,15 @@ def work(connection: Connection, task: Task) -> None:
                 if journal is not None:
                     journal.take_room()
                 job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
-                again = functools.partial(_send, connection, ("again", job.pset_id))
+                again = None
+                if settings.retries:
+                    again = functools.partial(_send, connection, ("again", job.pset_id))
                 row, payload, _ = finish(func, job, settings, calls, again)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
-                    save_row(row, settings)
+                    if settings.tmpsave:
+                        save_row(row, settings)
                 report.add(payload, is_failed(row))
             report.send()
     except (Exception, SystemExit) as error:
