@@ -309,6 +309,13 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 Side(
                     "df_read of a file", HERE, "read", {"rows": n // 2}, Base(HERE, "run", n // 2)
                 ),
+                Side(
+                    "bare loop",
+                    HERE,
+                    "bare_read",
+                    {"rows": n // 2},
+                    Base(HERE, "bare_loop", n // 2),
+                ),
             ],
             [
                 Check(

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 import os
+import resource
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures.process import BrokenProcessPool
@@ -135,7 +138,25 @@ def limits(name):
     return "no"
 
 
+def memory(name):
+    """Measure the peak of a fresh process that runs 20 000 trivial psets, and of its workers."""
+    command = [sys.executable, __file__, "--memory", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def run_for_memory(name):
+    params = ps.plist("a", range(20_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    POOLS[name](trivial, params)
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"{more / 1024:.0f} + {worker / 1024:.0f}")
+
+
 def main():
+    if sys.argv[1:2] == ["--memory"]:
+        run_for_memory(sys.argv[2])
+        return
     os.chdir(tempfile.mkdtemp())
     show("", {name: name for name in POOLS})
     few, many = ps.plist("a", range(8)), ps.plist("a", range(20_000))
@@ -146,6 +167,7 @@ def main():
     ps.run_local(trivial, many, poolsize=2)
     us = f"{(time.perf_counter() - start) / 20_000 * 1e6:.1f}"
     show("  with journal and database", {name: us if name == "psweep" else "-" for name in POOLS})
+    show("MB more in the parent + in a worker", {name: memory(name) for name in POOLS})
     show("lambdas and closures", {name: lambdas(pool) for name, pool in POOLS.items()})
     show("results of 39 if the 21st kills its worker", {name: after_a_kill(name) for name in POOLS})
     show("a limit of time for one pset", {name: limits(name) for name in POOLS})

@@ -246,6 +246,20 @@ def read_at_half(n):
     return {"seconds": timer.seconds, "units": 1}
 
 
+def bare_read(rows):
+    """Read what `bare_loop` has flushed row by row, and make the table: what it takes at least."""
+    import pandas as pd
+
+    with Timer() as timer:
+        found = []
+        with open("calc/rows.pk", "rb") as file:
+            for _ in range(rows):
+                found.append(pickle.load(file))
+        df = pd.DataFrame(found)
+    expect(len(df), rows)
+    return {"seconds": timer.seconds, "units": 1}
+
+
 def read(rows):
     ps = psweep()
     with Timer() as timer:
@@ -319,8 +333,8 @@ ACTIONS = {
     name.rstrip("_"): globals()[name]
     for name in (
         "run", "bare_loop", "xyzpy_run", "joblib_parallel", "dask_run", "append", "read_and_write",
-        "xyzpy_append", "read_at_half", "read", "pgrid", "bare_grid", "pset_hash", "import_",
-        "versions",
+        "xyzpy_append", "read_at_half", "read", "bare_read", "pgrid", "bare_grid", "pset_hash",
+        "import_", "versions",
     )
 }  # fmt: skip
 
