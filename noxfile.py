@@ -14,7 +14,6 @@ import zipfile
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "tests", "pythons", "pandas_versions", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
@@ -79,6 +78,9 @@ def _interpreters() -> dict[str, str]:
 
 INTERPRETERS = _interpreters()
 OTHERS = {v: p for v, p in INTERPRETERS.items() if v != f"3.{sys.version_info.minor}"}
+# Of the other Pythons the oldest and the newest; `nox -s pythons` takes all.
+EDGES = [f"pythons({version})" for version in sorted({*[*OTHERS][:1], *[*OTHERS][-1:]})]
+nox.options.sessions = ["lint", "tests", *EDGES, "pandas_versions", "docs", "demo"]
 
 
 def _wheel(session: nox.Session, package: str) -> str:
