@@ -264,11 +264,9 @@ def test_dask():
         ps.run_local(func, [{"a": 1}], executor=client)
 
 
-LOST_WORKERS = """
-import os, pathlib, signal, sys
-import dask
+LOST_WORKER = """
+import os, pathlib, signal
 import psweep as ps
-import psweep.executors
 from dask.distributed import Client, LocalCluster
 
 folder = os.getcwd()
@@ -280,49 +278,20 @@ def once(pset):
         os.kill(os.getpid(), signal.SIGKILL)
     return {"b": 2 * pset["a"]}
 
-def always(pset):
-    if pset["a"] == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {"b": 2 * pset["a"]}
-
-def main(how):
-    n_workers = 2
-    if how == "always":
-        n_workers = 1
-        # A pset is given up as soon as its worker dies, and a worker too, so that none is left.
-        dask.config.set({"distributed.scheduler.allowed-failures": 0})
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "0s"})
-        psweep.executors._PATIENCE_SECONDS = 1
-    options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with LocalCluster(**options) as cluster, Client(cluster) as client:
-        params = ps.plist("a", range(60))
-        if how == "once":
-            ps.run_local(once, params, executor=client)
-        else:
-            ps.run_local(always, params, executor=client, on_error="record")
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        ps.run_local(once, ps.plist("a", range(60)), executor=client)
 """
 
 
 def test_a_worker_of_dask_that_is_killed_costs_no_row(script):
     pytest.importorskip("distributed", reason=NEEDS_DASK)
-    script(LOST_WORKERS, "once", wait=True)
+    script(LOST_WORKER, wait=True)
     df = ps.df_read("calc")
     assert Path("killed").exists()
     assert df.a.tolist() == list(range(60))
     assert df.b.tolist() == [2 * a for a in range(60)]
-
-
-def test_a_pset_that_kills_each_worker_of_dask_costs_no_other(script):
-    pytest.importorskip("distributed", reason=NEEDS_DASK)
-    _, err = script(LOST_WORKERS, "always", wait=True)
-    df = ps.df_read("calc")
-    assert df.a.tolist() == list(range(60))
-    assert df.a[df._failed].tolist() == [5], err
-    assert "KilledWorker" in df._exc_txt[5]
-    assert df.b[~df._failed].tolist() == [2 * a for a in range(60) if a != 5]
 
 
 def test_dask_without_workers_is_told_of(monkeypatch):
