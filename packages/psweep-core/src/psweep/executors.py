@@ -75,7 +75,10 @@ def _is_a(value: Any, kind: str) -> bool:
 
 @dataclass(frozen=True)
 class _Result:
-    """What comes back of a chunk: the rows that are finished, and what went wrong with the next."""
+    """What comes back of a chunk: the rows that are finished, and what went wrong with the next.
+
+    The psets after these were not run: time was up, or there is an error.
+    """
 
     payloads: list[bytes]
     n_failed: int
@@ -175,6 +178,7 @@ class _Engine:
                 yield News(len(rows), len(rows), rows if self._journal is None else ())
                 continue
             self._seen = time.monotonic()
+            self._todo.extendleft(reversed(jobs[len(result.payloads) :]))
             rows = self._taken(result)
             kept = rows if self._journal is None else ()
             yield News(len(result.payloads), result.n_failed, kept)
@@ -347,6 +351,8 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
             row, payload, _ = finish(func, job, settings, calls)
             payloads.append(payload)
             n_failed += is_failed(row)
+            if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
+                break  # psets may differ: what is finished shall not wait for others to be
     except (Exception, SystemExit) as error:
         before = "what a worker does before it runs a pset"
         error_parts = (
