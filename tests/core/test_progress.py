@@ -183,10 +183,10 @@ def test_a_run_goes_on_without_stderr(monkeypatch):
     assert len(ps.run_local(double, ps.plist("a", range(5)), progress=True)) == 5
 
 
-def test_rows_are_not_even_counted_where_nobody_looks():
-    rows = iter([])
-    assert Progress(5, False).watch(rows) is rows
-    assert Progress(5, None).watch(rows) is rows
+def test_psets_are_counted_only_where_somebody_looks():
+    assert not Progress(5, False).visible
+    assert not Progress(5, None).visible
+    assert Progress(5, True).visible
 
 
 def test_a_notebook_without_ipywidgets_gets_a_bar_of_text_and_no_warning(script, tmp_path):

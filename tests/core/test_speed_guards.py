@@ -196,6 +196,29 @@ def test_a_pset_costs_few_bytes_on_the_disk(poolsize):
     assert (many.bytes_written - few.bytes_written) / 1200 <= 450
 
 
+@counts_io
+def test_text_that_repeats_is_in_the_database_once():
+    sizes = []
+    for text in ("x", "x" * 100):
+        ps.run_local(lambda _, text=text: {"text": text}, grid(500), calc_dir=text[:9])
+        sizes.append(os.path.getsize(Path(text[:9], "database.pk")))
+    assert sizes[1] - sizes[0] < 200
+
+
+def test_finished_psets_are_no_burden_on_the_garbage_collector():
+    """It looks at all containers that live, again and again, but not at dicts of numbers."""
+    n_objects = []
+
+    def counts(pset):
+        if pset["a"] in (100, 1100):
+            gc.collect()
+            n_objects.append(len(gc.get_objects()))
+        return func(pset)
+
+    new_study(1200, counts)
+    assert n_objects[1] - n_objects[0] < 100
+
+
 def test_a_pset_costs_little_memory():
     peaks = []
     for n in (3000, 6000):

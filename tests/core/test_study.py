@@ -44,6 +44,21 @@ def test_numbers_of_live_runs_are_not_given_twice(study):
     book.close()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_rows_that_are_in_the_database_already_are_not_taken_twice(study, kept):
+    """Whoever moved them there may have been killed before the journal was removed."""
+    header, book = begin(study)
+    rows = [row(0), row(1)]
+    for each in rows:
+        book.append(encode(each))
+    book.close()
+    frame = frame_of_rows(rows, header)
+    ps.df_write(frame[:1], "calc/database.pk")
+    df = study.fold_now({book.path: frame} if kept else None)
+    assert df.a.tolist() == [0, 1]
+    assert study.journals() == []
+
+
 def test_live_journals_are_read_but_not_folded(study):
     _, book = begin(study)
     book.append(encode(row(0)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import pickle
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,12 +27,12 @@ from .portable import is_plain
 from .rows import RESERVED, Header, Row
 
 __all__ = [
+    "CALLERS",
     "Job",
+    "Runner",
     "Settings",
-    "call_again",
     "describe",
     "failed_row",
-    "finish",
     "note",
     "save_row",
 ]
@@ -68,143 +68,163 @@ class Settings:
     timeout: float | None = None  # s for one pset
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
 
-    @functools.cached_property
-    def quick(self) -> bool:
-        """Whether func can be called without any further ado."""
-        return self.capture_logs is None and self.on_error == "raise" and not self.verbose
 
-
-def call_again(
-    func: Func, job: Job, settings: Settings, calls: int = 1, tell: Callable[[], None] | None = None
-) -> Row:
-    """Run one pset, again if it fails and may be.
+class Runner:
+    """Run psets, each as often as it takes.
 
     Parameters
     ----------
     func : callable
-    job : Job
     settings : Settings
-    calls : int, default 1
-        The number of this call of func, if it was called for this pset before.
-    tell : callable, optional
-        Is called before each further call.
-
-    Raises
-    ------
-    Exception
-        Of the last call of ``func``, unless failures are to be recorded.
     """
-    while True:
-        last = calls > settings.retries
-        try:
-            row = call(func, job, settings)
-        except Exception as error:
-            if last:
-                if settings.retries:
+
+    def __init__(self, func: Func, settings: Settings) -> None:
+        self._settings = settings
+        self._call = _caller(func, settings)
+
+    def run(self, job: Job, calls: int = 1, tell: Callable[[], None] | None = None) -> Row:
+        """Run one pset, again if it fails and may be.
+
+        Parameters
+        ----------
+        job : Job
+        calls : int, default 1
+            The number of this call of func, if it was called for this pset before.
+        tell : callable, optional
+            Is called before each further call.
+
+        Raises
+        ------
+        Exception
+            Of the last call of ``func``, with a note that names the pset, unless failures are to be
+            recorded.
+        """
+        retries = self._settings.retries
+        if not retries:
+            return self._call(job)
+        while True:
+            last = calls > retries
+            try:
+                row = self._call(job)
+            except Exception as error:
+                if last:
                     note(error, f"psweep: {_calls(calls)}")
-                raise
-        else:
-            if row[7] is None or not row[7].get("_failed"):
-                return row
-            if last:
-                if settings.retries:
+                    raise
+            else:
+                if row[7] is None or not row[7].get("_failed"):
+                    return row
+                if last:
                     row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
-                return row
-        calls += 1
-        if tell is not None:
-            tell()
+                    return row
+            calls += 1
+            if tell is not None:
+                tell()
+
+    def finish(
+        self, job: Job, calls: int = 1, tell: Callable[[], None] | None = None
+    ) -> tuple[Row, bytes, bool]:
+        """Run one pset and make its row, also in the form that a journal keeps.
+
+        Parameters
+        ----------
+        job, calls, tell
+            As for `run`.
+
+        Returns
+        -------
+        row : Row
+        payload : bytes
+            The row, pickled.
+        plain : bool
+            Its params are those of the job, and nothing in it can change any more.
+
+        Raises
+        ------
+        ResultError
+            A result cannot be stored.
+        Exception
+            As `run`.
+        """
+        settings = self._settings
+        row = self.run(job, calls, tell)
+        try:
+            if settings.data_only:
+                check_storable({**row[5], **row[6]})  # func may have replaced params, too
+            if settings.plain and row[5] is job[3] and is_plain(row[6]):
+                return row, pickle.dumps(row, 5), True
+            return row, encode(row), False
+        except Exception as error:
+            message = (
+                f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
+                f"({error}); return data instead, or write it to a file and return the file's name"
+            )
+            problem = ResultError(message)
+            if settings.on_error == "raise":
+                raise problem from error
+            failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
+            failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
+            return failed, encode(failed), False
 
 
 def _calls(n: int) -> str:
     return f"func was called {n} times for this pset" if n > 1 else "func was called once"
 
 
-def finish(
-    func: Func, job: Job, settings: Settings, calls: int = 1, tell: Callable[[], None] | None = None
-) -> tuple[Row, bytes, bool]:
-    """Run one pset and make its row, also in the form that a journal keeps.
-
-    Parameters
-    ----------
-    func, job, settings, calls, tell
-        As for `call_again`.
-
-    Returns
-    -------
-    row : Row
-    payload : bytes
-        The row, pickled.
-    plain : bool
-        Nothing in the row can change any more.
-
-    Raises
-    ------
-    Exception
-        Of ``func``, with a note that names the pset, unless failures are to be recorded.
-    """
-    if settings.retries:
-        row = call_again(func, job, settings, calls, tell)
-    else:
-        row = call(func, job, settings)
-    try:
-        if settings.data_only:
-            check_storable({**row[5], **row[6]})  # func may have replaced params, too
-        if settings.plain and row[5] is job.params and is_plain(row[6]):
-            return row, pickle.dumps(row, 5), True
-        return row, encode(row), False
-    except Exception as error:
-        message = (
-            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} ({error}); "
-            "return data instead, or write it to a file and return the file's name"
-        )
-        problem = ResultError(message)
-        if settings.on_error == "raise":
-            raise problem from error
-        failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
-        failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
-        return failed, encode(failed), False
-
-
-def call(func: Func, job: Job, settings: Settings) -> Row:
-    """Run one pset."""
-    position, pset_id, pset_hash, params = job
+def _caller(func: Func, settings: Settings) -> Callable[[Job], Row]:
+    """Make what calls func on one pset. What all calls have in common is looked up once."""
     header = settings.header
-    seq = header.first_seq + position
-    time_ns = time.time_ns()
-    given = params
-    if not settings.plain and not _IMMUTABLE.issuperset(map(type, params.values())):
-        given = _copied(params)
-    pset = {
-        **given,
-        "_run_id": header.run_id,
-        "_pset_id": pset_id,
-        "_calc_dir": header.calc_dir,
-        # of a datetime64: that takes a third less time
-        "_time_utc": pd.Timestamp(np.datetime64(time_ns, "ns")),
-        "_pset_hash": pset_hash,
-        "_pset_seq": seq,
-        "_run_seq": header.run_seq,
-    }
-    if not settings.quick:
-        return _careful_call(func, job, settings, pset, time_ns)
-    start = time.perf_counter()
-    try:
-        result = func(pset)
-        runtime = time.perf_counter() - start
-        if not (
-            type(result) is dict
-            and RESERVED.isdisjoint(result)
-            and params.keys().isdisjoint(result)
-        ):
-            params, result = _merged(job, result, settings)
-        else:
-            result = {**result}  # func may use its dict again
-    except Exception as error:
-        note(error, f"psweep: raised for {describe(job, settings)}")
-        raise
-    if not settings.ran:
-        runtime = float("nan")
-    return seq, pset_id, time_ns, pset_hash, runtime, params, result, settings.extras
+    run_id, run_seq, calc_dir, first_seq = (
+        header.run_id,
+        header.run_seq,
+        header.calc_dir,
+        header.first_seq,
+    )
+    plain, extras = settings.plain, settings.extras
+    quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
+    timestamp, datetime64 = pd.Timestamp, np.datetime64
+    now, clock = time.time_ns, time.perf_counter
+
+    def call(job: Job) -> Row:
+        position, pset_id, pset_hash, params = job
+        seq = first_seq + position
+        time_ns = now()
+        given = params
+        if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
+            given = _copied(params)
+        pset = {
+            **given,
+            "_run_id": run_id,
+            "_pset_id": pset_id,
+            "_calc_dir": calc_dir,
+            # of a datetime64: that takes a third less time
+            "_time_utc": timestamp(datetime64(time_ns, "ns")),
+            "_pset_hash": pset_hash,
+            "_pset_seq": seq,
+            "_run_seq": run_seq,
+        }
+        if not quick:
+            return _careful_call(func, job, settings, pset, time_ns)
+        start = clock()
+        try:
+            result = func(pset)
+            runtime = clock() - start
+            if not (
+                type(result) is dict
+                and RESERVED.isdisjoint(result)
+                and params.keys().isdisjoint(result)
+            ):
+                params, result = _merged(job, result, settings)
+            else:
+                result = {**result}  # func may use its dict again
+        except Exception as error:
+            note(error, f"psweep: raised for {describe(job, settings)}")
+            raise
+        if not settings.ran:
+            runtime = float("nan")
+        return seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
+
+    CALLERS.add(call.__code__)
+    return call
 
 
 def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int) -> Row:
@@ -236,6 +256,10 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
         runtime = float("nan")
     seq = settings.header.first_seq + job.position
     return seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None
+
+
+# The code that calls func, by which it is found on the stack.
+CALLERS: set[CodeType] = {_careful_call.__code__}
 
 
 def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,40 +16,61 @@ from .errors import DatabaseError
 from .params import Pset
 from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row
 
-__all__ = ["append_frame", "assemble", "check_book", "frame_of_rows", "groups", "index_of_names"]
+__all__ = [
+    "append_frame",
+    "assemble",
+    "check_book",
+    "frame_of_columns",
+    "frame_of_rows",
+    "groups",
+    "index_of_names",
+]
 
 
-def frame_of_rows(rows: Sequence[Row], header: Header) -> pd.DataFrame:
+def frame_of_rows(rows: Iterable[Row], header: Header) -> pd.DataFrame:
     """Build the DataFrame of one run's rows, in the order of their numbers."""
-    rows = sorted(rows, key=_seq)
-    n = len(rows)
-    params = _columns_of([row[5] for row in rows])
-    results = _columns_of([row[6] for row in rows])
-    seqs = np.fromiter(map(_seq, rows), dtype=np.int64, count=n)
+    rows = sorted(rows, key=operator.itemgetter(0))
+    return frame_of_columns(header, *(list(map(operator.itemgetter(i), rows)) for i in range(8)))
+
+
+def frame_of_columns(
+    header: Header,
+    seqs: Sequence[int],
+    ids: list[str],
+    times: list[int],
+    hashes: list[str],
+    runtimes: list[float],
+    params: list[Pset],
+    results: list[Pset],
+    extras: list[dict[str, Any] | None],
+) -> pd.DataFrame:
+    """Build the DataFrame of rows whose parts come as columns, see `rows.Row`."""
+    n = len(ids)
+    index = range(n)
+    param_columns = _columns_of(params)
+    result_columns = _columns_of(results)
+    numbers = np.array(seqs, dtype=np.int64)
     book: dict[Any, Any] = {
-        "_run_id": pd.Series(header.run_id, index=range(n)),
-        "_pset_id": column([row[1] for row in rows]),
-        "_calc_dir": pd.Series(header.calc_dir, index=range(n)),
-        "_time_utc": np.array([row[2] for row in rows], dtype="M8[ns]"),
-        "_pset_hash": column([row[3] for row in rows]),
-        "_pset_seq": seqs,
+        "_run_id": pd.Series(header.run_id, index=index),
+        "_pset_id": column(ids),
+        "_calc_dir": pd.Series(header.calc_dir, index=index),
+        "_time_utc": np.array(times, dtype="M8[ns]"),
+        "_pset_hash": column(hashes),
+        "_pset_seq": numbers,
         "_run_seq": np.full(n, header.run_seq, dtype=np.int64),
     }
-    extras = {name for row in rows if row[7] for name in row[7]}
+    found = {name for some in extras if some for name in some}
     for name in EXTRAS:
-        if name in extras:
-            book[name] = column([(row[7] or {}).get(name, NO_EXTRA[name]) for row in rows])
+        if name in found:
+            book[name] = column([(some or {}).get(name, NO_EXTRA[name]) for some in extras])
     # A name that is a param of one pset and a result of another: the row's hash tells which.
-    for name in [name for name in results if name in params]:
-        both = [row[5].get(name, row[6].get(name, MISSING)) for row in rows]
-        params[name] = column(both, exact=is_private(name))
-        del results[name]
-    runtime = np.array([row[4] for row in rows], dtype=np.float64)
-    return _with_seqs({**params, **book, **results, RUNTIME: runtime}, seqs)
-
-
-def _seq(row: Row) -> int:
-    return row[0]
+    for name in [name for name in result_columns if name in param_columns]:
+        pairs = zip(params, results, strict=True)
+        both = [pset.get(name, result.get(name, MISSING)) for pset, result in pairs]
+        param_columns[name] = column(both, exact=is_private(name))
+        del result_columns[name]
+    runtime = np.array(runtimes, dtype=np.float64)
+    return _with_seqs({**param_columns, **book, **result_columns, RUNTIME: runtime}, numbers)
 
 
 def _columns_of(dicts: Sequence[Pset]) -> dict[Any, Any]:

@@ -24,17 +24,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import pickle
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .portable import dumps_plain_first
-from .rows import Header, Row
+from .rows import Header, Kept, Row
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -140,7 +142,7 @@ class Journal:
         self.path = path
         self._lock = lock_of(path)
         self._lock.acquire()
-        self.kept: list[Row] | None = []  # all rows, as long as none of them can change any more
+        self.kept: Kept | None = Kept()  # all rows, as long as none of them can change any more
         self._end = 0  # where the next record goes, which is where the file stands
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
@@ -150,7 +152,7 @@ class Journal:
         self._syncer: threading.Thread | None = None
         try:
             self._file = open(path, "xb", buffering=0)
-            self._append(pickle.dumps(asdict(header), 5))
+            self.append(pickle.dumps(asdict(header), 5))
             self.take_room()
         except BaseException:
             self._lock.release()
@@ -189,12 +191,6 @@ class Journal:
 
     def append(self, payload: bytes) -> None:
         """Write one row, made by `encode`, so that it outlives this process."""
-        self._append(payload)
-        if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
-
-    def _append(self, payload: bytes) -> None:
         record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
         n = len(record)
         try:
@@ -210,6 +206,9 @@ class Journal:
             # Twice the largest row is a guess; a row of any size may come.
             self._room = max(_ROOM, 2 * n)
         self._dirty = True
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            self._syncer.start()
 
     def _write_all(self, data: bytes) -> None:
         while data:
@@ -249,17 +248,30 @@ def read_journal(path: Path) -> Record:
     payloads, garbled = _payloads(path.read_bytes())
     if garbled:
         unreadable.append(f"{garbled} bytes between whole records are garbled")
-    for payload in payloads:
-        try:
-            obj = pickle.loads(payload)
-        except Exception as error:  # unpickling can raise nearly anything
-            unreadable.append(f"{type(error).__name__}: {error}")
-        else:
-            if isinstance(obj, dict):
-                header = Header(**obj)
+    with _no_garbage_collection():
+        for payload in payloads:
+            try:
+                obj = pickle.loads(payload)
+            except Exception as error:  # unpickling can raise nearly anything
+                unreadable.append(f"{type(error).__name__}: {error}")
             else:
-                rows.append(obj)
+                if isinstance(obj, dict):
+                    header = Header(**obj)
+                else:
+                    rows.append(obj)
     return Record(header or _header_by_name(path), rows, unreadable)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Make many objects that all stay: looking for garbage among them would take twice the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def encode(row: Row) -> bytes:

@@ -47,17 +47,19 @@ class Jobs(Sequence[Job]):
     """Jobs that are made when they are wanted, since a million of them take room and time."""
 
     def __init__(self, ids: list[str], hashes: list[str], psets: list[Pset]) -> None:
-        self._parts = ids, hashes, psets
+        self.ids = ids
+        self.hashes = hashes
+        self.psets = psets
 
     def __len__(self) -> int:
-        return len(self._parts[0])
+        return len(self.ids)
 
     def __getitem__(self, position: Any) -> Any:
-        ids, hashes, psets = self._parts
-        return _new_job((position, ids[position], hashes[position], psets[position]))
+        parts = self.ids[position], self.hashes[position], self.psets[position]
+        return _new_job((position, *parts))
 
     def __iter__(self) -> Iterator[Job]:
-        return map(_new_job, zip(itertools.count(), *self._parts))
+        return map(_new_job, zip(itertools.count(), self.ids, self.hashes, self.psets))
 
 
 def _uuids(n: int) -> list[str]:

@@ -31,6 +31,7 @@ __all__ = ["are_plain", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
 _ATOMS = frozenset({int, float, str, bool, type(None), bytes})
+_SAMPLE = 100
 
 
 def dumps(obj: Any) -> bytes:
@@ -152,11 +153,21 @@ def _values(column: Any) -> tuple[Any, str | None]:
     dtype = column.dtype
     if dtype == np.dtype(object):
         values = column.to_numpy()
-        return values, None if _natural_strings(values) else "object"
+        return (_texts(column), None) if _natural_strings(values) else (values, "object")
     if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
         # The str of pandas 3, which pandas 2 does not have. Inferred, it is what each has for text.
-        return column.to_numpy(dtype=object), None
+        return _texts(column), None
     return (column.to_numpy() if isinstance(dtype, np.dtype) else column.array), None
+
+
+def _texts(column: Any) -> Any:
+    """Take strings out of a column; each only once where they repeat, as ids of runs do."""
+    cells = column.array
+    if len(cells) >= _SAMPLE and len(pd.unique(cells[:_SAMPLE])) <= _SAMPLE // 4:
+        codes, texts = pd.factorize(cells, use_na_sentinel=False)
+        codes = codes.astype(np.min_scalar_type(len(texts)))
+        return _Call(operator.methodcaller("take", codes), np.asarray(texts, dtype=object))
+    return column.to_numpy(dtype=object)
 
 
 def _natural_strings(values: np.ndarray[Any, Any]) -> bool:

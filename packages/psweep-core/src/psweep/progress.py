@@ -6,7 +6,7 @@ import contextlib
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -75,6 +75,11 @@ class Progress:
         else:
             self._next_look = self._start + _PATIENCE_SECONDS
 
+    @property
+    def visible(self) -> bool:
+        """Whether there is, or will be, something to see."""
+        return self._next_look != math.inf
+
     def add(self, n: int, n_failed: int = 0) -> None:
         """Count n more as through, some of which failed; 0 lets the time go by."""
         self._n += n
@@ -82,18 +87,9 @@ class Progress:
         if monotonic() >= self._next_look:
             self._show()
 
-    def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Give back rows that are counted as they come."""
-        return rows if self._next_look == math.inf else self._watched(rows)
-
-    def _watched(self, rows: Iterator[Row]) -> Iterator[Row]:
-        for row in rows:
-            self.add(1, is_failed(row))
-            yield row
-
     def close(self) -> None:
         """Leave the bar as it is, or say in a line how it ended."""
-        if self._bar is not None or (self._is_log and self._next_look != math.inf):
+        if self._bar is not None or (self._is_log and self.visible):
             self._show(last=True)
         self._next_look = math.inf
 

@@ -26,11 +26,11 @@ from .checks import (
 )
 from .errors import DatabaseError, UnknownKeywordError
 from .files import PathLike
-from .frames import append_frame, frame_of_rows
+from .frames import append_frame, frame_of_columns, frame_of_rows
 from .hashing import pset_hash
-from .journal import Journal, Record, count_rows
+from .journal import Journal, count_rows
 from .params import Pset
-from .plan import done_hashes, header_after, next_number, plan_jobs
+from .plan import Jobs, done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .portable import are_plain
 from .progress import Progress
@@ -273,7 +273,7 @@ class Work:
         journal: Journal | None,
         n_skipped: int,
     ) -> Iterator[Row]:
-        """Run psets; yield their rows, but for those that only the journal of a worker has."""
+        """Run psets; yield those of their rows that no journal has."""
         bar = Progress(len(jobs), self.progress, n_skipped)
         settings = self.settings(header=header, folder=str(study.calc_dir))
         try:
@@ -284,7 +284,7 @@ class Work:
                     bar.add(news.n, news.n_failed)
                     yield from news.rows
             elif self.poolsize is None:
-                yield from bar.watch(run_serial(self.func, jobs, settings, journal))
+                yield from run_serial(self.func, jobs, settings, journal, bar)
             elif jobs:
                 place = None if journal is None else functools.partial(study.journal_path, header)
                 for news in run_pool(self.func, jobs, settings, self.poolsize, journal, place):
@@ -342,16 +342,16 @@ def run_saved(
         journal = Journal(study.journal_path(header, 0), header)
     try:
         for _ in work.rows(jobs, header, study, journal, len(params) - len(jobs)):
-            pass  # the journals have them
+            pass
     except BaseException as error:
         journal.close()
         with _rows_are_safe(study, error):
             study.fold_now()
         raise
     journal.close()
-    kept = journal.kept
+    kept = _frame_of_kept(journal, header, jobs)
     with _rows_are_safe(study):
-        known = study.fold_now({journal.path: Record(header, kept, [])} if kept else None)
+        known = study.fold_now({} if kept is None else {journal.path: kept})
     n_rows = int((known["_run_id"] == run_id).sum()) if len(known) else 0
     if n_rows != len(jobs):
         message = (
@@ -361,6 +361,25 @@ def run_saved(
         )
         raise DatabaseError(message)
     return _extended(df, known, run_id)
+
+
+def _frame_of_kept(journal: Journal, header: Header, jobs: Jobs) -> pd.DataFrame | None:
+    """Make the rows of a journal a DataFrame without reading it, if they were kept."""
+    kept = journal.kept
+    if kept is None or not kept.times:
+        return None
+    n = len(kept.times)
+    return frame_of_columns(
+        header,
+        range(header.first_seq, header.first_seq + n),
+        jobs.ids[:n],
+        kept.times,
+        jobs.hashes[:n],
+        kept.runtimes,
+        jobs.psets[:n],
+        kept.results,
+        kept.extras,
+    )
 
 
 def _run_unsaved(

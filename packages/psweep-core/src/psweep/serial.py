@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import call
-from .call import Func, Job, Settings, finish, save_row
+from .call import CALLERS, Func, Job, Runner, Settings, save_row
 from .journal import Journal
+from .progress import Progress, is_failed
 from .rows import Row
 
 __all__ = ["run_serial"]
 
 
 def run_serial(
-    func: Func, jobs: Iterable[Job], settings: Settings, journal: Journal | None
+    func: Func, jobs: Iterable[Job], settings: Settings, journal: Journal | None, bar: Progress
 ) -> Iterator[Row]:
-    """Yield the row of each pset once it is safe.
+    """Run all psets.
 
     Parameters
     ----------
@@ -28,24 +28,36 @@ def run_serial(
     settings : Settings
     journal : Journal, optional
         Where the rows are kept. None: nowhere.
+    bar : Progress
+
+    Yields
+    ------
+    Row
+        Of each pset, unless the journal has it.
     """
+    runner = Runner(func, settings)
+    finish = runner.finish
+    watched = bar.visible
     kept = None if journal is None else journal.kept
     with _InterruptBetweenRows() as interrupt:
         for job in jobs:
             if journal is None:
-                row = call.call_again(func, job, settings)
+                row = runner.run(job)
             else:
                 journal.take_room()
-                row, payload, plain = finish(func, job, settings)
+                row, payload, plain = finish(job)
                 journal.append(payload)
-                if settings.tmpsave:
-                    save_row(row, settings)
                 if not plain:
                     # Later on, func could change what is in it: the journal is to be read.
                     journal.kept = kept = None
                 elif kept is not None:
-                    kept.append(row)
-            yield row
+                    kept.add(row)
+                if settings.tmpsave:
+                    save_row(row, settings)
+            if watched:
+                bar.add(1, is_failed(row))
+            if journal is None:
+                yield row
             if interrupt.pending:
                 raise KeyboardInterrupt
 
@@ -78,11 +90,8 @@ def _inside_func(frame: FrameType | None) -> bool:
     """Tell from the stack whether ``func`` is running."""
     inner = None
     while frame is not None:
-        if frame.f_code in _CALLERS:
+        if frame.f_code in CALLERS:
             name = "" if inner is None else inner.f_globals.get("__name__", "")
             return inner is not None and not name.startswith("psweep.")
         inner, frame = frame, frame.f_back
     return False
-
-
-_CALLERS = (call.call.__code__, call._careful_call.__code__)

@@ -137,13 +137,13 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return journal.file_lock(self._private / "lock")
 
-    def fold(self, known_records: Mapping[Path, Record] | None = None) -> pd.DataFrame:
+    def fold(self, kept: Mapping[Path, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
         Parameters
         ----------
-        known_records : mapping of Path to Record, optional
-            What is in some of the journals, which need not be read again.
+        kept : mapping of Path to DataFrame, optional
+            The rows of some journals, which need not be read: each the only one of its run.
 
         Returns
         -------
@@ -152,27 +152,33 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        have = known_records or {}
-        ended = {
-            path: have[path] if path in have else journal.read_journal(path)
-            for path in self.journals()
-            if _is_over(path)
-        }
-        for path, record in ended.items():
-            _warn_unreadable(path, record)
-        known = self.read_database()
-        df = _union(known, ended.values())
+        known = df = self.read_database()
+        ended = [path for path in self.journals() if _is_over(path)]
+        unread = []
+        for path in ended:
+            frame = (kept or {}).get(path)
+            # (Somebody may have been killed between the database and the removal of this journal.)
+            if frame is None or (
+                len(known) and (known["_run_id"] == frame["_run_id"].iat[0]).any()
+            ):
+                unread.append(path)
+            else:
+                df = append_frame(df, frame)
+        records = {path: journal.read_journal(path) for path in unread}
+        df = _union(df, records.values())
         if df is not known:
             self.write_database(df)
-        for path, record in ended.items():
-            if not record.unreadable:
+        for path in ended:
+            if path in records and records[path].unreadable:
+                _warn_unreadable(path, records[path])
+            else:
                 journal.remove(path)
         return df
 
-    def fold_now(self, known_records: Mapping[Path, Record] | None = None) -> pd.DataFrame:
+    def fold_now(self, kept: Mapping[Path, pd.DataFrame] | None = None) -> pd.DataFrame:
         """Take the lock and `fold`."""
         with self.locked():
-            return self.fold(known_records)
+            return self.fold(kept)
 
     def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
         """Take over a DataFrame of the user's: its new rows, and its changes to the others.
@@ -340,6 +346,10 @@ def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
         if new:
             df = append_frame(df, frame_of_rows(list(new.values()), header))
     return df
+
+
+def _has_run(df: pd.DataFrame, run_id: str) -> bool:
+    return bool(len(df)) and bool((df["_run_id"] == run_id).any())
 
 
 def _warn_unreadable(where: Path, record: Record) -> None:

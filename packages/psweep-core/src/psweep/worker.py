@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import pickle
 import queue
@@ -21,7 +22,7 @@ from typing import Any
 
 import cloudpickle
 
-from .call import Func, Job, Settings, describe, finish, note, save_row
+from .call import Func, Job, Runner, Settings, describe, note, save_row
 from .journal import Journal
 from .params import Pset
 from .progress import is_failed
@@ -78,6 +79,7 @@ def work(connection: Connection, task: Task) -> None:
         # Who wants to speak with the terminal from there gets an error, and does not stand still.
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     settings = task.settings
     journal = job = None
     report = _Report(connection, keep=task.journal_path is None)
@@ -90,6 +92,7 @@ def work(connection: Connection, task: Task) -> None:
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
         if task.clock is not None:
             func = _clocked(func, task.clock, settings.header.first_seq)
+        runner = Runner(func, settings)
         connection.send(("ready",))
         while chunk := chunks.get():
             for sent, calls in pickle.loads(chunk):
@@ -100,7 +103,7 @@ def work(connection: Connection, task: Task) -> None:
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job.pset_id))
-                row, payload, _ = finish(func, job, settings, calls, again)
+                row, payload, _ = runner.finish(job, calls, again)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
