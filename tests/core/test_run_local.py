@@ -774,7 +774,7 @@ def test_a_study_that_was_copied_without_its_hidden_folder():
 
 def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch):
     def many(pset):
-        return {f"r{j}": 1.0 for j in range(300)}
+        return {f"r{j}": 1.0 for j in range(300)} | {"list": []}  # which could change: not kept
 
     study = sys.modules["psweep.study"]
     made = []  # the lengths of the frames

@@ -33,10 +33,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .portable import dumps_plain_first
-from .rows import Header, Kept, Row
+from .rows import Header, Row
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -67,6 +67,7 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
+_MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
 
 class Record(NamedTuple):
@@ -142,7 +143,10 @@ class Journal:
         self.path = path
         self._lock = lock_of(path)
         self._lock.acquire()
-        self.kept: Kept | None = Kept()  # all rows, as long as none of them can change any more
+        # All rows of the run one after another in one list, as long as nothing in them can change:
+        # then its journals need not be read. (Tuples would keep the garbage collector busy.)
+        self.kept: list[Any] | None = []
+        self.others: list[Path] = []  # the journals of its other processes
         self._end = 0  # where the next record goes, which is where the file stands
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
@@ -152,7 +156,7 @@ class Journal:
         self._syncer: threading.Thread | None = None
         try:
             self._file = open(path, "xb", buffering=0)
-            self.append(pickle.dumps(asdict(header), 5))
+            self._append(pickle.dumps(asdict(header), 5))
             self.take_room()
         except BaseException:
             self._lock.release()
@@ -189,8 +193,28 @@ class Journal:
         finally:
             self._file.seek(self._end)
 
-    def append(self, payload: bytes) -> None:
-        """Write one row, made by `encode`, so that it outlives this process."""
+    def append(self, payload: bytes, row: Row | None = None) -> None:
+        """Write one row, so that it outlives this process.
+
+        Parameters
+        ----------
+        payload : bytes
+            The row, made by `encode`.
+        row : Row, optional
+            The row, if nothing in it can change any more.
+        """
+        self._append(payload)
+        kept = self.kept
+        if kept is not None:
+            if row is None or self._end > _MAX_KEPT:
+                self.kept = None
+            else:
+                kept += row
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            self._syncer.start()
+
+    def _append(self, payload: bytes) -> None:
         record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
         n = len(record)
         try:
@@ -206,9 +230,6 @@ class Journal:
             # Twice the largest row is a guess; a row of any size may come.
             self._room = max(_ROOM, 2 * n)
         self._dirty = True
-        if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
 
     def _write_all(self, data: bytes) -> None:
         while data:

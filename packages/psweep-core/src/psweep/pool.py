@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import multiprocessing
 import os
 import pickle
 import signal
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -33,8 +34,9 @@ import cloudpickle
 from .call import Func, Job, Settings, describe, failed_row, note
 from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
+from .plan import Jobs
 from .progress import News, is_failed
-from .rows import Row
+from .rows import ROW_SIZE, Row
 from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
 __all__ = ["pickled_func", "run_pool", "unpickled_exception"]
@@ -47,7 +49,7 @@ JournalPath = Callable[[int], Path]
 
 def run_pool(
     func: Func,
-    jobs: Sequence[Job],
+    jobs: Jobs,
     settings: Settings,
     poolsize: int,
     journal: Journal | None,
@@ -58,7 +60,7 @@ def run_pool(
     Parameters
     ----------
     func : callable
-    jobs : sequence of Job
+    jobs : Jobs
     settings : Settings
     poolsize : int
         How many processes.
@@ -103,7 +105,7 @@ class _Worker:
         self.clock = task.clock
         self.overdue = False  # it was killed for that
         self.started = False
-        self.jobs: collections.deque[Job] = collections.deque()  # sent and not reported finished
+        self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
 
     def send_bytes(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
@@ -132,7 +134,7 @@ class _Pool:
     def __init__(
         self,
         func: Func,
-        jobs: Sequence[Job],
+        jobs: Jobs,
         settings: Settings,
         journal: Journal | None,
         journal_path: JournalPath | None,
@@ -142,11 +144,11 @@ class _Pool:
         self._journal = journal
         self._journal_path = journal_path
         self._jobs = jobs
-        self._todo = collections.deque(jobs)
+        self._todo = collections.deque(range(len(jobs)))  # by position
         self._left = len(jobs)
         self._workers: list[_Worker] = []
         self._made = 0
-        self._calls: dict[str, int] = {}  # of func for a pset, where these are more than one
+        self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
@@ -155,6 +157,8 @@ class _Pool:
         for _ in range(n):
             self._made += 1
             path = self._journal_path(self._made) if self._journal_path else None
+            if self._journal is not None and path is not None:
+                self._journal.others.append(path)
             clock = None if self._settings.timeout is None else Clock(self._context)
             jobs = self._jobs if self._forks else None
             task = Task(self._func, jobs, self._settings, path, clock)
@@ -167,13 +171,52 @@ class _Pool:
             else:
                 worker.send_bytes(b"")  # the end: it may leave in peace
         deadline = time.monotonic() + _GRACE_SECONDS
+        found = []
         for worker in self._workers:
+            if self._journal is not None and not self._left:
+                found.append(self._kept_by(worker, deadline))
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.exitcode is None:
                 worker.kill()
                 worker.process.join()
             worker.connection.close()
         self._workers = []
+        if self._journal is not None and not self._left:
+            self._keep(self._journal, found)
+
+    def _kept_by(self, worker: _Worker, deadline: float) -> list[list[Any]] | None:
+        """Take the columns of rows that a worker has kept, if these are all of its rows."""
+        with contextlib.suppress(EOFError, OSError):
+            while worker.connection.poll(max(0.0, deadline - time.monotonic())):
+                kind, *parts = worker.connection.recv()
+                if kind == "kept":
+                    columns: list[list[Any]] | None = parts[0]
+                    return columns
+        return None
+
+    def _keep(self, journal: Journal, found: list[list[list[Any]] | None]) -> None:
+        """Put rows of all workers together, if no row is in a journal alone."""
+        known = [columns for columns in found if columns is not None]
+        if journal.kept is None or len(known) < len(found):
+            journal.kept = None
+            return
+        seqs, *others = ([*itertools.chain(*parts)] for parts in zip(*known, strict=True))
+        order = sorted(range(len(seqs)), key=seqs.__getitem__)
+        times, runtimes, results, extras = ([cells[i] for i in order] for cells in others)
+        jobs = self._jobs
+        columns = [
+            sorted(seqs),
+            jobs.ids,
+            times,
+            jobs.hashes,
+            runtimes,
+            jobs.psets,
+            results,
+            extras,
+        ]
+        journal.kept = [None] * (ROW_SIZE * len(seqs))
+        for part, cells in enumerate(columns):
+            journal.kept[part::ROW_SIZE] = cells
 
     def results(self) -> Iterator[News]:
         while self._left:
@@ -191,7 +234,8 @@ class _Pool:
                     raise unpickled_exception(*parts)
                 worker.started = True
                 if kind == "again":
-                    self._calls[parts[0]] = self._calls.get(parts[0], 1) + 1
+                    position = parts[0]
+                    self._calls[position] = self._calls.get(position, 1) + 1
                 if kind == "done":
                     yield self._counted(worker, *parts)
             yield News(0, 0)
@@ -248,14 +292,15 @@ class _Pool:
         if self._todo and len(worker.jobs) <= enough:
             chunk = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
             worker.jobs.extend(chunk)
-            positions = [job.position for job in chunk]
-            sent = positions if self._forks else [_pickled_job(job) for job in chunk]
-            calls = [self._calls.get(job.pset_id, 1) for job in chunk]
-            worker.send_bytes(pickle.dumps(list(zip(sent, calls, strict=True))))
+            sent = chunk if self._forks else [_pickled_job(self._jobs[i]) for i in chunk]
+            calls = {i: self._calls[i] for i in chunk if i in self._calls} if self._calls else {}
+            worker.send_bytes(pickle.dumps((sent, calls)))
 
     def _buried(self, worker: _Worker) -> News:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
+        if self._journal is not None:
+            self._journal.kept = None  # some rows are only in that of the worker
         if worker.process.pid is not None:
             end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
         self._workers.remove(worker)
@@ -270,18 +315,19 @@ class _Pool:
         finished = self._finished_by(worker)
         news = News(len(finished), sum(map(is_failed, finished.values())))
         self._left -= news.n
-        unfinished = [job for job in worker.jobs if job.pset_id not in finished]
+        unfinished = [i for i in worker.jobs if i not in finished]
         if not unfinished:
             self.start(1 if self._left else 0)
             return news
-        guilty, *innocent = unfinished
+        position, *innocent = unfinished
         self._todo.extendleft(reversed(innocent))
-        calls = self._calls.get(guilty.pset_id, 1)
+        calls = self._calls.get(position, 1)
         if calls <= self._settings.retries:
-            self._calls[guilty.pset_id] = calls + 1
-            self._todo.appendleft(guilty)
+            self._calls[position] = calls + 1
+            self._todo.appendleft(position)
             self.start(1)
             return news
+        guilty = self._jobs[position]
         what = describe(guilty, self._settings)
         problem: Exception = WorkerError(f"the worker process that ran {what} {fate}")
         runtime = float("nan")
@@ -300,14 +346,14 @@ class _Pool:
         self.start(1 if self._left else 0)
         return News(news.n + 1, news.n_failed + 1, [row] if self._journal is None else ())
 
-    def _finished_by(self, worker: _Worker) -> dict[str, Row]:
-        """Find what a dead worker has finished, but had no time to report."""
+    def _finished_by(self, worker: _Worker) -> dict[int, Row]:
+        """Find what a dead worker has finished, but had no time to report, by position."""
         if self._journal_path is None:
             return {}
         with contextlib.suppress(FileNotFoundError):
             rows = read_journal(self._journal_path(worker.number)).rows
-            sent = {job.pset_id for job in worker.jobs}
-            return {row[1]: row for row in rows if row[1] in sent}
+            first = self._settings.header.first_seq
+            return {row[0] - first: row for row in rows if row[0] - first in worker.jobs}
         return {}
 
 

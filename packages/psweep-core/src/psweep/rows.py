@@ -5,32 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["BOOK", "EXTRAS", "NO_EXTRA", "RESERVED", "RUNTIME", "Header", "Kept", "Row"]
+__all__ = ["BOOK", "EXTRAS", "NO_EXTRA", "RESERVED", "ROW_SIZE", "RUNTIME", "Header", "Row"]
 
 # A plain tuple, since one is made, pickled and written for every pset:
 #   0 _pset_seq, 1 _pset_id, 2 _time_utc (ns since 1970), 3 _pset_hash, 4 _pset_runtime (s),
 #   5 the params, 6 the results, 7 further book-keeping columns or None
 Row = tuple[int, str, int, str, float, dict[Any, Any], dict[Any, Any], "dict[str, Any] | None"]
-
-
-class Kept:
-    """Rows that follow each other, as columns, as far as the jobs do not hold them.
-
-    A tuple a row would be an object that the garbage collector looks at again and again.
-    """
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.runtimes: list[float] = []
-        self.results: list[dict[Any, Any]] = []
-        self.extras: list[dict[str, Any] | None] = []
-
-    def add(self, row: Row) -> None:
-        """Keep the row that follows the last one."""
-        self.times.append(row[2])
-        self.runtimes.append(row[4])
-        self.results.append(row[6])
-        self.extras.append(row[7])
+ROW_SIZE: Final = 8
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from . import _siblings
 from .backup import backup as make_backup
-from .call import Func, Job, Settings, note
+from .call import Func, Settings, note
 from .checks import (
     check_df,
     check_func,
@@ -34,10 +34,10 @@ from .plan import Jobs, done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .portable import are_plain
 from .progress import Progress
-from .rows import Header, Row
+from .rows import ROW_SIZE, Header, Row
 from .serial import run_serial
 from .simulate import run_simulated
-from .study import Study
+from .study import KeptRows, Study
 
 __all__ = ["Work", "explain_unknown_keywords", "run", "run_local", "run_saved"]
 
@@ -267,7 +267,7 @@ class Work:
 
     def rows(
         self,
-        jobs: Sequence[Job],
+        jobs: Jobs,
         header: Header,
         study: Study,
         journal: Journal | None,
@@ -349,9 +349,9 @@ def run_saved(
             study.fold_now()
         raise
     journal.close()
-    kept = _frame_of_kept(journal, header, jobs)
+    kept = _kept_rows(journal, header, jobs)
     with _rows_are_safe(study):
-        known = study.fold_now({} if kept is None else {journal.path: kept})
+        known = study.fold_now(kept)
     n_rows = int((known["_run_id"] == run_id).sum()) if len(known) else 0
     if n_rows != len(jobs):
         message = (
@@ -363,23 +363,13 @@ def run_saved(
     return _extended(df, known, run_id)
 
 
-def _frame_of_kept(journal: Journal, header: Header, jobs: Jobs) -> pd.DataFrame | None:
-    """Make the rows of a journal a DataFrame without reading it, if they were kept."""
+def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
+    """Make a DataFrame of the rows of a run, if they were kept."""
     kept = journal.kept
-    if kept is None or not kept.times:
+    if kept is None or len(kept) != ROW_SIZE * len(jobs):
         return None
-    n = len(kept.times)
-    return frame_of_columns(
-        header,
-        range(header.first_seq, header.first_seq + n),
-        jobs.ids[:n],
-        kept.times,
-        jobs.hashes[:n],
-        kept.runtimes,
-        jobs.psets[:n],
-        kept.results,
-        kept.extras,
-    )
+    df = frame_of_columns(header, *(kept[part::ROW_SIZE] for part in range(ROW_SIZE)))
+    return KeptRows(header.run_id, {journal.path, *journal.others}, df)
 
 
 def _run_unsaved(

@@ -38,7 +38,6 @@ def run_serial(
     runner = Runner(func, settings)
     finish = runner.finish
     watched = bar.visible
-    kept = None if journal is None else journal.kept
     with _InterruptBetweenRows() as interrupt:
         for job in jobs:
             if journal is None:
@@ -46,12 +45,7 @@ def run_serial(
             else:
                 journal.take_room()
                 row, payload, plain = finish(job)
-                journal.append(payload)
-                if not plain:
-                    # Later on, func could change what is in it: the journal is to be read.
-                    journal.kept = kept = None
-                elif kept is not None:
-                    kept.add(row)
+                journal.append(payload, row if plain else None)
                 if settings.tmpsave:
                     save_row(row, settings)
             if watched:

@@ -20,9 +20,9 @@ import errno
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -36,9 +36,17 @@ from .rows import Header, Row
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["Study", "df_read", "recover"]
+__all__ = ["KeptRows", "Study", "df_read", "recover"]
 
 _USUAL = {"database.pk", "database.json", "database.parquet"}
+
+
+class KeptRows(NamedTuple):
+    """All rows of a run that has just ended, and the journals that hold them, too."""
+
+    run_id: str
+    paths: set[Path]
+    df: pd.DataFrame
 
 
 class Study:
@@ -137,13 +145,13 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return journal.file_lock(self._private / "lock")
 
-    def fold(self, kept: Mapping[Path, pd.DataFrame] | None = None) -> pd.DataFrame:
+    def fold(self, kept: KeptRows | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
         Parameters
         ----------
-        kept : mapping of Path to DataFrame, optional
-            The rows of some journals, which need not be read: each the only one of its run.
+        kept : KeptRows, optional
+            All rows of a run, whose journals then need not be read.
 
         Returns
         -------
@@ -154,16 +162,13 @@ class Study:
             rest.unlink()  # of a writer that was killed; nobody else writes now
         known = df = self.read_database()
         ended = [path for path in self.journals() if _is_over(path)]
-        unread = []
-        for path in ended:
-            frame = (kept or {}).get(path)
-            # (Somebody may have been killed between the database and the removal of this journal.)
-            if frame is None or (
-                len(known) and (known["_run_id"] == frame["_run_id"].iat[0]).any()
-            ):
-                unread.append(path)
-            else:
-                df = append_frame(df, frame)
+        # (Of our run there may be rows already, and less journals than it had, if others folded
+        # before it was quite over.)
+        if kept and kept.paths <= {*ended} and not _has_run(known, kept.run_id):
+            df = append_frame(df, kept.df)
+            unread = [path for path in ended if path not in kept.paths]
+        else:
+            unread = ended
         records = {path: journal.read_journal(path) for path in unread}
         df = _union(df, records.values())
         if df is not known:
@@ -175,7 +180,7 @@ class Study:
                 journal.remove(path)
         return df
 
-    def fold_now(self, kept: Mapping[Path, pd.DataFrame] | None = None) -> pd.DataFrame:
+    def fold_now(self, kept: KeptRows | None = None) -> pd.DataFrame:
         """Take the lock and `fold`."""
         with self.locked():
             return self.fold(kept)

@@ -26,10 +26,20 @@ from .call import Func, Job, Runner, Settings, describe, note, save_row
 from .journal import Journal
 from .params import Pset
 from .progress import is_failed
+from .rows import ROW_SIZE
 
-__all__ = ["REPORT_SECONDS", "Clock", "Task", "end_group", "pickled_exception", "work"]
+__all__ = [
+    "NEWS_OF_ROW",
+    "REPORT_SECONDS",
+    "Clock",
+    "Task",
+    "end_group",
+    "pickled_exception",
+    "work",
+]
 
 REPORT_SECONDS = 0.05
+NEWS_OF_ROW = (0, 2, 4, 6, 7)  # the parts of a finished row by which the parent can make the whole
 
 
 @dataclass(frozen=True)
@@ -95,22 +105,27 @@ def work(connection: Connection, task: Task) -> None:
         runner = Runner(func, settings)
         connection.send(("ready",))
         while chunk := chunks.get():
-            for sent, calls in pickle.loads(chunk):
+            all_sent, calls = pickle.loads(chunk)
+            for sent in all_sent:
                 job = None
                 if journal is not None:
                     journal.take_room()
                 job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
                 again = None
                 if settings.retries:
-                    again = functools.partial(_send, connection, ("again", job.pset_id))
-                row, payload, _ = runner.finish(job, calls, again)
+                    again = functools.partial(_send, connection, ("again", job.position))
+                row, payload, plain = runner.finish(job, calls.get(job.position, 1), again)
                 if journal is not None:
                     with writing:
-                        journal.append(payload)
+                        journal.append(payload, row if plain else None)
                     if settings.tmpsave:
                         save_row(row, settings)
                 report.add(payload, is_failed(row))
             report.send()
+        if journal is not None:
+            kept = journal.kept
+            columns = None if kept is None else [kept[part::ROW_SIZE] for part in NEWS_OF_ROW]
+            _send(connection, ("kept", columns))
     except (Exception, SystemExit) as error:
         report.send()
         text = "".join(traceback.format_exception(error))
