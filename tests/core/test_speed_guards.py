@@ -19,6 +19,7 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import psweep as ps
@@ -194,6 +195,24 @@ def test_a_pset_costs_few_bytes_on_the_disk(poolsize):
     few, many = (in_a_new_study(n, Traffic, poolsize=poolsize) for n in (300, 1500))
     # Its row goes to the journal and to the database; a UUID and a hash are 76 of them each time.
     assert (many.bytes_written - few.bytes_written) / 1200 <= 450
+
+
+@pytest.mark.parametrize("poolsize", [None, 3])
+def test_rows_that_are_known_are_not_read_back_from_the_journals(poolsize):
+    def takes_its_time(pset):
+        time.sleep(0.001 * (pset["a"] % 5))
+        return {"c": -pset["a"], "text": "x" * pset["a"], "flag": pset["a"] > 7, "none": None}
+
+    with Calls() as calls:
+        df = ps.run_local(takes_its_time, grid(60), poolsize=poolsize)
+    assert calls["read_journal"] == 0
+    expected = [{**pset, **takes_its_time(pset)} for pset in grid(60)]
+    assert df[list(expected[0])].to_dict("records") == expected
+    assert df.index.tolist() == df._pset_seq.tolist() == list(range(60))
+    assert df._pset_id.is_unique
+    assert df._pset_hash.tolist() == [ps.pset_hash(pset) for pset in grid(60)]
+    assert (df._pset_runtime >= 0.001 * (df.a % 5)).all()
+    pd.testing.assert_frame_equal(ps.df_read("calc"), df)
 
 
 @counts_io

@@ -70,11 +70,12 @@ def column(values: list[Any], exact: bool = False) -> Any:
         if _are(kinds, bool, np.bool_):
             return _masked(values, missing, np.bool_, "boolean")
         if _are(kinds, float, np.floating) and np.longdouble not in kinds:
-            return _floats(values)
+            return _floats(values, missing)
         if _are(kinds - {float}, int, np.integer) and not exact and _fit_into_floats(values):
-            return _floats(values)
+            return _floats(values, missing)
         if kinds == {str}:
-            return pd.Series([np.nan if v is MISSING else v for v in values])
+            cells = [np.nan if v is MISSING else v for v in values] if missing else values
+            return pd.Series(cells)
         if kinds == {complex} and not missing:
             return np.array(values, dtype=np.complex128)
         if kinds == {pd.Timestamp} and all(
@@ -111,12 +112,14 @@ def _masked(values: list[Any], missing: bool, dtype: Any, nullable: str) -> Any:
     return series
 
 
-def _floats(values: list[Any]) -> np.ndarray[Any, Any]:
+def _floats(values: list[Any], missing: bool) -> np.ndarray[Any, Any]:
+    if not missing:
+        data = np.array(values, dtype=np.float64)
+        data.view(np.uint64)[np.isnan(data)] = _MARK_BITS
+        return data
     data = np.array([np.nan if v is MISSING else v for v in values], dtype=np.float64)
-    nan = np.isnan(data)
-    if nan.any():
-        given = np.fromiter((v is not MISSING for v in values), dtype=np.bool_, count=len(values))
-        data.view(np.uint64)[nan & given] = _MARK_BITS
+    given = np.fromiter((v is not MISSING for v in values), dtype=np.bool_, count=len(values))
+    data.view(np.uint64)[np.isnan(data) & given] = _MARK_BITS
     return data
 
 

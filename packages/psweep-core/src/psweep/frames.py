@@ -75,10 +75,14 @@ def frame_of_columns(
 
 def _columns_of(dicts: Sequence[Pset]) -> dict[Any, Any]:
     names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return {
-        name: column([dct.get(name, MISSING) for dct in dicts], exact=is_private(name))
-        for name in names
-    }
+    return {name: column(_cells_of(name, dicts), exact=is_private(name)) for name in names}
+
+
+def _cells_of(name: Any, dicts: Sequence[Pset]) -> list[Any]:
+    try:
+        return list(map(operator.itemgetter(name), dicts))
+    except KeyError:
+        return [dct.get(name, MISSING) for dct in dicts]
 
 
 def is_private(name: Any) -> bool:

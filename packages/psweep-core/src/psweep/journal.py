@@ -24,13 +24,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import os
 import pickle
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -269,30 +267,17 @@ def read_journal(path: Path) -> Record:
     payloads, garbled = _payloads(path.read_bytes())
     if garbled:
         unreadable.append(f"{garbled} bytes between whole records are garbled")
-    with _no_garbage_collection():
-        for payload in payloads:
-            try:
-                obj = pickle.loads(payload)
-            except Exception as error:  # unpickling can raise nearly anything
-                unreadable.append(f"{type(error).__name__}: {error}")
+    for payload in payloads:
+        try:
+            obj = pickle.loads(payload)
+        except Exception as error:  # unpickling can raise nearly anything
+            unreadable.append(f"{type(error).__name__}: {error}")
+        else:
+            if isinstance(obj, dict):
+                header = Header(**obj)
             else:
-                if isinstance(obj, dict):
-                    header = Header(**obj)
-                else:
-                    rows.append(obj)
+                rows.append(obj)
     return Record(header or _header_by_name(path), rows, unreadable)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Make many objects that all stay: looking for garbage among them would take twice the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def encode(row: Row) -> bytes:
