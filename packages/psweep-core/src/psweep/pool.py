@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import itertools
 import multiprocessing
 import os
 import pickle
@@ -150,6 +149,9 @@ class _Pool:
         self._made = 0
         self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
+        # All finished rows, as far as this process does not know them: five parts of each, one
+        # after another. None: some are only in journals.
+        self._told: list[Any] | None = []
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
 
@@ -171,52 +173,13 @@ class _Pool:
             else:
                 worker.send_bytes(b"")  # the end: it may leave in peace
         deadline = time.monotonic() + _GRACE_SECONDS
-        found = []
         for worker in self._workers:
-            if self._journal is not None and not self._left:
-                found.append(self._kept_by(worker, deadline))
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.exitcode is None:
                 worker.kill()
                 worker.process.join()
             worker.connection.close()
         self._workers = []
-        if self._journal is not None and not self._left:
-            self._keep(self._journal, found)
-
-    def _kept_by(self, worker: _Worker, deadline: float) -> list[list[Any]] | None:
-        """Take the columns of rows that a worker has kept, if these are all of its rows."""
-        with contextlib.suppress(EOFError, OSError):
-            while worker.connection.poll(max(0.0, deadline - time.monotonic())):
-                kind, *parts = worker.connection.recv()
-                if kind == "kept":
-                    columns: list[list[Any]] | None = parts[0]
-                    return columns
-        return None
-
-    def _keep(self, journal: Journal, found: list[list[list[Any]] | None]) -> None:
-        """Put rows of all workers together, if no row is in a journal alone."""
-        known = [columns for columns in found if columns is not None]
-        if journal.kept is None or len(known) < len(found):
-            journal.kept = None
-            return
-        seqs, *others = ([*itertools.chain(*parts)] for parts in zip(*known, strict=True))
-        order = sorted(range(len(seqs)), key=seqs.__getitem__)
-        times, runtimes, results, extras = ([cells[i] for i in order] for cells in others)
-        jobs = self._jobs
-        columns = [
-            sorted(seqs),
-            jobs.ids,
-            times,
-            jobs.hashes,
-            runtimes,
-            jobs.psets,
-            results,
-            extras,
-        ]
-        journal.kept = [None] * (ROW_SIZE * len(seqs))
-        for part, cells in enumerate(columns):
-            journal.kept[part::ROW_SIZE] = cells
 
     def results(self) -> Iterator[News]:
         while self._left:
@@ -239,6 +202,23 @@ class _Pool:
                 if kind == "done":
                     yield self._counted(worker, *parts)
             yield News(0, 0)
+        if self._journal is not None:
+            self._journal.kept = self._all_rows()
+
+    def _all_rows(self) -> list[Any] | None:
+        """Put together what the workers have told, if that is all."""
+        told = self._told
+        if told is None:
+            return None
+        seqs = told[0::5]
+        order = sorted(range(len(seqs)), key=seqs.__getitem__)
+        _, times, runtimes, results, extras = ([told[5 * i + k] for i in order] for k in range(5))
+        ids, hashes, psets = self._jobs.ids, self._jobs.hashes, self._jobs.psets
+        rows: list[Any] = [None] * (ROW_SIZE * len(seqs))
+        columns = sorted(seqs), ids, times, hashes, runtimes, psets, results, extras
+        for part, cells in enumerate(columns):
+            rows[part::ROW_SIZE] = cells
+        return rows
 
     def _with_news(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
@@ -271,12 +251,22 @@ class _Pool:
         return seconds
 
     def _counted(
-        self, worker: _Worker, n: int, payloads: list[bytes], seconds: float, n_failed: int
+        self,
+        worker: _Worker,
+        n: int,
+        n_failed: int,
+        seconds: float,
+        payloads: list[bytes],
+        told: list[Any] | None,
     ) -> News:
         self._seconds_a_pset = seconds / n
         self._left -= n
         for _ in range(n):
             worker.jobs.popleft()
+        if self._told is not None and told is not None:
+            self._told += told
+        else:
+            self._told = None
         return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
 
     def _feed(self, worker: _Worker) -> None:
@@ -299,8 +289,7 @@ class _Pool:
     def _buried(self, worker: _Worker) -> News:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
-        if self._journal is not None:
-            self._journal.kept = None  # some rows are only in that of the worker
+        self._told = None
         if worker.process.pid is not None:
             end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
         self._workers.remove(worker)

@@ -26,10 +26,9 @@ from .call import Func, Job, Runner, Settings, describe, note, save_row
 from .journal import Journal
 from .params import Pset
 from .progress import is_failed
-from .rows import ROW_SIZE
+from .rows import Row
 
 __all__ = [
-    "NEWS_OF_ROW",
     "REPORT_SECONDS",
     "Clock",
     "Task",
@@ -39,7 +38,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
-NEWS_OF_ROW = (0, 2, 4, 6, 7)  # the parts of a finished row by which the parent can make the whole
+_MAX_TOLD = 10_000  # bytes; what is larger is as soon read from the journal
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def work(connection: Connection, task: Task) -> None:
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     settings = task.settings
     journal = job = None
-    report = _Report(connection, keep=task.journal_path is None)
+    report = _Report(connection, in_journal=task.journal_path is not None)
     try:
         if task.journal_path is not None:
             journal = Journal(task.journal_path, settings.header)
@@ -117,15 +116,11 @@ def work(connection: Connection, task: Task) -> None:
                 row, payload, plain = runner.finish(job, calls.get(job.position, 1), again)
                 if journal is not None:
                     with writing:
-                        journal.append(payload, row if plain else None)
+                        journal.append(payload)
                     if settings.tmpsave:
                         save_row(row, settings)
-                report.add(payload, is_failed(row))
+                report.add(row, payload, plain)
             report.send()
-        if journal is not None:
-            kept = journal.kept
-            columns = None if kept is None else [kept[part::ROW_SIZE] for part in NEWS_OF_ROW]
-            _send(connection, ("kept", columns))
     except (Exception, SystemExit) as error:
         report.send()
         text = "".join(traceback.format_exception(error))
@@ -173,31 +168,53 @@ def end_group(pid: int, sig: int) -> None:
 
 
 class _Report:
-    """Tell the parent what is finished, not for each pset but some times a second."""
+    """Tell the parent what is finished, not for each pset but some times a second.
 
-    def __init__(self, connection: Connection, keep: bool) -> None:
+    Parameters
+    ----------
+    connection : Connection
+    in_journal : bool
+        The rows are in a journal. So the parent need not have them, but is spared to read it if all
+        rows are quickly told.
+    """
+
+    def __init__(self, connection: Connection, in_journal: bool) -> None:
         self._connection = connection
-        self._keep = keep
-        self._rows: list[bytes] = []
-        self._n = self._n_failed = 0
-        self._since = time.perf_counter()
+        self._in_journal = in_journal
+        self._next = 0.0
+        self._begin()
 
-    def add(self, payload: bytes, failed: bool) -> None:
+    def _begin(self) -> None:
+        self._since = time.perf_counter()
+        self._next = self._since + REPORT_SECONDS
+        self._n = self._n_failed = 0
+        self._payloads: list[bytes] = []
+        self._told: list[Any] | None = []
+
+    def add(self, row: Row, payload: bytes, plain: bool) -> None:
         self._n += 1
-        self._n_failed += failed
-        if self._keep:
-            self._rows.append(payload)
-        # Rows that no journal keeps are sent at once: were this process killed, they would be lost.
-        if self._keep or time.perf_counter() - self._since > REPORT_SECONDS:
+        if row[7] is not None:
+            self._n_failed += is_failed(row)
+        if not self._in_journal:
+            self._payloads.append(payload)
+            # Sent at once: were this process killed, it would be lost.
+            self.send()
+            return
+        if self._told is not None:
+            if plain and len(payload) < _MAX_TOLD:
+                self._told += (row[0], row[2], row[4], row[6], row[7])
+            else:
+                self._told = None
+        if time.perf_counter() > self._next:
             self.send()
 
     def send(self) -> None:
         _flush_output()
-        now = time.perf_counter()
         if self._n:
-            seconds = now - self._since
-            _send(self._connection, ("done", self._n, self._rows, seconds, self._n_failed))
-        self._rows, self._n, self._n_failed, self._since = [], 0, 0, now
+            seconds = time.perf_counter() - self._since
+            news = self._n, self._n_failed, seconds, self._payloads, self._told
+            _send(self._connection, ("done", *news))
+        self._begin()
 
 
 def _send(connection: Connection, message: tuple[object, ...]) -> None:
