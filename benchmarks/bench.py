@@ -20,7 +20,9 @@ import tempfile
 
 from cases import ENVIRONMENTS, HERE, OLD, XYZPY, Base, Case, Results, Side, all_cases
 
-FOLDER = pathlib.Path(__file__).parent
+FOLDER = pathlib.Path(__file__).resolve().parent
+RESULTS = FOLDER / "results.md"
+README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
     HERE: ["pandas", "numpy", "joblib", "distributed"],
@@ -37,11 +39,8 @@ def main() -> None:
     if unknown:
         sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join(known)}")
     chosen = [case for case in cases if not options.cases or case.name in options.cases]
-    into = options.into
-    if into is None and not options.quick and not options.cases:
-        into = FOLDER / "results.md"
-    if into is not None:
-        parts_around(into)  # before the hours that it takes
+    kept = not options.quick and not options.cases
+    around = {path: parts_around(path) for path in (RESULTS, README)} if kept else {}
     pythons = dict(peer.split("=", 1) for peer in options.python)
     missing = sorted(set(ENVIRONMENTS) - set(pythons))
     if missing:
@@ -57,28 +56,22 @@ def main() -> None:
             measured[case.name] = runner.measure(case, 1 if options.quick else case.repeats)
             print("\n".join(report_rows(case, measured[case.name])), flush=True)
         text = report(chosen, measured, runner.facts(), quick=options.quick)
-    print(text)
-    if into is not None:
-        before, after = parts_around(into)
-        if any(case.plotted for case in chosen):
-            at_root = into.parent == FOLDER.parent
-            picture = FOLDER / "results.svg" if at_root else into.with_suffix(".svg")
-            draw(chosen, measured, picture)
-            link = os.path.relpath(picture, into.parent).replace(os.sep, "/")
-            text += f"\n\n![The same as bars]({link})"
-        text = f"{BEGIN}\n\n{text}\n\n{END}"
-        into.write_text(before + text + after, encoding="utf-8")
+    sides = report_of_sides(chosen, measured)
+    print(f"{text}\n\n{sides}")
+    if kept:
+        picture = RESULTS.with_suffix(".svg")
+        draw(chosen, measured, picture)
+        for path, parts in {RESULTS: (text, sides), README: (text,)}.items():
+            link = os.path.relpath(picture, path.parent).replace(os.sep, "/")
+            block = [BEGIN, *parts, f"![The times as bars]({link})", END]
+            before, after = around[path]
+            path.write_text(before + "\n\n".join(block) + after, encoding="utf-8")
 
 
 def parse(args: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("cases", nargs="*", help="only these")
     parser.add_argument("--quick", action="store_true", help="one repeat, a tenth of the psets")
-    parser.add_argument(
-        "--into",
-        type=lambda text: pathlib.Path(text).resolve(),
-        help=f"Markdown file, between {BEGIN} and {END}; results.md here if all is measured",
-    )
     parser.add_argument(
         "--python", action="append", default=[], help="NAME=PATH: the Python of an environment"
     )
@@ -195,7 +188,7 @@ def report_rows(case: Case, repeated: list[Results]) -> list[str]:
 def report(
     cases: list[Case], measured: dict[str, list[Results]], facts: str, *, quick: bool
 ) -> str:
-    """Write both tables."""
+    """Write the table of targets."""
     lines = [
         "Median (smallest to largest) of the repeats; a multiple is taken within each repeat.",
         facts,
@@ -205,7 +198,12 @@ def report(
     lines += ["", "| case | measured | target | reached |", "| --- | --- | --- | --- |"]
     for case in cases:
         lines += report_rows(case, measured[case.name])
-    lines += ["", "| case | side | time | unit |", "| --- | --- | --- | --- |"]
+    return "\n".join(lines)
+
+
+def report_of_sides(cases: list[Case], measured: dict[str, list[Results]]) -> str:
+    """Write the table of times."""
+    lines = ["| case | side | time | unit |", "| --- | --- | --- | --- |"]
     for case in cases:
         title = case.title
         for name, values in case.times(measured[case.name]).items():
@@ -214,15 +212,12 @@ def report(
     return "\n".join(lines)
 
 
-def parts_around(into: pathlib.Path) -> tuple[str, str]:
+def parts_around(path: pathlib.Path) -> tuple[str, str]:
     """Give the text before and after the place for the report."""
-    if not into.exists():
-        return "# What `nox -s bench` measured\n\n", "\n"
-    text = into.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        sys.exit(f"{into} has no place for the report; put the lines {BEGIN} and {END} there")
+        sys.exit(f"{path} has no place for the report; put the lines {BEGIN} and {END} there")
     return before, after
 
 

@@ -121,6 +121,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
         run(HERE, n=n),
         run(OLD, OLD, n=n),
         Side("bare loop", HERE, "bare_loop", {"n": n}),
+        Side("bare loop with hashes", HERE, "bare_loop", {"n": n, "hashed": True}),
         Side(XYZPY, XYZPY, "xyzpy_run", {"n": n}),
     ]
 
@@ -221,6 +222,12 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 run(HERE, n=n, poolsize=2),
                 run("psweep, serial", n=n),
                 Side("joblib.Parallel", HERE, "joblib_parallel", {"n": n}),
+                Side(
+                    "joblib.Parallel, hashed and saved",
+                    HERE,
+                    "joblib_parallel",
+                    {"n": n, "saved": True},
+                ),
                 run(OLD, OLD, n=n, poolsize=2),
             ],
             [

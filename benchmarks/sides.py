@@ -105,10 +105,14 @@ def run(n, poolsize=None, work="trivial"):
     }
 
 
-def bare_loop(n):
-    """All that a study is made of, by hand: ids, row dicts, one flushed pickle a row, the table."""
+def bare_loop(n, hashed=False):
+    """All that a study is made of, by hand: ids, row dicts, one flushed pickle a row, the table.
+
+    Where it is `hashed`, by our `pset_hash`, since joblib's takes longer than all the rest.
+    """
     import pandas as pd
 
+    pset_hash = psweep().pset_hash if hashed else None
     params = grid(n)
     os.mkdir("calc")
     with Timer() as timer:
@@ -125,6 +129,8 @@ def bare_loop(n):
                     "_pset_seq": number,
                     "_run_seq": 0,
                 }
+                if pset_hash is not None:
+                    row["_pset_hash"] = pset_hash(pset)
                 start = time.perf_counter()
                 row.update(trivial(row))
                 row["_pset_runtime"] = time.perf_counter() - start
@@ -157,13 +163,28 @@ def xyzpy_sampler():
     return xyzpy.Sampler(runner, data_name="calc/database.pk"), runner
 
 
-def joblib_parallel(n, work="trivial"):
+def joblib_parallel(n, work="trivial", saved=False):
+    """Let joblib run them; where they are `saved`, add ids and our hashes, and keep the table."""
     import joblib
+    import pandas as pd
 
+    pset_hash = psweep().pset_hash
     params = grid(n)
     func = globals()[work]
     with Timer() as timer:
         results = joblib.Parallel(n_jobs=2)(joblib.delayed(func)(pset) for pset in params)
+        if saved:
+            rows = [
+                {
+                    **pset,
+                    "_pset_id": str(uuid.uuid4()),
+                    "_pset_hash": pset_hash(pset),
+                    "_pset_seq": number,
+                    **result,
+                }
+                for number, (pset, result) in enumerate(zip(params, results, strict=True))
+            ]
+            pd.DataFrame(rows).to_pickle("database.pk")
     expect(len(results), n)
     return {"seconds": timer.seconds, "units": n}
 

@@ -19,7 +19,7 @@ from . import journal
 from .errors import DatabaseError, ParamsTypeError, StudyNotFoundError
 from .files import PathLike, replacing
 from .jsonable import frame_to_json, json_to_frame, parquet_to_frame, write_parquet
-from .portable import dumps
+from .portable import dump
 
 __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "write_file"]
 
@@ -137,9 +137,8 @@ def _read_pickle(path: Path) -> Any:
 
 
 def _write_pickle(df: pd.DataFrame, path: Path) -> None:
-    data = dumps(df)
     with replacing(path) as file:
-        file.write(data)
+        dump(df, file)
 
 
 def _read_json(path: Path) -> pd.DataFrame:

@@ -36,7 +36,7 @@ from .journal import Journal, encode, read_journal
 from .plan import Jobs
 from .progress import News, is_failed
 from .rows import ROW_SIZE, Row
-from .worker import REPORT_SECONDS, Clock, Task, end_group, work
+from .worker import REPORT_SECONDS, TOLD, Clock, Task, end_group, work
 
 __all__ = ["pickled_func", "run_pool", "unpickled_exception"]
 
@@ -149,9 +149,9 @@ class _Pool:
         self._made = 0
         self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
-        # All finished rows, as far as this process does not know them: five parts of each, one
-        # after another. None: some are only in journals.
-        self._told: list[Any] | None = []
+        # All rows, one after another, as far as workers have told them. None: some are not told,
+        # or are in a journal alone.
+        self._told: list[Any] | None = None if journal is None else [None] * ROW_SIZE * len(jobs)
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
 
@@ -203,22 +203,11 @@ class _Pool:
                     yield self._counted(worker, *parts)
             yield News(0, 0)
         if self._journal is not None:
-            self._journal.kept = self._all_rows()
-
-    def _all_rows(self) -> list[Any] | None:
-        """Put together what the workers have told, if that is all."""
-        told = self._told
-        if told is None:
-            return None
-        seqs = told[0::5]
-        order = sorted(range(len(seqs)), key=seqs.__getitem__)
-        _, times, runtimes, results, extras = ([told[5 * i + k] for i in order] for k in range(5))
-        ids, hashes, psets = self._jobs.ids, self._jobs.hashes, self._jobs.psets
-        rows: list[Any] = [None] * (ROW_SIZE * len(seqs))
-        columns = sorted(seqs), ids, times, hashes, runtimes, psets, results, extras
-        for part, cells in enumerate(columns):
-            rows[part::ROW_SIZE] = cells
-        return rows
+            if self._told is not None:
+                jobs = self._jobs
+                for part, cells in ((1, jobs.ids), (3, jobs.hashes), (5, jobs.psets)):
+                    self._told[part::ROW_SIZE] = cells
+            self._journal.kept = self._told
 
     def _with_news(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
@@ -263,11 +252,19 @@ class _Pool:
         self._left -= n
         for _ in range(n):
             worker.jobs.popleft()
-        if self._told is not None and told is not None:
-            self._told += told
-        else:
-            self._told = None
+        self._take_told(told)
         return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
+
+    def _take_told(self, told: list[Any] | None) -> None:
+        """Put rows that a worker has told to their place among all."""
+        if self._told is None or not told:
+            self._told = None
+            return
+        begin = told[0] - self._settings.header.first_seq
+        end = begin + len(told) // len(TOLD)
+        for k, part in enumerate(TOLD):
+            # They follow each other, as they did when they were handed out.
+            self._told[ROW_SIZE * begin + part : ROW_SIZE * end : ROW_SIZE] = told[k :: len(TOLD)]
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""

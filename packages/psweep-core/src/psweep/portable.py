@@ -19,7 +19,7 @@ import operator
 import pickle
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 import numpy as np
@@ -27,7 +27,7 @@ import pandas as pd
 
 from .hashing import importable_name
 
-__all__ = ["are_plain", "dumps", "dumps_plain_first", "is_plain"]
+__all__ = ["are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
 _ATOMS = frozenset({int, float, str, bool, type(None), bytes})
@@ -37,8 +37,13 @@ _SAMPLE = 100
 def dumps(obj: Any) -> bytes:
     """Pickle `obj` so that it loads elsewhere, see the top of this module."""
     stream = io.BytesIO()
-    _Pickler(stream, protocol=_PROTOCOL).dump(obj)
+    dump(obj, stream)
     return stream.getvalue()
+
+
+def dump(obj: Any, file: IO[bytes]) -> None:
+    """Pickle `obj` into a file so that it loads elsewhere."""
+    _Pickler(file, protocol=_PROTOCOL).dump(obj)
 
 
 def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:

@@ -30,6 +30,7 @@ from .rows import Row
 
 __all__ = [
     "REPORT_SECONDS",
+    "TOLD",
     "Clock",
     "Task",
     "end_group",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
+TOLD = (0, 2, 4, 6, 7)  # the parts of a finished row that its job does not hold
 _MAX_TOLD = 10_000  # bytes; what is larger is as soon read from the journal
 
 
