@@ -57,7 +57,9 @@ def test_a_job_that_takes_too_much_memory_is_killed(slurm, tmp_path):
 
 
 def test_a_cancelled_job(slurm, tmp_path):
-    job = submit(slurm, tmp_path, "echo begins; sleep 60; echo ends", f"--output={tmp_path}/out")
+    # (The signal may reach sleep before it reaches the shell, which then goes on for a moment.)
+    script = "echo begins; sleep 60 && echo ends"
+    job = submit(slurm, tmp_path, script, f"--output={tmp_path}/out")
     while not (tmp_path / "out").exists() or not (tmp_path / "out").read_text():
         assert slurm.states(job)[0] in {"PENDING", "CONFIGURING", "RUNNING"}
     slurm.run("scancel", job)

@@ -26,7 +26,7 @@ from .files import PathLike, file_write
 from .frames import groups
 from .report_cells import MAX_TEXT, Column, Texts, short
 from .rows import RUNTIME, Header
-from .study import Study
+from .study import Study, is_folder
 
 __all__ = ["report"]
 
@@ -109,7 +109,7 @@ def _plotly_js() -> str:
 
 
 def _find(calc_dir: PathLike) -> Study:
-    if os.path.isdir(calc_dir):
+    if is_folder(calc_dir):
         study = Study.of_folder(calc_dir)
     else:
         folder, name = os.path.split(os.path.abspath(calc_dir))

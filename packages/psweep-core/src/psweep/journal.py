@@ -263,23 +263,22 @@ def find_journal(path: Path) -> Record | None:
 
 def read_journal(path: Path) -> Record:
     """Read a journal, also one that is being written, or whose end is torn."""
-    header = None
-    rows: list[Row] = []
-    unreadable: list[str] = []
     payloads, garbled = _payloads(path.read_bytes())
+    unreadable: list[str] = []
     if garbled:
         unreadable.append(f"{garbled} bytes between whole records are garbled")
-    for payload in payloads:
-        try:
-            obj = pickle.loads(payload)
-        except Exception as error:  # unpickling can raise nearly anything
-            unreadable.append(f"{type(error).__name__}: {error}")
-        else:
-            if isinstance(obj, dict):
-                header = Header(**obj)
-            else:
-                rows.append(obj)
-    return Record(header or _header_by_name(path), rows, unreadable)
+    try:
+        found: list[Any] = list(map(pickle.loads, payloads))
+    except Exception:  # unpickling can raise nearly anything
+        found = []
+        for payload in payloads:
+            try:
+                found.append(pickle.loads(payload))
+            except Exception as error:
+                unreadable.append(f"{type(error).__name__}: {error}")
+    headers = [Header(**obj) for obj in found[:1] if isinstance(obj, dict)]
+    header = headers[0] if headers else _header_by_name(path)
+    return Record(header, found[len(headers) :], unreadable)
 
 
 def encode(row: Row) -> bytes:

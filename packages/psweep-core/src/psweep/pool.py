@@ -257,14 +257,17 @@ class _Pool:
 
     def _take_told(self, told: list[Any] | None) -> None:
         """Put rows that a worker has told to their place among all."""
-        if self._told is None or not told:
+        if self._told is None or told is None:
             self._told = None
             return
-        begin = told[0] - self._settings.header.first_seq
-        end = begin + len(told) // len(TOLD)
-        for k, part in enumerate(TOLD):
-            # They follow each other, as they did when they were handed out.
-            self._told[ROW_SIZE * begin + part : ROW_SIZE * end : ROW_SIZE] = told[k :: len(TOLD)]
+        parts = [told[k :: len(TOLD)] for k in range(len(TOLD))]
+        seqs = parts[0]
+        begin, end = (seq - self._settings.header.first_seq for seq in (seqs[0], seqs[-1] + 1))
+        if end - begin != len(seqs):  # they follow each other, as they did when they were sent
+            self._told = None
+            return
+        for part, cells in zip(TOLD, parts, strict=True):
+            self._told[ROW_SIZE * begin + part : ROW_SIZE * end : ROW_SIZE] = cells
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""

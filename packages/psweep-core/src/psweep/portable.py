@@ -167,7 +167,7 @@ def _values(column: Any) -> tuple[Any, str | None]:
 
 def _texts(column: Any) -> Any:
     """Take strings out of a column; each only once where they repeat, as ids of runs do."""
-    cells = column.array
+    cells = column.to_numpy() if column.dtype == object else column.array
     if len(cells) >= _SAMPLE and len(pd.unique(cells[:_SAMPLE])) <= _SAMPLE // 4:
         codes, texts = pd.factorize(cells, use_na_sentinel=False)
         codes = codes.astype(np.min_scalar_type(len(texts)))

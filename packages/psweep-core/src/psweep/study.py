@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import operator
 import os
 import tempfile
 import warnings
@@ -37,7 +38,7 @@ from .rows import Header, Row
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["KeptRows", "Study", "df_read", "recover"]
+__all__ = ["KeptRows", "Study", "df_read", "is_folder", "recover"]
 
 _USUAL = {"database.pk", "database.json", "database.parquet"}
 
@@ -299,13 +300,18 @@ def df_read(path: PathLike) -> pd.DataFrame:
      a  b
      1  2
     """
-    if os.path.isdir(path):
+    if is_folder(path):
         study = Study.of_folder(path)
         if not study.exists():
             message = f"there is no database in {os.fspath(path)}"
             raise StudyNotFoundError(message)
         return study.known()
     return database.read_file(Path(path))
+
+
+def is_folder(path: PathLike) -> bool:
+    """Tell a folder, also one that is perhaps made right now, from a file."""
+    return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
 
 
 def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
@@ -368,9 +374,11 @@ def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
         if len(df):
             # A run may be killed after it wrote the database and before it removed its journals.
             have = set(df.loc[(df["_run_id"] == header.run_id).to_numpy(dtype=bool), "_pset_id"])
-        new = {row[1]: row for row in rows if row[1] not in have}
+        new = rows
+        if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
+            new = [*{row[1]: row for row in rows if row[1] not in have}.values()]
         if new:
-            df = append_frame(df, frame_of_rows(list(new.values()), header))
+            df = append_frame(df, frame_of_rows(new, header))
     return df
 
 
