@@ -159,10 +159,12 @@ def test_with_poolsize_a_pset_costs_the_parent_few_calls():
 
 @pytest.mark.parametrize("poolsize", [None, 2])
 def test_pandas_is_called_for_columns_and_not_for_psets(poolsize):
-    few, many = (in_a_new_study(n, Calls, poolsize=poolsize) for n in (300, 1200))
-    assert few.by_package["pandas"] > 0
+    counted = [in_a_new_study(n, Calls, poolsize=poolsize) for n in (300, 1200)]
+    # But for the Timestamp of each, which some versions show as a call.
+    few, many = (calls.by_package["pandas"] - calls["_unpickle_timestamp"] for calls in counted)
+    assert few > 0
     # The number of rows decides which of its ways pandas takes, here and there.
-    assert many.by_package["pandas"] - few.by_package["pandas"] <= 20
+    assert many - few <= 20
 
 
 @pytest.mark.parametrize("poolsize", [None, 2])

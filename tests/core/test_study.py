@@ -54,7 +54,7 @@ def test_rows_that_are_in_the_database_already_are_not_taken_twice(study, kept):
     book.close()
     frame = frame_of_rows(rows, header)
     ps.df_write(frame[:1], "calc/database.pk")
-    df = study.fold_now(KeptRows("run", {book.path}, frame) if kept else None)
+    df = study.fold_now(KeptRows(header, {book.path}, frame) if kept else None)
     assert df.a.tolist() == [0, 1]
     assert study.journals() == []
 

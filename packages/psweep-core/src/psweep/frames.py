@@ -24,6 +24,7 @@ __all__ = [
     "frame_of_rows",
     "groups",
     "index_of_names",
+    "rows_of_run",
 ]
 
 
@@ -118,6 +119,16 @@ def check_book(df: pd.DataFrame, where: str) -> None:
             "leaving some out"
         )
         raise DatabaseError(message)
+
+
+def rows_of_run(df: pd.DataFrame, header: Header) -> np.ndarray[Any, Any]:
+    """Mark the rows of a run."""
+    if not len(df):
+        return np.zeros(0, dtype=bool)
+    # The ids, which are text, only where the number is right: that is much quicker.
+    mask = np.array(df["_run_seq"] == header.run_seq, dtype=bool)
+    mask[mask] = np.array(df["_run_id"].array[mask] == header.run_id, dtype=bool)
+    return mask
 
 
 def _reserved(name: Any) -> bool:

@@ -26,7 +26,7 @@ from .checks import (
 )
 from .errors import DatabaseError, UnknownKeywordError
 from .files import PathLike
-from .frames import append_frame, frame_of_columns, frame_of_rows
+from .frames import append_frame, frame_of_columns, frame_of_rows, rows_of_run
 from .hashing import pset_hash
 from .journal import Journal, count_rows
 from .params import Pset
@@ -335,7 +335,9 @@ def run_saved(
             make_backup(study, run_id)
         jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
         if not jobs:
-            return _extended(df, known, run_id)
+            if not len(known.columns):
+                known = frame_of_rows([], Header(run_id, 0, "", 0, 0))
+            return known if df is None else append_frame(df, known[:0])
         header = study.reserve(
             run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
         )
@@ -352,7 +354,8 @@ def run_saved(
     kept = _kept_rows(journal, header, jobs)
     with _rows_are_safe(study):
         known = study.fold_now(kept)
-    n_rows = int((known["_run_id"] == run_id).sum()) if len(known) else 0
+    new = rows_of_run(known, header)
+    n_rows = int(new.sum())
     if n_rows != len(jobs):
         message = (
             f"{len(jobs)} psets were run, but {study.database} has {n_rows} rows of this run: was "
@@ -360,7 +363,7 @@ def run_saved(
             "and in its backups"
         )
         raise DatabaseError(message)
-    return _extended(df, known, run_id)
+    return known if df is None else append_frame(df, known[new])
 
 
 def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
@@ -369,7 +372,7 @@ def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
     if kept is None or len(kept) != ROW_SIZE * len(jobs):
         return None
     df = frame_of_columns(header, *(kept[part::ROW_SIZE] for part in range(ROW_SIZE)))
-    return KeptRows(header.run_id, {journal.path, *journal.others}, df)
+    return KeptRows(header, {journal.path, *journal.others}, df)
 
 
 def _run_unsaved(
@@ -385,13 +388,6 @@ def _run_unsaved(
     header = header_after(df, study.name, len(jobs))
     rows = list(work.rows(jobs, header, study, None, len(params) - len(jobs)))
     return append_frame(df, frame_of_rows(rows, header))
-
-
-def _extended(df: pd.DataFrame | None, known: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Give back the study, or the part of it that the caller had, with the new rows."""
-    if df is None or not len(known):
-        return known if len(known.columns) else frame_of_rows([], Header(run_id, 0, "", 0, 0))
-    return append_frame(df, known[(known["_run_id"] == run_id).to_numpy(dtype=bool)])
 
 
 @contextlib.contextmanager

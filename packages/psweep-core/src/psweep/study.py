@@ -31,7 +31,7 @@ import pandas as pd
 from . import database, journal
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
-from .frames import append_frame, check_book, frame_of_rows
+from .frames import append_frame, check_book, frame_of_rows, rows_of_run
 from .journal import Record
 from .rows import Header, Row
 
@@ -46,7 +46,7 @@ _USUAL = {"database.pk", "database.json", "database.parquet"}
 class KeptRows(NamedTuple):
     """All rows of a run that has just ended, and the journals that hold them, too."""
 
-    run_id: str
+    header: Header
     paths: set[Path]
     df: pd.DataFrame
 
@@ -174,7 +174,7 @@ class Study:
         ended = [path for path in self.journals() if _is_over(path)]
         # (Of our run there may be rows already, and less journals than it had, if others folded
         # before it was quite over.)
-        if kept and kept.paths <= {*ended} and not _has_run(known, kept.run_id):
+        if kept and kept.paths <= {*ended} and not rows_of_run(known, kept.header).any():
             df = append_frame(df, kept.df)
             unread = [path for path in ended if path not in kept.paths]
         else:
@@ -370,20 +370,15 @@ def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
     for header, rows, _ in records:
         runs.setdefault(header.run_id, (header, []))[1].extend(rows)
     for header, rows in runs.values():
-        have: set[str] = set()
-        if len(df):
-            # A run may be killed after it wrote the database and before it removed its journals.
-            have = set(df.loc[(df["_run_id"] == header.run_id).to_numpy(dtype=bool), "_pset_id"])
+        # A run may be killed after it wrote the database and before it removed its journals.
+        there = rows_of_run(df, header)
+        have = set(df.loc[there, "_pset_id"]) if there.any() else set()
         new = rows
         if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
             new = [*{row[1]: row for row in rows if row[1] not in have}.values()]
         if new:
             df = append_frame(df, frame_of_rows(new, header))
     return df
-
-
-def _has_run(df: pd.DataFrame, run_id: str) -> bool:
-    return bool(len(df)) and bool((df["_run_id"] == run_id).any())
 
 
 def _warn_unreadable(where: Path, record: Record) -> None:
