@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 from cases import ENVIRONMENTS, HERE, OLD, XYZPY, Base, Case, Results, Side, all_cases
 
@@ -248,7 +249,8 @@ def draw(cases: list[Case], measured: dict[str, list[Results]], path: pathlib.Pa
         axis.invert_yaxis()
         axis.margins(x=0.2)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.set_title(f"{case.title.replace('`', '')}: {case.unit}", fontsize=8, loc="left")
+        title = textwrap.fill(f"{case.title.replace('`', '')}: {case.unit}", 45)
+        axis.set_title(title, fontsize=8, loc="left")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 

@@ -297,7 +297,7 @@ def test_killed_while_it_writes_the_database_is_the_old_or_the_new_one(templates
 
 def test_where_there_is_nothing(templates):
     for call in (ps.batch_collect, ps.batch_status, ps.batch_resubmit):
-        with pytest.raises(ps.StudyNotFoundError, match="there is no database nowhere"):
+        with pytest.raises(ps.StudyNotFoundError, match="there is no database in nowhere"):
             call("nowhere")
     with pytest.raises(ps.StudyNotFoundError, match=r"there is no database calc/other.pk"):
         ps.batch_collect(database_basename="other.pk")
