@@ -113,7 +113,8 @@ def batch_collect(
     else:
         study = Study(calc_dir, database_basename)
     if not study.exists():
-        message = f"there is no database {folder / (database_basename or '')}"
+        where = f"in {folder}" if database_basename is None else folder / database_basename
+        message = f"there is no database {where}"
         raise StudyNotFoundError(message)
     df = study.fold_now()
     known = _collected(df)
