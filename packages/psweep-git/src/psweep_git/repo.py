@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from psweep.journal import file_lock
+
 from .errors import GitError
 
 __all__ = ["Repo"]
@@ -28,6 +30,7 @@ _PASSING = (
     "unable to stat",
     "No such file or directory",
     "short read",
+    "empty commit message",  # of the file in which all commits write theirs
 )
 
 # A file in the git folder, and what it says is going on
@@ -172,13 +175,24 @@ class Repo:
         end = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
-                with self._index_back_on_failure():
+                with self._alone(), self._index_back_on_failure():
                     return self._commit_all(message)
             except GitError as error:
                 # Another run may commit, or replace a file, at the very same moment.
                 if time.monotonic() > end or not any(text in str(error) for text in _PASSING):
                     raise
                 time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let the commits of runs follow each other: they all write their message to one file."""
+        lock = file_lock(self._git_path("psweep.lock"))
+        with contextlib.suppress(OSError, NotImplementedError):  # it takes long, or has no locks
+            lock.acquire(timeout=_LOCK_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _commit_all(self, message: str) -> None:
         self._wait_for_lock()
