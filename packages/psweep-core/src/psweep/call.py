@@ -79,8 +79,6 @@ class Runner:
 
     def __init__(self, func: Func, settings: Settings) -> None:
         self._settings = settings
-        self._retries, self._plain = settings.retries, settings.plain
-        self._data_only = settings.data_only
         self._call = _caller(func, settings)
 
     def run(self, job: Job, calls: int = 1, tell: Callable[[], None] | None = None) -> Row:
@@ -100,10 +98,11 @@ class Runner:
             Of the last call of ``func``, with a note that names the pset, unless failures are to be
             recorded.
         """
-        if not self._retries:
+        retries = self._settings.retries
+        if not retries:
             return self._call(job)
         while True:
-            last = calls > self._retries
+            last = calls > retries
             try:
                 row = self._call(job)
             except Exception as error:
@@ -145,12 +144,12 @@ class Runner:
         Exception
             As `run`.
         """
-        row = self.run(job, calls, tell) if self._retries else self._call(job)
         settings = self._settings
+        row = self.run(job, calls, tell)
         try:
-            if self._data_only:
+            if settings.data_only:
                 check_storable({**row[5], **row[6]})  # func may have replaced params, too
-            if self._plain and row[5] is job[3] and is_plain(row[6]):
+            if settings.plain and row[5] is job[3] and is_plain(row[6]):
                 return row, pickle.dumps(row, 5), True
             return row, encode(row), False
         except Exception as error:

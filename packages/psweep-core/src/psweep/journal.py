@@ -63,7 +63,6 @@ PRIVATE = ".psweep"
 SUFFIX = ".journal"
 _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
-_pack_head, _crc32 = _HEAD.pack, zlib.crc32
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
@@ -213,12 +212,10 @@ class Journal:
             self._syncer.start()
 
     def _append(self, payload: bytes) -> None:
-        n = len(payload)
-        record = _pack_head(_MAGIC, n, _crc32(payload)) + payload
-        n += _HEAD.size
-        write = self._file.write
+        record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        n = len(record)
         try:
-            written = write(record)
+            written = self._file.write(record)
             if written < n:
                 self._write_all(record[written:])
         except BaseException:
@@ -325,7 +322,7 @@ def _payloads(data: bytes) -> tuple[list[bytes], int]:
         start = position + _HEAD.size
         payload = data[start : start + length]
         # (A head that was cut short reads as length 0 with the right checksum.)
-        if magic == _MAGIC and 0 < length == len(payload) and _crc32(payload) == crc:
+        if magic == _MAGIC and 0 < length == len(payload) and zlib.crc32(payload) == crc:
             payloads.append(payload)
             garbled += position - end
             position = end = start + length  # where the next one should be

@@ -351,9 +351,8 @@ def run_saved(
             study.fold_now()
         raise
     journal.close()
-    kept = _kept_rows(journal, header, jobs)
     with _rows_are_safe(study):
-        known = study.fold_now(kept)
+        known = study.fold_now(_kept_rows(journal, header, jobs))
     new = rows_of_run(known, header)
     n_rows = int(new.sum())
     if n_rows != len(jobs):

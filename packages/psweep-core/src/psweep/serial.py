@@ -36,7 +36,6 @@ def run_serial(
         Of each pset, unless the journal has it.
     """
     runner = Runner(func, settings)
-    finish = runner.finish
     watched = bar.visible
     with _InterruptBetweenRows() as interrupt:
         for job in jobs:
@@ -44,7 +43,7 @@ def run_serial(
                 row = runner.run(job)
             else:
                 journal.take_room()
-                row, payload, plain = finish(job)
+                row, payload, plain = runner.finish(job)
                 journal.append(payload, row if plain else None)
                 if settings.tmpsave:
                     save_row(row, settings)

@@ -43,6 +43,18 @@ __all__ = ["KeptRows", "Study", "df_read", "is_folder", "recover"]
 _USUAL = {"database.pk", "database.json", "database.parquet"}
 
 
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Make many rows that are no garbage: to look for some among them would take twice the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class KeptRows(NamedTuple):
     """All rows of a run that has just ended, and the journals that hold them, too."""
 
@@ -96,12 +108,9 @@ class Study:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
         return self.database.exists() or bool(self.journals())
 
+    @_no_garbage_collection()
     def known(self) -> pd.DataFrame:
         """Give every finished pset known so far, also of runs that go on or were killed."""
-        with _no_garbage_collection():
-            return self._known()
-
-    def _known(self) -> pd.DataFrame:
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
         records = [
@@ -151,6 +160,7 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return journal.file_lock(self._private / "lock")
 
+    @_no_garbage_collection()
     def fold(self, kept: KeptRows | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
@@ -166,10 +176,6 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        with _no_garbage_collection():
-            return self._fold(kept)
-
-    def _fold(self, kept: KeptRows | None) -> pd.DataFrame:
         known = df = self.read_database()
         ended = [path for path in self.journals() if _is_over(path)]
         # (Of our run there may be rows already, and less journals than it had, if others folded
@@ -350,18 +356,6 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
         message = f"there is no {study.database}, and no unfinished run either"
         raise StudyNotFoundError(message)
     return study.fold_now()
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Make many rows that are no garbage: to look for some among them would take twice the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
