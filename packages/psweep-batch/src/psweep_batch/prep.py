@@ -20,14 +20,15 @@ from psweep.checks import (
     check_options,
     check_params,
     check_params_storable,
+    explain_unknown_keywords,
     holds_data_only,
 )
 from psweep.files import PathLike
 from psweep.params import Pset
 from psweep.plan import prepared_hashes
-from psweep.run import Work, explain_unknown_keywords, run_saved
 from psweep.simulate import run_simulated
 from psweep.study import Study
+from psweep.work import Work, run_saved
 
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, find_machines

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+import inspect
 import itertools
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
 from .database import check_suffix
-from .errors import ParamsError, ParamsTypeError
+from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
 from .jsonable import check_storable, need_pyarrow
 from .portable import dumps, is_plain
@@ -23,8 +26,29 @@ __all__ = [
     "check_options",
     "check_params",
     "check_params_storable",
+    "explain_unknown_keywords",
     "holds_data_only",
 ]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
+    """Refuse a misspelt keyword with the one that was probably meant."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwds: P.kwargs) -> T:
+        for name in kwds:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                cure = f"did you mean {close[0]!r}?" if close else f"it knows {', '.join(known)}"
+                message = f"{function.__name__} got an unknown keyword {name!r}; {cure}"
+                raise UnknownKeywordError(message)
+        return function(*args, **kwds)
+
+    return checked
 
 
 def check_func(func: Any) -> None:
