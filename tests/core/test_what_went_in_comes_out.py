@@ -149,3 +149,24 @@ def test_plots_and_numbers_of_columns_with_missing_cells_work():
     assert df.y.mean() == 2
     numbers = df[["x", "y", "z"]].astype(float)
     assert numbers.shape == (3, 3)
+
+
+def test_a_row_with_a_result_that_is_a_param_elsewhere_has_ints_among_floats():
+    def func(pset):
+        return {name: None for name in ("a", "f") if name not in pset}
+
+    first = [{"a": np.array([]), "i": 0.5}]
+    ps.run_local(func, first)
+    second = [{"i": 0, "f": 0.0, "g": 1.0}, {"i": 1, "f": 1.5, "g": 1.0}]
+    df = ps.run_local(func, second)
+    assert df.i.dtype == df.g.dtype == float
+    check(df, first + second)
+
+
+def test_ints_come_back_although_func_replaced_a_param_of_an_earlier_row():
+    params = [{"i": 0.5, "n": 3}, {"i": 2, "n": 3}]
+    df = ps.run_local(lambda pset: {"n": 4} if pset["i"] == 0.5 else {}, params)
+    assert df.i.dtype == float
+    first, second = ps.df_extract_params(df)
+    assert first == {"i": 0.5, "n": 4}
+    assert same(second, params[1])

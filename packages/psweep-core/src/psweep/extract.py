@@ -92,25 +92,29 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     ]
     if "_pset_hash" not in df.columns:
         return psets
-    habits: dict[Any, _Reading | None] = {}
+    # Elsewhere, as among objects, a float was a float.
+    floats = {name for position, name in enumerate(names) if df.dtypes.iloc[position].kind == "f"}
+    habits: dict[Any, list[_Reading]] = {}
     return [
-        _as_hashed(pset, sha, habits) for pset, sha in zip(psets, df["_pset_hash"], strict=True)
+        _as_hashed(pset, sha, floats, habits)
+        for pset, sha in zip(psets, df["_pset_hash"], strict=True)
     ]
 
 
 # What a row may say of its pset: names that are results in this row and params in others, and
 # floats that were ints. The row's hash tells what is true.
 _Reading = tuple[frozenset[Any], frozenset[Any]]
+_MOST = 5000  # readings of the first row with these names that has no true one
+_FEW = 20  # of the rows after it
 
 
-def _as_hashed(pset: Pset, sha: str, habits: dict[Any, _Reading | None]) -> Pset:
+def _as_hashed(pset: Pset, sha: str, floats: set[Any], habits: dict[Any, list[_Reading]]) -> Pset:
     if pset_hash(pset) == sha:
         return pset
     names = tuple(pset)
-    habit = habits.get(names)  # what was true of the last row with these names
-    if habit is None and names in habits:
-        return pset
-    for reading in itertools.chain([habit] if habit else [], _readings(pset)):
+    habit = habits.get(names)  # what was true of the last row with these names, if anything
+    readings = itertools.islice(_readings(pset, floats), _MOST if habit is None else _FEW)
+    for reading in itertools.chain(habit or (), readings):
         dropped, ints = reading
         read = {
             name: int(value) if name in ints and _is_whole(value) else value
@@ -118,11 +122,11 @@ def _as_hashed(pset: Pset, sha: str, habits: dict[Any, _Reading | None]) -> Pset
             if name not in dropped
         }
         if pset_hash(read) == sha:
-            habits[names] = reading
+            habits[names] = [reading]
             return read
     # func returned a new value for a param, which replaced the old one, in this row and, most
     # likely, in others.
-    habits.setdefault(names, None)
+    habits.setdefault(names, [])
     return pset
 
 
@@ -130,19 +134,22 @@ def _is_whole(value: Any) -> bool:
     return type(value) is float and value.is_integer()
 
 
-def _readings(pset: Pset) -> Iterator[_Reading]:
-    whole = [name for name, value in pset.items() if _is_whole(value)]
-    sizes = [len(whole), *range(1, len(whole))]
-    some = itertools.chain.from_iterable(itertools.combinations(whole, n) for n in sizes)
-    for ints in itertools.islice(some, 200):
-        yield frozenset(), frozenset(ints)
+def _readings(pset: Pset, floats: set[Any]) -> Iterator[_Reading]:
+    whole = [name for name, value in pset.items() if name in floats and _is_whole(value)]
     # In the order in which they became params; of private names the hash says nothing.
     names = [name for name in pset if not is_private(name)]
-    tails = [names[n:] for n in range(len(names))]
-    few = itertools.chain.from_iterable(itertools.combinations(names, n) for n in (1, 2, 3))
-    for dropped in (*tails, *itertools.islice(few, 500)):
-        yield frozenset(dropped), frozenset()
-        yield frozenset(dropped), frozenset(whole)
+    results = [(), *(names[n:] for n in range(len(names))), *_combinations(names, range(1, 4))]
+    ints = [whole, (), *_combinations(whole, range(1, len(whole)))]
+    for some in ints:
+        yield frozenset(), frozenset(some)
+    for some in (ints[:2], ints[2:]):
+        for pair in itertools.product(results[1:], some):
+            yield frozenset(pair[0]), frozenset(pair[1])
+
+
+def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
+    some = itertools.chain.from_iterable(itertools.combinations(names, n) for n in sizes)
+    return itertools.islice(some, 500)
 
 
 def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
