@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,31 @@ def test_a_full_disk_there_is_named_and_nothing_here_is_changed(connect, laptop,
         assert tree("calc") == before
     finally:
         subprocess.run(["umount", "--lazy", there / "calc"], check=True)
+
+
+def test_pull_while_jobs_rename_their_files(there, laptop, capfd):
+    df = run()
+    assert push(["cluster"]) == 0
+    folder = there / "calc" / df._pset_id[0]
+    folder.mkdir()
+    (folder / "a big result").write_bytes(os.urandom(300_000))
+    (folder / "checkpoint.new").write_text("1")
+    (folder / ".result.pk.4711.tmp").write_text("half of a resu")  # ps.pickle_write is at it
+    here = Path("calc", df._pset_id[0])
+
+    def rename_while_the_big_one_is_copied():
+        while not list(here.glob(".a big result.*")):
+            time.sleep(0.01)
+        (folder / "checkpoint.new").rename(folder / "checkpoint")
+
+    with ThreadPoolExecutor() as pool:
+        renamed = pool.submit(rename_while_the_big_one_is_copied)
+        assert pull(["cluster", "--bwlimit=200"]) == 0
+        renamed.result()
+    assert "vanished" in capfd.readouterr().err  # what rsync says
+    assert [path.name for path in here.iterdir()] == ["a big result"]
+    assert pull(["cluster"]) == 0
+    assert sorted(path.name for path in here.iterdir()) == ["a big result", "checkpoint"]
 
 
 def test_progress_in_a_terminal(there, laptop):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.files import replacing
+from psweep.files import replacing, temporary_name
 from psweep.frames import append_frame
 from psweep.journal import PRIVATE
 from psweep.rows import RUNTIME
@@ -30,7 +30,8 @@ __all__ = ["pull", "push"]
 _SUFFIXES = (".pk", ".pkl", ".pickle", ".json", ".parquet")
 _MARK = "psweep-answer"
 # What rsync or ssh says, and what to do about it
-_FILE_ERROR = 11  # an exit status of rsync, see EXIT VALUES in its manual
+_FILE_ERROR = 11  # exit statuses of rsync, see EXIT VALUES in its manual
+_VANISHED = 24
 _CURES = (
     ("Could not resolve hostname", "is the name right? try: ssh {host}"),
     ("Permission denied (", "ssh is not let in; try: ssh {host}"),
@@ -191,6 +192,7 @@ def _ask_queue(place: _Place) -> None:
 def _how(dry_run: bool) -> list[str]:
     # -s: names go as they are, through no shell; -u: what is newer at the target stays
     how = ["-a", "-u", "-s", f"--exclude=/{PRIVATE}"]  # locks and journals are of one machine
+    how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
     if dry_run:
         how.append("-n")
     if dry_run or not sys.stdout.isatty():
@@ -269,7 +271,8 @@ class _Place:
             message = f"there is no {args[0]} here; install it"
             raise TransferError(message) from None
         out, said = process.communicate()
-        if process.returncode != 0:
+        # Jobs that run there make files and rename them: what vanished is no loss.
+        if process.returncode != 0 and (args[0], process.returncode) != ("rsync", _VANISHED):
             raise TransferError(self._explain(args, process.returncode, said.strip()))
         sys.stderr.write(said)
         return out or ""
