@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import arrays, names, nested, odd_names, psets, same
 
 import psweep as ps
+from psweep import extract
 
 runs = st.lists(st.lists(psets(), min_size=1, max_size=4), min_size=1, max_size=3)
 odd_runs = st.lists(
@@ -170,3 +171,35 @@ def test_ints_come_back_although_func_replaced_a_param_of_an_earlier_row():
     first, second = ps.df_extract_params(df)
     assert first == {"i": 0.5, "n": 4}
     assert same(second, params[1])
+
+
+def test_rows_that_were_changed_leave_those_after_them_their_psets():
+    """What is a result here and a param there is found out for each row."""
+    result = {"a": (), "b": {}, "i": 4}
+    first = [{"a": np.array([]), "b": 1, "t": 1}]
+    ps.run_local(lambda _: {}, first)
+
+    def func(pset):
+        changed = {"t": False} if pset["t"] == 2 else {}
+        return {**{name: v for name, v in result.items() if name not in pset}, **changed}
+
+    params = [{"i": -3, "t": 2}, {"i": 1, "t": 3}, {"i": 2, "t": 4}, {"t": 5}, {"i": 3, "t": 6}]
+    df = ps.run_local(func, params)
+    found = ps.df_extract_params(df)
+    assert all(map(same, [found[0], *found[2:]], first + params[1:]))
+
+
+def test_extracting_rows_whose_params_func_replaced_takes_no_longer_with_more_of_them():
+    params = [{name: float(i) for name in "abcdefg"} for i in range(400)]
+    df = ps.run_local(lambda pset: {"a": "new"}, params, save=False)
+    hashed = []
+
+    def counted(pset):
+        hashed.append(1)
+        return hash_of(pset)
+
+    hash_of = extract.pset_hash
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extract, "pset_hash", counted)
+        ps.df_extract_params(df)
+    assert len(hashed) < 60_000

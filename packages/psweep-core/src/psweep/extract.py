@@ -92,55 +92,58 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     ]
     if "_pset_hash" not in df.columns:
         return psets
-    # Elsewhere, as among objects, a float was a float.
-    floats = {name for position, name in enumerate(names) if df.dtypes.iloc[position].kind == "f"}
-    habits: dict[Any, list[_Reading]] = {}
-    return [
-        _as_hashed(pset, sha, floats, habits)
-        for pset, sha in zip(psets, df["_pset_hash"], strict=True)
-    ]
+    reader = _Reader()
+    return [reader.read(pset, sha) for pset, sha in zip(psets, df["_pset_hash"], strict=True)]
 
 
 # What a row may say of its pset: names that are results in this row and params in others, and
-# floats that were ints. The row's hash tells what is true.
+# floats that were ints.
 _Reading = tuple[frozenset[Any], frozenset[Any]]
-_MOST = 5000  # readings of the first row with these names that has no true one
-_FEW = 20  # of the rows after it
 
 
-def _as_hashed(pset: Pset, sha: str, floats: set[Any], habits: dict[Any, list[_Reading]]) -> Pset:
-    if pset_hash(pset) == sha:
+class _Reader:
+    """Read psets in the way that fits to their hashes."""
+
+    def __init__(self) -> None:
+        self._habits: dict[tuple[Any, ...], _Reading] = {}  # by the names of a pset
+        # How often to try in vain, all in all: func may have returned a new value for a param, in
+        # all rows even. Then no reading fits.
+        self._left = 50_000
+
+    def read(self, pset: Pset, sha: str) -> Pset:
+        """Give the pset of a row that says `pset`."""
+        if pset_hash(pset) == sha:
+            return pset
+        names = tuple(pset)
+        habit = [self._habits[names]] if names in self._habits else []
+        readings = itertools.islice(_readings(pset), max(1, min(self._left, 5000)))
+        n = 0
+        for n, reading in enumerate(itertools.chain(habit, readings), 1):  # noqa: B007
+            dropped, ints = reading
+            read = {
+                name: int(value) if name in ints and _is_whole(value) else value
+                for name, value in pset.items()
+                if name not in dropped
+            }
+            if pset_hash(read) == sha:
+                self._habits[names] = reading
+                return read
+        self._left -= n
         return pset
-    names = tuple(pset)
-    habit = habits.get(names)  # what was true of the last row with these names, if anything
-    readings = itertools.islice(_readings(pset, floats), _MOST if habit is None else _FEW)
-    for reading in itertools.chain(habit or (), readings):
-        dropped, ints = reading
-        read = {
-            name: int(value) if name in ints and _is_whole(value) else value
-            for name, value in pset.items()
-            if name not in dropped
-        }
-        if pset_hash(read) == sha:
-            habits[names] = [reading]
-            return read
-    # func returned a new value for a param, which replaced the old one, in this row and, most
-    # likely, in others.
-    habits.setdefault(names, [])
-    return pset
 
 
 def _is_whole(value: Any) -> bool:
     return type(value) is float and value.is_integer()
 
 
-def _readings(pset: Pset, floats: set[Any]) -> Iterator[_Reading]:
-    whole = [name for name, value in pset.items() if name in floats and _is_whole(value)]
-    # In the order in which they became params; of private names the hash says nothing.
+def _readings(pset: Pset) -> Iterator[_Reading]:
+    # Of private names the hash says nothing. The others in the order in which they became params.
     names = [name for name in pset if not is_private(name)]
+    whole = [name for name in names if _is_whole(pset[name])]
+    yield frozenset(), frozenset(whole)
     results = [(), *(names[n:] for n in range(len(names))), *_combinations(names, range(1, 4))]
     ints = [whole, (), *_combinations(whole, range(1, len(whole)))]
-    for some in ints:
+    for some in ints[1:]:
         yield frozenset(), frozenset(some)
     for some in (ints[:2], ints[2:]):
         for pair in itertools.product(results[1:], some):
