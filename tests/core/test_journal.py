@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import pickle
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psweep import journal
-from psweep.journal import Journal, encode, read_journal
+from psweep.blocks import block_of, joined
+from psweep.journal import Journal, encode, find_journal, read_journal
 from psweep.rows import Header
 
 HEADER = Header("id", 3, "calc", 10, 5)
@@ -44,7 +47,7 @@ def whole_end(path):
 def test_rows_come_back_in_order_with_their_header(path):
     rows = [row(i) for i in range(5)]
     write(path, rows)
-    assert read_journal(path) == (HEADER, rows, [])
+    assert read_journal(path) == (HEADER, rows, [], ())
     assert journal.read_header(path) == HEADER
 
 
@@ -77,7 +80,7 @@ def test_a_torn_end_costs_only_the_torn_row(path):
     for cut in range(whole, whole_end(path)):
         for tail in (b"", b"\0" * 100):
             path.write_bytes(data[:cut] + tail)
-            assert read_journal(path) == (HEADER, [row(0), row(1)], [])
+            assert read_journal(path) == (HEADER, [row(0), row(1)], [], ())
 
 
 @given(st.data())
@@ -86,8 +89,6 @@ def test_garbage_anywhere_costs_only_the_rows_it_hits(data):
     for old in (path, path + ".lock"):
         if os.path.exists(old):
             os.unlink(old)
-    from pathlib import Path
-
     path = Path(path)
     rows = [row(i) for i in range(6)]
     write(path, rows)
@@ -219,3 +220,87 @@ def test_room_is_taken_by_writing_where_there_is_no_other_way(path, monkeypatch,
         assert path.stat().st_size >= book._end + 2 * 100_000
     book.close()
     assert read_journal(path).rows == [row(i, "x" * 100_000) for i in range(3)]
+
+
+def blocks_of(path):
+    return path.with_name(path.name + ".blocks")
+
+
+def write_plain(path, rows):
+    book = Journal(path, HEADER)
+    for each in rows:
+        book.append(encode(each), each)
+    return book
+
+
+def seen(path):
+    """All that a look finds, as one block."""
+    found = find_journal(path)
+    assert (found.header, found.unreadable) == (HEADER, [])
+    return joined([*found.blocks, block_of([*itertools.chain.from_iterable(found.rows)])])
+
+
+def as_block(rows):
+    return block_of([*itertools.chain.from_iterable(rows)])
+
+
+def some_rows(n):
+    """Rows whose names differ."""
+    return [
+        (*row(i)[:5], {"a": i} if i % 3 else {"b": None}, {f"r{i // 40}": 0.5}, None)
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(journal, "_BLOCK", 10 * 8)
+
+
+@pytest.mark.parametrize("n", [0, 9, 10, 11, 95])
+def test_who_looks_finds_all_rows_in_blocks_and_after_them(path, n, small_blocks):
+    rows = some_rows(n)
+    book = write_plain(path, rows)
+    assert seen(path) == as_block(rows)
+    found = find_journal(path)
+    assert [len(block.ids) for block in found.blocks] == [10] * (n // 10)
+    assert found.rows == rows[n // 10 * 10 :]
+    assert read_journal(path).rows == rows  # which is what goes into the database
+    book.close()
+    journal.remove(path)
+    assert os.listdir(path.parent) == []
+
+
+def test_rows_that_can_change_are_in_no_block(path, small_blocks):
+    rows = some_rows(47)
+    book = write_plain(path, rows[:24])
+    for each in rows[24:]:
+        book.append(encode(each))
+    assert [len(block.ids) for block in find_journal(path).blocks] == [10, 10]
+    assert seen(path) == as_block(rows)
+    book.close()
+
+
+@given(st.data())
+def test_blocks_that_are_garbled_or_lost_cost_nothing(data):
+    path = Path("3.id.0.journal").absolute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_BLOCK", 10 * 8)
+        rows = some_rows(55)
+        write_plain(path, rows).close()
+    content = bytearray(blocks_of(path).read_bytes())
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, len(content)))
+    content[start:end] = data.draw(st.binary(max_size=60))
+    blocks_of(path).write_bytes(content)
+    assert seen(path) == as_block(rows)
+    journal.remove(path)
+
+
+def test_blocks_that_cannot_be_written_cost_nothing(path, small_blocks):
+    blocks_of(path).mkdir()
+    rows = some_rows(25)
+    book = write_plain(path, rows)
+    book.close()
+    assert seen(path) == as_block(rows)
+    assert read_journal(path).rows == rows

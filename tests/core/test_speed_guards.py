@@ -371,3 +371,17 @@ def test_import_loads_little_beyond_pandas():
     tops = {name.partition(".")[0] for name in new}
     costly = {"IPython", "asyncio", "dask", "filelock", "joblib", "tabulate", "tqdm", "yaml"}
     assert not tops & costly
+
+
+def test_who_looks_at_a_long_run_reads_few_rows_one_by_one():
+    n_seen = []
+
+    def looks(pset):
+        if pset["a"] in (1900, 2900):
+            with Calls() as calls:
+                assert len(ps.df_read("calc")) == pset["a"]
+            n_seen.append(calls["unpack_from"])  # of each record its head
+        return func(pset)
+
+    new_study(3000, looks)
+    assert max(n_seen) < 1010

@@ -47,6 +47,9 @@ class _Missing:
     def __repr__(self) -> str:
         return "MISSING"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # the one and only, also from a pickle
+
 
 MISSING = _Missing()
 

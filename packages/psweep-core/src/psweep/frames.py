@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .blocks import Block, Cells, block_of
 from .columns import MISSING, column, join, objects
 from .errors import DatabaseError
-from .params import Pset
 from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row
 
 __all__ = [
     "append_frame",
     "assemble",
     "check_book",
-    "frame_of_columns",
+    "frame_of_block",
     "frame_of_rows",
     "groups",
     "index_of_names",
@@ -31,59 +31,39 @@ __all__ = [
 def frame_of_rows(rows: Iterable[Row], header: Header) -> pd.DataFrame:
     """Build the DataFrame of one run's rows, in the order of their numbers."""
     rows = sorted(rows, key=operator.itemgetter(0))
-    return frame_of_columns(header, *(list(map(operator.itemgetter(i), rows)) for i in range(8)))
+    return frame_of_block(block_of([*itertools.chain.from_iterable(rows)]), header)
 
 
-def frame_of_columns(
-    header: Header,
-    seqs: Sequence[int],
-    ids: list[str],
-    times: list[int],
-    hashes: list[str],
-    runtimes: list[float],
-    params: list[Pset],
-    results: list[Pset],
-    extras: list[dict[str, Any] | None],
-) -> pd.DataFrame:
-    """Build the DataFrame of rows whose parts come as columns, see `rows.Row`."""
-    n = len(ids)
+def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
+    """Build the DataFrame of rows of one run that come as columns of cells."""
+    n = len(block.ids)
     index = range(n)
-    param_columns = _columns_of(params)
-    result_columns = _columns_of(results)
-    numbers = np.array(seqs, dtype=np.int64)
+    seqs = np.array(block.seqs, dtype=np.int64)
     book: dict[Any, Any] = {
         "_run_id": pd.Series(header.run_id, index=index),
-        "_pset_id": column(ids),
+        "_pset_id": column(block.ids),
         "_calc_dir": pd.Series(header.calc_dir, index=index),
-        "_time_utc": np.array(times, dtype="M8[ns]"),
-        "_pset_hash": column(hashes),
-        "_pset_seq": numbers,
+        "_time_utc": np.array(block.times, dtype="M8[ns]"),
+        "_pset_hash": column(block.hashes),
+        "_pset_seq": seqs,
         "_run_seq": np.full(n, header.run_seq, dtype=np.int64),
     }
-    found = {name for some in extras if some for name in some}
+    found = {name for some in block.extras if some for name in some}
     for name in EXTRAS:
         if name in found:
-            book[name] = column([(some or {}).get(name, NO_EXTRA[name]) for some in extras])
+            cells = [(some or {}).get(name, NO_EXTRA[name]) for some in block.extras]
+            book[name] = column(cells)
+    params, results = {**block.params}, {**block.results}
     # A name that is a param of one pset and a result of another: the row's hash tells which.
-    for name in [name for name in result_columns if name in param_columns]:
-        pairs = zip(params, results, strict=True)
-        both = [pset.get(name, result.get(name, MISSING)) for pset, result in pairs]
-        param_columns[name] = column(both, exact=is_private(name))
-        del result_columns[name]
-    runtime = np.array(runtimes, dtype=np.float64)
-    return _with_seqs({**param_columns, **book, **result_columns, RUNTIME: runtime}, numbers)
+    for name in [name for name in results if name in params]:
+        pairs = zip(params[name], results.pop(name), strict=True)
+        params[name] = [result if param is MISSING else param for param, result in pairs]
+    runtimes = np.array(block.runtimes, dtype=np.float64)
+    return _with_seqs({**_columns(params), **book, **_columns(results), RUNTIME: runtimes}, seqs)
 
 
-def _columns_of(dicts: Sequence[Pset]) -> dict[Any, Any]:
-    names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return {name: column(_cells_of(name, dicts), exact=is_private(name)) for name in names}
-
-
-def _cells_of(name: Any, dicts: Sequence[Pset]) -> list[Any]:
-    try:
-        return list(map(operator.itemgetter(name), dicts))
-    except KeyError:
-        return [dct.get(name, MISSING) for dct in dicts]
+def _columns(cells: Cells) -> dict[Any, Any]:
+    return {name: column(some, exact=is_private(name)) for name, some in cells.items()}
 
 
 def is_private(name: Any) -> bool:

@@ -16,6 +16,13 @@ The file::
     others   a pickled row each, see `rows.Row`
     end      zeros: room that was taken before it is needed
 
+Of rows that are plain, a file beside the journal gets a copy in columns, a block of them at a time,
+since rows that were written one by one take long to read one by one. It is for those who look at a
+run that goes on. What it lacks is read from the journal; only that is moved into the database::
+
+    record   as above, of a pickled tuple: the number of blocks before, where in the journal the
+             rows of this one end, and a `blocks.Block`
+
 Room is taken before a pset is run, so that a disk that fills up meanwhile cannot keep its row out.
 A record that is torn or garbled is skipped, the next whole one is found by its first bytes.
 """
@@ -29,12 +36,14 @@ import pickle
 import struct
 import threading
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from .blocks import Block, block_of, joined
 from .portable import dumps_plain_first
-from .rows import Header, Row
+from .rows import ROW_SIZE, Header, Row
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -65,15 +74,21 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
+_BLOCK = 1000 * ROW_SIZE  # parts of the rows in a block, all in all
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
 
 class Record(NamedTuple):
-    """A journal as it was found: its rows, and how many of them could not be made sense of."""
+    """A journal as it was found.
+
+    ``unreadable`` says what could not be made sense of. If blocks were read, ``rows`` are those
+    that follow them.
+    """
 
     header: Header
     rows: list[Row]
     unreadable: list[str]
+    blocks: Sequence[Block] = ()
 
 
 def folder_of(database: Path) -> Path:
@@ -89,7 +104,8 @@ def journals_of(database: Path) -> list[Path]:
 def count_rows(database: Path) -> int:
     """Count the rows that wait in journals."""
     records = [find_journal(path) for path in journals_of(database)]
-    return sum(len(record.rows) for record in records if record is not None)
+    found = [record for record in records if record is not None]
+    return sum(len(record.rows) + sum(len(b.ids) for b in record.blocks) for record in found)
 
 
 def lock_of(journal: Path) -> BaseFileLock:
@@ -141,15 +157,18 @@ class Journal:
         self.path = path
         self._lock = lock_of(path)
         self._lock.acquire()
-        # All rows of the run one after another in one list, as long as nothing in them can change:
-        # then its journals need not be read. (Tuples would keep the garbage collector busy.)
+        # The rows of the run, as long as nothing in them can change: then its journals need not be
+        # read. The newest one after another in one list (tuples would keep the garbage collector
+        # busy), the others in blocks.
         self.kept: list[Any] | None = []
+        self._blocks: list[Block] = []
         self.others: list[Path] = []  # the journals of its other processes
         self._end = 0  # where the next record goes, which is where the file stands
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
         self._room = _ROOM
         self._dirty = False
+        self._copies: IO[bytes] | None = None
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
         try:
@@ -205,14 +224,18 @@ class Journal:
         if self.kept is not None:
             if row is None or self._end > _MAX_KEPT:
                 self.kept = None
+                self._blocks = []
             else:
                 self.kept += row
+                if len(self.kept) >= _BLOCK:
+                    self._end_block(self.kept)
+                    self.kept = []
         if self._syncer is None:
             self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
             self._syncer.start()
 
     def _append(self, payload: bytes) -> None:
-        record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        record = _record(payload)
         n = len(record)
         try:
             written = self._file.write(record)
@@ -227,6 +250,20 @@ class Journal:
             # Twice the largest row is a guess; a row of any size may come.
             self._room = max(_ROOM, 2 * n)
         self._dirty = True
+
+    def _end_block(self, rows: list[Any]) -> None:
+        block = block_of(rows)
+        copy = _record(pickle.dumps((len(self._blocks), self._end, tuple(block)), 5))
+        self._blocks.append(block)
+        # A disk that is full must keep the room that is left for rows.
+        with contextlib.suppress(OSError):
+            if self._copies is None:
+                self._copies = open(_copies_of(self.path), "xb", buffering=0)
+            self._copies.write(copy)
+
+    def all_kept(self) -> Block | None:
+        """Give all rows, if they were kept."""
+        return None if self.kept is None else joined([*self._blocks, block_of(self.kept)])
 
     def _write_all(self, data: bytes) -> None:
         while data:
@@ -247,20 +284,49 @@ class Journal:
         if self._syncer is not None:
             self._syncer.join()
         self._file.close()
+        if self._copies is not None:
+            self._copies.close()
         self._lock.release()
 
 
 def find_journal(path: Path) -> Record | None:
-    """Read a journal, if it is still there: its run may just have ended."""
+    """Look at a journal, if it is still there: its run may just have ended."""
     try:
-        return read_journal(path)
+        blocks, end = _read_blocks(path)  # first, since the journal grows
+        if not blocks:
+            return read_journal(path)
+        found = read_journal(path, end)
+        return found._replace(header=read_header(path), blocks=blocks)
     except FileNotFoundError:
         return None
 
 
-def read_journal(path: Path) -> Record:
-    """Read a journal, also one that is being written, or whose end is torn."""
-    payloads, garbled = _payloads(path.read_bytes())
+def _read_blocks(path: Path) -> tuple[list[Block], int]:
+    """Read the blocks beside a journal, and where in it the rows begin that they lack."""
+    blocks: list[Block] = []
+    end = 0
+    with contextlib.suppress(Exception):  # what is missing or makes no sense is in the journal
+        for payload in _payloads(_copies_of(path).read_bytes())[0]:
+            n_before, now_end, parts = pickle.loads(payload)
+            if n_before != len(blocks):
+                break  # the one before got lost
+            blocks.append(Block(*parts))
+            end = now_end
+    return blocks, end
+
+
+def read_journal(path: Path, start: int = 0) -> Record:
+    """Read a journal, also one that is being written, or whose end is torn.
+
+    Parameters
+    ----------
+    path : Path
+    start : int, default 0
+        Where to begin, in bytes.
+    """
+    with open(path, "rb") as file:
+        file.seek(start)
+        payloads, garbled = _payloads(file.read())
     unreadable: list[str] = []
     if garbled:
         unreadable.append(f"{garbled} bytes between whole records are garbled")
@@ -292,7 +358,9 @@ def encode(row: Row) -> bytes:
 def read_header(path: Path) -> Header:
     """Read only the first record of a journal."""
     with open(path, "rb") as file:
-        payloads, _ = _payloads(file.read(_ROOM))
+        head = file.read(_HEAD.size)
+        length = _HEAD.unpack(head)[1] if len(head) == _HEAD.size else 0
+        payloads, _ = _payloads(head + file.read(min(length, _ROOM)))
     obj = pickle.loads(payloads[0]) if payloads else None
     return Header(**obj) if isinstance(obj, dict) else _header_by_name(path)
 
@@ -306,6 +374,10 @@ def _header_by_name(path: Path) -> Header:
     run_seq, run_id, *_ = path.name.split(".")
     calc_dir = path.parent.parent.parent
     return Header(run_id, int(run_seq), str(calc_dir), first_seq=0, n_psets=0)
+
+
+def _record(payload: bytes) -> bytes:
+    return _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
 def _payloads(data: bytes) -> tuple[list[bytes], int]:
@@ -335,7 +407,12 @@ def _payloads(data: bytes) -> tuple[list[bytes], int]:
     return payloads, garbled
 
 
+def _copies_of(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".blocks")
+
+
 def remove(journal: Path) -> None:
     """Remove a journal whose rows are in the database."""
+    _copies_of(journal).unlink(missing_ok=True)
     journal.unlink(missing_ok=True)
     journal.with_name(journal.name + ".lock").unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import operator
+import itertools
 import os
 import tempfile
 import warnings
@@ -26,14 +26,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from . import database, journal
+from .blocks import Block, block_of, joined, picked
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
-from .frames import append_frame, check_book, frame_of_rows, rows_of_run
+from .frames import append_frame, check_book, frame_of_block, rows_of_run
 from .journal import Record
-from .rows import Header, Row
+from .rows import Header
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -360,18 +362,21 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
 
 def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
     """Add those rows of journals that the database does not have yet."""
-    runs: dict[str, tuple[Header, list[Row]]] = {}
-    for header, rows, _ in records:
-        runs.setdefault(header.run_id, (header, []))[1].extend(rows)
-    for header, rows in runs.values():
+    runs: dict[str, tuple[Header, list[Block]]] = {}
+    for record in records:
+        blocks = [*record.blocks, block_of([*itertools.chain.from_iterable(record.rows)])]
+        runs.setdefault(record.header.run_id, (record.header, []))[1].extend(blocks)
+    for header, blocks in runs.values():
+        block = joined(blocks)
         # A run may be killed after it wrote the database and before it removed its journals.
         there = rows_of_run(df, header)
         have = set(df.loc[there, "_pset_id"]) if there.any() else set()
-        new = rows
-        if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
-            new = [*{row[1]: row for row in rows if row[1] not in have}.values()]
-        if new:
-            df = append_frame(df, frame_of_rows(new, header))
+        order = np.diff(np.array(block.seqs, dtype=np.int64))
+        if have or (order <= 0).any():
+            last = {seq: i for i, seq in enumerate(block.seqs) if block.ids[i] not in have}
+            block = picked(block, [last[seq] for seq in sorted(last)])
+        if block.ids:
+            df = append_frame(df, frame_of_block(block, header))
     return df
 
 

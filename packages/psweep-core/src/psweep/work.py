@@ -13,13 +13,13 @@ import pandas as pd
 from .backup import backup as make_backup
 from .call import Func, Settings, note
 from .errors import DatabaseError
-from .frames import append_frame, frame_of_columns, frame_of_rows, rows_of_run
+from .frames import append_frame, frame_of_block, frame_of_rows, rows_of_run
 from .journal import Journal, count_rows
 from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .progress import Progress
-from .rows import ROW_SIZE, Header, Row
+from .rows import Header, Row
 from .serial import run_serial
 from .study import KeptRows, Study
 
@@ -140,10 +140,10 @@ def run_saved(
 
 def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
     """Make a DataFrame of the rows of a run, if they were kept."""
-    kept = journal.kept
-    if kept is None or len(kept) != ROW_SIZE * len(jobs):
+    block = journal.all_kept()
+    if block is None or len(block.ids) != len(jobs):
         return None
-    df = frame_of_columns(header, *(kept[part::ROW_SIZE] for part in range(ROW_SIZE)))
+    df = frame_of_block(block, header)
     return KeptRows(header, {journal.path, *journal.others}, df)
 
 

@@ -1,0 +1,85 @@
+"""Rows of a run as columns of cells: what a DataFrame is made of."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .columns import MISSING
+from .params import Pset
+from .rows import ROW_SIZE
+
+__all__ = ["Block", "Cells", "block_of", "joined", "picked"]
+
+Cells = dict[Any, list[Any]]
+
+
+class Block(NamedTuple):
+    """The parts of some rows, see `rows.Row`; of params and results the cells of each name."""
+
+    seqs: Sequence[int]
+    ids: list[str]
+    times: list[int]
+    hashes: list[str]
+    runtimes: list[float]
+    params: Cells
+    results: Cells
+    extras: list[dict[str, Any] | None]
+
+
+def block_of(flat: list[Any]) -> Block:
+    """Make a block of rows that stand one after another in one list."""
+    *book, params, results, extras = (flat[part::ROW_SIZE] for part in range(ROW_SIZE))
+    seqs, ids, times, hashes, runtimes = book
+    return Block(seqs, ids, times, hashes, runtimes, _cells(params), _cells(results), extras)
+
+
+def _cells(dicts: list[Pset]) -> Cells:
+    names = dict.fromkeys(itertools.chain.from_iterable(dicts))
+    return {name: _cells_of(name, dicts) for name in names}
+
+
+def _cells_of(name: Any, dicts: list[Pset]) -> list[Any]:
+    try:
+        return list(map(operator.itemgetter(name), dicts))
+    except KeyError:
+        return [dct.get(name, MISSING) for dct in dicts]
+
+
+def joined(blocks: list[Block]) -> Block:
+    """Put blocks below each other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    lengths = [len(block.ids) for block in blocks]
+    parts: list[Any] = []
+    for cells in zip(*blocks, strict=True):
+        if isinstance(cells[0], dict):
+            names = dict.fromkeys(itertools.chain.from_iterable(cells))
+            parts.append({name: _below(name, cells, lengths) for name in names})
+        else:
+            parts.append([*itertools.chain.from_iterable(cells)])
+    return Block(*parts)
+
+
+def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> list[Any]:
+    column: list[Any] = []
+    for some, n in zip(cells, lengths, strict=True):
+        column += some[name] if name in some else [MISSING] * n
+    return column
+
+
+def picked(block: Block, positions: list[int]) -> Block:
+    """Take some rows of a block."""
+    parts: list[Any] = []
+    for part in block:
+        if isinstance(part, dict):
+            parts.append({name: _picked(cells, positions) for name, cells in part.items()})
+        else:
+            parts.append(_picked(part, positions))
+    return Block(*parts)
+
+
+def _picked(cells: Sequence[Any], positions: list[int]) -> list[Any]:
+    return [*map(cells.__getitem__, positions)]
