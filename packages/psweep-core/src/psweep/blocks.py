@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .columns import MISSING
 from .params import Pset
@@ -19,11 +21,11 @@ Cells = dict[Any, list[Any]]
 class Block(NamedTuple):
     """The parts of some rows, see `rows.Row`; of params and results the cells of each name."""
 
-    seqs: Sequence[int]
+    seqs: np.ndarray[Any, Any]
     ids: list[str]
-    times: list[int]
+    times: np.ndarray[Any, Any]
     hashes: list[str]
-    runtimes: list[float]
+    runtimes: np.ndarray[Any, Any]
     params: Cells
     results: Cells
     extras: list[dict[str, Any] | None]
@@ -33,7 +35,16 @@ def block_of(flat: list[Any]) -> Block:
     """Make a block of rows that stand one after another in one list."""
     *book, params, results, extras = (flat[part::ROW_SIZE] for part in range(ROW_SIZE))
     seqs, ids, times, hashes, runtimes = book
-    return Block(seqs, ids, times, hashes, runtimes, _cells(params), _cells(results), extras)
+    return Block(
+        np.array(seqs, dtype=np.int64),
+        ids,
+        np.array(times, dtype=np.int64),
+        hashes,
+        np.array(runtimes, dtype=np.float64),
+        _cells(params),
+        _cells(results),
+        extras,
+    )
 
 
 def _cells(dicts: list[Pset]) -> Cells:
@@ -58,6 +69,8 @@ def joined(blocks: list[Block]) -> Block:
         if isinstance(cells[0], dict):
             names = dict.fromkeys(itertools.chain.from_iterable(cells))
             parts.append({name: _below(name, cells, lengths) for name in names})
+        elif isinstance(cells[0], np.ndarray):
+            parts.append(np.concatenate(cells))
         else:
             parts.append([*itertools.chain.from_iterable(cells)])
     return Block(*parts)
@@ -76,10 +89,12 @@ def picked(block: Block, positions: list[int]) -> Block:
     for part in block:
         if isinstance(part, dict):
             parts.append({name: _picked(cells, positions) for name, cells in part.items()})
+        elif isinstance(part, np.ndarray):
+            parts.append(part[positions])
         else:
             parts.append(_picked(part, positions))
     return Block(*parts)
 
 
-def _picked(cells: Sequence[Any], positions: list[int]) -> list[Any]:
+def _picked(cells: list[Any], positions: list[int]) -> list[Any]:
     return [*map(cells.__getitem__, positions)]

@@ -38,14 +38,13 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     """Build the DataFrame of rows of one run that come as columns of cells."""
     n = len(block.ids)
     index = range(n)
-    seqs = np.array(block.seqs, dtype=np.int64)
     book: dict[Any, Any] = {
         "_run_id": pd.Series(header.run_id, index=index),
-        "_pset_id": column(block.ids),
+        "_pset_id": pd.Series(block.ids, dtype=None if n else object),
         "_calc_dir": pd.Series(header.calc_dir, index=index),
-        "_time_utc": np.array(block.times, dtype="M8[ns]"),
-        "_pset_hash": column(block.hashes),
-        "_pset_seq": seqs,
+        "_time_utc": block.times.view("M8[ns]"),
+        "_pset_hash": pd.Series(block.hashes, dtype=None if n else object),
+        "_pset_seq": block.seqs,
         "_run_seq": np.full(n, header.run_seq, dtype=np.int64),
     }
     found = {name for some in block.extras if some for name in some}
@@ -58,8 +57,8 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     for name in [name for name in results if name in params]:
         pairs = zip(params[name], results.pop(name), strict=True)
         params[name] = [result if param is MISSING else param for param, result in pairs]
-    runtimes = np.array(block.runtimes, dtype=np.float64)
-    return _with_seqs({**_columns(params), **book, **_columns(results), RUNTIME: runtimes}, seqs)
+    columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
+    return _with_seqs(columns, block.seqs)
 
 
 def _columns(cells: Cells) -> dict[Any, Any]:

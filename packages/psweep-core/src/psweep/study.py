@@ -371,9 +371,9 @@ def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
         # A run may be killed after it wrote the database and before it removed its journals.
         there = rows_of_run(df, header)
         have = set(df.loc[there, "_pset_id"]) if there.any() else set()
-        order = np.diff(np.array(block.seqs, dtype=np.int64))
-        if have or (order <= 0).any():
-            last = {seq: i for i, seq in enumerate(block.seqs) if block.ids[i] not in have}
+        if have or (np.diff(block.seqs) <= 0).any():
+            seqs = block.seqs.tolist()
+            last = {seq: i for i, seq in enumerate(seqs) if block.ids[i] not in have}
             block = picked(block, [last[seq] for seq in sorted(last)])
         if block.ids:
             df = append_frame(df, frame_of_block(block, header))
