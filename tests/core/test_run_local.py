@@ -779,9 +779,11 @@ def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch)
 
     study = sys.modules["psweep.study"]
     made = []  # the lengths of the frames
-    frame_of_rows = study.frame_of_rows
+    frame_of_block = study.frame_of_block
     monkeypatch.setattr(
-        study, "frame_of_rows", lambda *args: made.append(len(args[0])) or frame_of_rows(*args)
+        study,
+        "frame_of_block",
+        lambda block, *args: made.append(len(block.ids)) or frame_of_block(block, *args),
     )
     ps.run_local(many, [{"a": i} for i in range(24)], poolsize=12)
     assert made == [24]  # one of all rows, not one of each worker's journal

@@ -177,9 +177,19 @@ def test_no_fsync_a_pset(poolsize):
 
 
 @pytest.mark.parametrize("poolsize", [None, 2])
-def test_each_pset_is_hashed_once(poolsize):
-    few, many = (in_a_new_study(n, Calls, poolsize=poolsize).hashes for n in (300, 900))
-    assert many - few == 600
+@pytest.mark.parametrize("skip_dups", [False, True])
+def test_each_pset_is_hashed_once(poolsize, skip_dups, monkeypatch):
+    """By whichever process."""
+    with open("hashed", "ab", buffering=0) as file:
+
+        def counted(pset):
+            file.write(b"x")
+            return ps.pset_hash(pset)
+
+        for name in ("run", "plan"):
+            monkeypatch.setattr(sys.modules[f"psweep.{name}"], "pset_hash", counted)
+        new_study(300, poolsize=poolsize, skip_dups=skip_dups)
+        assert os.path.getsize("hashed") == 300
 
 
 @counts_io

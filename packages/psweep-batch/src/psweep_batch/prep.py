@@ -177,7 +177,7 @@ def prep_batch(
     done = prepared_hashes if skip_dups else None
     git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
     if simulate:
-        return run_simulated(study, params, hashes, df, poolsize=None, save=True, done=done)
+        return run_simulated(study, params, df, poolsize=None, save=True, done=done)
     run_id = str(uuid.uuid4())
     top = str(study.calc_dir)
 

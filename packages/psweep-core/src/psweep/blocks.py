@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from .columns import MISSING
 from .params import Pset
 from .rows import ROW_SIZE
 
-__all__ = ["Block", "Cells", "block_of", "joined", "picked"]
+__all__ = ["Block", "Cells", "block_of", "block_of_parts", "joined", "picked"]
 
 Cells = dict[Any, list[Any]]
 
@@ -33,8 +33,20 @@ class Block(NamedTuple):
 
 def block_of(flat: list[Any]) -> Block:
     """Make a block of rows that stand one after another in one list."""
-    *book, params, results, extras = (flat[part::ROW_SIZE] for part in range(ROW_SIZE))
-    seqs, ids, times, hashes, runtimes = book
+    return block_of_parts(*(flat[part::ROW_SIZE] for part in range(ROW_SIZE)))
+
+
+def block_of_parts(
+    seqs: Sequence[int],
+    ids: list[str],
+    times: list[int],
+    hashes: list[str],
+    runtimes: list[float],
+    params: list[Pset],
+    results: list[Pset],
+    extras: list[dict[str, Any] | None],
+) -> Block:
+    """Make a block of rows whose parts stand in a list each."""
     return Block(
         np.array(seqs, dtype=np.int64),
         ids,

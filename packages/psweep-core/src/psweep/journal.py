@@ -223,8 +223,7 @@ class Journal:
         self._append(payload)
         if self.kept is not None:
             if row is None or self._end > _MAX_KEPT:
-                self.kept = None
-                self._blocks = []
+                self.keep(None)
             else:
                 self.kept += row
                 if len(self.kept) >= _BLOCK:
@@ -260,6 +259,11 @@ class Journal:
             if self._copies is None:
                 self._copies = open(_copies_of(self.path), "xb", buffering=0)
             self._copies.write(copy)
+
+    def keep(self, block: Block | None) -> None:
+        """Take all rows of the run, which other processes have in their journals; None: forget."""
+        self.kept = None if block is None else []
+        self._blocks = [] if block is None else [block]
 
     def all_kept(self) -> Block | None:
         """Give all rows, if they were kept."""

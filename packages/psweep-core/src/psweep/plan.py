@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ import pandas as pd
 
 from .call import Job
 from .frames import groups
+from .hashing import pset_hash
 from .params import Pset
 from .rows import RUNTIME, Header
 
@@ -27,16 +27,27 @@ __all__ = [
 ]
 
 
-def plan_jobs(params: Sequence[Pset], hashes: list[str], done: set[str] | None) -> Jobs:
-    """Give each pset that is to be run its id; `done` holds hashes to skip, None skips nothing."""
+def plan_jobs(
+    params: Sequence[Pset], hashes: list[str] | None, done: set[str] | None = None
+) -> Jobs:
+    """Give each pset that is to be run its id.
+
+    Parameters
+    ----------
+    params : list of dict
+    hashes : list of str, optional
+        Of the params. None: they are made when they are wanted.
+    done : set of str, optional
+        Hashes to skip. None: nothing is skipped.
+    """
     psets = [{**pset} for pset in params]  # func may have access to those of the caller
-    if done is not None:
+    if hashes is not None and done is not None:
         # the first of those that are the same
         first = {sha: i for i, sha in reversed([*enumerate(hashes)]) if sha not in done}
         places = sorted(first.values())
         psets = [psets[i] for i in places]
         hashes = [hashes[i] for i in places]
-    return Jobs(_uuids(len(hashes)), hashes, psets)
+    return Jobs(_uuids(len(psets)), hashes, psets)
 
 
 # Job(...) takes four times as long.
@@ -44,22 +55,34 @@ _new_job: Callable[[tuple[Any, ...]], Job] = functools.partial(tuple.__new__, Jo
 
 
 class Jobs(Sequence[Job]):
-    """Jobs that are made when they are wanted, since a million of them take room and time."""
+    """Jobs that are made when they are wanted, since a million of them take room and time.
 
-    def __init__(self, ids: list[str], hashes: list[str], psets: list[Pset]) -> None:
+    So are their hashes if there are none yet. A forked worker then makes those of its psets.
+    """
+
+    def __init__(self, ids: list[str], hashes: list[str] | None, psets: list[Pset]) -> None:
         self.ids = ids
-        self.hashes = hashes
         self.psets = psets
+        self._hashes = hashes
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, position: Any) -> Any:
-        parts = self.ids[position], self.hashes[position], self.psets[position]
-        return _new_job((position, *parts))
+        return next(self.at([position]))
 
     def __iter__(self) -> Iterator[Job]:
-        return map(_new_job, zip(itertools.count(), self.ids, self.hashes, self.psets))
+        return self.at(range(len(self)))
+
+    def at(self, positions: Sequence[int]) -> Iterator[Job]:
+        """Give some of them, one after another."""
+        ids = map(self.ids.__getitem__, positions)
+        psets = [*map(self.psets.__getitem__, positions)]
+        if self._hashes is None:
+            hashes = map(pset_hash, psets)
+        else:
+            hashes = map(self._hashes.__getitem__, positions)
+        return map(_new_job, zip(positions, ids, hashes, psets, strict=True))
 
 
 def _uuids(n: int) -> list[str]:

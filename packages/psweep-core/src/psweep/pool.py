@@ -30,12 +30,13 @@ from typing import Any
 
 import cloudpickle
 
+from .blocks import Block, block_of_parts
 from .call import Func, Job, Settings, describe, failed_row, note
 from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
 from .plan import Jobs
 from .progress import News, is_failed
-from .rows import ROW_SIZE, Row
+from .rows import Row
 from .worker import REPORT_SECONDS, TOLD, Clock, Task, end_group, work
 
 __all__ = ["pickled_func", "run_pool", "unpickled_exception"]
@@ -149,9 +150,10 @@ class _Pool:
         self._made = 0
         self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
-        # All rows, one after another, as far as workers have told them. None: some are not told,
-        # or are in a journal alone.
-        self._told: list[Any] | None = None if journal is None else [None] * ROW_SIZE * len(jobs)
+        # The parts of all rows that workers tell, a list each. None: some are in a journal alone.
+        self._told: list[list[Any]] | None = None
+        if journal is not None:
+            self._told = [[None] * len(jobs) for _ in TOLD]
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
 
@@ -203,11 +205,14 @@ class _Pool:
                     yield self._counted(worker, *parts)
             yield News(0, 0)
         if self._journal is not None:
-            if self._told is not None:
-                jobs = self._jobs
-                for part, cells in ((1, jobs.ids), (3, jobs.hashes), (5, jobs.psets)):
-                    self._told[part::ROW_SIZE] = cells
-            self._journal.kept = self._told
+            self._journal.keep(self._block())
+
+    def _block(self) -> Block | None:
+        if self._told is None:
+            return None
+        seqs, times, hashes, runtimes, results, extras = self._told
+        jobs = self._jobs
+        return block_of_parts(seqs, jobs.ids, times, hashes, runtimes, jobs.psets, results, extras)
 
     def _with_news(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
@@ -266,8 +271,8 @@ class _Pool:
         if end - begin != len(seqs):  # they follow each other, as they did when they were sent
             self._told = None
             return
-        for part, cells in zip(TOLD, parts, strict=True):
-            self._told[ROW_SIZE * begin + part : ROW_SIZE * end : ROW_SIZE] = cells
+        for column, cells in zip(self._told, parts, strict=True):
+            column[begin:end] = cells
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""

@@ -183,8 +183,10 @@ def run_local(
         check_executor(executor, poolsize, capture_logs)
     check_df(df)
     check_params(params)
-    hashes = [pset_hash(pset) for pset in params]
     plain = are_plain(params)
+    # The hashes of plain psets cannot fail, so they can be left to the workers.
+    now = poolsize is None or skip_dups or not plain
+    hashes = [pset_hash(pset) for pset in params] if now else None
     if save:
         check_params_storable(params, database_basename, plain)
     study = Study(calc_dir, database_basename)
@@ -209,7 +211,7 @@ def run_local(
         ),
     )
     if simulate:
-        return run_simulated(study, params, hashes, df, poolsize=poolsize, save=save, done=done)
+        return run_simulated(study, params, df, poolsize=poolsize, save=save, done=done)
     if save:
         run_id = str(uuid.uuid4())
         with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from . import database
 from .frames import append_frame, frame_of_rows
+from .hashing import pset_hash
 from .params import Pset
 from .plan import done_hashes, header_after, plan_jobs, successful
 from .rows import RUNTIME, Row
@@ -21,7 +22,6 @@ __all__ = ["run_simulated"]
 def run_simulated(
     study: Study,
     params: Sequence[Pset],
-    hashes: list[str],
     df: pd.DataFrame | None,
     *,
     poolsize: int | None,
@@ -29,6 +29,7 @@ def run_simulated(
     done: Callable[[pd.DataFrame | None], set[str]] | None,
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
+    hashes = [pset_hash(pset) for pset in params]
     known = study.known() if df is None and save else df
     there = (done or done_hashes)(known)
     jobs = plan_jobs(params, hashes, there if done else None)

@@ -71,7 +71,7 @@ def run_saved(
     study: Study,
     work: Work,
     params: Sequence[Pset],
-    hashes: list[str],
+    hashes: list[str] | None,
     df: pd.DataFrame | None,
     *,
     run_id: str,
@@ -86,8 +86,8 @@ def run_saved(
     work : Work
         How psets are run.
     params : list of dict
-    hashes : list of str
-        Their hashes.
+    hashes : list of str or None
+        Their hashes. None: they are made when they are wanted.
     df : DataFrame or None
         The part of the study that the caller has.
     run_id : str
@@ -151,7 +151,7 @@ def run_unsaved(
     study: Study,
     work: Work,
     params: Sequence[Pset],
-    hashes: list[str],
+    hashes: list[str] | None,
     df: pd.DataFrame | None,
     *,
     done: Done | None,

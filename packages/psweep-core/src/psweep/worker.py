@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -25,6 +24,7 @@ import cloudpickle
 from .call import Func, Job, Runner, Settings, describe, note, save_row
 from .journal import Journal
 from .params import Pset
+from .plan import Jobs
 from .progress import is_failed
 from .rows import Row
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
-TOLD = (0, 2, 4, 6, 7)  # the parts of a finished row that its job does not hold
+TOLD = (0, 2, 3, 4, 6, 7)  # the parts of a finished row that its job does not hold
 _MAX_TOLD = 10_000  # bytes; what is larger is as soon read from the journal
 
 
@@ -48,7 +48,7 @@ class Task:
     """What a worker gets at its start: `func` as it is, or pickled by cloudpickle."""
 
     func: Func | bytes
-    jobs: Sequence[Job] | None  # None: they come pickled
+    jobs: Jobs | None  # None: they come pickled
     settings: Settings
     journal_path: Path | None
     clock: Clock | None  # None: nobody looks how long a pset takes
@@ -107,11 +107,11 @@ def work(connection: Connection, task: Task) -> None:
         connection.send(("ready",))
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
-            for sent in all_sent:
-                job = None
+            some = map(_unpickled_job, all_sent) if task.jobs is None else task.jobs.at(all_sent)
+            for job_now in some:
+                job = job_now
                 if journal is not None:
                     journal.take_room()
-                job = task.jobs[sent] if task.jobs is not None else _unpickled_job(sent)
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job.position))
@@ -122,6 +122,7 @@ def work(connection: Connection, task: Task) -> None:
                     if settings.tmpsave:
                         save_row(row, settings)
                 report.add(row, payload, plain)
+                job = None
             report.send()
     except (Exception, SystemExit) as error:
         report.send()
@@ -204,7 +205,7 @@ class _Report:
             return
         if self._told is not None:
             if plain and len(payload) < _MAX_TOLD:
-                self._told += (row[0], row[2], row[4], row[6], row[7])
+                self._told += (row[0], row[2], row[3], row[4], row[6], row[7])
             else:
                 self._told = None
         if time.perf_counter() > self._next:
