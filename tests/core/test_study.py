@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import psweep as ps
+from psweep import journal
 from psweep.frames import frame_of_rows
 from psweep.journal import Journal, encode
 from psweep.study import KeptRows, Study
@@ -167,3 +169,37 @@ def test_a_forked_child_does_not_keep_the_locks_of_its_parent(study):
         os.waitpid(child, 0)
         for fd in (*ready, *go):
             os.close(fd)
+
+
+def test_columns_are_in_the_order_of_the_rows_in_whatever_order_these_finished(study):
+    rows = [
+        (i, f"id{i}", 10**18, "sha", 0.1, {"a": i}, results, None)
+        for i, results in enumerate([{"first": 1, "both": 2}, {"both": 2, "first": 1, "last": 3}])
+    ]
+    header, book = begin(study)
+    for each in reversed(rows):
+        book.append(encode(each))
+    for df in (study.known(), (book.close(), study.fold_now())[1]):
+        pd.testing.assert_frame_equal(df, frame_of_rows(rows, header))
+        assert [name for name in df if not name.startswith("_")] == ["a", "first", "both", "last"]
+
+
+def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
+    """A run that is killed after it wrote the database leaves all it had."""
+    monkeypatch.setattr(journal, "_BLOCK", 10 * 8)
+    names = ["early"] * 17 + ["late"] * 18
+    rows = [
+        (i, f"id{i}", 10**18, "sha", 0.1, {"a": i}, {name: i}, None) for i, name in enumerate(names)
+    ]
+    header, book = begin(study)
+    for each in rows:
+        book.append(encode(each), each)
+    expected = frame_of_rows(rows, header)
+    pd.testing.assert_frame_equal(study.known(), expected)
+    for n in (5, 10, 17, 25, 33, 35):
+        ps.df_write(frame_of_rows(rows[:n], header), "calc/database.pk")
+        pd.testing.assert_frame_equal(study.known(), expected)
+    book.close()
+    Path("calc/database.pk").unlink()
+    pd.testing.assert_frame_equal(study.fold_now(), expected)
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]

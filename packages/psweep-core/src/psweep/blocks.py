@@ -13,7 +13,7 @@ from .columns import MISSING
 from .params import Pset
 from .rows import ROW_SIZE
 
-__all__ = ["Block", "Cells", "block_of", "block_of_parts", "joined", "picked"]
+__all__ = ["Block", "Cells", "block_of", "block_of_parts", "joined", "without"]
 
 Cells = dict[Any, list[Any]]
 
@@ -95,18 +95,18 @@ def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> list[Any]:
     return column
 
 
-def picked(block: Block, positions: list[int]) -> Block:
-    """Take some rows of a block."""
+def without(block: Block, ids: set[str]) -> Block:
+    """Leave out rows."""
+    positions = [i for i, pset_id in enumerate(block.ids) if pset_id not in ids]
     parts: list[Any] = []
     for part in block:
         if isinstance(part, dict):
-            parts.append({name: _picked(cells, positions) for name, cells in part.items()})
+            cells = {name: [some[i] for i in positions] for name, some in part.items()}
+            # Names that no other row has are gone, too.
+            cells = {name: some for name, some in cells.items() if some.count(MISSING) < len(some)}
+            parts.append(cells)
         elif isinstance(part, np.ndarray):
             parts.append(part[positions])
         else:
-            parts.append(_picked(part, positions))
+            parts.append([part[i] for i in positions])
     return Block(*parts)
-
-
-def _picked(cells: list[Any], positions: list[int]) -> list[Any]:
-    return [*map(cells.__getitem__, positions)]

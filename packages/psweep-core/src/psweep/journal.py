@@ -16,9 +16,10 @@ The file::
     others   a pickled row each, see `rows.Row`
     end      zeros: room that was taken before it is needed
 
-Of rows that are plain, a file beside the journal gets a copy in columns, a block of them at a time,
-since rows that were written one by one take long to read one by one. It is for those who look at a
-run that goes on. What it lacks is read from the journal; only that is moved into the database::
+Of rows that are plain, and that come in the order of their numbers, as in a run without workers, a
+file beside the journal gets a copy in columns, a block of them at a time, since rows that were
+written one by one take long to read one by one. It is for those who look at a run that goes on.
+What it lacks is read from the journal; only that is moved into the database::
 
     record   as above, of a pickled tuple: the number of blocks before, where in the journal the
              rows of this one end, and a `blocks.Block`

@@ -19,6 +19,7 @@ import contextlib
 import errno
 import gc
 import itertools
+import operator
 import os
 import tempfile
 import warnings
@@ -26,11 +27,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from . import database, journal
-from .blocks import Block, block_of, joined, picked
+from .blocks import block_of, joined, without
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
 from .frames import append_frame, check_book, frame_of_block, rows_of_run
@@ -362,19 +362,22 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
 
 def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
     """Add those rows of journals that the database does not have yet."""
-    runs: dict[str, tuple[Header, list[Block]]] = {}
+    runs: dict[str, list[Record]] = {}
     for record in records:
-        blocks = [*record.blocks, block_of([*itertools.chain.from_iterable(record.rows)])]
-        runs.setdefault(record.header.run_id, (record.header, []))[1].extend(blocks)
-    for header, blocks in runs.values():
-        block = joined(blocks)
+        runs.setdefault(record.header.run_id, []).append(record)
+    for of_run in runs.values():
+        header = of_run[0].header
+        blocks = [block for record in of_run for block in record.blocks]
+        rows = [row for record in of_run for row in record.rows]
         # A run may be killed after it wrote the database and before it removed its journals.
         there = rows_of_run(df, header)
         have = set(df.loc[there, "_pset_id"]) if there.any() else set()
-        if have or (np.diff(block.seqs) <= 0).any():
-            seqs = block.seqs.tolist()
-            last = {seq: i for i, seq in enumerate(seqs) if block.ids[i] not in have}
-            block = picked(block, [last[seq] for seq in sorted(last)])
+        if have:
+            blocks = [without(block, have) for block in blocks]
+        if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
+            rows = [*{row[1]: row for row in rows if row[1] not in have}.values()]
+        rows.sort(key=operator.itemgetter(0))  # (Blocks are in order, see `journal`.)
+        block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
             df = append_frame(df, frame_of_block(block, header))
     return df
