@@ -29,8 +29,10 @@ import pandas as pd
 
 import psweep as ps
 from psweep import journal
+from psweep.rows import ROW_SIZE
 
 N_PSETS = 12
+journal._BLOCK = 5 * ROW_SIZE  # or there would be none of them
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 
@@ -83,6 +85,12 @@ class FaultyFile:
             self._file.write(data[: int(len(data) * self._fault.part)])
             self._fault.strike()
         return self._file.write(data)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self._file.close()
 
     def __getattr__(self, name):
         return getattr(self._file, name)
@@ -196,7 +204,7 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
         in_children(n, poolsize, rng, jumps, tally)
         time.sleep(0.02 if poolsize else 0)  # its workers notice, and leave
         if rng.random() < 0.3:
-            for path in Path("calc/.psweep").rglob("*.journal"):
+            for path in Path("calc/.psweep").rglob(rng.choice(["*.journal", "*.blocks"])):
                 with open(path, "ab") as file:  # garbage after what was written
                     file.write(rng.randbytes(rng.randint(1, 99)))
                 tally["garbage"] += 1
@@ -220,7 +228,11 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
     if sorted(done["a"]) != [100 * part + i for part in range(n) for i in range(N_PSETS)]:
         wrong.append(f"at the end: the study has {sorted(done['a'])}")
     # A journal with garbage in its midst is kept, for a human to look at.
-    left = [path.name for path in Path("calc").rglob("*") if path.suffix in (".tmp", ".journal")]
+    left = [
+        path.name
+        for path in Path("calc").rglob("*")
+        if path.suffix in (".tmp", ".journal", ".blocks")
+    ]
     if left and not poolsize and not garbage:
         wrong.append(f"at the end: {left} is left")
     return wrong
