@@ -21,8 +21,8 @@ file beside the journal gets a copy in columns, a block of them at a time, since
 written one by one take long to read one by one. It is for those who look at a run that goes on.
 What it lacks is read from the journal; only that is moved into the database::
 
-    record   as above, of a pickled tuple: the number of blocks before, where in the journal the
-             rows of this one end, and a `blocks.Block`
+    record   as above, of a pickled tuple: where in the journal the rows of the block end, and a
+             `blocks.Block`
 
 Room is taken before a pset is run, so that a disk that fills up meanwhile cannot keep its row out.
 A record that is torn or garbled is skipped, the next whole one is found by its first bytes.
@@ -253,7 +253,7 @@ class Journal:
 
     def _end_block(self, rows: list[Any]) -> None:
         block = block_of(rows)
-        copy = _record(pickle.dumps((len(self._blocks), self._end, tuple(block)), 5))
+        copy = _record(pickle.dumps((self._end, tuple(block)), 5))
         self._blocks.append(block)
         # A disk that is full must keep the room that is left for rows.
         with contextlib.suppress(OSError):
@@ -310,13 +310,16 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
     """Read the blocks beside a journal, and where in it the rows begin that they lack."""
     blocks: list[Block] = []
     end = 0
-    with contextlib.suppress(Exception):  # what is missing or makes no sense is in the journal
-        for payload in _payloads(_copies_of(path).read_bytes())[0]:
-            n_before, now_end, parts = pickle.loads(payload)
-            if n_before != len(blocks):
-                break  # the one before got lost
+    # What is missing or makes no sense is in the journal.
+    with contextlib.suppress(Exception), open(_copies_of(path), "rb") as file:
+        while head := file.read(_HEAD.size):
+            magic, length, crc = _HEAD.unpack(head)
+            payload = file.read(length)
+            if magic != _MAGIC or zlib.crc32(payload) != crc:
+                break
+            end_now, parts = pickle.loads(payload)
             blocks.append(Block(*parts))
-            end = now_end
+            end = end_now
     return blocks, end
 
 
