@@ -115,7 +115,8 @@ def work(connection: Connection, task: Task) -> None:
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job.position))
-                row, payload, plain = runner.finish(job, calls.get(job.position, 1), again)
+                n_calls = calls.get(job.position, 1) if calls else 1
+                row, payload, plain = runner.finish(job, n_calls, again)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
@@ -184,7 +185,7 @@ class _Report:
     def __init__(self, connection: Connection, in_journal: bool) -> None:
         self._connection = connection
         self._in_journal = in_journal
-        self._next = 0.0
+        self._clock = time.perf_counter
         self._begin()
 
     def _begin(self) -> None:
@@ -196,7 +197,8 @@ class _Report:
 
     def add(self, row: Row, payload: bytes, plain: bool) -> None:
         self._n += 1
-        if row[7] is not None:
+        seq, _, time_ns, pset_hash, runtime, _, results, extras = row
+        if extras is not None:
             self._n_failed += is_failed(row)
         if not self._in_journal:
             self._payloads.append(payload)
@@ -205,10 +207,10 @@ class _Report:
             return
         if self._told is not None:
             if plain and len(payload) < _MAX_TOLD:
-                self._told += (row[0], row[2], row[3], row[4], row[6], row[7])
+                self._told += (seq, time_ns, pset_hash, runtime, results, extras)
             else:
                 self._told = None
-        if time.perf_counter() > self._next:
+        if self._clock() > self._next:
             self.send()
 
     def send(self) -> None:
