@@ -13,7 +13,7 @@ import pandas as pd
 from psweep import json_read, pickle_read
 from psweep.checks import holds_data_only
 from psweep.columns import MISSING, cells, column
-from psweep.errors import ParamsTypeError, ResultError, StudyNotFoundError
+from psweep.errors import ParamsTypeError, ResultError
 from psweep.files import PathLike
 from psweep.frames import assemble, groups, is_private
 from psweep.jsonable import check_storable
@@ -108,14 +108,7 @@ def batch_collect(
     """
     check_reader(reader)
     folder = Path(calc_dir)
-    if database_basename is None:
-        study = Study.of_folder(folder)
-    else:
-        study = Study(calc_dir, database_basename)
-    if not study.exists():
-        where = f"in {folder}" if database_basename is None else folder / database_basename
-        message = f"there is no database {where}"
-        raise StudyNotFoundError(message)
+    study = Study.find(folder, database_basename)
     df = study.fold_now()
     known = _collected(df)
     found = {}

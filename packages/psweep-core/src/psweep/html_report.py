@@ -21,7 +21,7 @@ import pandas as pd
 from . import journal
 from ._version import __version__
 from .columns import cells
-from .errors import MissingSiblingError, ParamsError, StudyNotFoundError
+from .errors import MissingSiblingError, ParamsError
 from .files import PathLike, file_write
 from .frames import groups
 from .report_cells import MAX_TEXT, Column, Texts, short
@@ -110,17 +110,9 @@ def _plotly_js() -> str:
 
 def _find(calc_dir: PathLike) -> Study:
     if is_folder(calc_dir):
-        study = Study.of_folder(calc_dir)
-    else:
-        folder, name = os.path.split(os.path.abspath(calc_dir))
-        study = Study(os.path.dirname(calc_dir) or ".", name)
-        if not os.path.isdir(folder):
-            message = f"there is no {os.fspath(calc_dir)}"
-            raise StudyNotFoundError(message)
-    if not study.exists():
-        message = f"there is no database in {os.fspath(calc_dir)}"
-        raise StudyNotFoundError(message)
-    return study
+        return Study.find(calc_dir)
+    folder, name = os.path.split(calc_dir)
+    return Study.find(folder or ".", name)
 
 
 def _page(plotly_js: str, data: dict[str, Any]) -> str:

@@ -99,6 +99,16 @@ class Study:
             raise StudyNotFoundError(message)
         return cls(calc_dir, names.pop())
 
+    @classmethod
+    def find(cls, calc_dir: PathLike, basename: str | None = None) -> Study:
+        """Find the study in a folder that must have one; see `of_folder` if `basename` is None."""
+        study = cls.of_folder(calc_dir) if basename is None else cls(calc_dir, basename)
+        if not study.exists():
+            where = f"database in {os.fspath(calc_dir)}" if basename is None else study.database
+            message = f"there is no {where}, and no unfinished run either"
+            raise StudyNotFoundError(message)
+        return study
+
     def name_beside(self, ending: str) -> str:
         """Name a folder beside this one, as the user would: relative if `calc_dir` is."""
         dots = os.path.basename(self.name) in (".", "..")
@@ -309,11 +319,7 @@ def df_read(path: PathLike) -> pd.DataFrame:
      1  2
     """
     if is_folder(path):
-        study = Study.of_folder(path)
-        if not study.exists():
-            message = f"there is no database in {os.fspath(path)}"
-            raise StudyNotFoundError(message)
-        return study.known()
+        return Study.find(path).known()
     return database.read_file(Path(path))
 
 
@@ -353,11 +359,7 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     >>> len(ps.recover("calc"))
     1
     """
-    study = Study(calc_dir, database_basename)
-    if not study.exists():
-        message = f"there is no {study.database}, and no unfinished run either"
-        raise StudyNotFoundError(message)
-    return study.fold_now()
+    return Study.find(calc_dir, database_basename).fold_now()
 
 
 def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
