@@ -159,17 +159,17 @@ class Journal:
         self._lock = lock_of(path)
         self._lock.acquire()
         # The rows of the run, as long as nothing in them can change: then its journals need not be
-        # read. The newest one after another in one list (tuples would keep the garbage collector
-        # busy), the others in blocks.
-        self.kept: list[Any] | None = []
+        # read. First in blocks, then the newest, one after another in one list, since tuples would
+        # keep the garbage collector busy. None: they are not kept.
         self._blocks: list[Block] = []
+        self._newest: list[Any] | None = []
         self.others: list[Path] = []  # the journals of its other processes
         self._end = 0  # where the next record goes, which is where the file stands
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
         self._room = _ROOM
         self._dirty = False
-        self._copies: IO[bytes] | None = None
+        self._blocks_file: IO[bytes] | None = None
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
         try:
@@ -222,14 +222,14 @@ class Journal:
             The row, if nothing in it can change any more.
         """
         self._append(payload)
-        if self.kept is not None:
+        if self._newest is not None:
             if row is None or self._end > _MAX_KEPT:
                 self.keep(None)
             else:
-                self.kept += row
-                if len(self.kept) >= _BLOCK:
-                    self._end_block(self.kept)
-                    self.kept = []
+                self._newest += row
+                if len(self._newest) >= _BLOCK:
+                    self._end_block(self._newest)
+                    self._newest = []
         if self._syncer is None:
             self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
             self._syncer.start()
@@ -255,20 +255,20 @@ class Journal:
         block = block_of(rows)
         copy = _record(pickle.dumps((self._end, tuple(block)), 5))
         self._blocks.append(block)
-        # A disk that is full must keep the room that is left for rows.
+        # Where that cannot be done, as on a full disk, who looks reads the journal.
         with contextlib.suppress(OSError):
-            if self._copies is None:
-                self._copies = open(_copies_of(self.path), "xb", buffering=0)
-            self._copies.write(copy)
+            if self._blocks_file is None:
+                self._blocks_file = open(_blocks_of(self.path), "xb", buffering=0)
+            self._blocks_file.write(copy)
 
     def keep(self, block: Block | None) -> None:
         """Take all rows of the run, which other processes have in their journals; None: forget."""
-        self.kept = None if block is None else []
+        self._newest = None if block is None else []
         self._blocks = [] if block is None else [block]
 
     def all_kept(self) -> Block | None:
         """Give all rows, if they were kept."""
-        return None if self.kept is None else joined([*self._blocks, block_of(self.kept)])
+        return None if self._newest is None else joined([*self._blocks, block_of(self._newest)])
 
     def _write_all(self, data: bytes) -> None:
         while data:
@@ -289,8 +289,8 @@ class Journal:
         if self._syncer is not None:
             self._syncer.join()
         self._file.close()
-        if self._copies is not None:
-            self._copies.close()
+        if self._blocks_file is not None:
+            self._blocks_file.close()
         self._lock.release()
 
 
@@ -311,7 +311,7 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
     blocks: list[Block] = []
     end = 0
     # What is missing or makes no sense is in the journal.
-    with contextlib.suppress(Exception), open(_copies_of(path), "rb") as file:
+    with contextlib.suppress(Exception), open(_blocks_of(path), "rb") as file:
         while head := file.read(_HEAD.size):
             magic, length, crc = _HEAD.unpack(head)
             payload = file.read(length)
@@ -415,12 +415,12 @@ def _payloads(data: bytes) -> tuple[list[bytes], int]:
     return payloads, garbled
 
 
-def _copies_of(journal: Path) -> Path:
+def _blocks_of(journal: Path) -> Path:
     return journal.with_name(journal.name + ".blocks")
 
 
 def remove(journal: Path) -> None:
     """Remove a journal whose rows are in the database."""
-    _copies_of(journal).unlink(missing_ok=True)
+    _blocks_of(journal).unlink(missing_ok=True)
     journal.unlink(missing_ok=True)
     journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
