@@ -35,7 +35,7 @@ class PsweepError(Exception):
     ...     ps.df_read("nowhere")
     ... except ps.PsweepError as error:
     ...     print(error)
-    there is no database in nowhere
+    there is no database in nowhere, and no unfinished run either
     """
 
 
