@@ -229,6 +229,18 @@ def test_pull_while_jobs_rename_their_files(there, laptop, capfd):
     assert sorted(path.name for path in here.iterdir()) == ["a big result", "checkpoint"]
 
 
+def test_a_database_that_vanishes_meanwhile_is_no_empty_one(there, laptop, capfd, monkeypatch):
+    run()
+    assert push(["cluster"]) == 0
+    rsync = laptop / "bin" / "rsync"
+    rsync.parent.mkdir()
+    rsync.write_text(f'#!/bin/sh\n{shutil.which("rsync")} "$@"\nexit 24\n')
+    rsync.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{rsync.parent}:{os.environ['PATH']}")
+    for call in (push, pull):
+        fails(capfd, call, ["cluster"], "exit status 24")
+
+
 def test_progress_in_a_terminal(there, laptop):
     import pty
 

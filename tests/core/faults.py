@@ -29,10 +29,9 @@ import pandas as pd
 
 import psweep as ps
 from psweep import journal
-from psweep.rows import ROW_SIZE
 
 N_PSETS = 12
-journal._BLOCK = 5 * ROW_SIZE  # or there would be none of them
+journal._BLOCK = 5  # or there would be none of them
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 

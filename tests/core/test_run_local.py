@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copyreg
 import os
 import re
@@ -787,3 +788,25 @@ def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch)
     )
     ps.run_local(many, [{"a": i} for i in range(24)], poolsize=12)
     assert made == [24]  # one of all rows, not one of each worker's journal
+
+
+@pytest.mark.parametrize("poolsize", [None, 2])
+@pytest.mark.parametrize(
+    "kwds",
+    [{}, {"on_error": "record"}, {"capture_logs": "db"}, {"verbose": ["a"]}, {"save": False}],
+)
+def test_func_may_use_its_dict_again(poolsize, kwds):
+    results = collections.Counter()
+
+    def func(pset):
+        results.clear()
+        results["odd" if pset["a"] % 2 else "even"] = pset["a"]
+        return results
+
+    df = ps.run_local(func, ps.plist("a", range(50)), poolsize=poolsize, **kwds)
+    assert df.odd[1::2].tolist() == df.a[1::2].tolist()
+    assert df.even[::2].tolist() == df.a[::2].tolist()
+    assert df.odd[::2].isna().all()
+    assert df.even[1::2].isna().all()
+    if kwds.get("save", True):
+        pd.testing.assert_frame_equal(ps.df_read("calc"), df)

@@ -184,9 +184,23 @@ def test_columns_are_in_the_order_of_the_rows_in_whatever_order_these_finished(s
         assert [name for name in df if not name.startswith("_")] == ["a", "first", "both", "last"]
 
 
+def test_what_a_damaged_journal_has_lost_comes_from_its_blocks(study, monkeypatch):
+    monkeypatch.setattr(journal, "_BLOCK", 10)
+    header, book = begin(study)
+    for i in range(25):
+        book.append(encode(row(i)), row(i))
+    book.close()
+    data = book.path.read_bytes()
+    start = data.index(b"id15")
+    book.path.write_bytes(data[:start] + bytes(len(data) - start))  # as after a power cut
+    for df in (study.known(), study.fold_now(), study.known()):
+        assert df.a.tolist() == list(range(20))
+    assert study.journals() == []
+
+
 def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
     """A run that is killed after it wrote the database leaves all it had."""
-    monkeypatch.setattr(journal, "_BLOCK", 10 * 8)
+    monkeypatch.setattr(journal, "_BLOCK", 10)
     names = ["early"] * 17 + ["late"] * 18
     rows = [
         (i, f"id{i}", 10**18, "sha", 0.1, {"a": i}, {name: i}, None) for i, name in enumerate(names)

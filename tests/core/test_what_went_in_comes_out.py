@@ -189,6 +189,14 @@ def test_rows_that_were_changed_leave_those_after_them_their_psets():
     assert all(map(same, [found[0], *found[2:]], first + params[1:]))
 
 
+def test_rows_that_cannot_be_read_leave_others_theirs():
+    many = [{name: float(i) for name in "abcdefgh"} for i in range(30)]
+    df = ps.run_local(lambda pset: {"a": pset["a"] + 0.25}, many, save=False)
+    others = [{"k": 1, "y": 2.0}, {"k": 1.5, "y": 2.0}]
+    df = ps.run_local(lambda _: {}, others, df=df, save=False)
+    assert all(map(same, ps.df_extract_params(df)[30:], others))
+
+
 def test_extracting_rows_whose_params_func_replaced_takes_no_longer_with_more_of_them():
     params = [{name: float(i) for name in "abcdefg"} for i in range(400)]
     df = ps.run_local(lambda pset: {"a": "new"}, params, save=False)

@@ -250,14 +250,15 @@ class _Place:
             yield None
             return
         with tempfile.TemporaryDirectory(prefix="psweep_") as folder:
-            self.rsync(["-a", "-s"], f"{self.host}:{path}", f"{folder}/")
+            self._call(["rsync", "-a", "-s", "--", f"{self.host}:{path}", f"{folder}/"])
             yield Path(folder, name)
 
     def rsync(self, options: Sequence[str], source: str, target: str) -> None:
-        """Call rsync."""
-        self._call(["rsync", *options, "--", source, target])
+        """Copy a folder."""
+        # Jobs that run there make files and rename them: what vanished is no loss.
+        self._call(["rsync", *options, "--", source, target], fine=(0, _VANISHED))
 
-    def _call(self, args: Sequence[str], quiet: bool = False) -> str:
+    def _call(self, args: Sequence[str], quiet: bool = False, fine: Sequence[int] = (0,)) -> str:
         try:
             process = subprocess.Popen(
                 args,
@@ -271,8 +272,7 @@ class _Place:
             message = f"there is no {args[0]} here; install it"
             raise TransferError(message) from None
         out, said = process.communicate()
-        # Jobs that run there make files and rename them: what vanished is no loss.
-        if process.returncode != 0 and (args[0], process.returncode) != ("rsync", _VANISHED):
+        if process.returncode not in fine:
             raise TransferError(self._explain(args, process.returncode, said.strip()))
         sys.stderr.write(said)
         return out or ""

@@ -338,7 +338,7 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
         raise ResultError(message)
     params = job.params
     if result.keys().isdisjoint(params) and result.keys().isdisjoint(RESERVED):
-        return params, result
+        return params, {**result}  # func may use its dict again, which may be of a kind of its own
     given = {
         "_run_id": settings.header.run_id,
         "_pset_id": job.pset_id,

@@ -106,9 +106,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self._habits: dict[tuple[Any, ...], _Reading] = {}  # by the names of a pset
-        # How often to try in vain, all in all: func may have returned a new value for a param, in
-        # all rows even. Then no reading fits.
-        self._left = 50_000
+        # How often they may yet be tried in vain: func may have returned a new value for a param,
+        # in all rows even. Then no reading fits.
+        self._left: dict[tuple[Any, ...], int] = {}
 
     def read(self, pset: Pset, sha: str) -> Pset:
         """Give the pset of a row that says `pset`."""
@@ -116,9 +116,10 @@ class _Reader:
             return pset
         names = tuple(pset)
         habit = [self._habits[names]] if names in self._habits else []
-        readings = itertools.islice(_readings(pset), max(1, min(self._left, 5000)))
-        n = 0
-        for n, reading in enumerate(itertools.chain(habit, readings), 1):  # noqa: B007
+        left = self._left.get(names, 50_000)
+        readings = itertools.islice(_readings(pset), max(1, min(left, 5000)))
+        for reading in itertools.chain(habit, readings):
+            left -= 1
             dropped, ints = reading
             read = {
                 name: int(value) if name in ints and _is_whole(value) else value
@@ -128,7 +129,7 @@ class _Reader:
             if pset_hash(read) == sha:
                 self._habits[names] = reading
                 return read
-        self._left -= n
+        self._left[names] = left
         return pset
 
 
@@ -137,7 +138,8 @@ def _is_whole(value: Any) -> bool:
 
 
 def _readings(pset: Pset) -> Iterator[_Reading]:
-    # Of private names the hash says nothing. The others in the order in which they became params.
+    # The most likely ones first. Of private names the hash says nothing; the others are in the
+    # order in which they became params.
     names = [name for name in pset if not is_private(name)]
     whole = [name for name in names if _is_whole(pset[name])]
     yield frozenset(), frozenset(whole)

@@ -18,8 +18,7 @@ The file::
 
 Of rows that are plain, and that come in the order of their numbers, as in a run without workers, a
 file beside the journal gets a copy in columns, a block of them at a time, since rows that were
-written one by one take long to read one by one. It is for those who look at a run that goes on.
-What it lacks is read from the journal; only that is moved into the database::
+written one by one take long to read one by one. What it lacks is read from the journal::
 
     record   as above, of a pickled tuple: where in the journal the rows of the block end, and a
              `blocks.Block`
@@ -37,7 +36,6 @@ import pickle
 import struct
 import threading
 import zlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -75,21 +73,22 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
-_BLOCK = 1000 * ROW_SIZE  # parts of the rows in a block, all in all
+_BLOCK = 1000  # rows in a block
+_MAX_BLOCK = 1 << 20  # bytes of its rows in the journal; larger ones take no time worth saving
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
 
 class Record(NamedTuple):
     """A journal as it was found.
 
-    ``unreadable`` says what could not be made sense of. If blocks were read, ``rows`` are those
-    that follow them.
+    Its rows are those in ``blocks`` and the ``rows`` that follow them. ``unreadable`` says what
+    could not be made sense of.
     """
 
     header: Header
     rows: list[Row]
     unreadable: list[str]
-    blocks: Sequence[Block] = ()
+    blocks: list[Block]
 
 
 def folder_of(database: Path) -> Path:
@@ -170,6 +169,7 @@ class Journal:
         self._room = _ROOM
         self._dirty = False
         self._blocks_file: IO[bytes] | None = None
+        self._block_begin: int | None = 0  # in bytes; None: no more of them are written
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
         try:
@@ -219,7 +219,8 @@ class Journal:
         payload : bytes
             The row, made by `encode`.
         row : Row, optional
-            The row, if nothing in it can change any more.
+            The row, if nothing in it can change any more, and if all rows of this journal come in
+            the order of their numbers.
         """
         self._append(payload)
         if self._newest is not None:
@@ -227,7 +228,7 @@ class Journal:
                 self.keep(None)
             else:
                 self._newest += row
-                if len(self._newest) >= _BLOCK:
+                if len(self._newest) >= _BLOCK * ROW_SIZE:
                     self._end_block(self._newest)
                     self._newest = []
         if self._syncer is None:
@@ -253,13 +254,15 @@ class Journal:
 
     def _end_block(self, rows: list[Any]) -> None:
         block = block_of(rows)
-        copy = _record(pickle.dumps((self._end, tuple(block)), 5))
         self._blocks.append(block)
-        # Where that cannot be done, as on a full disk, who looks reads the journal.
-        with contextlib.suppress(OSError):
+        begin, self._block_begin = self._block_begin, None
+        if begin is None or self._end - begin > _MAX_BLOCK:
+            return
+        with contextlib.suppress(OSError):  # of a disk that is full; then the journal is read
             if self._blocks_file is None:
                 self._blocks_file = open(_blocks_of(self.path), "xb", buffering=0)
-            self._blocks_file.write(copy)
+            self._blocks_file.write(_record(pickle.dumps((self._end, tuple(block)), 5)))
+            self._block_begin = self._end
 
     def keep(self, block: Block | None) -> None:
         """Take all rows of the run, which other processes have in their journals; None: forget."""
@@ -295,13 +298,9 @@ class Journal:
 
 
 def find_journal(path: Path) -> Record | None:
-    """Look at a journal, if it is still there: its run may just have ended."""
+    """Read a journal, if it is still there: its run may just have ended."""
     try:
-        blocks, end = _read_blocks(path)  # first, since the journal grows
-        if not blocks:
-            return read_journal(path)
-        found = read_journal(path, end)
-        return found._replace(header=read_header(path), blocks=blocks)
+        return read_journal(path)
     except FileNotFoundError:
         return None
 
@@ -310,7 +309,7 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
     """Read the blocks beside a journal, and where in it the rows begin that they lack."""
     blocks: list[Block] = []
     end = 0
-    # What is missing or makes no sense is in the journal.
+    # What is missing here, or makes no sense, is in the journal.
     with contextlib.suppress(Exception), open(_blocks_of(path), "rb") as file:
         while head := file.read(_HEAD.size):
             magic, length, crc = _HEAD.unpack(head)
@@ -323,15 +322,9 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
     return blocks, end
 
 
-def read_journal(path: Path, start: int = 0) -> Record:
-    """Read a journal, also one that is being written, or whose end is torn.
-
-    Parameters
-    ----------
-    path : Path
-    start : int, default 0
-        Where to begin, in bytes.
-    """
+def read_journal(path: Path) -> Record:
+    """Read a journal, also one that is being written, or whose end is torn."""
+    blocks, start = _read_blocks(path)  # first, since the journal grows
     with open(path, "rb") as file:
         file.seek(start)
         payloads, garbled = _payloads(file.read())
@@ -348,8 +341,8 @@ def read_journal(path: Path, start: int = 0) -> Record:
             except Exception as error:
                 unreadable.append(f"{type(error).__name__}: {error}")
     headers = [Header(**obj) for obj in found[:1] if isinstance(obj, dict)]
-    header = headers[0] if headers else _header_by_name(path)
-    return Record(header, found[len(headers) :], unreadable)
+    header = headers[0] if headers else read_header(path)
+    return Record(header, found[len(headers) :], unreadable, blocks)
 
 
 def encode(row: Row) -> bytes:

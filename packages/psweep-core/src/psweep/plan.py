@@ -41,7 +41,8 @@ def plan_jobs(
         Hashes to skip. None: nothing is skipped.
     """
     psets = [{**pset} for pset in params]  # func may have access to those of the caller
-    if hashes is not None and done is not None:
+    if done is not None:
+        hashes = [pset_hash(pset) for pset in psets] if hashes is None else hashes
         # the first of those that are the same
         first = {sha: i for i, sha in reversed([*enumerate(hashes)]) if sha not in done}
         places = sorted(first.values())
@@ -57,7 +58,8 @@ _new_job: Callable[[tuple[Any, ...]], Job] = functools.partial(tuple.__new__, Jo
 class Jobs(Sequence[Job]):
     """Jobs that are made when they are wanted, since a million of them take room and time.
 
-    So are their hashes if there are none yet. A forked worker then makes those of its psets.
+    So are their hashes if there are none yet, each time. A forked worker, which has all jobs in its
+    memory, thus makes those of its psets.
     """
 
     def __init__(self, ids: list[str], hashes: list[str] | None, psets: list[Pset]) -> None:

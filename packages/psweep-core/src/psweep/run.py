@@ -185,8 +185,7 @@ def run_local(
     check_params(params)
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
-    now = poolsize is None or skip_dups or not plain
-    hashes = [pset_hash(pset) for pset in params] if now else None
+    hashes = None if plain and poolsize else [pset_hash(pset) for pset in params]
     if save:
         check_params_storable(params, database_basename, plain)
     study = Study(calc_dir, database_basename)
