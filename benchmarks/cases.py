@@ -228,6 +228,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
                     "joblib_parallel",
                     {"n": n, "saved": True},
                 ),
+                Side("bare loops with hashes, in 2 processes", HERE, "bare_pool", {"n": n}),
                 run(OLD, OLD, n=n, poolsize=2),
             ],
             [

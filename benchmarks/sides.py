@@ -116,29 +116,66 @@ def bare_loop(n, hashed=False):
     params = grid(n)
     os.mkdir("calc")
     with Timer() as timer:
-        run_id = str(uuid.uuid4())
-        rows = []
-        with open("calc/rows.pk", "wb") as file:
-            for number, pset in enumerate(params):
-                row = {
-                    **pset,
-                    "_run_id": run_id,
-                    "_pset_id": str(uuid.uuid4()),
-                    "_calc_dir": "calc",
-                    "_time_utc": time.time_ns(),
-                    "_pset_seq": number,
-                    "_run_seq": 0,
-                }
-                if pset_hash is not None:
-                    row["_pset_hash"] = pset_hash(pset)
-                start = time.perf_counter()
-                row.update(trivial(row))
-                row["_pset_runtime"] = time.perf_counter() - start
-                pickle.dump(row, file, 5)
-                file.flush()
-                rows.append(row)
+        rows = bare_rows(params, 0, str(uuid.uuid4()), "calc/rows.pk", pset_hash)
         df = pd.DataFrame(rows)
         df.to_pickle("calc/database.pk")
+    expect(len(df), n)
+    return {"seconds": timer.seconds, "units": n}
+
+
+def bare_rows(params, first, run_id, path, pset_hash):
+    rows = []
+    with open(path, "wb") as file:
+        for number, pset in enumerate(params, first):
+            row = {
+                **pset,
+                "_run_id": run_id,
+                "_pset_id": str(uuid.uuid4()),
+                "_calc_dir": "calc",
+                "_time_utc": time.time_ns(),
+                "_pset_seq": number,
+                "_run_seq": 0,
+            }
+            if pset_hash is not None:
+                row["_pset_hash"] = pset_hash(pset)
+            start = time.perf_counter()
+            row.update(trivial(row))
+            row["_pset_runtime"] = time.perf_counter() - start
+            pickle.dump(row, file, 5)
+            file.flush()
+            rows.append(row)
+    return rows
+
+
+def bare_pool(n):
+    """Do as `bare_loop`, hashed, in two forked processes with half of the psets each."""
+    import multiprocessing
+
+    import pandas as pd
+
+    pset_hash = psweep().pset_hash
+    params = grid(n)
+    os.mkdir("calc")
+    context = multiprocessing.get_context("fork")
+
+    def work(connection, begin, end, run_id):
+        gc.freeze()
+        path = f"calc/rows.{begin}.pk"
+        connection.send(bare_rows(params[begin:end], begin, run_id, path, pset_hash))
+
+    with Timer() as timer:
+        run_id = str(uuid.uuid4())
+        connections, workers = [], []
+        for begin, end in ((0, n // 2), (n // 2, n)):
+            ours, theirs = context.Pipe()
+            workers.append(context.Process(target=work, args=(theirs, begin, end, run_id)))
+            workers[-1].start()
+            connections.append(ours)
+        rows = [row for connection in connections for row in connection.recv()]
+        df = pd.DataFrame(rows)
+        df.to_pickle("calc/database.pk")
+        for worker in workers:
+            worker.join()
     expect(len(df), n)
     return {"seconds": timer.seconds, "units": n}
 
@@ -353,9 +390,9 @@ def expect(found, wanted):
 ACTIONS = {
     name.rstrip("_"): globals()[name]
     for name in (
-        "run", "bare_loop", "xyzpy_run", "joblib_parallel", "dask_run", "append", "read_and_write",
-        "xyzpy_append", "read_at_half", "read", "bare_read", "pgrid", "bare_grid", "pset_hash",
-        "import_", "versions",
+        "run", "bare_loop", "bare_pool", "xyzpy_run", "joblib_parallel", "dask_run", "append",
+        "read_and_write", "xyzpy_append", "read_at_half", "read", "bare_read", "pgrid", "bare_grid",
+        "pset_hash", "import_", "versions",
     )
 }  # fmt: skip
 
