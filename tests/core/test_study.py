@@ -12,6 +12,7 @@ import psweep as ps
 from psweep import journal
 from psweep.frames import frame_of_rows
 from psweep.journal import Journal, encode
+from psweep.locks import file_lock
 from psweep.study import KeptRows, Study
 
 
@@ -144,10 +145,8 @@ def test_the_database_is_read_once_a_run(monkeypatch):
 def test_only_one_process_changes_the_database_at_a_time(study):
     from filelock import Timeout
 
-    from psweep import journal
-
     with study.locked(), pytest.raises(Timeout):
-        journal.file_lock(Path("calc/.psweep/database.pk/lock")).acquire(timeout=0)
+        file_lock(Path("calc/.psweep/database.pk/lock")).acquire(timeout=0)
 
 
 def test_a_forked_child_does_not_keep_the_locks_of_its_parent(study):

@@ -24,6 +24,7 @@ from .columns import cells
 from .errors import MissingSiblingError, ParamsError
 from .files import PathLike, file_write
 from .frames import groups
+from .locks import file_lock
 from .report_cells import MAX_TEXT, Column, Texts, short
 from .rows import RUNTIME, Header
 from .study import Study, is_folder
@@ -158,7 +159,7 @@ def _live_journals(study: Study, paths: Iterable[Path]) -> set[Path] | None:
 
     # With the lock of the study, as whoever else tries the locks of journals, so that a run which
     # ends at this moment waits, and does not find its own journal in use.
-    lock = journal.file_lock(journal.folder_of(study.database) / "lock")
+    lock = file_lock(journal.folder_of(study.database) / "lock")
     live = set()
     try:
         with lock.acquire(timeout=_LOCK_SECONDS):

@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from .blocks import Block, block_of, joined
+from .locks import file_lock
 from .portable import dumps_plain_first
 from .rows import ROW_SIZE, Header, Row
 
@@ -51,11 +52,9 @@ __all__ = [
     "PRIVATE",
     "SUFFIX",
     "Journal",
-    "LockRefusedError",
     "Record",
     "count_rows",
     "encode",
-    "file_lock",
     "find_journal",
     "folder_of",
     "journal_name",
@@ -64,7 +63,6 @@ __all__ = [
     "read_header",
     "read_journal",
     "remove",
-    "try_lock",
 ]
 
 PRIVATE = ".psweep"
@@ -111,35 +109,6 @@ def count_rows(database: Path) -> int:
 def lock_of(journal: Path) -> BaseFileLock:
     """Make the lock that the writer of a journal holds while it lives."""
     return file_lock(journal.with_name(journal.name + ".lock"))
-
-
-def file_lock(path: Path) -> BaseFileLock:
-    """Make a lock that the operating system frees when its holder dies, however it dies."""
-    from filelock import FileLock  # here, for the sake of the time that `import psweep` takes
-
-    return FileLock(path, thread_local=False, poll_interval=0.01)
-
-
-class LockRefusedError(OSError):
-    """The file system does not give locks."""
-
-
-def try_lock(fd: int) -> None:
-    """Find out whether a file system gives locks of the kind that `file_lock` takes.
-
-    Raises
-    ------
-    LockRefusedError
-        It does not. (filelock would wait for ever.)
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return  # Windows, which always does
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise LockRefusedError(*error.args) from error
 
 
 class Journal:

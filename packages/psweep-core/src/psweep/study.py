@@ -35,6 +35,7 @@ from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
 from .frames import append_frame, check_book, frame_of_block, rows_of_run
 from .journal import Record
+from .locks import LockRefusedError, file_lock, try_lock
 from .rows import Header
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Study:
         try:
             self._private.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._private) as file:  # it can be written to
-                journal.try_lock(file.fileno())
+                try_lock(file.fileno())
             ignore = self._private.parent / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")  # journals and locks are nothing to commit
@@ -159,7 +160,7 @@ class Study:
             why = (
                 f"the file system of {blocked} refuses locks ({error}), without which runs would "
                 "harm each other; take a folder on another one, or have it mounted with locks"
-                if isinstance(error, journal.LockRefusedError)
+                if isinstance(error, LockRefusedError)
                 else f"{blocked} is a file"
                 if not blocked.is_dir()
                 else f"{blocked} cannot be written to"
@@ -170,7 +171,7 @@ class Study:
             raise CalcDirError(error.errno, message) from error
 
     def _lock(self) -> BaseFileLock:
-        return journal.file_lock(self._private / "lock")
+        return file_lock(self._private / "lock")
 
     @_no_garbage_collection()
     def fold(self, kept: KeptRows | None = None) -> pd.DataFrame:

@@ -115,8 +115,7 @@ def work(connection: Connection, task: Task) -> None:
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job.position))
-                n_calls = calls.get(job.position, 1) if calls else 1
-                row, payload, plain = runner.finish(job, n_calls, again)
+                row, payload, plain = runner.finish(job, calls.get(job.position, 1), again)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
@@ -185,7 +184,6 @@ class _Report:
     def __init__(self, connection: Connection, in_journal: bool) -> None:
         self._connection = connection
         self._in_journal = in_journal
-        self._clock = time.perf_counter
         self._begin()
 
     def _begin(self) -> None:
@@ -210,7 +208,7 @@ class _Report:
                 self._told += (seq, time_ns, pset_hash, runtime, results, extras)
             else:
                 self._told = None
-        if self._clock() > self._next:
+        if time.perf_counter() > self._next:
             self.send()
 
     def send(self) -> None:

@@ -1,0 +1,40 @@
+"""Locks that end with the process that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+__all__ = ["LockRefusedError", "file_lock", "try_lock"]
+
+
+def file_lock(path: Path) -> BaseFileLock:
+    """Make a lock that the operating system frees when its holder dies, however it dies."""
+    from filelock import FileLock  # here, for the sake of the time that `import psweep` takes
+
+    return FileLock(path, thread_local=False, poll_interval=0.01)
+
+
+class LockRefusedError(OSError):
+    """The file system does not give locks."""
+
+
+def try_lock(fd: int) -> None:
+    """Find out whether a file system gives locks of the kind that `file_lock` takes.
+
+    Raises
+    ------
+    LockRefusedError
+        It does not. (filelock would wait for ever.)
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return  # Windows, which always does
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise LockRefusedError(*error.args) from error
