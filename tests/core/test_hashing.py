@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from strategies import nested, odd_names, plain_psets, psets
 
 import psweep as ps
+from psweep.hashing import pset_hashes
 
 
 class Color(enum.Enum):
@@ -105,6 +106,31 @@ def test_plain_psets_hash_as_joblib_does(pset):
         if not name.startswith("_")
     }
     assert ps.pset_hash(pset) == by_joblib(shown)
+
+
+grids = st.dictionaries(
+    st.sampled_from(["a", "b", "_c", "%b", "\u00e9"]),
+    st.lists(st.sampled_from([0, 1, True, -0.0, 0.0, math.nan, "x", None, 2**80, b"", (1,)])
+             | st.floats() | st.integers() | st.text(max_size=3), min_size=1, max_size=3),
+    max_size=3,
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(grids, min_size=1, max_size=3))
+def test_many_psets_hash_as_each_of_them_does(some):
+    params = [
+        dict(zip(grid, values, strict=True))
+        for grid in some
+        for values in itertools.product(*grid.values())
+    ]
+    assert pset_hashes(params) == [ps.pset_hash(pset) for pset in params]
+
+
+def test_psets_that_differ_in_a_name_that_is_not_hashed():
+    params = [{"a": 1, "_x": 1}, {"a": 1, "b": 1}, {"b": 2, "a": 1}, OrderedDict(a=1, b=2)]
+    assert pset_hashes(params) == [ps.pset_hash(pset) for pset in params]
+    assert pset_hashes([]) == []
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 255, 256, 999, 1000, 1001, 2001])
@@ -257,7 +283,7 @@ def test_names_that_are_the_same_key_hash_the_same_in_whatever_order_they_come()
         a = "a"
 
     for names in itertools.permutations(["a", np.str_("a"), Name.a]):
-        sys.modules["psweep.hashing"]._forms.clear()
+        sys.modules["psweep.hashing"]._form.cache_clear()
         assert len({ps.pset_hash({name: 1}) for name in names}) == 1
         assert len({ps.pset_hash({name: 1, "b": float("nan")}) for name in names}) == 1
 

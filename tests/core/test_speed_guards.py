@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 
 import psweep as ps
+from psweep.hashing import pset_hashes
 
 IO = Path("/proc/self/io")
 counts_io = pytest.mark.skipif(
@@ -182,12 +183,12 @@ def test_each_pset_is_hashed_once(poolsize, skip_dups, monkeypatch):
     """By whichever process."""
     with open("hashed", "ab", buffering=0) as file:
 
-        def counted(pset):
-            file.write(b"x")
-            return ps.pset_hash(pset)
+        def counted(psets):
+            file.write(b"x" * len(psets))
+            return pset_hashes(psets)
 
         for name in ("run", "plan"):
-            monkeypatch.setattr(sys.modules[f"psweep.{name}"], "pset_hash", counted)
+            monkeypatch.setattr(sys.modules[f"psweep.{name}"], "pset_hashes", counted)
         new_study(300, poolsize=poolsize, skip_dups=skip_dups)
         assert os.path.getsize("hashed") == 300
 

@@ -16,14 +16,16 @@ import copyreg
 import datetime
 import enum
 import fractions
+import functools
 import hashlib
+import operator
 import pathlib
 import pickle
 import struct
 import sys
 import types
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,7 @@ import pandas as pd
 
 from .errors import HashError, ParamsTypeError
 
-__all__ = ["importable_name", "pset_hash"]
+__all__ = ["importable_name", "pset_hash", "pset_hashes"]
 
 _NAN = float("nan")
 _PROTOCOL = 3
@@ -87,7 +89,16 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
         data = b"\x80\x03" + _encoded(named) + b"."
     except Exception as error:
         raise _blame(named) or error from error
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return _sha1(data)
+
+
+def pset_hashes(psets: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """Hash many psets, each as `pset_hash` does.
+
+    Those of a grid, plain and with the same names, take half of the time: a column of values at
+    once.
+    """
+    return _hashes_of_plain(psets) or [pset_hash(pset) for pset in psets]
 
 
 def importable_name(obj: Any) -> str | None:
@@ -114,10 +125,6 @@ def _same_name(name: Any) -> Any:
     return name
 
 
-# By the names of a pset: the public ones in order, and what their pickle is but for the values;
-# None if the names are not plain text.
-_forms: dict[tuple[Any, ...], tuple[tuple[str, ...], bytes] | None] = {}
-_MAX_FORMS = 1000
 _pack_float = struct.Struct(">cd").pack
 _pack_uint16 = struct.Struct("<cH").pack
 _pack_int32 = struct.Struct("<ci").pack
@@ -130,39 +137,64 @@ def _hash_plain(pset: dict[Any, Any]) -> str | None:
     The bytes are those of joblib's pickler, put together at a tenth of the time, see `pickletools`
     for the opcodes.
     """
-    names = tuple(pset)
-    try:
-        form = _forms[names]
-    except KeyError:
-        form = _form(names)
+    form = _form(tuple(pset))
     if form is None:
         return None
     order, template = form
-    out = []
-    for name in order:
-        value = pset[name]
-        kind = type(value)
-        if kind is float:
-            # NaN has many bit patterns and compares unequal to itself.
-            out.append(_pack_float(b"G", value if value == value else _NAN))
-        elif kind is int:
-            if 0 <= value < 1 << 8:
-                out.append(b"K%c" % value)
-            elif 0 <= value < 1 << 16:
-                out.append(_pack_uint16(b"M", value))
-            elif -1 << 31 <= value < 1 << 31:
-                out.append(_pack_int32(b"J", value))
-            else:
-                out.append(pickle.dumps(value, _PROTOCOL)[2:-1])
-        elif kind is str:
-            out.append(_text(value))
-        elif kind is bool:
-            out.append(b"\x88" if value else b"\x89")
-        elif value is None:
-            out.append(b"N")
-        else:
-            return None
-    return hashlib.sha1(template % tuple(out), usedforsecurity=False).hexdigest()
+    encoded = tuple([_plain(pset[name]) for name in order])
+    return None if None in encoded else _sha1(template % encoded)
+
+
+def _plain(value: Any) -> bytes | None:
+    """Encode a value, if it is plain."""
+    kind = type(value)
+    if kind is float:
+        # NaN has many bit patterns and compares unequal to itself.
+        return _pack_float(b"G", value if value == value else _NAN)
+    if kind is int:
+        if 0 <= value < 1 << 8:
+            return b"K%c" % value
+        if 0 <= value < 1 << 16:
+            return _pack_uint16(b"M", value)
+        if -1 << 31 <= value < 1 << 31:
+            return _pack_int32(b"J", value)
+        return pickle.dumps(value, _PROTOCOL)[2:-1]
+    if kind is str:
+        return _text(value)
+    if kind is bool:
+        return b"\x88" if value else b"\x89"
+    return b"N" if value is None else None
+
+
+def _hashes_of_plain(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
+    """Hash plain psets that all have the same names; None for others."""
+    if set(map(type, psets)) != {dict} or len(set(map(len, psets))) != 1:
+        return None
+    form = _form(tuple(psets[0]))
+    if form is None or not form[0]:
+        return None
+    order, template = form
+    try:
+        values = {name: list(map(operator.itemgetter(name), psets)) for name in psets[0]}
+    except KeyError:
+        return None
+    columns = [_plain_column(values[name]) for name in order]
+    if any(None in column for column in columns):
+        return None
+    data = map(template.__mod__, zip(*columns, strict=True))
+    return [hashlib.sha1(some, usedforsecurity=False).hexdigest() for some in data]
+
+
+def _plain_column(values: list[Any]) -> list[bytes | None]:
+    """Encode values as `_plain` does."""
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        return [_pack_float(b"G", value if value == value else _NAN) for value in values]
+    if kinds in ({int}, {str}):
+        # In a grid each value comes again and again.
+        encoded = {value: _plain(value) for value in set(values)}
+        return list(map(encoded.__getitem__, values))
+    return [_plain(value) for value in values]
 
 
 def _text(value: str) -> bytes:
@@ -170,20 +202,25 @@ def _text(value: str) -> bytes:
     return _pack_text(b"X", len(data)) + data
 
 
+@functools.lru_cache(maxsize=1000)
 def _form(names: tuple[Any, ...]) -> tuple[tuple[str, ...], bytes] | None:
-    form = None
-    if all(isinstance(name, str) for name in names) and len(names) < _BATCH:
-        order = tuple(sorted(str.__str__(name) for name in names if not _is_private(name)))
-        entries = b"".join(_text(name).replace(b"%", b"%%") + b"%b" for name in order)
-        if len(order) > 1:
-            entries = b"(" + entries + b"u"
-        elif order:
-            entries += b"s"
-        form = order, b"\x80\x03}q\x00" + entries + b"."
-    if len(_forms) >= _MAX_FORMS:
-        _forms.clear()
-    _forms[names] = form
-    return form
+    """Give the public names of a pset in order, and what its pickle is but for the values.
+
+    None if the names are not plain text.
+    """
+    if len(names) >= _BATCH or not all(isinstance(name, str) for name in names):
+        return None
+    order = tuple(sorted(str.__str__(name) for name in names if not _is_private(name)))
+    entries = b"".join(_text(name).replace(b"%", b"%%") + b"%b" for name in order)
+    if len(order) > 1:
+        entries = b"(" + entries + b"u"
+    elif order:
+        entries += b"s"
+    return order, b"\x80\x03}q\x00" + entries + b"."
+
+
+def _sha1(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
 def _encoded(obj: Any) -> bytes:

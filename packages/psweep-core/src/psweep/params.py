@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import ParamsError, ParamsTypeError
-from .hashing import pset_hash
+from .hashing import pset_hashes
 
 __all__ = [
     "filter_params_dup_hash",
@@ -262,9 +262,10 @@ def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
     >>> ps.filter_params_unique([{"a": 1}, {"a": 1}, {"a": 2}])
     [{'a': 1}, {'a': 2}]
     """
+    psets = list(params)
     first: dict[str, Pset] = {}
-    for pset in params:
-        first.setdefault(pset_hash(pset), pset)
+    for sha, pset in zip(pset_hashes(psets), psets, strict=True):
+        first.setdefault(sha, pset)
     return list(first.values())
 
 
@@ -297,7 +298,8 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     [{'a': 2}]
     """
     known = set(hashes)
-    return [pset for pset in params if pset_hash(pset) not in known]
+    psets = list(params)
+    return [p for p, sha in zip(psets, pset_hashes(psets), strict=True) if sha not in known]
 
 
 def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from .call import Job
 from .frames import groups
-from .hashing import pset_hash
+from .hashing import pset_hashes
 from .params import Pset
 from .rows import RUNTIME, Header
 
@@ -42,7 +42,7 @@ def plan_jobs(
     """
     psets = [{**pset} for pset in params]  # func may have access to those of the caller
     if done is not None:
-        hashes = [pset_hash(pset) for pset in psets] if hashes is None else hashes
+        hashes = pset_hashes(psets) if hashes is None else hashes
         # the first of those that are the same
         first = {sha: i for i, sha in reversed([*enumerate(hashes)]) if sha not in done}
         places = sorted(first.values())
@@ -81,7 +81,7 @@ class Jobs(Sequence[Job]):
         ids = map(self.ids.__getitem__, positions)
         psets = [*map(self.psets.__getitem__, positions)]
         if self._hashes is None:
-            hashes = map(pset_hash, psets)
+            hashes = iter(pset_hashes(psets))
         else:
             hashes = map(self._hashes.__getitem__, positions)
         return map(_new_job, zip(positions, ids, hashes, psets, strict=True))

@@ -23,7 +23,7 @@ from .checks import (
     holds_data_only,
 )
 from .files import PathLike
-from .hashing import pset_hash
+from .hashing import pset_hashes
 from .params import Pset
 from .plan import done_hashes
 from .portable import are_plain
@@ -185,7 +185,7 @@ def run_local(
     check_params(params)
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
-    hashes = None if plain and poolsize else [pset_hash(pset) for pset in params]
+    hashes = None if plain and poolsize else pset_hashes(params)
     if save:
         check_params_storable(params, database_basename, plain)
     study = Study(calc_dir, database_basename)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from . import database
 from .frames import append_frame, frame_of_rows
-from .hashing import pset_hash
+from .hashing import pset_hashes
 from .params import Pset
 from .plan import done_hashes, header_after, plan_jobs, successful
 from .rows import RUNTIME, Row
@@ -29,7 +29,7 @@ def run_simulated(
     done: Callable[[pd.DataFrame | None], set[str]] | None,
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
-    hashes = [pset_hash(pset) for pset in params]
+    hashes = pset_hashes(params)
     known = study.known() if df is None and save else df
     there = (done or done_hashes)(known)
     jobs = plan_jobs(params, hashes, there if done else None)
