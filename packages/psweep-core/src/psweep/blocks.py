@@ -13,7 +13,16 @@ from .columns import MISSING
 from .params import Pset
 from .rows import ROW_SIZE
 
-__all__ = ["Block", "Cells", "block_of", "block_of_parts", "joined", "without"]
+__all__ = [
+    "Block",
+    "Cells",
+    "block_of",
+    "block_of_parts",
+    "joined",
+    "packed",
+    "unpacked",
+    "without",
+]
 
 Cells = dict[Any, list[Any]]
 
@@ -29,6 +38,9 @@ class Block(NamedTuple):
     params: Cells
     results: Cells
     extras: list[dict[str, Any] | None]
+
+
+_TEXTS = (1, 3)  # the parts ids and hashes, in which there are no spaces
 
 
 def block_of(flat: list[Any]) -> Block:
@@ -69,6 +81,21 @@ def _cells_of(name: Any, dicts: list[Pset]) -> list[Any]:
         return list(map(operator.itemgetter(name), dicts))
     except KeyError:
         return [dct.get(name, MISSING) for dct in dicts]
+
+
+def packed(block: Block) -> list[Any]:
+    """Make a block into what is quickly pickled."""
+    parts: list[Any] = list(block)
+    for i in _TEXTS:
+        parts[i] = " ".join(parts[i])
+    return parts
+
+
+def unpacked(parts: list[Any]) -> Block:
+    """Make what `packed` gave into a block again."""
+    for i in _TEXTS:
+        parts[i] = parts[i].split(" ")
+    return Block(*parts)
 
 
 def joined(blocks: list[Block]) -> Block:

@@ -99,8 +99,6 @@ class Runner:
             recorded.
         """
         retries = self._settings.retries
-        if not retries:
-            return self._call(job)
         while True:
             last = calls > retries
             try:
@@ -145,7 +143,7 @@ class Runner:
             As `run`.
         """
         settings = self._settings
-        row = self.run(job, calls, tell)
+        row = self.run(job, calls, tell) if settings.retries else self._call(job)
         try:
             if settings.data_only:
                 check_storable({**row[5], **row[6]})  # func may have replaced params, too

@@ -20,8 +20,8 @@ Of rows that are plain, and that come in the order of their numbers, as in a run
 file beside the journal gets a copy in columns, a block of them at a time, since rows that were
 written one by one take long to read one by one. What it lacks is read from the journal::
 
-    record   as above, of a pickled tuple: where in the journal the rows of the block end, and a
-             `blocks.Block`
+    record   as above, of a pickled tuple: where in the journal the rows of the block end, and what
+             `blocks.packed` makes of a block
 
 Room is taken before a pset is run, so that a disk that fills up meanwhile cannot keep its row out.
 A record that is torn or garbled is skipped, the next whole one is found by its first bytes.
@@ -40,7 +40,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from .blocks import Block, block_of, joined
+from .blocks import Block, block_of, joined, packed, unpacked
 from .locks import file_lock
 from .portable import dumps_plain_first
 from .rows import ROW_SIZE, Header, Row
@@ -71,7 +71,7 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
-_BLOCK = 1000  # rows in a block
+_BLOCK = 500  # rows in a block
 _MAX_BLOCK = 1 << 20  # bytes of its rows in the journal; larger ones take no time worth saving
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
@@ -143,7 +143,9 @@ class Journal:
         self._syncer: threading.Thread | None = None
         try:
             self._file = open(path, "xb", buffering=0)
-            self._append(pickle.dumps(asdict(header), 5))
+            first = _record(pickle.dumps(asdict(header), 5))
+            self._write_all(first)
+            self._end = len(first)
             self.take_room()
         except BaseException:
             self._lock.release()
@@ -191,21 +193,7 @@ class Journal:
             The row, if nothing in it can change any more, and if all rows of this journal come in
             the order of their numbers.
         """
-        self._append(payload)
-        if self._newest is not None:
-            if row is None or self._end > _MAX_KEPT:
-                self.keep(None)
-            else:
-                self._newest += row
-                if len(self._newest) >= _BLOCK * ROW_SIZE:
-                    self._end_block(self._newest)
-                    self._newest = []
-        if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
-
-    def _append(self, payload: bytes) -> None:
-        record = _record(payload)
+        record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
         n = len(record)
         try:
             written = self._file.write(record)
@@ -220,6 +208,17 @@ class Journal:
             # Twice the largest row is a guess; a row of any size may come.
             self._room = max(_ROOM, 2 * n)
         self._dirty = True
+        if self._newest is not None:
+            if row is None or self._end > _MAX_KEPT:
+                self.keep(None)
+            else:
+                self._newest += row
+                if len(self._newest) >= _BLOCK * ROW_SIZE:
+                    self._end_block(self._newest)
+                    self._newest = []
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            self._syncer.start()
 
     def _end_block(self, rows: list[Any]) -> None:
         block = block_of(rows)
@@ -230,7 +229,7 @@ class Journal:
         with contextlib.suppress(OSError):  # of a disk that is full; then the journal is read
             if self._blocks_file is None:
                 self._blocks_file = open(_blocks_of(self.path), "xb", buffering=0)
-            self._blocks_file.write(_record(pickle.dumps((self._end, tuple(block)), 5)))
+            self._blocks_file.write(_record(pickle.dumps((self._end, packed(block)), 5)))
             self._block_begin = self._end
 
     def keep(self, block: Block | None) -> None:
@@ -286,7 +285,7 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
             if magic != _MAGIC or zlib.crc32(payload) != crc:
                 break
             end_now, parts = pickle.loads(payload)
-            blocks.append(Block(*parts))
+            blocks.append(unpacked(parts))
             end = end_now
     return blocks, end
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .call import Job
 from .frames import groups
+from .garbage import no_garbage_collection
 from .hashing import pset_hashes
 from .params import Pset
 from .rows import RUNTIME, Header
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@no_garbage_collection()
 def plan_jobs(
     params: Sequence[Pset], hashes: list[str] | None, done: set[str] | None = None
 ) -> Jobs:
@@ -89,6 +91,15 @@ class Jobs(Sequence[Job]):
 
 def _uuids(n: int) -> list[str]:
     """Make random UUIDs (RFC 9562, version 4), at a tenth of the cost of `uuid.uuid4`."""
+    ids: list[str] = []
+    while n:
+        some = min(n, 4000)  # with little memory, which is used again and again
+        ids += _few_uuids(some)
+        n -= some
+    return ids
+
+
+def _few_uuids(n: int) -> list[str]:
     data = np.frombuffer(os.urandom(16 * n), dtype=np.uint8).reshape(n, 16)
     digits = np.empty((n, 32), dtype=np.uint8)
     digits[:, 0::2] = data >> 4

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import itertools
 import operator
 import os
@@ -34,6 +33,7 @@ from .blocks import block_of, joined, without
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
 from .frames import append_frame, check_book, frame_of_block, rows_of_run
+from .garbage import no_garbage_collection
 from .journal import Record
 from .locks import LockRefusedError, file_lock, try_lock
 from .rows import Header
@@ -44,18 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["KeptRows", "Study", "df_read", "is_folder", "recover"]
 
 _USUAL = {"database.pk", "database.json", "database.parquet"}
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Make many rows that are no garbage: to look for some among them would take twice the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class KeptRows(NamedTuple):
@@ -121,7 +109,7 @@ class Study:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
         return self.database.exists() or bool(self.journals())
 
-    @_no_garbage_collection()
+    @no_garbage_collection()
     def known(self) -> pd.DataFrame:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
@@ -173,7 +161,7 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return file_lock(self._private / "lock")
 
-    @_no_garbage_collection()
+    @no_garbage_collection()
     def fold(self, kept: KeptRows | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
