@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = [
     "Block",
     "Cells",
     "block_of",
-    "block_of_parts",
+    "cells_of",
     "joined",
     "packed",
     "unpacked",
@@ -43,40 +43,37 @@ class Block(NamedTuple):
 _TEXTS = (1, 3)  # the parts ids and hashes, in which there are no spaces
 
 
-def block_of(flat: list[Any]) -> Block:
-    """Make a block of rows that stand one after another in one list."""
-    return block_of_parts(*(flat[part::ROW_SIZE] for part in range(ROW_SIZE)))
+def block_of(flat: list[Any], known: bool = False) -> Block:
+    """Make a block of rows that stand one after another in one list.
 
-
-def block_of_parts(
-    seqs: Sequence[int],
-    ids: list[str],
-    times: list[int],
-    hashes: list[str],
-    runtimes: list[float],
-    params: list[Pset],
-    results: list[Pset],
-    extras: list[dict[str, Any] | None],
-) -> Block:
-    """Make a block of rows whose parts stand in a list each."""
+    Parameters
+    ----------
+    flat : list
+    known : bool, default False
+        Leave out ids and params: whoever gets the block has them.
+    """
+    seqs, ids, times, hashes, runtimes, params, results, extras = (
+        flat[part::ROW_SIZE] for part in range(ROW_SIZE)
+    )
     return Block(
         np.array(seqs, dtype=np.int64),
-        ids,
+        [] if known else ids,
         np.array(times, dtype=np.int64),
         hashes,
         np.array(runtimes, dtype=np.float64),
-        _cells(params),
-        _cells(results),
+        {} if known else cells_of(params),
+        cells_of(results),
         extras,
     )
 
 
-def _cells(dicts: list[Pset]) -> Cells:
+def cells_of(dicts: list[Pset]) -> Cells:
+    """Make dicts into a list a name."""
     names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return {name: _cells_of(name, dicts) for name in names}
+    return {name: _cells_of_name(name, dicts) for name in names}
 
 
-def _cells_of(name: Any, dicts: list[Pset]) -> list[Any]:
+def _cells_of_name(name: Any, dicts: list[Pset]) -> list[Any]:
     try:
         return list(map(operator.itemgetter(name), dicts))
     except KeyError:
@@ -94,7 +91,7 @@ def packed(block: Block) -> list[Any]:
 def unpacked(parts: list[Any]) -> Block:
     """Make what `packed` gave into a block again."""
     for i in _TEXTS:
-        parts[i] = parts[i].split(" ")
+        parts[i] = parts[i].split()
     return Block(*parts)
 
 
@@ -102,7 +99,7 @@ def joined(blocks: list[Block]) -> Block:
     """Put blocks below each other."""
     if len(blocks) == 1:
         return blocks[0]
-    lengths = [len(block.ids) for block in blocks]
+    lengths = [len(block.seqs) for block in blocks]
     parts: list[Any] = []
     for cells in zip(*blocks, strict=True):
         if isinstance(cells[0], dict):

@@ -29,15 +29,16 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import numpy as np
 
-from .blocks import Block, block_of_parts
+from .blocks import Block, cells_of, joined, unpacked
 from .call import Func, Job, Settings, describe, failed_row, note
 from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
 from .journal import Journal, encode, read_journal
 from .plan import Jobs
 from .progress import News, is_failed
 from .rows import Row
-from .worker import REPORT_SECONDS, TOLD, Clock, Task, end_group, work
+from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
 __all__ = ["pickled_func", "run_pool", "unpickled_exception"]
 
@@ -150,10 +151,8 @@ class _Pool:
         self._made = 0
         self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
         self._seconds_a_pset: float | None = None
-        # The parts of all rows that workers tell, a list each. None: some are in a journal alone.
-        self._told: list[list[Any]] | None = None
-        if journal is not None:
-            self._told = [[None] * len(jobs) for _ in TOLD]
+        # What workers tell of their rows. None: some are in a journal alone.
+        self._told: list[Block] | None = [] if journal is not None else None
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
 
@@ -208,11 +207,14 @@ class _Pool:
             self._journal.keep(self._block())
 
     def _block(self) -> Block | None:
-        if self._told is None:
+        """Give all rows, if they were told."""
+        if not self._told:
             return None
-        seqs, times, hashes, runtimes, results, extras = self._told
-        jobs = self._jobs
-        return block_of_parts(seqs, jobs.ids, times, hashes, runtimes, jobs.psets, results, extras)
+        block = joined(sorted(self._told, key=lambda some: int(some.seqs[0])))
+        first = self._settings.header.first_seq
+        if not np.array_equal(block.seqs, np.arange(first, first + len(self._jobs))):
+            return None  # psets of a worker that died were run out of order
+        return block._replace(ids=self._jobs.ids, params=cells_of(self._jobs.psets))
 
     def _with_news(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
@@ -257,22 +259,11 @@ class _Pool:
         self._left -= n
         for _ in range(n):
             worker.jobs.popleft()
-        self._take_told(told)
-        return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
-
-    def _take_told(self, told: list[Any] | None) -> None:
-        """Put rows that a worker has told to their place among all."""
         if self._told is None or told is None:
             self._told = None
-            return
-        parts = [told[k :: len(TOLD)] for k in range(len(TOLD))]
-        seqs = parts[0]
-        begin, end = (seq - self._settings.header.first_seq for seq in (seqs[0], seqs[-1] + 1))
-        if end - begin != len(seqs):  # they follow each other, as they did when they were sent
-            self._told = None
-            return
-        for column, cells in zip(self._told, parts, strict=True):
-            column[begin:end] = cells
+        else:
+            self._told += map(unpacked, told)
+        return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""

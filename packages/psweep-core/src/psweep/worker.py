@@ -21,16 +21,16 @@ from typing import Any
 
 import cloudpickle
 
+from .blocks import block_of, packed
 from .call import Func, Job, Runner, Settings, describe, note, save_row
 from .journal import Journal
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
-from .rows import Row
+from .rows import ROW_SIZE, Row
 
 __all__ = [
     "REPORT_SECONDS",
-    "TOLD",
     "Clock",
     "Task",
     "end_group",
@@ -39,8 +39,8 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
-TOLD = (0, 2, 3, 4, 6, 7)  # the parts of a finished row that its job does not hold
-_MAX_TOLD = 10_000  # bytes; what is larger is as soon read from the journal
+_MAX_TOLD = 10_000  # bytes of a row; what is larger is as soon read from the journal
+_TOLD_ROWS = 500  # in a block; so few dicts at a time keep the garbage collector quiet
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def work(connection: Connection, task: Task) -> None:
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job.position))
-                row, payload, plain = runner.finish(job, calls.get(job.position, 1), again)
+                n_calls = calls.get(job.position, 1) if calls else 1
+                row, payload, plain = runner.finish(job, n_calls, again)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
@@ -191,12 +192,12 @@ class _Report:
         self._next = self._since + REPORT_SECONDS
         self._n = self._n_failed = 0
         self._payloads: list[bytes] = []
-        self._told: list[Any] | None = []
+        self._told: list[Any] | None = []  # blocks, packed
+        self._rows: list[Any] = []  # the newest, one after another, as `block_of` takes them
 
     def add(self, row: Row, payload: bytes, plain: bool) -> None:
         self._n += 1
-        seq, _, time_ns, pset_hash, runtime, _, results, extras = row
-        if extras is not None:
+        if row[7] is not None:
             self._n_failed += is_failed(row)
         if not self._in_journal:
             self._payloads.append(payload)
@@ -205,16 +206,24 @@ class _Report:
             return
         if self._told is not None:
             if plain and len(payload) < _MAX_TOLD:
-                self._told += (seq, time_ns, pset_hash, runtime, results, extras)
+                self._rows += row
+                if len(self._rows) >= _TOLD_ROWS * ROW_SIZE:
+                    self._end_block(self._told)
             else:
                 self._told = None
         if time.perf_counter() > self._next:
             self.send()
 
+    def _end_block(self, told: list[Any]) -> None:
+        rows, self._rows = self._rows, []
+        told.append(packed(block_of(rows, known=True)))
+
     def send(self) -> None:
         _flush_output()
         if self._n:
             seconds = time.perf_counter() - self._since
+            if self._told is not None and self._rows:
+                self._end_block(self._told)
             news = self._n, self._n_failed, seconds, self._payloads, self._told
             _send(self._connection, ("done", *news))
         self._begin()
