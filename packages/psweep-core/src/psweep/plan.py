@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .call import Job
+from .call import Job, JobParts
 from .frames import groups
 from .garbage import no_garbage_collection
 from .hashing import pset_hashes
@@ -53,10 +52,6 @@ def plan_jobs(
     return Jobs(_uuids(len(psets)), hashes, psets)
 
 
-# Job(...) takes four times as long.
-_new_job: Callable[[tuple[Any, ...]], Job] = functools.partial(tuple.__new__, Job)
-
-
 class Jobs(Sequence[Job]):
     """Jobs that are made when they are wanted, since a million of them take room and time.
 
@@ -73,12 +68,12 @@ class Jobs(Sequence[Job]):
         return len(self.ids)
 
     def __getitem__(self, position: Any) -> Any:
-        return next(self.at([position]))
+        return Job(*next(self.at([position])))
 
     def __iter__(self) -> Iterator[Job]:
-        return self.at(range(len(self)))
+        return map(Job._make, self.at(range(len(self))))
 
-    def at(self, positions: Sequence[int]) -> Iterator[Job]:
+    def at(self, positions: Sequence[int]) -> Iterator[JobParts]:
         """Give some of them, one after another."""
         ids = map(self.ids.__getitem__, positions)
         psets = [*map(self.psets.__getitem__, positions)]
@@ -86,7 +81,7 @@ class Jobs(Sequence[Job]):
             hashes = iter(pset_hashes(psets))
         else:
             hashes = map(self._hashes.__getitem__, positions)
-        return map(_new_job, zip(positions, ids, hashes, psets, strict=True))
+        return zip(positions, ids, hashes, psets, strict=True)
 
 
 def _uuids(n: int) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from .call import CALLERS, Func, Job, Runner, Settings, save_row
+from .call import CALLERS, Func, Runner, Settings, save_row
 from .journal import Journal
+from .plan import Jobs
 from .progress import Progress, is_failed
 from .rows import Row
 
@@ -17,14 +18,14 @@ __all__ = ["run_serial"]
 
 
 def run_serial(
-    func: Func, jobs: Iterable[Job], settings: Settings, journal: Journal | None, bar: Progress
+    func: Func, jobs: Jobs, settings: Settings, journal: Journal | None, bar: Progress
 ) -> Iterator[Row]:
     """Run all psets.
 
     Parameters
     ----------
     func : callable
-    jobs : iterable of Job
+    jobs : Jobs
     settings : Settings
     journal : Journal, optional
         Where the rows are kept. None: nowhere.
@@ -38,7 +39,7 @@ def run_serial(
     runner = Runner(func, settings)
     watched = bar.visible
     with _InterruptBetweenRows() as interrupt:
-        for job in jobs:
+        for job in jobs.at(range(len(jobs))):
             if journal is None:
                 row = runner.run(job)
             else:

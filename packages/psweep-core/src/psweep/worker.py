@@ -114,8 +114,8 @@ def work(connection: Connection, task: Task) -> None:
                     journal.take_room()
                 again = None
                 if settings.retries:
-                    again = functools.partial(_send, connection, ("again", job.position))
-                n_calls = calls.get(job.position, 1) if calls else 1
+                    again = functools.partial(_send, connection, ("again", job[0]))
+                n_calls = calls.get(job[0], 1) if calls else 1
                 row, payload, plain = runner.finish(job, n_calls, again)
                 if journal is not None:
                     with writing:
@@ -129,7 +129,7 @@ def work(connection: Connection, task: Task) -> None:
         report.send()
         text = "".join(traceback.format_exception(error))
         before = "what a worker process does before it runs a pset"
-        where = before if job is None else describe(job, settings)
+        where = before if job is None else describe(Job(*job), settings)
         summary = f"{type(error).__name__}: {error}"
         _send(connection, ("error", pickled_exception(error), summary, text, where))
     finally:
