@@ -218,7 +218,7 @@ def test_room_is_taken_by_writing_where_there_is_no_other_way(path, monkeypatch,
     for i in range(3):
         book.append(encode(row(i, "x" * 100_000)))
         book.take_room()
-        assert path.stat().st_size >= book._end + 2 * 100_000
+        assert path.stat().st_size >= book.end + 2 * 100_000
     book.close()
     assert read_journal(path).rows == [row(i, "x" * 100_000) for i in range(3)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import pickle
+import functools
 import time
 import traceback
 from collections.abc import Callable
@@ -22,18 +22,19 @@ from .journal import encode
 from .jsonable import check_storable
 from .logs import captured
 from .params import Pset
-from .portable import is_plain
+from .portable import ATOMS, is_plain
 from .rows import RESERVED, Header, Row
 
 __all__ = [
     "CALLERS",
     "Job",
     "JobParts",
-    "Runner",
     "Settings",
     "describe",
     "failed_row",
     "note",
+    "pickled",
+    "runner",
     "save_row",
 ]
 
@@ -54,6 +55,8 @@ class Job(NamedTuple):
 # A Job, or the same as a plain tuple, which is made in a fifth of the time.
 JobParts = tuple[int, str, str, Pset]
 
+RunPset = Callable[..., "tuple[Row, bool]"]  # see `runner`
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -73,24 +76,11 @@ class Settings:
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
 
 
-class Runner:
-    """Run psets, each as often as it takes.
+def runner(func: Func, settings: Settings) -> RunPset:
+    """Make the function that runs one pset, as often as it takes.
 
-    Parameters
-    ----------
-    func : callable
-    settings : Settings
-    """
+    Its parameters and what it returns::
 
-    def __init__(self, func: Func, settings: Settings) -> None:
-        self._settings = settings
-        self._call = _caller(func, settings)
-
-    def run(self, job: JobParts, calls: int = 1, tell: Callable[[], None] | None = None) -> Row:
-        """Run one pset, again if it fails and may be.
-
-        Parameters
-        ----------
         job : tuple
             A Job, or its parts.
         calls : int, default 1
@@ -98,84 +88,54 @@ class Runner:
         tell : callable, optional
             Is called before each further call.
 
-        Raises
-        ------
-        Exception
-            Of the last call of ``func``, with a note that names the pset, unless failures are to be
-            recorded.
-        """
-        retries = self._settings.retries
-        while True:
-            last = calls > retries
-            try:
-                row = self._call(job)
-            except Exception as error:
-                if last:
-                    note(error, f"psweep: {_calls(calls)}")
-                    raise
-            else:
-                if row[7] is None or not row[7].get("_failed"):
-                    return row
-                if last:
-                    row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
-                    return row
-            calls += 1
-            if tell is not None:
-                tell()
-
-    def finish(
-        self, job: JobParts, calls: int = 1, tell: Callable[[], None] | None = None
-    ) -> tuple[Row, bytes, bool]:
-        """Run one pset and make its row, also in the form that a journal keeps.
-
-        Parameters
-        ----------
-        job, calls, tell
-            As for `run`.
-
-        Returns
-        -------
         row : Row
-        payload : bytes
-            The row, pickled.
         plain : bool
-            Its params are those of the job, and nothing in it can change any more.
+            The params are those of the job, nothing in the row can change any more, and
+            ``pickle.dumps`` makes it into what a journal takes. For other rows that is `pickled`.
 
-        Raises
-        ------
-        ResultError
-            A result cannot be stored.
-        Exception
-            As `run`.
-        """
-        settings = self._settings
-        row = self.run(job, calls, tell) if settings.retries else self._call(job)
+    It raises what the last call of ``func`` raised, with a note that names the pset, unless
+    failures are to be recorded.
+    """
+    call = _caller(func, settings)
+    return functools.partial(_retried, call, settings) if settings.retries else call
+
+
+def _retried(
+    call: RunPset,
+    settings: Settings,
+    job: JobParts,
+    calls: int = 1,
+    tell: Callable[[], None] | None = None,
+) -> tuple[Row, bool]:
+    while True:
+        last = calls > settings.retries
         try:
-            if settings.data_only:
-                check_storable({**row[5], **row[6]})  # func may have replaced params, too
-            if settings.plain and row[5] is job[3] and is_plain(row[6]):
-                return row, pickle.dumps(row, 5), True
-            return row, encode(row), False
+            row, plain = call(job)
         except Exception as error:
-            job = Job(*job)
-            message = (
-                f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
-                f"({error}); return data instead, or write it to a file and return the file's name"
-            )
-            problem = ResultError(message)
-            if settings.on_error == "raise":
-                raise problem from error
-            failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
-            failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
-            return failed, encode(failed), False
+            if last:
+                note(error, f"psweep: {_calls(calls)}")
+                raise
+        else:
+            if row[7] is None or not row[7].get("_failed"):
+                return row, plain
+            if last:
+                row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
+                return row, plain
+        calls += 1
+        if tell is not None:
+            tell()
 
 
 def _calls(n: int) -> str:
     return f"func was called {n} times for this pset" if n > 1 else "func was called once"
 
 
-def _caller(func: Func, settings: Settings) -> Callable[[JobParts], Row]:
-    """Make what calls func on one pset. What all calls have in common is looked up once."""
+def _caller(func: Func, settings: Settings) -> RunPset:
+    """Make what calls func on one pset.
+
+    It is one function, in which all that the calls have in common was looked up before, and each
+    result is gone through once, since for a quick func the time for all around it is felt.
+    """
     header = settings.header
     run_id, run_seq, calc_dir, first_seq = (
         header.run_id,
@@ -183,17 +143,19 @@ def _caller(func: Func, settings: Settings) -> Callable[[JobParts], Row]:
         header.calc_dir,
         header.first_seq,
     )
-    plain, extras = settings.plain, settings.extras
+    atoms = settings.plain
+    plain = atoms and not settings.data_only
+    extras = settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
 
-    def call(job: JobParts) -> Row:
+    def call(job: JobParts, *_: Any) -> tuple[Row, bool]:
         position, pset_id, pset_hash, params = job
         seq = first_seq + position
         time_ns = now()
         given = params
-        if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
+        if not atoms and not _IMMUTABLE.issuperset(map(type, params.values())):
             given = _copied(params)
         pset = {
             **given,
@@ -206,28 +168,69 @@ def _caller(func: Func, settings: Settings) -> Callable[[JobParts], Row]:
             "_run_seq": run_seq,
         }
         if not quick:
-            return _careful_call(func, Job(*job), settings, pset, time_ns)
+            row = _careful_call(func, Job(*job), settings, pset, time_ns)
+            return row, plain and row[5] is params and is_plain(row[6])
         start = clock()
         try:
             result = func(pset)
             runtime = clock() - start
-            if not (
-                type(result) is dict
-                and RESERVED.isdisjoint(result)
-                and params.keys().isdisjoint(result)
-            ):
+            if type(result) is not dict:
                 params, result = _merged(Job(*job), result, settings)
+                row_plain = False
             else:
-                result = {**result}  # func may use its dict again
+                row_plain = plain
+                for name, value in result.items():
+                    if name in RESERVED or name in params:
+                        params, result = _merged(Job(*job), result, settings)
+                        row_plain = False
+                        break
+                    if type(value) not in ATOMS or type(name) not in ATOMS:
+                        row_plain = False
+                else:
+                    result = {**result}  # func may use its dict again
         except Exception as error:
             note(error, f"psweep: raised for {describe(Job(*job), settings)}")
             raise
         if not settings.ran:
             runtime = float("nan")
-        return seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
+        row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
+        return row, row_plain
 
     CALLERS.add(call.__code__)
     return call
+
+
+def pickled(job: JobParts, row: Row, settings: Settings) -> tuple[Row, bytes]:
+    """Make a row into what a journal takes.
+
+    Returns
+    -------
+    row : Row
+        Another one, that of a failure, if the result cannot be stored and failures are to be
+        recorded.
+    payload : bytes
+
+    Raises
+    ------
+    ResultError
+        The result cannot be stored.
+    """
+    try:
+        if settings.data_only:
+            check_storable({**row[5], **row[6]})  # func may have replaced params, too
+        return row, encode(row)
+    except Exception as error:
+        job = Job(*job)
+        message = (
+            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
+            f"({error}); return data instead, or write it to a file and return the file's name"
+        )
+        problem = ResultError(message)
+        if settings.on_error == "raise":
+            raise problem from error
+        failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
+        failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
+        return failed, encode(failed)
 
 
 def _how_timestamps_are_made() -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ from typing import Any
 
 import cloudpickle
 
-from .call import Func, Job, Runner, Settings, describe, failed_row, save_row
+from .call import Func, Job, Settings, describe, failed_row, pickled, runner, save_row
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
 from .pool import pickled_func, unpickled_exception
@@ -347,9 +347,9 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )
-        runner = Runner(func, settings)
+        run = runner(func, settings)
         for job, calls in sent:
-            row, payload, _ = runner.finish(job, calls)
+            row, payload = pickled(job, run(job, calls)[0], settings)
             payloads.append(payload)
             n_failed += is_failed(row)
             if time.perf_counter() - start > 2 * _CHUNK_SECONDS:

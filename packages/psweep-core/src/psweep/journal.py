@@ -132,7 +132,8 @@ class Journal:
         self._blocks: list[Block] = []
         self._newest: list[Any] | None = []
         self.others: list[Path] = []  # the journals of its other processes
-        self._end = 0  # where the next record goes, which is where the file stands
+        self.end = 0  # where the next record goes, which is where the file stands
+        self.limit = -1  # if `end` is beyond it, the next row needs `take_room`
         self._size = 0  # of the file, with the room that was taken
         self._largest = 0
         self._room = _ROOM
@@ -145,7 +146,7 @@ class Journal:
             self._file = open(path, "xb", buffering=0)
             first = _record(pickle.dumps(asdict(header), 5))
             self._write_all(first)
-            self._end = len(first)
+            self.end = len(first)
             self.take_room()
         except BaseException:
             self._lock.release()
@@ -159,11 +160,12 @@ class Journal:
         OSError
             The disk is full.
         """
-        if self._size < self._end + self._room:
-            self._size = max(self._size, self._end)
-            want = self._end + self._room + _ROOM
+        if self.end > self.limit:
+            self._size = max(self._size, self.end)
+            want = self.end + self._room + _ROOM
             self._extend(want - self._size)
             self._size = want
+            self.limit = want - self._room
 
     def _extend(self, n: int) -> None:
         if hasattr(os, "posix_fallocate"):
@@ -180,7 +182,7 @@ class Journal:
             for start in range(0, n, _ROOM):
                 self._write_all(bytes(min(_ROOM, n - start)))
         finally:
-            self._file.seek(self._end)
+            self._file.seek(self.end)
 
     def append(self, payload: bytes, row: Row | None = None) -> None:
         """Write one row, so that it outlives this process.
@@ -200,16 +202,17 @@ class Journal:
             if written < n:
                 self._write_all(record[written:])
         except BaseException:
-            self._file.seek(self._end)  # half a record is nothing
+            self._file.seek(self.end)  # half a record is nothing
             raise
-        self._end += n
+        self.end += n
         if n > self._largest:
             self._largest = n
             # Twice the largest row is a guess; a row of any size may come.
             self._room = max(_ROOM, 2 * n)
+            self.limit = self._size - self._room
         self._dirty = True
         if self._newest is not None:
-            if row is None or self._end > _MAX_KEPT:
+            if row is None or self.end > _MAX_KEPT:
                 self.keep(None)
             else:
                 self._newest += row
@@ -224,13 +227,13 @@ class Journal:
         block = block_of(rows)
         self._blocks.append(block)
         begin, self._block_begin = self._block_begin, None
-        if begin is None or self._end - begin > _MAX_BLOCK:
+        if begin is None or self.end - begin > _MAX_BLOCK:
             return
         with contextlib.suppress(OSError):  # of a disk that is full; then the journal is read
             if self._blocks_file is None:
                 self._blocks_file = open(_blocks_of(self.path), "xb", buffering=0)
-            self._blocks_file.write(_record(pickle.dumps((self._end, packed(block)), 5)))
-            self._block_begin = self._end
+            self._blocks_file.write(_record(pickle.dumps((self.end, packed(block)), 5)))
+            self._block_begin = self.end
 
     def keep(self, block: Block | None) -> None:
         """Take all rows of the run, which other processes have in their journals; None: forget."""

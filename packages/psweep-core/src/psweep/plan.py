@@ -68,19 +68,22 @@ class Jobs(Sequence[Job]):
         return len(self.ids)
 
     def __getitem__(self, position: Any) -> Any:
-        return Job(*next(self.at([position])))
+        return Job(*next(self.parts([position])))
 
     def __iter__(self) -> Iterator[Job]:
-        return map(Job._make, self.at(range(len(self))))
+        return map(Job._make, self.parts())
 
-    def at(self, positions: Sequence[int]) -> Iterator[JobParts]:
-        """Give some of them, one after another."""
-        ids = map(self.ids.__getitem__, positions)
-        psets = [*map(self.psets.__getitem__, positions)]
-        if self._hashes is None:
-            hashes = iter(pset_hashes(psets))
+    def parts(self, positions: Sequence[int] | None = None) -> Iterator[JobParts]:
+        """Give some of them, one after another; None: all."""
+        ids, psets, hashes = self.ids, self.psets, self._hashes
+        if positions is None:
+            positions = range(len(self))
         else:
-            hashes = map(self._hashes.__getitem__, positions)
+            ids = [ids[i] for i in positions]
+            psets = [psets[i] for i in positions]
+            hashes = [hashes[i] for i in positions] if hashes is not None else None
+        if hashes is None:
+            hashes = pset_hashes(psets)
         return zip(positions, ids, hashes, psets, strict=True)
 
 

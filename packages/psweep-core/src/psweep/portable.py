@@ -27,10 +27,10 @@ import pandas as pd
 
 from .hashing import importable_name
 
-__all__ = ["are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
+__all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
-_ATOMS = frozenset({int, float, str, bool, type(None), bytes})
+ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 _SAMPLE = 100
 
 
@@ -51,13 +51,13 @@ def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:
     # in C, for all at once, since there may be a million
     values = itertools.chain.from_iterable(map(dict.values, dicts))
     names = itertools.chain.from_iterable(dicts)
-    return _ATOMS.issuperset(map(type, itertools.chain(values, names)))
+    return ATOMS.issuperset(map(type, itertools.chain(values, names)))
 
 
 def is_plain(dct: dict[Any, Any]) -> bool:
     """Tell whether any pickle of these is portable, and whether none of them can change."""
     for name, value in dct.items():
-        if type(value) not in _ATOMS or type(name) not in _ATOMS:
+        if type(value) not in ATOMS or type(name) not in ATOMS:
             return False
     return True
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from .call import CALLERS, Func, Runner, Settings, save_row
+from .call import CALLERS, Func, Settings, pickled, runner, save_row
 from .journal import Journal
 from .plan import Jobs
 from .progress import Progress, is_failed
@@ -36,16 +37,21 @@ def run_serial(
     Row
         Of each pset, unless the journal has it.
     """
-    runner = Runner(func, settings)
+    run = runner(func, settings)
     watched = bar.visible
     with _InterruptBetweenRows() as interrupt:
-        for job in jobs.at(range(len(jobs))):
+        for job in jobs.parts():
             if journal is None:
-                row = runner.run(job)
+                row, _ = run(job)
             else:
-                journal.take_room()
-                row, payload, plain = runner.finish(job)
-                journal.append(payload, row if plain else None)
+                if journal.end > journal.limit:
+                    journal.take_room()
+                row, plain = run(job)
+                if plain:
+                    journal.append(pickle.dumps(row, 5), row)
+                else:
+                    row, payload = pickled(job, row, settings)
+                    journal.append(payload)
                 if settings.tmpsave:
                     save_row(row, settings)
             if watched:

@@ -22,7 +22,7 @@ from typing import Any
 import cloudpickle
 
 from .blocks import block_of, packed
-from .call import Func, Job, Runner, Settings, describe, note, save_row
+from .call import Func, Job, Settings, describe, note, pickled, runner, save_row
 from .journal import Journal
 from .params import Pset
 from .plan import Jobs
@@ -103,20 +103,24 @@ def work(connection: Connection, task: Task) -> None:
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
         if task.clock is not None:
             func = _clocked(func, task.clock, settings.header.first_seq)
-        runner = Runner(func, settings)
+        run = runner(func, settings)
         connection.send(("ready",))
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
-            some = map(_unpickled_job, all_sent) if task.jobs is None else task.jobs.at(all_sent)
+            some = map(_unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
             for job_now in some:
                 job = job_now
-                if journal is not None:
+                if journal is not None and journal.end > journal.limit:
                     journal.take_room()
                 again = None
                 if settings.retries:
                     again = functools.partial(_send, connection, ("again", job[0]))
                 n_calls = calls.get(job[0], 1) if calls else 1
-                row, payload, plain = runner.finish(job, n_calls, again)
+                row, plain = run(job, n_calls, again)
+                if plain:
+                    payload = pickle.dumps(row, 5)
+                else:
+                    row, payload = pickled(job, row, settings)
                 if journal is not None:
                     with writing:
                         journal.append(payload)
