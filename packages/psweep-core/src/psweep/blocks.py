@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import operator
 from collections.abc import Iterable
@@ -69,15 +70,11 @@ def block_of(flat: list[Any], known: bool = False) -> Block:
 
 def cells_of(dicts: list[Pset]) -> Cells:
     """Make dicts into a list a name."""
+    if len(set(map(len, dicts))) == 1:
+        with contextlib.suppress(KeyError):  # they differ in their names
+            return {name: list(map(operator.itemgetter(name), dicts)) for name in dicts[0]}
     names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return {name: _cells_of_name(name, dicts) for name in names}
-
-
-def _cells_of_name(name: Any, dicts: list[Pset]) -> list[Any]:
-    try:
-        return list(map(operator.itemgetter(name), dicts))
-    except KeyError:
-        return [dct.get(name, MISSING) for dct in dicts]
+    return {name: [dct.get(name, MISSING) for dct in dicts] for name in names}
 
 
 def packed(block: Block) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import itertools
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,9 +67,7 @@ def check_params(params: Any) -> None:
         message = f"params must be a list of dicts, not a {type(params).__name__}; {cure}"
         raise ParamsTypeError(message)
     # In C first, for all at once, since there may be a million.
-    if {*map(type, params)} == {dict} and RESERVED.isdisjoint(
-        {*itertools.chain.from_iterable(params)}
-    ):
+    if {*map(type, params)} == {dict} and RESERVED.isdisjoint(set().union(*params)):
         return
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
