@@ -88,7 +88,7 @@ def packed(block: Block) -> list[Any]:
 def unpacked(parts: list[Any]) -> Block:
     """Make what `packed` gave into a block again."""
     for i in _TEXTS:
-        parts[i] = parts[i].split()
+        parts[i] = parts[i].split(" ") if parts[i] else []
     return Block(*parts)
 
 
