@@ -9,13 +9,12 @@ import pickle
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psweep import journal
-from psweep.blocks import block_of, joined
+from psweep.blocks import block_of, joined, listed
 from psweep.journal import Journal, encode, find_journal, read_journal
 from psweep.rows import Header
 
@@ -235,7 +234,12 @@ def write_plain(path, rows):
 
 
 def parts(block):
-    return [part.tolist() if isinstance(part, np.ndarray) else part for part in block]
+    return [
+        {name: listed(cells) for name, cells in part.items()}
+        if isinstance(part, dict)
+        else listed(part)
+        for part in block
+    ]
 
 
 def seen(path):

@@ -20,12 +20,15 @@ __all__ = [
     "block_of",
     "cells_of",
     "joined",
+    "listed",
     "packed",
     "unpacked",
     "without",
 ]
 
-Cells = dict[Any, list[Any]]
+# An array where all are ints or all are floats, else a list.
+Column = list[Any] | np.ndarray[Any, Any]
+Cells = dict[Any, Column]
 
 
 class Block(NamedTuple):
@@ -39,9 +42,6 @@ class Block(NamedTuple):
     params: Cells
     results: Cells
     extras: list[dict[str, Any] | None]
-
-
-_TEXTS = (1, 3)  # the parts ids and hashes, in which there are no spaces
 
 
 def block_of(flat: list[Any], known: bool = False) -> Block:
@@ -69,27 +69,41 @@ def block_of(flat: list[Any], known: bool = False) -> Block:
 
 
 def cells_of(dicts: list[Pset]) -> Cells:
-    """Make dicts into a list a name."""
+    """Make dicts into a column a name."""
+    return {name: _compact(column) for name, column in _columns(dicts)}
+
+
+def _columns(dicts: list[Pset]) -> list[tuple[Any, list[Any]]]:
     if len(set(map(len, dicts))) == 1:
         with contextlib.suppress(KeyError):  # they differ in their names
-            return {name: list(map(operator.itemgetter(name), dicts)) for name in dicts[0]}
+            return [(name, list(map(operator.itemgetter(name), dicts))) for name in dicts[0]]
     names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return {name: [dct.get(name, MISSING) for dct in dicts] for name in names}
+    return [(name, [dct.get(name, MISSING) for dct in dicts]) for name in names]
+
+
+def _compact(values: list[Any]) -> Column:
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        return np.array(values, dtype=np.float64)
+    if kinds == {int}:
+        with contextlib.suppress(OverflowError):
+            return np.array(values, dtype=np.int64)
+    return values
 
 
 def packed(block: Block) -> list[Any]:
     """Make a block into what is quickly pickled."""
-    parts: list[Any] = list(block)
-    for i in _TEXTS:
-        parts[i] = " ".join(parts[i])
-    return parts
+    seqs, ids, times, hashes, runtimes, *rest = block
+    texts = [" ".join(part) for part in (ids, hashes)]  # there are no spaces in them
+    return [seqs.tobytes(), times.tobytes(), runtimes.tobytes(), *texts, *rest]
 
 
 def unpacked(parts: list[Any]) -> Block:
     """Make what `packed` gave into a block again."""
-    for i in _TEXTS:
-        parts[i] = parts[i].split(" ") if parts[i] else []
-    return Block(*parts)
+    seqs, times = (np.frombuffer(part, dtype=np.int64).copy() for part in parts[:2])
+    runtimes = np.frombuffer(parts[2], dtype=np.float64).copy()
+    ids, hashes = (part.split(" ") if part else [] for part in parts[3:5])
+    return Block(seqs, ids, times, hashes, runtimes, *parts[5:])
 
 
 def joined(blocks: list[Block]) -> Block:
@@ -109,11 +123,20 @@ def joined(blocks: list[Block]) -> Block:
     return Block(*parts)
 
 
-def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> list[Any]:
+def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> Column:
+    parts = [some.get(name) for some in cells]
+    kinds = {part.dtype if isinstance(part, np.ndarray) else None for part in parts}
+    if len(kinds) == 1 and None not in kinds:
+        return np.concatenate(parts)  # type: ignore[arg-type]
     column: list[Any] = []
-    for some, n in zip(cells, lengths, strict=True):
-        column += some[name] if name in some else [MISSING] * n
+    for part, n in zip(parts, lengths, strict=True):
+        column += [MISSING] * n if part is None else listed(part)
     return column
+
+
+def listed(column: Column) -> list[Any]:
+    """Give cells as Python objects."""
+    return column if isinstance(column, list) else column.tolist()
 
 
 def without(block: Block, ids: set[str]) -> Block:
@@ -122,12 +145,19 @@ def without(block: Block, ids: set[str]) -> Block:
     parts: list[Any] = []
     for part in block:
         if isinstance(part, dict):
-            cells = {name: [some[i] for i in positions] for name, some in part.items()}
+            cells = {name: _some(column, positions) for name, column in part.items()}
             # Names that no other row has are gone, too.
-            cells = {name: some for name, some in cells.items() if some.count(MISSING) < len(some)}
-            parts.append(cells)
-        elif isinstance(part, np.ndarray):
-            parts.append(part[positions])
+            parts.append({name: some for name, some in cells.items() if not _is_empty(some)})
         else:
-            parts.append([part[i] for i in positions])
+            parts.append(_some(part, positions))
     return Block(*parts)
+
+
+def _some(column: Column, positions: list[int]) -> Column:
+    if isinstance(column, np.ndarray):
+        return column[positions]
+    return [column[i] for i in positions]
+
+
+def _is_empty(column: Column) -> bool:
+    return len(column) == 0 or (isinstance(column, list) and column.count(MISSING) == len(column))

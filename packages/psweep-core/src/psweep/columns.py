@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,16 +54,18 @@ class _Missing:
 MISSING = _Missing()
 
 
-def column(values: list[Any], exact: bool = False) -> Any:
+def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any:
     """Make cells into the array or Series of the narrowest dtype that loses nothing.
 
     Parameters
     ----------
-    values : list
-        Missing cells are `MISSING`.
+    values : list or array
+        Missing cells are `MISSING`. An array has only ints, or only floats.
     exact : bool, default False
         Keep ints among floats as they are.
     """
+    if isinstance(values, np.ndarray):
+        return _floats(values, missing=False) if values.dtype.kind == "f" else values
     kinds = set(map(type, values))
     missing = _Missing in kinds
     kinds.discard(_Missing)
@@ -115,7 +117,7 @@ def _masked(values: list[Any], missing: bool, dtype: Any, nullable: str) -> Any:
     return series
 
 
-def _floats(values: list[Any], missing: bool) -> np.ndarray[Any, Any]:
+def _floats(values: Sequence[float] | np.ndarray[Any, Any], missing: bool) -> np.ndarray[Any, Any]:
     if not missing:
         data = np.array(values, dtype=np.float64)
         data.view(np.uint64)[np.isnan(data)] = _MARK_BITS

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .blocks import Block, Cells, block_of
+from .blocks import Block, Cells, block_of, listed
 from .columns import MISSING, column, join, objects
 from .errors import DatabaseError
 from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row
@@ -55,7 +55,7 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     params, results = {**block.params}, {**block.results}
     # A name that is a param of one pset and a result of another: the row's hash tells which.
     for name in [name for name in results if name in params]:
-        pairs = zip(params[name], results.pop(name), strict=True)
+        pairs = zip(listed(params[name]), listed(results.pop(name)), strict=True)
         params[name] = [result if param is MISSING else param for param, result in pairs]
     columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
     return _with_seqs(columns, block.seqs)

@@ -71,7 +71,7 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
-_BLOCK = 500  # rows in a block
+_BLOCK = 600  # rows in a block
 _MAX_BLOCK = 1 << 20  # bytes of its rows in the journal; larger ones take no time worth saving
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
