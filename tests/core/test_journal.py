@@ -229,7 +229,7 @@ def blocks_of(path):
 def write_plain(path, rows):
     book = Journal(path, HEADER)
     for each in rows:
-        book.append(encode(each), each)
+        book.extend([(each, True)])
     return book
 
 

@@ -187,7 +187,7 @@ def test_what_a_damaged_journal_has_lost_comes_from_its_blocks(study, monkeypatc
     monkeypatch.setattr(journal, "_BLOCK", 10)
     header, book = begin(study)
     for i in range(25):
-        book.append(encode(row(i)), row(i))
+        book.extend([(row(i), True)])
     book.close()
     data = book.path.read_bytes()
     start = data.index(b"id15")
@@ -206,7 +206,7 @@ def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
     ]
     header, book = begin(study)
     for each in rows:
-        book.append(encode(each), each)
+        book.extend([(each, True)])
     expected = frame_of_rows(rows, header)
     pd.testing.assert_frame_equal(study.known(), expected)
     for n in (5, 10, 17, 25, 33, 35):

@@ -29,6 +29,7 @@ __all__ = [
     "CALLERS",
     "Job",
     "JobParts",
+    "RunPset",
     "Settings",
     "describe",
     "failed_row",

@@ -35,10 +35,11 @@ import os
 import pickle
 import struct
 import threading
-import zlib
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 from .blocks import Block, block_of, joined, packed, unpacked
 from .locks import file_lock
@@ -184,44 +185,59 @@ class Journal:
         finally:
             self._file.seek(self.end)
 
-    def append(self, payload: bytes, row: Row | None = None) -> None:
-        """Write one row, so that it outlives this process.
+    def append(self, payload: bytes) -> None:
+        """Write one row, made by `encode`, so that it outlives this process."""
+        self.extend([(payload, False)])
+
+    def extend(
+        self, rows: Iterable[tuple[Row | bytes, bool]], lock: threading.Lock | None = None
+    ) -> None:
+        """Write rows as they come, each before the next is asked for.
 
         Parameters
         ----------
-        payload : bytes
-            The row, made by `encode`.
-        row : Row, optional
-            The row, if nothing in it can change any more, and if all rows of this journal come in
-            the order of their numbers.
+        rows : iterable of tuple
+            Either a Row and True: nothing in it can change any more, `pickle.dumps` takes it, and
+            all rows of this journal come in the order of their numbers. Or a row as `encode` makes
+            it and False.
+        lock : Lock, optional
+            Is held while a row is written.
         """
-        record = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
-        n = len(record)
-        try:
-            written = self._file.write(record)
-            if written < n:
-                self._write_all(record[written:])
-        except BaseException:
-            self._file.seek(self.end)  # half a record is nothing
-            raise
-        self.end += n
-        if n > self._largest:
-            self._largest = n
-            # Twice the largest row is a guess; a row of any size may come.
-            self._room = max(_ROOM, 2 * n)
-            self.limit = self._size - self._room
-        self._dirty = True
-        if self._newest is not None:
-            if row is None or self.end > _MAX_KEPT:
-                self.keep(None)
-            else:
-                self._newest += row
-                if len(self._newest) >= _BLOCK * ROW_SIZE:
-                    self._end_block(self._newest)
-                    self._newest = []
-        if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
+        write, pack, dumps = self._file.write, _HEAD.pack, pickle.dumps
+        for row, plain in rows:
+            payload: Any = dumps(row, 5) if plain else row
+            record = pack(_MAGIC, len(payload), crc32(payload)) + payload
+            n = len(record)
+            if lock is not None:
+                lock.acquire()
+            try:
+                written = write(record)
+                if written < n:
+                    self._write_all(record[written:])
+            except BaseException:
+                self._file.seek(self.end)  # half a record is nothing
+                raise
+            finally:
+                if lock is not None:
+                    lock.release()
+            self.end += n
+            if n > self._largest:
+                self._largest = n
+                # Twice the largest row is a guess; a row of any size may come.
+                self._room = max(_ROOM, 2 * n)
+                self.limit = self._size - self._room
+            self._dirty = True
+            if self._newest is not None:
+                if not plain or self.end > _MAX_KEPT:
+                    self.keep(None)
+                else:
+                    self._newest += row
+                    if len(self._newest) >= _BLOCK * ROW_SIZE:
+                        self._end_block(self._newest)
+                        self._newest = []
+            if self._syncer is None:
+                self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+                self._syncer.start()
 
     def _end_block(self, rows: list[Any]) -> None:
         block = block_of(rows)
@@ -285,7 +301,7 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
         while head := file.read(_HEAD.size):
             magic, length, crc = _HEAD.unpack(head)
             payload = file.read(length)
-            if magic != _MAGIC or zlib.crc32(payload) != crc:
+            if magic != _MAGIC or crc32(payload) != crc:
                 break
             end_now, parts = pickle.loads(payload)
             blocks.append(unpacked(parts))
@@ -349,7 +365,7 @@ def _header_by_name(path: Path) -> Header:
 
 
 def _record(payload: bytes) -> bytes:
-    return _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+    return _HEAD.pack(_MAGIC, len(payload), crc32(payload)) + payload
 
 
 def _payloads(data: bytes) -> tuple[list[bytes], int]:
@@ -366,7 +382,7 @@ def _payloads(data: bytes) -> tuple[list[bytes], int]:
         start = position + _HEAD.size
         payload = data[start : start + length]
         # (A head that was cut short reads as length 0 with the right checksum.)
-        if magic == _MAGIC and 0 < length == len(payload) and zlib.crc32(payload) == crc:
+        if magic == _MAGIC and 0 < length == len(payload) and crc32(payload) == crc:
             payloads.append(payload)
             garbled += position - end
             position = end = start + length  # where the next one should be

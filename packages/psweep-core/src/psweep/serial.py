@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from .call import CALLERS, Func, Settings, pickled, runner, save_row
+from .call import CALLERS, Func, RunPset, Settings, pickled, runner, save_row
 from .journal import Journal
 from .plan import Jobs
 from .progress import Progress, is_failed
@@ -38,28 +37,43 @@ def run_serial(
         Of each pset, unless the journal has it.
     """
     run = runner(func, settings)
-    watched = bar.visible
     with _InterruptBetweenRows() as interrupt:
+        if journal is not None:
+            journal.extend(_to_journal(run, jobs, settings, journal, bar, interrupt))
+            return
         for job in jobs.parts():
-            if journal is None:
-                row, _ = run(job)
-            else:
-                if journal.end > journal.limit:
-                    journal.take_room()
-                row, plain = run(job)
-                if plain:
-                    journal.append(pickle.dumps(row, 5), row)
-                else:
-                    row, payload = pickled(job, row, settings)
-                    journal.append(payload)
-                if settings.tmpsave:
-                    save_row(row, settings)
-            if watched:
-                bar.add(1, is_failed(row))
-            if journal is None:
-                yield row
-            if interrupt.pending:
-                raise KeyboardInterrupt
+            row, _ = run(job)
+            bar.add(1, is_failed(row))
+            yield row
+            interrupt.look()
+
+
+def _to_journal(
+    run: RunPset,
+    jobs: Jobs,
+    settings: Settings,
+    journal: Journal,
+    bar: Progress,
+    interrupt: _InterruptBetweenRows,
+) -> Iterator[tuple[Row | bytes, bool]]:
+    """Run all psets; yield their rows as `Journal.extend` takes them."""
+    watched = bar.visible
+    for job in jobs.parts():
+        if journal.end > journal.limit:
+            journal.take_room()
+        done = row, plain = run(job)
+        if plain:
+            yield done
+        else:
+            row, payload = pickled(job, row, settings)
+            yield payload, False
+        # It is in the journal now.
+        if settings.tmpsave:
+            save_row(row, settings)
+        if watched:
+            bar.add(1, is_failed(row))
+        if interrupt.pending:
+            interrupt.look()
 
 
 class _InterruptBetweenRows:
@@ -79,6 +93,11 @@ class _InterruptBetweenRows:
     def __exit__(self, *exc: object) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
+
+    def look(self) -> None:
+        """Raise what Ctrl-C raises, if it was pressed."""
+        if self.pending:
+            raise KeyboardInterrupt
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._previous is not None and (self.pending or _inside_func(frame)):

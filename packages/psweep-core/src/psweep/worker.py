@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import gc
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -22,7 +24,7 @@ from typing import Any
 import cloudpickle
 
 from .blocks import block_of, packed
-from .call import Func, Job, Settings, describe, note, pickled, runner, save_row
+from .call import Func, Job, JobParts, Settings, describe, note, pickled, runner, save_row
 from .journal import Journal
 from .params import Pset
 from .plan import Jobs
@@ -92,8 +94,34 @@ def work(connection: Connection, task: Task) -> None:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     settings = task.settings
-    journal = job = None
+    journal: Journal | None = None
+    job: JobParts | None = None
     report = _Report(connection, in_journal=task.journal_path is not None)
+
+    def finished(
+        jobs: Iterable[JobParts], calls: dict[int, int]
+    ) -> Iterator[tuple[Row | bytes, bool]]:
+        nonlocal job
+        for job_now in jobs:
+            job = job_now
+            if journal is not None and journal.end > journal.limit:
+                journal.take_room()
+            again = None
+            if settings.retries:
+                again = functools.partial(_send, connection, ("again", job[0]))
+            n_calls = calls.get(job[0], 1) if calls else 1
+            row, plain = run(job, n_calls, again)
+            if plain:
+                payload = pickle.dumps(row, 5)
+            else:
+                row, payload = pickled(job, row, settings)
+            yield payload, False
+            # It is in the journal now, if there is one.
+            if journal is not None and settings.tmpsave:
+                save_row(row, settings)
+            report.add(row, payload, plain)
+            job = None
+
     try:
         if task.journal_path is not None:
             journal = Journal(task.journal_path, settings.header)
@@ -108,26 +136,11 @@ def work(connection: Connection, task: Task) -> None:
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
             some = map(_unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
-            for job_now in some:
-                job = job_now
-                if journal is not None and journal.end > journal.limit:
-                    journal.take_room()
-                again = None
-                if settings.retries:
-                    again = functools.partial(_send, connection, ("again", job[0]))
-                n_calls = calls.get(job[0], 1) if calls else 1
-                row, plain = run(job, n_calls, again)
-                if plain:
-                    payload = pickle.dumps(row, 5)
-                else:
-                    row, payload = pickled(job, row, settings)
-                if journal is not None:
-                    with writing:
-                        journal.append(payload)
-                    if settings.tmpsave:
-                        save_row(row, settings)
-                report.add(row, payload, plain)
-                job = None
+            rows = finished(some, calls)
+            if journal is not None:
+                journal.extend(rows, writing)
+            else:
+                collections.deque(rows, maxlen=0)  # goes through them
             report.send()
     except (Exception, SystemExit) as error:
         report.send()
