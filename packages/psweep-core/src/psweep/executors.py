@@ -24,12 +24,11 @@ from typing import Any
 import cloudpickle
 
 from .call import Func, Job, Settings, describe, failed_row, pickled, runner, save_row
+from .crossing import pickled_exception, pickled_func, unpickled_exception
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
-from .pool import pickled_func, unpickled_exception
 from .progress import News, is_failed
 from .rows import Row
-from .worker import pickled_exception
 
 __all__ = ["check_executor", "run_executor"]
 

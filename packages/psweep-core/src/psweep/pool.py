@@ -28,19 +28,19 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
 from .blocks import Block, cells_of, joined, unpacked
-from .call import Func, Job, Settings, describe, failed_row, note
-from .errors import ParamsTypeError, PsetTimeoutError, RemoteTraceback, WorkerError
+from .call import Func, Settings, describe, failed_row
+from .crossing import pickled_func, pickled_job, unpickled_exception
+from .errors import PsetTimeoutError, WorkerError
 from .journal import Journal, encode, read_journal
 from .plan import Jobs
 from .progress import News, is_failed
 from .rows import Row
 from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
-__all__ = ["pickled_func", "run_pool", "unpickled_exception"]
+__all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
@@ -278,7 +278,7 @@ class _Pool:
         if self._todo and len(worker.jobs) <= enough:
             chunk = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
             worker.jobs.extend(chunk)
-            sent = chunk if self._forks else [_pickled_job(self._jobs[i]) for i in chunk]
+            sent = chunk if self._forks else [pickled_job(self._jobs[i]) for i in chunk]
             calls = {i: self._calls[i] for i in chunk if i in self._calls} if self._calls else {}
             worker.send_bytes(pickle.dumps((sent, calls)))
 
@@ -340,42 +340,6 @@ class _Pool:
             first = self._settings.header.first_seq
             return {row[0] - first: row for row in rows if row[0] - first in worker.jobs}
         return {}
-
-
-def pickled_func(func: Func) -> bytes:
-    """Pickle func by cloudpickle, or say what is wrong with it."""
-    try:
-        data: bytes = cloudpickle.dumps(func)
-    except Exception as error:
-        message = (
-            f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
-            "connections inside func instead of outside, or run without poolsize"
-        )
-        raise ParamsTypeError(message) from error
-    return data
-
-
-def _pickled_job(job: Job) -> tuple[int, str, str, bytes]:
-    # The params apart, so that a worker that cannot unpickle them still knows whose they are.
-    return job.position, job.pset_id, job.pset_hash, cloudpickle.dumps(job.params)
-
-
-def unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
-    """Make the exception of a worker into one of this process."""
-    try:
-        error: Any = pickle.loads(payload)
-        if isinstance(error, tuple):
-            kind, args, state = error
-            error = kind.__new__(kind, *args)
-            error.args = args
-            error.__dict__.update(state)
-    except Exception:
-        error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
-    cause: BaseException = error
-    cause.__cause__ = RemoteTraceback(text)
-    if where not in "".join(getattr(cause, "__notes__", [])):
-        note(cause, f"psweep: raised for {where}")
-    return cause
 
 
 # A forked process inherits the parent's ends of all pipes. It must close them, or the workers would

@@ -21,10 +21,9 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from .blocks import block_of, packed
-from .call import Func, Job, JobParts, Settings, describe, note, pickled, runner, save_row
+from .call import Func, Job, JobParts, Settings, describe, pickled, runner, save_row
+from .crossing import pickled_exception, unpickled_job
 from .journal import Journal
 from .params import Pset
 from .plan import Jobs
@@ -36,7 +35,6 @@ __all__ = [
     "Clock",
     "Task",
     "end_group",
-    "pickled_exception",
     "work",
 ]
 
@@ -135,7 +133,7 @@ def work(connection: Connection, task: Task) -> None:
         connection.send(("ready",))
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
-            some = map(_unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
+            some = map(unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
             rows = finished(some, calls)
             if journal is not None:
                 journal.extend(rows, writing)
@@ -256,23 +254,3 @@ def _flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-
-
-def _unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
-    try:
-        return Job(*sent[:3], pickle.loads(sent[3]))
-    except Exception as error:
-        note(error, f"psweep: raised when a worker unpickled the pset with _pset_id={sent[1]!r}")
-        raise
-
-
-def pickled_exception(error: BaseException) -> bytes:
-    """Pickle an exception; nothing if there is no way to get it out again."""
-    # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
-    parts = type(error), error.args, {**error.__dict__}
-    for attempt in (error, parts):
-        with contextlib.suppress(Exception):
-            payload: bytes = cloudpickle.dumps(attempt)
-            pickle.loads(payload)
-            return payload
-    return b""
