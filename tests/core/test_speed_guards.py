@@ -149,13 +149,27 @@ def warm():
 def test_a_pset_costs_few_calls_and_the_thousandth_no_more_than_the_first(save):
     totals = [in_a_new_study(n, Calls, save=save).total for n in (300, 600, 1200)]
     a_pset = (totals[1] - totals[0]) / 300
-    assert a_pset <= 45
+    assert a_pset <= 25
     assert (totals[2] - totals[1]) / 600 <= 1.05 * a_pset
+
+
+def test_the_garbage_collector_rests():
+    """Nearly nothing of what a run makes and keeps is garbage, or can be in a cycle."""
+    params = grid(12_000)
+    passes = []
+    gc.callbacks.append(lambda phase, info: passes.append(phase))
+    try:
+        ps.run_local(func, params, progress=False)
+    finally:
+        gc.callbacks.pop()
+    # A pass comes after 700 dicts and lists more than before (Python 3.11), so there would be 34,
+    # if each pset and each result counted.
+    assert passes.count("start") <= 8
 
 
 def test_with_poolsize_a_pset_costs_the_parent_few_calls():
     totals = [in_a_new_study(n, Calls, poolsize=2).total for n in (600, 1800)]
-    assert (totals[1] - totals[0]) / 1200 <= 30
+    assert (totals[1] - totals[0]) / 1200 <= 5
 
 
 @pytest.mark.parametrize("poolsize", [None, 2])
