@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import collections.abc
 import copyreg
 import os
 import re
@@ -810,3 +811,47 @@ def test_func_may_use_its_dict_again(poolsize, kwds):
     assert df.even[1::2].isna().all()
     if kwds.get("save", True):
         pd.testing.assert_frame_equal(ps.df_read("calc"), df)
+
+
+class Pairs(collections.abc.Sequence):
+    """Psets in a container of the user's own."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, position):
+        if not 0 <= position < 3:
+            raise IndexError
+        return {"a": position, "b": [position]}
+
+
+@pytest.mark.parametrize("kwds", [{}, {"simulate": True}, {"skip_dups": True}, {"poolsize": 2}])
+@pytest.mark.parametrize("params", [Pairs(), collections.deque(Pairs())])
+def test_params_may_be_any_sequence(params, kwds):
+    df = ps.run_local(lambda pset: {"result": pset["a"]}, params, **kwds)
+    assert df["a"].tolist() == [0, 1, 2]
+
+
+def test_a_result_that_a_thread_still_changes():
+    """What a row has of it is whole, whenever that was."""
+    shared = {f"r{i}": i for i in range(2000)}
+    done = threading.Event()
+
+    def change():
+        while not done.is_set():
+            for i in range(2000, 2100):
+                shared[f"r{i}"] = i
+            for i in range(2000, 2100):
+                del shared[f"r{i}"]
+
+    thread = threading.Thread(target=change)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        df = ps.run_local(lambda pset: shared, ps.plist("a", range(100)))
+    finally:
+        done.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert df["r1999"].tolist() == [1999] * 100

@@ -399,7 +399,8 @@ def test_import_loads_little_beyond_pandas():
     assert not tops & costly
 
 
-def test_who_looks_at_a_long_run_reads_few_rows_one_by_one():
+@pytest.mark.parametrize("name", ["database.pk", "database.json"])
+def test_who_looks_at_a_long_run_reads_few_rows_one_by_one(name):
     n_seen = []
 
     def looks(pset):
@@ -409,5 +410,11 @@ def test_who_looks_at_a_long_run_reads_few_rows_one_by_one():
             n_seen.append(calls["unpack_from"])  # of each record its head
         return func(pset)
 
-    new_study(3000, looks)
+    new_study(3000, looks, database_basename=name)
     assert max(n_seen) < 1010
+
+
+def test_hashing_takes_little_memory_also_for_long_texts():
+    params = [{"a": f"{i}" + "x" * 100_000, "i": i} for i in range(200)]
+    pset_hashes(params[:2])
+    assert peak_of(lambda: pset_hashes(params)) < 2_000_000

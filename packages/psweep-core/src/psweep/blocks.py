@@ -108,6 +108,7 @@ def unpacked(parts: list[Any]) -> Block:
 
 def joined(blocks: list[Block]) -> Block:
     """Put blocks below each other."""
+    blocks = [block for block in blocks if len(block.seqs)] or blocks[:1]
     if len(blocks) == 1:
         return blocks[0]
     lengths = [len(block.seqs) for block in blocks]

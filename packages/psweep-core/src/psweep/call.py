@@ -144,9 +144,7 @@ def _caller(func: Func, settings: Settings) -> RunPset:
         header.calc_dir,
         header.first_seq,
     )
-    atoms = settings.plain
-    plain = atoms and not settings.data_only
-    extras = settings.extras
+    plain, data_only, extras = settings.plain, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
@@ -156,7 +154,7 @@ def _caller(func: Func, settings: Settings) -> RunPset:
         seq = first_seq + position
         time_ns = now()
         given = params
-        if not atoms and not _IMMUTABLE.issuperset(map(type, params.values())):
+        if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
             given = _copied(params)
         pset = {
             **given,
@@ -170,31 +168,32 @@ def _caller(func: Func, settings: Settings) -> RunPset:
         }
         if not quick:
             row = _careful_call(func, Job(*job), settings, pset, time_ns)
-            return row, plain and row[5] is params and is_plain(row[6])
+            row_plain = plain and row[5] is params and is_plain(row[6])
+            return row, row_plain and (not data_only or _is_storable(row))
         start = clock()
         try:
             result = func(pset)
             runtime = clock() - start
-            if type(result) is not dict:
-                params, result = _merged(Job(*job), result, settings)
-                row_plain = False
-            else:
-                row_plain = plain
+            row_plain = plain
+            usual = type(result) is dict
+            if usual:
+                result = {**result}  # func may use its dict again
                 for name, value in result.items():
                     if name in RESERVED or name in params:
-                        params, result = _merged(Job(*job), result, settings)
+                        usual = False
+                    elif type(value) not in ATOMS or type(name) not in ATOMS:
                         row_plain = False
-                        break
-                    if type(value) not in ATOMS or type(name) not in ATOMS:
-                        row_plain = False
-                else:
-                    result = {**result}  # func may use its dict again
+            if not usual:
+                params, result = _merged(Job(*job), result, settings)
+                row_plain = plain and params is job[3] and is_plain(result)
         except Exception as error:
             note(error, f"psweep: raised for {describe(Job(*job), settings)}")
             raise
         if not settings.ran:
             runtime = float("nan")
         row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
+        if data_only:
+            row_plain = row_plain and _is_storable(row)
         return row, row_plain
 
     CALLERS.add(call.__code__)
@@ -218,7 +217,7 @@ def pickled(job: JobParts, row: Row, settings: Settings) -> tuple[Row, bytes]:
     """
     try:
         if settings.data_only:
-            check_storable({**row[5], **row[6]})  # func may have replaced params, too
+            _check_storable(row)
         return row, encode(row)
     except Exception as error:
         job = Job(*job)
@@ -232,6 +231,18 @@ def pickled(job: JobParts, row: Row, settings: Settings) -> tuple[Row, bytes]:
         failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
         failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
         return failed, encode(failed)
+
+
+def _check_storable(row: Row) -> None:
+    check_storable({**row[5], **row[6]})  # func may have replaced params, too
+
+
+def _is_storable(row: Row) -> bool:
+    try:
+        _check_storable(row)
+    except Exception:
+        return False
+    return True
 
 
 def _how_timestamps_are_made() -> tuple[Any, ...]:

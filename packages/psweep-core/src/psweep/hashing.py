@@ -37,6 +37,7 @@ __all__ = ["importable_name", "pset_hash", "pset_hashes"]
 
 _NAN = float("nan")
 _PROTOCOL = 3
+_MAX_TEXT = 1_000_000  # characters that are encoded at once
 _BATCH = 1000  # the pickler writes so many entries of a dict or list at once
 
 
@@ -98,6 +99,7 @@ def pset_hashes(psets: Sequence[Mapping[Any, Any]]) -> list[str]:
     Those of a grid, plain and with the same names, take half of the time: a column of values at
     once.
     """
+    psets = list(psets)
     hashes: list[str] = []
     for start in range(0, len(psets), 1000):  # with little memory, which is used again and again
         some = psets[start : start + 1000]
@@ -182,16 +184,21 @@ def _hashes_of_plain(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
         values = {name: list(map(operator.itemgetter(name), psets)) for name in psets[0]}
     except KeyError:
         return None
-    columns = [_plain_column(values[name]) for name in order]
-    if any(None in column for column in columns):
-        return None
+    columns: list[list[bytes]] = []
+    for name in order:
+        column = _plain_column(values[name])
+        if column is None or None in column:
+            return None
+        columns.append(column)  # type: ignore[arg-type]
     data = map(template.__mod__, zip(*columns, strict=True))
     return [hashlib.sha1(some, usedforsecurity=False).hexdigest() for some in data]
 
 
-def _plain_column(values: list[Any]) -> list[bytes | None]:
-    """Encode values as `_plain` does."""
+def _plain_column(values: list[Any]) -> list[bytes | None] | None:
+    """Encode values as `_plain` does; None if they are too long to encode them all at once."""
     kinds = set(map(type, values))
+    if str in kinds and sum(len(value) for value in values if type(value) is str) > _MAX_TEXT:
+        return None
     if kinds == {float}:
         return [_pack_float(b"G", value if value == value else _NAN) for value in values]
     if kinds in ({int}, {str}):

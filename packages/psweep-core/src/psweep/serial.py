@@ -59,7 +59,7 @@ def _to_journal(
     """Run all psets; yield their rows as `Journal.extend` takes them."""
     watched = bar.visible
     for job in jobs.parts():
-        if journal.end > journal.limit:
+        if journal.end > journal.limit:  # (It looks, too, but each call takes time.)
             journal.take_room()
         done = row, plain = run(job)
         if plain:
