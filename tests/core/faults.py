@@ -31,7 +31,7 @@ import psweep as ps
 from psweep import journal
 
 N_PSETS = 12
-journal._BLOCK = 5  # or there would be none of them
+journal.BLOCK_ROWS = 5  # or there would be none of them
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 

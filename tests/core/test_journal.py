@@ -263,7 +263,7 @@ def some_rows(n):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(journal, "_BLOCK", 10)
+    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
 
 
 @pytest.mark.parametrize("n", [0, 9, 10, 11, 95])
@@ -293,7 +293,7 @@ def test_rows_that_can_change_are_in_no_block(path, small_blocks):
 def test_blocks_that_are_garbled_or_lost_cost_nothing(data):
     path = Path("3.id.0.journal").absolute()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "_BLOCK", 10)
+        patch.setattr(journal, "BLOCK_ROWS", 10)
         rows = some_rows(55)
         write_plain(path, rows).close()
     content = bytearray(blocks_of(path).read_bytes())

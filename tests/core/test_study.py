@@ -184,7 +184,7 @@ def test_columns_are_in_the_order_of_the_rows_in_whatever_order_these_finished(s
 
 
 def test_what_a_damaged_journal_has_lost_comes_from_its_blocks(study, monkeypatch):
-    monkeypatch.setattr(journal, "_BLOCK", 10)
+    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
     header, book = begin(study)
     for i in range(25):
         book.extend([(row(i), True)])
@@ -199,7 +199,7 @@ def test_what_a_damaged_journal_has_lost_comes_from_its_blocks(study, monkeypatc
 
 def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
     """A run that is killed after it wrote the database leaves all it had."""
-    monkeypatch.setattr(journal, "_BLOCK", 10)
+    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
     names = ["early"] * 17 + ["late"] * 18
     rows = [
         (i, f"id{i}", 10**18, "sha", 0.1, {"a": i}, {name: i}, None) for i, name in enumerate(names)

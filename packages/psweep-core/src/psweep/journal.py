@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 __all__ = [
+    "BLOCK_ROWS",
     "PRIVATE",
     "SUFFIX",
     "Journal",
@@ -72,7 +73,7 @@ _MAGIC = b"\xb6PS\n"
 _HEAD = struct.Struct("<4sQI")
 _ROOM = 1 << 16  # bytes, at least so many are free before a pset is run
 _SYNC_SECONDS = 1.0
-_BLOCK = 600  # rows in a block
+BLOCK_ROWS = 600  # in a block; so few dicts at a time do not wake the garbage collector
 _MAX_BLOCK = 1 << 20  # bytes of its rows in the journal; larger ones take no time worth saving
 _MAX_KEPT = 1 << 28  # bytes in a journal, beyond which its rows are not kept in memory, too
 
@@ -232,7 +233,7 @@ class Journal:
                     self.keep(None)
                 else:
                     self._newest += row
-                    if len(self._newest) >= _BLOCK * ROW_SIZE:
+                    if len(self._newest) >= BLOCK_ROWS * ROW_SIZE:
                         self._end_block(self._newest)
                         self._newest = []
             if self._syncer is None:

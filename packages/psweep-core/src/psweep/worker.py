@@ -24,7 +24,7 @@ from typing import Any
 from .blocks import block_of, packed
 from .call import Func, Job, JobParts, Settings, describe, pickled, runner, save_row
 from .crossing import pickled_exception, unpickled_job
-from .journal import Journal
+from .journal import BLOCK_ROWS, Journal
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
@@ -40,7 +40,6 @@ __all__ = [
 
 REPORT_SECONDS = 0.05
 _MAX_TOLD = 10_000  # bytes of a row; what is larger is as soon read from the journal
-_TOLD_ROWS = 500  # in a block; so few dicts at a time keep the garbage collector quiet
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ class _Report:
         if self._told is not None:
             if plain and len(payload) < _MAX_TOLD:
                 self._rows += row
-                if len(self._rows) >= _TOLD_ROWS * ROW_SIZE:
+                if len(self._rows) >= BLOCK_ROWS * ROW_SIZE:
                     self._end_block(self._told)
             else:
                 self._told = None
