@@ -167,7 +167,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 Check("µs a pset", cost(HERE), at_most=10),
                 Check(f"times faster than {OLD}", ratio(OLD, HERE), at_least=4),
             ],
-            repeats=7,
+            repeats=11,
         ),
         Case(
             "million",
