@@ -207,6 +207,7 @@ class Journal:
         write, pack, dumps = self._file.write, _HEAD.pack, pickle.dumps
         for row, plain in rows:
             payload: Any = dumps(row, 5) if plain else row
+            # (as `_record` does; here, since each call takes time)
             record = pack(_MAGIC, len(payload), crc32(payload)) + payload
             n = len(record)
             if lock is not None:

@@ -25,7 +25,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from .hashing import importable_name
+from .encoding import importable_name
 
 __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 

@@ -45,7 +45,8 @@ def run_serial(
             row, _ = run(job)
             bar.add(1, is_failed(row))
             yield row
-            interrupt.look()
+            if interrupt.pending:
+                raise KeyboardInterrupt
 
 
 def _to_journal(
@@ -73,7 +74,7 @@ def _to_journal(
         if watched:
             bar.add(1, is_failed(row))
         if interrupt.pending:
-            interrupt.look()
+            raise KeyboardInterrupt
 
 
 class _InterruptBetweenRows:
@@ -93,11 +94,6 @@ class _InterruptBetweenRows:
     def __exit__(self, *exc: object) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
-
-    def look(self) -> None:
-        """Raise what Ctrl-C raises, if it was pressed."""
-        if self.pending:
-            raise KeyboardInterrupt
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._previous is not None and (self.pending or _inside_func(frame)):
