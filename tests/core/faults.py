@@ -28,10 +28,10 @@ from pathlib import Path
 import pandas as pd
 
 import psweep as ps
-from psweep import journal
+from psweep import journal, run_record
 
 N_PSETS = 12
-journal.BLOCK_ROWS = 5  # or there would be none of them
+run_record.GROUP_ROWS = 5  # or there would be none of them
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 
@@ -45,7 +45,7 @@ class Fault:
         self.error = rng.choice([None, None, errno.ENOSPC, errno.EIO, errno.EROFS])
         for name in CALLS:
             setattr(os, name, self._faulty(getattr(os, name)))
-        journal.open = lambda *args, **kwds: FaultyFile(open(*args, **kwds), self)
+        journal.open = run_record.open = lambda *args, **kwds: FaultyFile(open(*args, **kwds), self)
 
     def _faulty(self, call):
         def called(*args, **kwds):

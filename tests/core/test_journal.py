@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import pickle
 import time
@@ -13,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psweep import journal
-from psweep.blocks import block_of, joined, listed
-from psweep.journal import Journal, encode, find_journal, read_journal
+from psweep import layout
+from psweep.journal import Journal, encode
+from psweep.journal_reader import read_header, read_journal
+from psweep.locks import file_lock
 from psweep.rows import Header
 
 HEADER = Header("id", 3, "calc", 10, 5)
@@ -29,7 +29,7 @@ def row(seq, value=1.5):
 def path(tmp_path):
     folder = tmp_path / "calc" / ".psweep" / "database.pk"
     folder.mkdir(parents=True)
-    return folder / journal.journal_name(HEADER, 0)
+    return folder / "3.id.0.journal"
 
 
 def write(path, rows):
@@ -48,7 +48,7 @@ def test_rows_come_back_in_order_with_their_header(path):
     rows = [row(i) for i in range(5)]
     write(path, rows)
     assert read_journal(path) == (HEADER, rows, [], [])
-    assert journal.read_header(path) == HEADER
+    assert read_header(path) == HEADER
 
 
 def test_rows_can_be_read_while_the_journal_is_written(path):
@@ -62,7 +62,7 @@ def test_rows_can_be_read_while_the_journal_is_written(path):
 def test_room_is_taken_before_it_is_needed(path):
     book = Journal(path, HEADER)
     book.append(encode(row(0, "x" * 300_000)))
-    book.take_room()
+    book.reserve()
     size = path.stat().st_size
     assert size > 900_000
     book.append(encode(row(1, "x" * 300_000)))
@@ -114,7 +114,7 @@ def test_a_lost_header_is_made_up_from_the_name(path):
     assert (found.header.run_id, found.header.run_seq) == ("id", 3)
     assert found.header.calc_dir.endswith("calc")
     assert found.rows == [row(0)]
-    assert journal.read_header(path).run_seq == 3
+    assert read_header(path).run_seq == 3
 
 
 def test_garbage_between_rows_is_reported(path):
@@ -125,12 +125,12 @@ def test_garbage_between_rows_is_reported(path):
     path.write_bytes(data)
     found = read_journal(path)
     assert found.rows == [row(0), row(2)]
-    assert "garbled" in found.unreadable[0]
+    assert "damaged" in found.unreadable[0]
 
 
 def test_a_file_that_is_no_journal_is_reported(path):
     path.write_bytes(b"something else entirely")
-    assert "garbled" in read_journal(path).unreadable[0]
+    assert "damaged" in read_journal(path).unreadable[0]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_nobody_else_holds_a_journal_while_its_writer_lives(path):
 
     book = Journal(path, HEADER)
     with pytest.raises(Timeout):
-        journal.lock_of(path).acquire(timeout=0)
+        file_lock(layout.lock_of(path)).acquire(timeout=0)
     book.close()
-    journal.lock_of(path).acquire(timeout=0).__exit__(None, None, None)
+    file_lock(layout.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
 
 
 def test_an_existing_journal_is_never_overwritten(path):
@@ -187,7 +187,7 @@ def test_an_existing_journal_is_never_overwritten(path):
     with pytest.raises(FileExistsError):
         Journal(path, HEADER)
     assert read_journal(path).rows == [row(0)]
-    journal.lock_of(path).acquire(timeout=0).__exit__(None, None, None)
+    file_lock(layout.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
 
 
 def test_a_full_disk_is_noticed_before_a_pset_is_run(path, monkeypatch):
@@ -199,7 +199,7 @@ def test_a_full_disk_is_noticed_before_a_pset_is_run(path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     book.append(encode(row(0, "x" * 100_000)))
     with pytest.raises(OSError, match="No space"):
-        book.take_room()
+        book.reserve()
     book.close()
     assert len(read_journal(path).rows) == 1
 
@@ -216,119 +216,7 @@ def test_room_is_taken_by_writing_where_there_is_no_other_way(path, monkeypatch,
     book = Journal(path, HEADER)
     for i in range(3):
         book.append(encode(row(i, "x" * 100_000)))
-        book.take_room()
+        book.reserve()
         assert path.stat().st_size >= book.end + 2 * 100_000
     book.close()
     assert read_journal(path).rows == [row(i, "x" * 100_000) for i in range(3)]
-
-
-def blocks_of(path):
-    return path.with_name(path.name + ".blocks")
-
-
-def write_plain(path, rows):
-    book = Journal(path, HEADER)
-    for each in rows:
-        book.extend([(each, True)])
-    return book
-
-
-def parts(block):
-    return [
-        {name: listed(cells) for name, cells in part.items()}
-        if isinstance(part, dict)
-        else listed(part)
-        for part in block
-    ]
-
-
-def seen(path):
-    """All that a look finds."""
-    found = find_journal(path)
-    assert (found.header, found.unreadable) == (HEADER, [])
-    return parts(joined([*found.blocks, block_of([*itertools.chain.from_iterable(found.rows)])]))
-
-
-def expected(rows):
-    return parts(block_of([*itertools.chain.from_iterable(rows)]))
-
-
-def some_rows(n):
-    """Rows whose names differ."""
-    return [
-        (*row(i)[:5], {"a": i} if i % 3 else {"b": None}, {f"r{i // 40}": 0.5}, None)
-        for i in range(n)
-    ]
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
-
-
-@pytest.mark.parametrize("n", [0, 9, 10, 11, 95])
-def test_who_looks_finds_all_rows_in_blocks_and_after_them(path, n, small_blocks):
-    rows = some_rows(n)
-    book = write_plain(path, rows)
-    assert seen(path) == expected(rows)
-    found = find_journal(path)
-    assert [len(block.ids) for block in found.blocks] == [10] * (n // 10)
-    assert found.rows == rows[n // 10 * 10 :]
-    book.close()
-    journal.remove(path)
-    assert os.listdir(path.parent) == []
-
-
-def test_rows_that_can_change_are_in_no_block(path, small_blocks):
-    rows = some_rows(47)
-    book = write_plain(path, rows[:24])
-    for each in rows[24:]:
-        book.append(encode(each))
-    assert [len(block.ids) for block in find_journal(path).blocks] == [10, 10]
-    assert seen(path) == expected(rows)
-    book.close()
-
-
-@given(st.data())
-def test_blocks_that_are_garbled_or_lost_cost_nothing(data):
-    path = Path("3.id.0.journal").absolute()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "BLOCK_ROWS", 10)
-        rows = some_rows(55)
-        write_plain(path, rows).close()
-    content = bytearray(blocks_of(path).read_bytes())
-    start = data.draw(st.integers(0, len(content)))
-    end = data.draw(st.integers(start, len(content)))
-    content[start:end] = data.draw(st.binary(max_size=60))
-    blocks_of(path).write_bytes(content)
-    assert seen(path) == expected(rows)
-    journal.remove(path)
-
-
-def test_rows_that_the_journal_has_lost_are_in_the_blocks(path, small_blocks):
-    rows = some_rows(25)
-    write_plain(path, rows).close()
-    data = path.read_bytes()
-    for start, end in ((data.index(b"pset-7"), data.index(b"pset-9")), (3000, len(data))):
-        path.write_bytes(data[:start] + bytes(end - start) + data[end:])
-        found = read_journal(path)
-        assert [len(block.ids) for block in found.blocks] == [10, 10]
-        assert found.rows in (rows[20:], [])
-        assert found.header == HEADER
-
-
-def test_of_large_rows_there_are_no_blocks_on_the_disk(path, small_blocks):
-    rows = [row(i, "x" * 200_000 * (i > 12)) for i in range(35)]
-    book = write_plain(path, rows)
-    assert [len(block.ids) for block in read_journal(path).blocks] == [10]
-    assert seen(path) == expected(rows)
-    assert parts(book.all_kept()) == expected(rows)
-    book.close()
-
-
-def test_blocks_that_cannot_be_written_cost_nothing(path, small_blocks):
-    blocks_of(path).mkdir()
-    rows = some_rows(25)
-    book = write_plain(path, rows)
-    book.close()
-    assert seen(path) == expected(rows)

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep import journal
+from psweep import run_record
 from psweep.frames import frame_of_rows
-from psweep.journal import Journal, encode
+from psweep.journal import encode
+from psweep.layout import Layout
 from psweep.locks import file_lock
-from psweep.study import KeptRows, Study
+from psweep.run_record import RunRecord
+from psweep.study import Study
 
 
 def row(seq, name="id"):
@@ -28,7 +30,7 @@ def study():
 def begin(study, run_id="run", n=10, numbers=(0, 0)):
     with study.locked():
         header = study.reserve(run_id, *numbers, n)
-        return header, Journal(study.journal_path(header), header)
+        return header, RunRecord(header, study.layout)
 
 
 def test_numbers_of_live_runs_are_not_given_twice(study):
@@ -41,7 +43,7 @@ def test_numbers_of_live_runs_are_not_given_twice(study):
     for book in (one, two, three):
         book.close()
     assert study.fold_now().empty
-    assert study.journals() == []
+    assert study.layout.journals() == []
     again, book = begin(study, "four", 1)
     assert (again.run_seq, again.first_seq) == (0, 0)
     book.close()
@@ -50,28 +52,27 @@ def test_numbers_of_live_runs_are_not_given_twice(study):
 @pytest.mark.parametrize("kept", [True, False])
 def test_rows_that_are_in_the_database_already_are_not_taken_twice(study, kept):
     """Whoever moved them there may have been killed before the journal was removed."""
-    header, book = begin(study)
+    header, book = begin(study, n=2)
     rows = [row(0), row(1)]
     for each in rows:
-        book.append(encode(each))
+        book.add(each)
     book.close()
-    frame = frame_of_rows(rows, header)
-    ps.df_write(frame[:1], "calc/database.pk")
-    df = study.fold_now(KeptRows(header, {book.path}, frame) if kept else None)
+    ps.df_write(frame_of_rows(rows, header)[:1], "calc/database.pk")
+    df = study.fold_now(book if kept else None)
     assert df.a.tolist() == [0, 1]
-    assert study.journals() == []
+    assert study.layout.journals() == []
 
 
 def test_live_journals_are_read_but_not_folded(study):
     _, book = begin(study)
-    book.append(encode(row(0)))
+    book.add_bytes(encode(row(0)))
     assert study.known().a.tolist() == [0]
     assert study.fold_now().empty
     assert study.known().a.tolist() == [0]
-    assert len(study.journals()) == 1
+    assert len(study.layout.journals()) == 1
     book.close()
     assert study.fold_now().a.tolist() == [0]
-    assert study.journals() == []
+    assert study.layout.journals() == []
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
     assert Path("calc/.psweep/.gitignore").read_text() == "*\n"
 
@@ -80,7 +81,7 @@ def test_a_fold_that_was_cut_off_before_it_removed_its_journals_is_not_done_twic
     header, book = begin(study)
     rows = [row(i) for i in range(4)]
     for each in rows:
-        book.append(encode(each))
+        book.add_bytes(encode(each))
     book.close()
     ps.df_write(frame_of_rows(rows[:3], header), "calc/database.pk")
     assert study.known().a.tolist() == [0, 1, 2, 3]
@@ -90,29 +91,31 @@ def test_a_fold_that_was_cut_off_before_it_removed_its_journals_is_not_done_twic
 
 def test_rows_that_cannot_be_read_keep_their_journal(study):
     header, book = begin(study)
-    book.append(encode(row(0)))
-    book.append(encode(row(1)).replace(b"id1", b"\xff\xff\xff"))
-    book.append(encode(row(2)))
+    book.add_bytes(encode(row(0)))
+    book.add_bytes(encode(row(1)).replace(b"id1", b"\xff\xff\xff"))
+    book.add_bytes(encode(row(2)))
     book.close()
     for _ in range(2):
-        with pytest.warns(RuntimeWarning, match="1 finished psets cannot be read.*psweep.recover"):
+        with pytest.warns(
+            RuntimeWarning, match="1 finished psets could not be loaded.*psweep.recover"
+        ):
             df = ps.recover("calc")
         assert df.a.tolist() == [0, 2]
-        assert len(study.journals()) == 1
-    with pytest.warns(RuntimeWarning, match="cannot be read"):
+        assert len(study.layout.journals()) == 1
+    with pytest.warns(RuntimeWarning, match="could not be loaded"):
         assert ps.df_read("calc").a.tolist() == [0, 2]
 
 
 def test_a_journal_with_garbage_is_kept(study):
     header, book = begin(study)
     for i in range(3):
-        book.append(encode(row(i)))
+        book.add_bytes(encode(row(i)))
     book.close()
-    path = study.journal_path(header)
+    (path,) = book.journals
     data = bytearray(path.read_bytes())
     data[data.index(b"id1")] ^= 255
     path.write_bytes(data)
-    with pytest.warns(RuntimeWarning, match="garbled"):
+    with pytest.warns(RuntimeWarning, match="damaged"):
         df = ps.recover("calc")
     assert df.a.tolist() == [0, 2]
     assert path.exists()
@@ -121,7 +124,7 @@ def test_a_journal_with_garbage_is_kept(study):
 def test_a_journal_that_vanishes_between_listing_and_reading_is_no_error(study, monkeypatch):
     ps.run_local(lambda p: {}, [{"a": 1}])
     gone = Path("calc/.psweep/database.pk/5.run.0.journal")
-    monkeypatch.setattr(Study, "journals", lambda self: [gone])
+    monkeypatch.setattr(Layout, "journals", lambda self: [gone])
     assert ps.df_read("calc").a.tolist() == [1]
 
 
@@ -135,7 +138,7 @@ def test_the_database_is_read_once_a_run(monkeypatch):
     ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
     assert len(reads) == 1
     header, book = begin(Study("calc"), numbers=(2, 2))
-    book.append(encode(row(2)))
+    book.add_bytes(encode(row(2)))
     book.close()
     ps.run_local(lambda p: {}, [{"a": 9}], skip_dups=True)
     assert len(reads) == 2
@@ -151,7 +154,7 @@ def test_only_one_process_changes_the_database_at_a_time(study):
 
 def test_a_forked_child_does_not_keep_the_locks_of_its_parent(study):
     header, book = begin(study)
-    book.append(encode(row(0)))
+    book.add_bytes(encode(row(0)))
     ready, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -162,7 +165,7 @@ def test_a_forked_child_does_not_keep_the_locks_of_its_parent(study):
     book.close()
     try:
         assert study.fold_now().a.tolist() == [0]
-        assert study.journals() == []
+        assert study.layout.journals() == []
     finally:
         os.write(go[1], b"x")
         os.waitpid(child, 0)
@@ -177,36 +180,37 @@ def test_columns_are_in_the_order_of_the_rows_in_whatever_order_these_finished(s
     ]
     header, book = begin(study)
     for each in reversed(rows):
-        book.append(encode(each))
+        book.add_bytes(encode(each))
     for df in (study.known(), (book.close(), study.fold_now())[1]):
         pd.testing.assert_frame_equal(df, frame_of_rows(rows, header))
         assert [name for name in df if not name.startswith("_")] == ["a", "first", "both", "last"]
 
 
 def test_what_a_damaged_journal_has_lost_comes_from_its_blocks(study, monkeypatch):
-    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(run_record, "GROUP_ROWS", 10)
     header, book = begin(study)
     for i in range(25):
-        book.extend([(row(i), True)])
+        book.add(row(i))
     book.close()
-    data = book.path.read_bytes()
+    (path,) = book.journals
+    data = path.read_bytes()
     start = data.index(b"id15")
-    book.path.write_bytes(data[:start] + bytes(len(data) - start))  # as after a power cut
+    path.write_bytes(data[:start] + bytes(len(data) - start))  # as after a power cut
     for df in (study.known(), study.fold_now(), study.known()):
         assert df.a.tolist() == list(range(20))
-    assert study.journals() == []
+    assert study.layout.journals() == []
 
 
 def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
     """A run that is killed after it wrote the database leaves all it had."""
-    monkeypatch.setattr(journal, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(run_record, "GROUP_ROWS", 10)
     names = ["early"] * 17 + ["late"] * 18
     rows = [
         (i, f"id{i}", 10**18, "sha", 0.1, {"a": i}, {name: i}, None) for i, name in enumerate(names)
     ]
     header, book = begin(study)
     for each in rows:
-        book.extend([(each, True)])
+        book.add(each)
     expected = frame_of_rows(rows, header)
     pd.testing.assert_frame_equal(study.known(), expected)
     for n in (5, 10, 17, 25, 33, 35):

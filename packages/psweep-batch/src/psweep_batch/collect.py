@@ -14,9 +14,9 @@ from psweep import json_read, pickle_read
 from psweep.checks import holds_data_only
 from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError
-from psweep.files import PathLike
 from psweep.frames import assemble, groups, is_private
 from psweep.jsonable import check_storable
+from psweep.layout import PathLike
 from psweep.portable import dumps, is_plain
 from psweep.progress import Progress
 from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
@@ -121,7 +121,7 @@ def batch_collect(
     try:
         for status in jobs:
             outcome = _outcome(
-                status, folder, reader, known.get(status.pset_id), study.basename, again
+                status, folder, reader, known.get(status.pset_id), study.layout.basename, again
             )
             bar.add(1, outcome is not None and outcome.failure is not None)
             if outcome is not None:

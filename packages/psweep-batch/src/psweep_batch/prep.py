@@ -23,7 +23,7 @@ from psweep.checks import (
     explain_unknown_keywords,
     holds_data_only,
 )
-from psweep.files import PathLike
+from psweep.layout import PathLike
 from psweep.params import Pset
 from psweep.plan import prepared_hashes
 from psweep.simulate import run_simulated
@@ -179,7 +179,7 @@ def prep_batch(
     if simulate:
         return run_simulated(study, params, df, poolsize=None, save=True, done=done)
     run_id = str(uuid.uuid4())
-    top = str(study.calc_dir)
+    top = str(study.layout.calc_dir)
 
     prepared: dict[str, dict[str, Directives]] = {}
 
@@ -197,7 +197,7 @@ def prep_batch(
         _warn_if_ignored([template.where for template in files.templates])
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
         before = {
-            machine.name: read_old_script(run_script_path(study.calc_dir, machine.name))
+            machine.name: read_old_script(run_script_path(study.layout.calc_dir, machine.name))
             for machine in machines
         }
         settings = functools.partial(

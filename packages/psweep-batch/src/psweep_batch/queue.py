@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from psweep.files import file_read, file_write
-from psweep.journal import PRIVATE
+from psweep.layout import PRIVATE
 
 from .jobs import seconds
 

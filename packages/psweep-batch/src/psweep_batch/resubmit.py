@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.files import PathLike
+from psweep.layout import PathLike
 
 from .errors import BatchError
 from .jobs import last_attempt, machines_of

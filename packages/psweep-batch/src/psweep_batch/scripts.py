@@ -98,7 +98,7 @@ def write_run_scripts(
     names = ["_pset_id", "_run_seq", "_pset_seq"]
     rows = list(zip(*(df[name].tolist() for name in names), strict=True)) if len(df) else []
     for machine in machines:
-        path = run_script_path(study.calc_dir, machine.name)
+        path = run_script_path(study.layout.calc_dir, machine.name)
         script = read_old_script(path)
         old = []
         active = set()
@@ -118,7 +118,7 @@ def write_run_scripts(
                     pset_id in prepared
                     or (
                         run_seq not in script.runs
-                        and _jobscript(study.calc_dir, pset_id, machine).exists()
+                        and _jobscript(study.layout.calc_dir, pset_id, machine).exists()
                     )
                 )
             )
@@ -131,7 +131,9 @@ def write_run_scripts(
             if machine.name in found
         }
         write_script(path, machine, lines, old, known, runs)
-        shutil.copyfile(machine_dir / machine.name / INFO, info_path(study.calc_dir, machine.name))
+        shutil.copyfile(
+            machine_dir / machine.name / INFO, info_path(study.layout.calc_dir, machine.name)
+        )
 
 
 def _jobscript(calc_dir: Path, pset_id: str, machine: Machine) -> Path:

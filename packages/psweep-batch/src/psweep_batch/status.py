@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from psweep import df_read
-from psweep.files import PathLike
+from psweep.layout import PathLike
 
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of

@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.files import replacing, temporary_name
+from psweep.files import replacing
 from psweep.frames import append_frame
-from psweep.journal import PRIVATE
+from psweep.layout import PRIVATE, temporary_name
 from psweep.rows import RUNTIME
 from psweep.study import Study
 
@@ -72,7 +72,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         message = f"there is no folder {place.folder} to push"
         raise TransferError(message)
     if not dry_run:
-        name = Study.of_folder(place.folder).basename
+        name = Study.of_folder(place.folder).layout.basename
         with place.their_database(name) as theirs:
             if theirs and _lacks(_read(place.folder / name), _read(theirs)):
                 message = (
@@ -119,7 +119,7 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
 def _take_database(place: _Place, name: str, theirs: Path) -> None:
     study = Study(place.folder, name)
     with study.locked():
-        ours = study.database
+        ours = study.layout.database
         here, there = _read(ours), _read(theirs)
         if not ours.exists() or (
             theirs.stat().st_mtime > ours.stat().st_mtime and not _loses(here, there)
@@ -227,7 +227,7 @@ class _Place:
     def database_name(self) -> str:
         """Find out how the database is called: here, or there if there is none here."""
         if Study.of_folder(self.folder).exists():
-            return Study.of_folder(self.folder).basename
+            return Study.of_folder(self.folder).layout.basename
         path = shlex.quote(f"{self._path}/{PRIVATE}")
         said = self._ask(f"ls -1 {path} 2>/dev/null || true")
         names = [name for name in said if Path(name).suffix in _SUFFIXES]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .journal import PRIVATE
+from .layout import PRIVATE, Layout
 from .study import Study
 
 __all__ = ["backup"]
@@ -29,21 +29,22 @@ def backup(study: Study, run_id: str) -> Path | None:
     Path or None
         The copy, which bears its name only when it is whole. None: there is nothing to copy.
     """
-    entries = [path for path in study.calc_dir.iterdir() if path.name != PRIVATE]
+    layout = study.layout
+    entries = [path for path in layout.calc_dir.iterdir() if path.name != PRIVATE]
     if not entries:
         return None
     df = study.read_database()
     when = pd.Timestamp.now("UTC").tz_localize(None)
     if len(df):
         run_id, when = df["_run_id"].iloc[-1], df["_time_utc"].iloc[-1]
-    target = _path(study, when, run_id)
+    target = _path(layout, when, run_id)
     if target.exists():  # nothing was added since, but files may have changed
-        target = _path(study, pd.Timestamp.now("UTC").tz_localize(None), run_id)
-    partial = target.with_name(f".{target.name}.partial")
-    for rest in target.parent.glob(f".{study.calc_dir.name}.bak_*.partial"):
+        target = _path(layout, pd.Timestamp.now("UTC").tz_localize(None), run_id)
+    partial = layout.partial_backup(target)
+    for rest in layout.partial_backups():
         shutil.rmtree(rest)  # of a backup that was killed; nobody else makes one now
     try:
-        shutil.copytree(study.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
+        shutil.copytree(layout.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
         os.rename(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -51,11 +52,11 @@ def backup(study: Study, run_id: str) -> Path | None:
     return target
 
 
-def _path(study: Study, when: pd.Timestamp, run_id: str) -> Path:
+def _path(layout: Layout, when: pd.Timestamp, run_id: str) -> Path:
     stamp = when.isoformat(timespec="microseconds")
     if sys.platform == "win32":
-        stamp = stamp.replace(":", "-")  # which no file name has there
-    return study.calc_dir.with_name(f"{study.calc_dir.name}.bak_{stamp}Z_run_id_{run_id}")
+        stamp = stamp.replace(":", "-")  # not allowed in file names there
+    return layout.backup(stamp, run_id)
 
 
 def _copy_if_there(source: str, target: str) -> str:

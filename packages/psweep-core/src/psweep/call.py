@@ -28,7 +28,7 @@ from .rows import RESERVED, Header, Row
 __all__ = [
     "CALLERS",
     "Job",
-    "JobParts",
+    "JobTuple",
     "RunPset",
     "Settings",
     "describe",
@@ -54,7 +54,7 @@ class Job(NamedTuple):
 
 
 # A Job, or the same as a plain tuple, which is made in a fifth of the time.
-JobParts = tuple[int, str, str, Pset]
+JobTuple = tuple[int, str, str, Pset]
 
 RunPset = Callable[..., "tuple[Row, bool]"]  # see `runner`
 
@@ -104,7 +104,7 @@ def runner(func: Func, settings: Settings) -> RunPset:
 def _retried(
     call: RunPset,
     settings: Settings,
-    job: JobParts,
+    job: JobTuple,
     calls: int = 1,
     tell: Callable[[], None] | None = None,
 ) -> tuple[Row, bool]:
@@ -149,7 +149,7 @@ def _caller(func: Func, settings: Settings) -> RunPset:
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
 
-    def call(job: JobParts, *_: Any) -> tuple[Row, bool]:
+    def call(job: JobTuple, *_: Any) -> tuple[Row, bool]:
         position, pset_id, pset_hash, params = job
         seq = first_seq + position
         time_ns = now()
@@ -200,7 +200,7 @@ def _caller(func: Func, settings: Settings) -> RunPset:
     return call
 
 
-def pickled(job: JobParts, row: Row, settings: Settings) -> tuple[Row, bytes]:
+def pickled(job: JobTuple, row: Row, settings: Settings) -> tuple[Row, bytes]:
     """Make a row into what a journal takes.
 
     Returns

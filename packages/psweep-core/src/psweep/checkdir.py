@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import journal
 from .errors import DatabaseError
-from .files import PathLike
+from .layout import Layout, PathLike
 from .study import df_read
 
 __all__ = ["check_calc_dir"]
@@ -56,7 +55,7 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
         raise DatabaseError(message)
     rows = set(df["_pset_id"]) if len(df.columns) else set()
     folders = {path.name for path in folder.iterdir() if path.is_dir() and _is_uuid(path.name)}
-    waiting = (folder / journal.PRIVATE).glob("*/*" + journal.SUFFIX)
+    waiting = Layout(folder).all_journals()
     return {
         "db_not_disk": rows - folders,
         "disk_not_db": folders - rows,

@@ -1,10 +1,11 @@
-"""What goes to another process and comes back: func, psets, exceptions."""
+"""What is sent to another process and back: func, psets, exceptions, messages."""
 
 from __future__ import annotations
 
 import contextlib
 import pickle
-from typing import Any
+import traceback
+from typing import Any, NamedTuple
 
 import cloudpickle
 
@@ -12,12 +13,65 @@ from .call import Func, Job, note
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
 
 __all__ = [
-    "pickled_exception",
+    "Again",
+    "Chunk",
+    "Done",
+    "Failed",
+    "Ready",
     "pickled_func",
     "pickled_job",
-    "unpickled_exception",
     "unpickled_job",
 ]
+
+
+class Chunk(NamedTuple):
+    """To a worker: run these psets."""
+
+    jobs: list[Any]  # positions, or what `pickled_job` made of jobs
+    calls: dict[int, int]  # the number of this call of func, for positions where it is not 1
+
+
+class Ready(NamedTuple):
+    """From a worker: it has started."""
+
+
+class Again(NamedTuple):
+    """From a worker: func is called once more for a pset."""
+
+    position: int
+
+
+class Done(NamedTuple):
+    """From a worker: psets have finished."""
+
+    n: int
+    n_failed: int
+    seconds: float
+    row_bytes: list[bytes]  # the rows, if they are in no journal
+    groups: list[Any] | None  # the same in columns, see `blocks.packed`; None: only in the journal
+
+
+class Failed(NamedTuple):
+    """From a worker, before it ends: func raised, and the run is to end.
+
+    Also what an executor returns with the rows that were finished before.
+    """
+
+    exception: bytes
+    summary: str
+    traceback: str
+    where: str
+
+    @classmethod
+    def of(cls, error: BaseException, where: str) -> Failed:
+        """Describe an exception; `where` names the pset."""
+        summary = f"{type(error).__name__}: {error}"
+        text = "".join(traceback.format_exception(error))
+        return cls(_pickled_exception(error), summary, text, where)
+
+    def to_exception(self) -> BaseException:
+        """Convert to an exception of this process."""
+        return _unpickled_exception(self.exception, self.summary, self.traceback, self.where)
 
 
 def pickled_func(func: Func) -> bytes:
@@ -50,7 +104,7 @@ def unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
         raise
 
 
-def pickled_exception(error: BaseException) -> bytes:
+def _pickled_exception(error: BaseException) -> bytes:
     """Pickle an exception; nothing if there is no way to get it out again."""
     # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
     parts = type(error), error.args, {**error.__dict__}
@@ -62,7 +116,7 @@ def pickled_exception(error: BaseException) -> bytes:
     return b""
 
 
-def unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
+def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
     """Make the exception of a worker into one of this process."""
     try:
         error: Any = pickle.loads(payload)

@@ -15,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from . import journal
 from .errors import DatabaseError, ParamsTypeError, StudyNotFoundError
-from .files import PathLike, replacing
+from .files import replacing
+from .journal_reader import count_rows
 from .jsonable import frame_to_json, json_to_frame, parquet_to_frame, write_parquet
+from .layout import Layout, PathLike
 from .portable import dump
 
 __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "write_file"]
@@ -181,14 +182,14 @@ def check_suffix(path: Path) -> _Format:
 
 def _what_is_left(path: Path) -> str:
     """Say what else holds the rows of a damaged file."""
-    folder = path.absolute().parent
-    rows = journal.count_rows(path.absolute())
-    backups = sorted(other.name for other in folder.parent.glob(f"{folder.name}.bak_*"))
+    layout = Layout(path.absolute().parent, path.name)
+    rows = count_rows(layout.journals())
+    backups = [folder.name for folder in layout.backups()]
     found = []
     if rows:
-        found.append(f"{rows} rows in the journals of {folder / journal.PRIVATE}")
-    if (folder / "tmpsave").is_dir():
-        found.append(f"the rows below {folder / 'tmpsave'}")
+        found.append(f"{rows} rows in the journals of {layout.private.parent}")
+    if layout.tmpsave_dir.is_dir():
+        found.append(f"the rows below {layout.tmpsave_dir}")
     if backups:
         found.append(f"the backups {', '.join(backups)}")
     if not found:

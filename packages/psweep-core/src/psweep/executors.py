@@ -15,20 +15,21 @@ import pickle
 import platform
 import queue
 import time
-import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import cloudpickle
 
-from .call import Func, Job, Settings, describe, failed_row, pickled, runner, save_row
-from .crossing import pickled_exception, pickled_func, unpickled_exception
+from .call import Func, Job, Settings, describe, pickled, runner, save_row
+from .crossing import Failed, pickled_func
+from .dispatch import Dispatch, Step
 from .errors import ParamsError, ParamsTypeError, WorkerError
-from .journal import Journal, encode
-from .progress import News, is_failed
-from .rows import Row
+from .journal import encode
+from .plan import Jobs
+from .progress import is_failed
+from .run_record import Record
 
 __all__ = ["check_executor", "run_executor"]
 
@@ -72,47 +73,45 @@ def _is_a(value: Any, kind: str) -> bool:
     return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
 
 
-@dataclass(frozen=True)
-class _Result:
-    """What comes back of a chunk: the rows that are finished, and what went wrong with the next.
+class _Result(NamedTuple):
+    """What an executor returns of a chunk: finished rows, and what ended it early, if anything did.
 
-    The psets after these were not run: time was up, or there is an error.
+    The psets after these rows were not run: time was up, or there is an error.
     """
 
-    payloads: list[bytes]
+    row_bytes: list[bytes]
     n_failed: int
     seconds: float
-    error: tuple[bytes, str, str, str] | None
+    error: Failed | None
 
 
 def run_executor(
-    func: Func, jobs: Sequence[Job], settings: Settings, executor: Any, journal: Journal | None
-) -> Iterator[News]:
-    """Run all psets on an engine.
+    func: Func, jobs: Jobs, settings: Settings, record: Record, executor: Any
+) -> Iterator[Step]:
+    """Run all psets on an executor.
 
     Parameters
     ----------
     func : callable
-    jobs : sequence of Job
+    jobs : Jobs
     settings : Settings
+    record : RunRecord or UnsavedRecord
+        Where the rows are kept.
     executor : Executor or Client
-    journal : Journal, optional
-        Where the rows are kept. None: nowhere.
 
     Yields
     ------
-    News
-        How many psets are through, and their rows unless the journal has them; at least once a
-        second, also if it is none.
+    Step
+        At least once a second, even if nothing has finished.
 
     Raises
     ------
     Exception
         Of ``func``, unless failures are to be recorded.
     WorkerError
-        The engine has given up.
+        The executor has given up.
     """
-    engine = _Engine(func, jobs, settings, executor, journal)
+    engine = _Engine(func, jobs, settings, record, executor)
     try:
         yield from engine.results()
     except BaseException:
@@ -122,48 +121,40 @@ def run_executor(
 
 class _Engine:
     def __init__(
-        self,
-        func: Func,
-        jobs: Sequence[Job],
-        settings: Settings,
-        executor: Any,
-        journal: Journal | None,
+        self, func: Func, jobs: Jobs, settings: Settings, record: Record, executor: Any
     ) -> None:
         self._settings = settings
-        self._journal = journal
-        self._todo = collections.deque(jobs)
-        self._left = len(jobs)
-        self._pace: float | None = None  # s a pset
-        self._out: dict[Any, list[Job]] = {}  # chunks on their way
+        self._record = record
+        self._jobs = jobs
+        self._dispatch = Dispatch(jobs, settings, _CHUNK_SECONDS, _MAX_CHUNK)
+        self._sent: dict[Any, list[int]] = {}  # the psets of chunks that have not returned
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._calls: dict[str, int] = {}
-        # Psets that the engine has given up, perhaps only since they were on the same worker as the
-        # one that killed it. They are run once more, when all others are through, one at a time.
-        self._suspects: collections.deque[Job] = collections.deque()
-        self._suspected: set[str] = set()
+        # Psets that the executor has given up, perhaps only because they were on the same worker as
+        # the one that killed it. They are run once more, one at a time, after all others.
+        self._suspects: collections.deque[int] = collections.deque()
+        self._suspected: set[int] = set()
         self._client = executor if _is_dask_client(executor) else None
         self._executor = executor
         self._seen = time.monotonic()  # when dask last had a worker
-        shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
-        self._func: Any = func if shares_memory else pickled_func(func)
-        self._shares_memory = shares_memory
+        self._shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+        self._func: Any = func if self._shares_memory else pickled_func(func)
 
-    def results(self) -> Iterator[News]:
-        while self._left:
+    def results(self) -> Iterator[Step]:
+        while self._dispatch.n_left:
             self._feed()
             try:
                 future = self._done.get(timeout=_TICK_SECONDS)
             except queue.Empty:
                 self._look_for_workers()
-                yield News(0, 0)
+                yield Step(0, 0)
                 continue
-            jobs = self._out.pop(future)
+            positions = self._sent.pop(future)
             try:
                 result = self._outcome(future)
                 if result is None:
-                    self._expect(future, jobs)
+                    self._expect(future, positions)
                     self._look_for_workers()
-                    yield News(0, 0)
+                    yield Step(0, 0)
                     continue
             except concurrent.futures.BrokenExecutor as error:
                 message = (
@@ -173,31 +164,26 @@ class _Engine:
                 )
                 raise WorkerError(message) from error
             except (Exception, concurrent.futures.CancelledError) as error:
-                rows = self._given_up(jobs, error)
-                yield News(len(rows), len(rows), rows if self._journal is None else ())
+                n_failed = self._given_up(positions, error)
+                yield Step(n_failed, n_failed)
                 continue
             self._seen = time.monotonic()
-            self._todo.extendleft(reversed(jobs[len(result.payloads) :]))
-            rows = self._taken(result)
-            kept = rows if self._journal is None else ()
-            yield News(len(result.payloads), result.n_failed, kept)
+            self._dispatch.put_back(positions[len(result.row_bytes) :])
+            self._keep(result)
+            yield Step(len(result.row_bytes), result.n_failed)
             if result.error is not None:
-                raise unpickled_exception(*result.error)
+                raise result.error.to_exception()
 
     def _feed(self) -> None:
         workers = self._n_workers()
-        while self._todo and len(self._out) < 2 * workers:
-            size = 1
-            if self._pace is not None:
-                size = int(min(_MAX_CHUNK, _CHUNK_SECONDS / max(self._pace, 1e-9)))
-                size = max(1, min(size, len(self._todo) // (2 * workers)))
-            self._submit([self._todo.popleft() for _ in range(min(size, len(self._todo)))])
-        if not self._out:
+        while self._dispatch.has_next and len(self._sent) < 2 * workers:
+            self._submit(self._dispatch.next_chunk(workers))
+        if not self._sent:
             self._submit([self._suspects.popleft()])
 
-    def _submit(self, jobs: list[Job]) -> None:
-        calls = [self._calls.get(job.pset_id, 1) for job in jobs]
-        sent: Any = list(zip(jobs, calls, strict=True))
+    def _submit(self, positions: list[int]) -> None:
+        calls = self._dispatch.calls(positions)
+        sent: Any = [(job, calls.get(job[0], 1)) for job in self._jobs.tuples(positions)]
         if not self._shares_memory:
             sent = cloudpickle.dumps(sent)
         try:
@@ -209,14 +195,14 @@ class _Engine:
         except Exception as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
-        self._expect(future, jobs)
+        self._expect(future, positions)
 
-    def _expect(self, future: Any, jobs: list[Job]) -> None:
-        self._out[future] = jobs
+    def _expect(self, future: Any, positions: list[int]) -> None:
+        self._sent[future] = positions
         future.add_done_callback(self._done.put)
 
     def _outcome(self, future: Any) -> _Result | None:
-        """Give what came back of a chunk; None if it has to be waited for once more."""
+        """Return the result of a chunk; None if it has to be waited for once more."""
         seconds = _TICK_SECONDS if self._client else None
         while True:
             try:
@@ -268,58 +254,43 @@ class _Engine:
         )
         warnings.warn(message, stacklevel=2)
 
-    def _taken(self, result: _Result) -> list[Row]:
-        """Keep the rows of a chunk; give them back where no journal has them."""
-        rows: list[Row] = []
-        for payload in result.payloads:
-            if self._journal is not None:
-                self._journal.take_room()
-                self._journal.append(payload)
-            if self._journal is None or self._settings.tmpsave:
-                row = pickle.loads(payload)
-                save_row(row, self._settings)
-                rows.append(row)
-        n = len(result.payloads)
-        if n:
-            self._pace = result.seconds / n
-        self._left -= n
-        return rows
+    def _keep(self, result: _Result) -> None:
+        """Keep the rows of a chunk."""
+        for row_bytes in result.row_bytes:
+            self._record.reserve()
+            self._record.add_bytes(row_bytes)
+            if self._settings.tmpsave:
+                save_row(pickle.loads(row_bytes), self._settings)
+        self._dispatch.took(len(result.row_bytes), result.seconds)
 
-    def _given_up(self, jobs: list[Job], error: BaseException) -> list[Row]:
-        """Account for a chunk that the engine could not run, however often it tried."""
-        if len(jobs) > 1:  # one of them is to blame; alone, each shows whether it is the one
-            for job in jobs:
-                self._submit([job])
-            return []
-        (job,) = jobs
-        calls = self._calls.get(job.pset_id, 1)
-        if calls <= self._settings.retries:
-            self._calls[job.pset_id] = calls + 1
-            self._submit(jobs)
-            return []
-        if self._settings.on_error == "record" and job.pset_id not in self._suspected:
-            self._suspected.add(job.pset_id)
-            self._suspects.append(job)
-            return []
-        what = f"the executor could not run {describe(job, self._settings)}: "
+    def _given_up(self, positions: list[int], error: BaseException) -> int:
+        """Account for a chunk that the executor could not run; return how many psets failed."""
+        dispatch = self._dispatch
+        if len(positions) > 1:  # one of them is to blame; alone, each shows whether it is the one
+            for position in positions:
+                self._submit([position])
+            return 0
+        (position,) = positions
+        if dispatch.may_retry(position):
+            self._submit(positions)
+            return 0
+        if self._settings.on_error == "record" and position not in self._suspected:
+            self._suspected.add(position)
+            self._suspects.append(position)
+            return 0
+        what = f"the executor could not run {dispatch.describe(position)}: "
         problem = WorkerError(f"{what}{type(error).__name__}: {error}")
-        if self._settings.on_error == "raise":
-            raise problem from error
-        row = failed_row(
-            job, self._settings, time.time_ns(), float("nan"), f"WorkerError: {problem}"
-        )
-        if self._journal is not None:
-            self._journal.append(encode(row))
-        self._left -= 1
-        return [row]
+        problem.__cause__ = error
+        self._record.add_bytes(encode(dispatch.blame(position, problem)))
+        return 1
 
     def keep_what_comes(self) -> None:
         """Take back what has not begun; keep the rows of what is about to end."""
         if self._client is None:  # dask would also cancel what has begun
-            for future in self._out:
+            for future in self._sent:
                 future.cancel()
         deadline = time.monotonic() + _LAST_SECONDS
-        waiting = {future for future in self._out if not future.cancelled()}
+        waiting = {future for future in self._sent if not future.cancelled()}
         while waiting:
             try:
                 future = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -328,17 +299,18 @@ class _Engine:
             if future in waiting:
                 waiting.discard(future)
                 with contextlib.suppress(BaseException):
-                    self._taken(future.result(timeout=_LAST_SECONDS))
+                    self._keep(future.result(timeout=_LAST_SECONDS))
         for future in waiting:
             future.cancel()
 
 
 def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
-    """Run some psets, wherever this is."""
+    """Run some psets, in whichever process and machine this is."""
     start = time.perf_counter()
-    payloads: list[bytes] = []
+    all_bytes: list[bytes] = []
     n_failed = 0
     job = None
+    problem = None
     try:
         if isinstance(func, bytes):
             func = pickle.loads(func)
@@ -348,18 +320,13 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         )
         run = runner(func, settings)
         for job, calls in sent:
-            row, payload = pickled(job, run(job, calls)[0], settings)
-            payloads.append(payload)
+            row, row_bytes = pickled(job, run(job, calls)[0], settings)
+            all_bytes.append(row_bytes)
             n_failed += is_failed(row)
             if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
-                break  # psets may differ: what is finished shall not wait for others to be
+                break  # psets may differ: finished ones should not wait for others
     except (Exception, SystemExit) as error:
         before = "what a worker does before it runs a pset"
-        error_parts = (
-            pickled_exception(error),
-            f"{type(error).__name__}: {error}",
-            "".join(traceback.format_exception(error)),
-            before if job is None else describe(job, settings),
-        )
-        return _Result(payloads, n_failed, time.perf_counter() - start, error_parts)
-    return _Result(payloads, n_failed, time.perf_counter() - start, None)
+        where = before if job is None else describe(Job(*job), settings)
+        problem = Failed.of(error, where)
+    return _Result(all_bytes, n_failed, time.perf_counter() - start, problem)

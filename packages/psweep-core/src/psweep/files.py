@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from .layout import PathLike, temporary_name
+
 __all__ = [
     "file_read",
     "file_write",
@@ -20,8 +22,6 @@ __all__ = [
     "pickle_write",
     "replacing",
 ]
-
-PathLike = str | os.PathLike[str]
 
 
 @contextlib.contextmanager
@@ -53,11 +53,6 @@ def replacing(path: PathLike) -> Iterator[IO[bytes]]:
             beside.unlink()
         raise
     _sync_folder(target.parent)
-
-
-def temporary_name(name: str, owner: object) -> str:
-    """Name of the file that is to become `name`; hidden, and different for each owner."""
-    return f".{name}.{owner}.tmp"
 
 
 def _sync_folder(folder: Path) -> None:

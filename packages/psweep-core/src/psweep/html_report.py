@@ -18,12 +18,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from . import journal
 from ._version import __version__
 from .columns import cells
 from .errors import MissingSiblingError, ParamsError
-from .files import PathLike, file_write
+from .files import file_write
 from .frames import groups
+from .journal_reader import is_over, read_header
+from .layout import PathLike
 from .locks import file_lock
 from .report_cells import MAX_TEXT, Column, Texts, short
 from .rows import RUNTIME, Header
@@ -89,7 +90,7 @@ def report(
         raise ParamsError(message)
     plotly_js = _plotly_js()
     study = _find(calc_dir)
-    target = os.path.join(study.name, "report.html") if path is None else os.fspath(path)
+    target = os.path.join(study.layout.name, "report.html") if path is None else os.fspath(path)
     df = study.known()
     # After the rows: a run that ends in between is then under way no more.
     data = _data_of(study, df, _unfinished(study), max_psets)
@@ -135,14 +136,14 @@ def _page(plotly_js: str, data: dict[str, Any]) -> str:
 
 def _unfinished(study: Study) -> dict[str, tuple[Header, str]]:
     """Find the runs that have a journal, and what has become of them."""
-    paths = study.journals()
+    paths = study.layout.journals()
     if not paths:
         return {}
     live = _live_journals(study, paths)
     found: dict[str, tuple[Header, str]] = {}
     for path in paths:
         try:
-            header = journal.read_header(path)
+            header = read_header(path)
         except FileNotFoundError:
             continue  # the run has just ended
         state = "unfinished" if live is None else "running" if path in live else "crashed"
@@ -159,20 +160,11 @@ def _live_journals(study: Study, paths: Iterable[Path]) -> set[Path] | None:
 
     # With the lock of the study, as whoever else tries the locks of journals, so that a run which
     # ends at this moment waits, and does not find its own journal in use.
-    lock = file_lock(journal.folder_of(study.database) / "lock")
-    live = set()
     try:
-        with lock.acquire(timeout=_LOCK_SECONDS):
-            for path in paths:
-                if not path.exists():
-                    continue
-                try:
-                    journal.lock_of(path).acquire(timeout=0).lock.release()
-                except Timeout:
-                    live.add(path)
+        with file_lock(study.layout.lock).acquire(timeout=_LOCK_SECONDS):
+            return {path for path in paths if path.exists() and not is_over(path)}
     except (OSError, Timeout):
         return None
-    return live
 
 
 def _runs_of(
@@ -256,8 +248,8 @@ def _data_of(
     texts = Texts()
     failures = _failures_of(df, failed, places, texts)
     return {
-        "name": os.path.basename(study.calc_dir) or str(study.calc_dir),
-        "database": study.basename,
+        "name": study.layout.calc_dir.name or str(study.layout.calc_dir),
+        "database": study.layout.basename,
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "version": __version__,
         "psets": n,
@@ -336,14 +328,14 @@ def _logs_of(
     ids = df["_pset_id"].iloc[shown].tolist()
     column = _texts_of(df, "_logs", shown)
     # Only folders that are really there: a database may come from a stranger.
-    folders = {entry.name for entry in os.scandir(study.calc_dir) if entry.is_dir()}
+    folders = {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
     failed = df["_failed"].iloc[shown].tolist() if "_failed" in df.columns else [False] * len(shown)
     found = []
     # Those of failures first, in case not all fit.
     for i in sorted(range(len(shown)), key=lambda i: not failed[i]):
         text = column[i]
         if not isinstance(text, str) and ids[i] in folders:
-            text = _read_log(study.calc_dir / ids[i] / "logs.txt")
+            text = _read_log(study.layout.log(ids[i]))
         place = texts.add(text)
         if place is not None:
             found.append((i, place))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .call import Job, JobParts
+from .call import Job, JobTuple
 from .frames import groups
 from .garbage import no_garbage_collection
 from .hashing import pset_hashes
@@ -68,12 +68,12 @@ class Jobs(Sequence[Job]):
         return len(self.ids)
 
     def __getitem__(self, position: Any) -> Any:
-        return Job(*next(self.parts([position])))
+        return Job(*next(self.tuples([position])))
 
     def __iter__(self) -> Iterator[Job]:
-        return map(Job._make, self.parts())
+        return map(Job._make, self.tuples())
 
-    def parts(self, positions: Sequence[int] | None = None) -> Iterator[JobParts]:
+    def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
         """Give some of them, one after another; None: all."""
         ids, psets, hashes = self.ids, self.psets, self._hashes
         if positions is None:

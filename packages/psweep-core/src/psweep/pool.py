@@ -21,41 +21,35 @@ import pickle
 import signal
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .blocks import Block, cells_of, joined, unpacked
-from .call import Func, Settings, describe, failed_row
-from .crossing import pickled_func, pickled_job, unpickled_exception
+from .call import Func, Settings
+from .crossing import Again, Chunk, Done, Failed, pickled_func, pickled_job
+from .dispatch import Dispatch, Step
 from .errors import PsetTimeoutError, WorkerError
-from .journal import Journal, encode, read_journal
+from .journal import encode
+from .journal_reader import read_journal
 from .plan import Jobs
-from .progress import News, is_failed
+from .progress import is_failed
 from .rows import Row
-from .worker import REPORT_SECONDS, Clock, Task, end_group, work
+from .run_record import Record
+from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 
 __all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
 
-JournalPath = Callable[[int], Path]
-
 
 def run_pool(
-    func: Func,
-    jobs: Jobs,
-    settings: Settings,
-    poolsize: int,
-    journal: Journal | None,
-    journal_path: JournalPath | None,
-) -> Iterator[News]:
+    func: Func, jobs: Jobs, settings: Settings, record: Record, poolsize: int
+) -> Iterator[Step]:
     """Run all psets, a few at a time, each in one of several processes.
 
     Parameters
@@ -63,18 +57,15 @@ def run_pool(
     func : callable
     jobs : Jobs
     settings : Settings
+    record : RunRecord or UnsavedRecord
+        Where the rows are kept.
     poolsize : int
         How many processes.
-    journal : Journal, optional
-        Of this process, for the rows of psets whose worker died. None: rows are not kept on disk.
-    journal_path : callable, optional
-        ``journal_path(n)`` is where worker n writes its journal. None: rows are not kept on disk.
 
     Yields
     ------
-    News
-        How many psets are through, and their rows unless they are kept in journals; at least once
-        a second, also if it is none.
+    Step
+        At least once a second, even if nothing has finished.
 
     Raises
     ------
@@ -83,7 +74,9 @@ def run_pool(
     WorkerError
         A worker died, unless failures are to be recorded, or did not start.
     """
-    pool = _Pool(func, jobs, settings, journal, journal_path)
+    if not jobs:
+        return
+    pool = _Pool(func, jobs, settings, record)
     try:
         pool.start(min(poolsize, len(jobs)))
         yield from pool.results()
@@ -94,17 +87,18 @@ def run_pool(
 class _Worker:
     """A worker process, as its parent sees it."""
 
-    def __init__(self, context: BaseContext, number: int, task: Task) -> None:
+    def __init__(self, context: BaseContext, number: int, setup: WorkerSetup) -> None:
         self.number = number
         self.connection, theirs = context.Pipe()
         _parent_ends.add(self.connection)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=work, args=(theirs, task), name=f"psweep-worker-{number}"
+            target=main, args=(theirs, setup), name=f"psweep-worker-{number}"
         )
         self.process.start()
         theirs.close()
-        self.clock = task.clock
+        self.clock = setup.clock
         self.overdue = False  # it was killed for that
+        self.journal_path = setup.journal_path
         self.started = False
         self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
 
@@ -132,44 +126,34 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(
-        self,
-        func: Func,
-        jobs: Jobs,
-        settings: Settings,
-        journal: Journal | None,
-        journal_path: JournalPath | None,
-    ) -> None:
+    def __init__(self, func: Func, jobs: Jobs, settings: Settings, record: Record) -> None:
         self._context = multiprocessing.get_context()
         self._settings = settings
-        self._journal = journal
-        self._journal_path = journal_path
+        self._record = record
         self._jobs = jobs
-        self._todo = collections.deque(range(len(jobs)))  # by position
-        self._left = len(jobs)
+        self._dispatch = Dispatch(jobs, settings, REPORT_SECONDS, _MAX_CHUNK)
         self._workers: list[_Worker] = []
-        self._made = 0
-        self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
-        self._seconds_a_pset: float | None = None
-        # What workers tell of their rows. None: some are in a journal alone.
-        self._told: list[Block] | None = [] if journal is not None else None
+        self._n_started = 0
+        # What workers report of their rows, in columns. None: some are in a journal only.
+        self._reported: list[Block] | None = [] if record.saves else None
         self._forks = self._context.get_start_method() == "fork"
         self._func: Func | bytes = func if self._forks else pickled_func(func)
 
     def start(self, n: int) -> None:
         for _ in range(n):
-            self._made += 1
-            path = self._journal_path(self._made) if self._journal_path else None
-            if self._journal is not None and path is not None:
-                self._journal.others.append(path)
-            clock = None if self._settings.timeout is None else Clock(self._context)
-            jobs = self._jobs if self._forks else None
-            task = Task(self._func, jobs, self._settings, path, clock)
-            self._workers.append(_Worker(self._context, self._made, task))
+            self._n_started += 1
+            setup = WorkerSetup(
+                func=self._func,
+                jobs=self._jobs if self._forks else None,
+                settings=self._settings,
+                journal_path=self._record.worker_journal(self._n_started),
+                clock=None if self._settings.timeout is None else Clock(self._context),
+            )
+            self._workers.append(_Worker(self._context, self._n_started, setup))
 
     def stop(self) -> None:
         for worker in self._workers:
-            if self._left:
+            if self._dispatch.n_left:
                 worker.connection.close()
             else:
                 worker.send_bytes(b"")  # the end: it may leave in peace
@@ -182,41 +166,43 @@ class _Pool:
             worker.connection.close()
         self._workers = []
 
-    def results(self) -> Iterator[News]:
-        while self._left:
+    def results(self) -> Iterator[Step]:
+        while self._dispatch.n_left:
             for worker in self._workers:
                 self._feed(worker)
-            for worker in self._with_news():
+            for worker in self._with_messages():
                 try:
                     if not worker.connection.poll():
                         raise EOFError
-                    kind, *parts = worker.connection.recv()
+                    message = worker.connection.recv()
                 except (EOFError, OSError):
                     yield self._buried(worker)
                     continue
-                if kind == "error":
-                    raise unpickled_exception(*parts)
                 worker.started = True
-                if kind == "again":
-                    position = parts[0]
-                    self._calls[position] = self._calls.get(position, 1) + 1
-                if kind == "done":
-                    yield self._counted(worker, *parts)
-            yield News(0, 0)
-        if self._journal is not None:
-            self._journal.keep(self._block())
+                if isinstance(message, Failed):
+                    raise message.to_exception()
+                if isinstance(message, Again):
+                    self._dispatch.called_again(message.position)
+                if isinstance(message, Done):
+                    yield self._counted(worker, message)
+            yield Step(0, 0)
+        rows = self._all_reported()
+        if rows is not None:
+            self._record.cache(rows)
+        else:
+            self._record.give_up_cache()
 
-    def _block(self) -> Block | None:
-        """Give all rows, if they were told."""
-        if not self._told:
+    def _all_reported(self) -> Block | None:
+        """Return all rows if they were reported."""
+        if not self._reported:
             return None
-        block = joined(sorted(self._told, key=lambda some: int(some.seqs[0])))
+        block = joined(sorted(self._reported, key=lambda some: int(some.seqs[0])))
         first = self._settings.header.first_seq
         if not np.array_equal(block.seqs, np.arange(first, first + len(self._jobs))):
             return None  # psets of a worker that died were run out of order
         return block._replace(ids=self._jobs.ids, params=cells_of(self._jobs.psets))
 
-    def _with_news(self) -> list[_Worker]:
+    def _with_messages(self) -> list[_Worker]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
         seconds = self._stop_overdue()
         ready = wait([worker.connection for worker in self._workers], timeout=seconds)
@@ -246,46 +232,35 @@ class _Pool:
             seconds = min(seconds, self._settings.timeout)  # of a pset that starts meanwhile
         return seconds
 
-    def _counted(
-        self,
-        worker: _Worker,
-        n: int,
-        n_failed: int,
-        seconds: float,
-        payloads: list[bytes],
-        told: list[Any] | None,
-    ) -> News:
-        self._seconds_a_pset = seconds / n
-        self._left -= n
-        for _ in range(n):
+    def _counted(self, worker: _Worker, done: Done) -> Step:
+        self._dispatch.took(done.n, done.seconds)
+        for _ in range(done.n):
             worker.jobs.popleft()
-        if self._told is None or told is None:
-            self._told = None
+        if self._reported is None or done.groups is None:
+            self._reported = None
         else:
-            self._told += map(unpacked, told)
-        return News(n, n_failed, [pickle.loads(payload) for payload in payloads])
+            self._reported += map(unpacked, done.groups)
+        for row_bytes in done.row_bytes:
+            self._record.add_bytes(row_bytes)
+        return Step(done.n, done.n_failed)
 
     def _feed(self, worker: _Worker) -> None:
         """Send a worker its next psets, if it has few left."""
-        pace = self._seconds_a_pset
-        size = 1
-        if pace is not None:
-            size = int(min(_MAX_CHUNK, REPORT_SECONDS / max(pace, 1e-9)))
-            size = max(1, min(size, len(self._todo) // (2 * len(self._workers))))
+        dispatch = self._dispatch
         # A pset that takes long is not handed out before its worker is free: another one might
         # be free earlier. Of quick ones there is always a chunk waiting.
-        enough = size if pace is not None and pace < REPORT_SECONDS else 0
-        if self._todo and len(worker.jobs) <= enough:
-            chunk = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
+        is_quick = dispatch.pace is not None and dispatch.pace < REPORT_SECONDS
+        enough = dispatch.chunk_size(len(self._workers)) if is_quick else 0
+        if dispatch.has_next and len(worker.jobs) <= enough:
+            chunk = dispatch.next_chunk(len(self._workers))
             worker.jobs.extend(chunk)
             sent = chunk if self._forks else [pickled_job(self._jobs[i]) for i in chunk]
-            calls = {i: self._calls[i] for i in chunk if i in self._calls} if self._calls else {}
-            worker.send_bytes(pickle.dumps((sent, calls)))
+            worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
 
-    def _buried(self, worker: _Worker) -> News:
+    def _buried(self, worker: _Worker) -> Step:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
-        self._told = None
+        self._reported = None
         if worker.process.pid is not None:
             end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
         self._workers.remove(worker)
@@ -298,45 +273,35 @@ class _Pool:
             )
             raise WorkerError(message)
         finished = self._finished_by(worker)
-        news = News(len(finished), sum(map(is_failed, finished.values())))
-        self._left -= news.n
+        step = Step(len(finished), sum(map(is_failed, finished.values())))
+        dispatch = self._dispatch
+        dispatch.n_left -= step.n
         unfinished = [i for i in worker.jobs if i not in finished]
-        if not unfinished:
-            self.start(1 if self._left else 0)
-            return news
-        position, *innocent = unfinished
-        self._todo.extendleft(reversed(innocent))
-        calls = self._calls.get(position, 1)
-        if calls <= self._settings.retries:
-            self._calls[position] = calls + 1
-            self._todo.appendleft(position)
-            self.start(1)
-            return news
-        guilty = self._jobs[position]
-        what = describe(guilty, self._settings)
-        problem: Exception = WorkerError(f"the worker process that ran {what} {fate}")
-        runtime = float("nan")
+        dispatch.put_back(unfinished[1:])
+        if unfinished and dispatch.may_retry(unfinished[0]):
+            dispatch.put_back(unfinished[:1])
+        elif unfinished:
+            self._record.add_bytes(encode(self._blamed(worker, unfinished[0], fate)))
+            step = Step(step.n + 1, step.n_failed + 1)
+        self.start(1 if dispatch.n_left else 0)
+        return step
+
+    def _blamed(self, worker: _Worker, position: int, fate: str) -> Row:
+        """Make the row of the pset that a dead worker was running, or raise."""
+        what = self._dispatch.describe(position)
         if worker.overdue:
-            runtime = float(self._settings.timeout or 0)
-            problem = PsetTimeoutError(f"{what} took longer than timeout={runtime:g} s")
-        if self._settings.retries:
-            problem.args = (f"{problem}; psweep: func was called {calls} times for this pset",)
-        if self._settings.on_error == "raise":
-            raise problem
-        why = f"{type(problem).__name__}: {problem}"
-        row = failed_row(guilty, self._settings, time.time_ns(), runtime, why)
-        if self._journal is not None:
-            self._journal.append(encode(row))
-        self._left -= 1
-        self.start(1 if self._left else 0)
-        return News(news.n + 1, news.n_failed + 1, [row] if self._journal is None else ())
+            seconds = float(self._settings.timeout or 0)
+            problem = PsetTimeoutError(f"{what} took longer than timeout={seconds:g} s")
+            return self._dispatch.blame(position, problem, seconds)
+        died = WorkerError(f"the worker process that ran {what} {fate}")
+        return self._dispatch.blame(position, died)
 
     def _finished_by(self, worker: _Worker) -> dict[int, Row]:
         """Find what a dead worker has finished, but had no time to report, by position."""
-        if self._journal_path is None:
+        if worker.journal_path is None:
             return {}
         with contextlib.suppress(FileNotFoundError):
-            rows = read_journal(self._journal_path(worker.number)).rows
+            rows = read_journal(worker.journal_path).rows
             first = self._settings.header.first_seq
             return {row[0] - first: row for row in rows if row[0] - first in worker.jobs}
         return {}

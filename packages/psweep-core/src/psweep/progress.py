@@ -6,13 +6,12 @@ import contextlib
 import math
 import sys
 import warnings
-from collections.abc import Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from .rows import Row
 
-__all__ = ["News", "Progress", "is_failed"]
+__all__ = ["Progress", "is_failed"]
 
 _PATIENCE_SECONDS = 1.0
 # from one look to the next
@@ -20,14 +19,6 @@ _TERMINAL_SECONDS = 0.1
 _NOTEBOOK_SECONDS = 0.5  # which may be far away, and keeps all looks of a bar of plain text
 _LOG_SECONDS = 60.0
 _LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-
-
-class News(NamedTuple):
-    """What workers tell: how many psets are through, and their rows where no journal has them."""
-
-    n: int
-    n_failed: int  # of these
-    rows: Sequence[Row] = ()
 
 
 def is_failed(row: Row) -> bool:

@@ -22,8 +22,8 @@ from .checks import (
     explain_unknown_keywords,
     holds_data_only,
 )
-from .files import PathLike
 from .hashing import pset_hashes
+from .layout import PathLike
 from .params import Pset
 from .plan import done_hashes
 from .portable import are_plain

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from .call import CALLERS, Func, RunPset, Settings, pickled, runner, save_row
-from .journal import Journal
+from .call import CALLERS, Func, Settings, pickled, runner, save_row
+from .dispatch import Step
 from .plan import Jobs
-from .progress import Progress, is_failed
-from .rows import Row
+from .progress import is_failed
+from .run_record import Record
 
 __all__ = ["run_serial"]
 
+_STEP_NS = 50_000_000
 
-def run_serial(
-    func: Func, jobs: Jobs, settings: Settings, journal: Journal | None, bar: Progress
-) -> Iterator[Row]:
+
+def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> Iterator[Step]:
     """Run all psets.
 
     Parameters
@@ -27,54 +27,38 @@ def run_serial(
     func : callable
     jobs : Jobs
     settings : Settings
-    journal : Journal, optional
-        Where the rows are kept. None: nowhere.
-    bar : Progress
+    record : RunRecord or UnsavedRecord
+        Where the rows are kept.
 
     Yields
     ------
-    Row
-        Of each pset, unless the journal has it.
+    Step
+        What has finished since the last one, some times a second.
     """
-    run = runner(func, settings)
+    run, add, reserve = runner(func, settings), record.add, record.reserve
+    n = n_failed = told_at = 0
     with _InterruptBetweenRows() as interrupt:
-        if journal is not None:
-            journal.extend(_to_journal(run, jobs, settings, journal, bar, interrupt))
-            return
-        for job in jobs.parts():
-            row, _ = run(job)
-            bar.add(1, is_failed(row))
-            yield row
+        for job in jobs.tuples():
+            reserve()
+            row, atomic = run(job)
+            if atomic or not record.saves:
+                add(row)
+            else:
+                row, row_bytes = pickled(job, row, settings)
+                add(row, row_bytes)
+            if settings.tmpsave:
+                save_row(row, settings)
+            n += 1
+            if row[7] is not None:
+                n_failed += is_failed(row)
             if interrupt.pending:
                 raise KeyboardInterrupt
-
-
-def _to_journal(
-    run: RunPset,
-    jobs: Jobs,
-    settings: Settings,
-    journal: Journal,
-    bar: Progress,
-    interrupt: _InterruptBetweenRows,
-) -> Iterator[tuple[Row | bytes, bool]]:
-    """Run all psets; yield their rows as `Journal.extend` takes them."""
-    watched = bar.visible
-    for job in jobs.parts():
-        if journal.end > journal.limit:  # (It looks, too, but each call takes time.)
-            journal.take_room()
-        done = row, plain = run(job)
-        if plain:
-            yield done
-        else:
-            row, payload = pickled(job, row, settings)
-            yield payload, False
-        # It is in the journal now.
-        if settings.tmpsave:
-            save_row(row, settings)
-        if watched:
-            bar.add(1, is_failed(row))
-        if interrupt.pending:
-            raise KeyboardInterrupt
+            # By the time when the pset started, which spares another look at the clock.
+            if abs(row[2] - told_at) > _STEP_NS:
+                told_at = row[2]
+                yield Step(n, n_failed)
+                n = n_failed = 0
+    yield Step(n, n_failed)
 
 
 class _InterruptBetweenRows:

@@ -33,8 +33,8 @@ def run_simulated(
     known = study.known() if df is None and save else df
     there = (done or done_hashes)(known)
     jobs = plan_jobs(params, hashes, there if done else None)
-    copy = Study(study.name_beside(".simulate"), study.basename)
-    header = header_after(known, copy.name, len(jobs))
+    copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
+    header = header_after(known, copy.layout.name, len(jobs))
     now = time.time_ns()
     rows: list[Row] = [
         (
@@ -53,7 +53,7 @@ def run_simulated(
     if save:
         with copy.locked():
             copy.forget_journals()
-            database.write_file(simulated, copy.database)
+            database.write_file(simulated, copy.layout.database)
     _say_what_would_run(known, hashes, there, len(jobs), poolsize)
     return simulated
 

@@ -1,16 +1,6 @@
-"""A study on disk: a ``calc_dir`` with its database, its journals and its lock.
+"""A study on disk: its database, its journals and its lock; `layout` says where they are.
 
-::
-
-    calc/
-      database.pk                      every row of the runs that ended
-      .psweep/database.pk/
-        lock                           held for a moment at the start and the end of a run
-        <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
-        <run_seq>.<run_id>.<n>.journal.lock
-      <pset_id>/                       what func writes, if it does
-
-What is known of a study is the union of its database and its journals, by ``_pset_id``.
+All that is known of a study is the union of its database and its journals, by ``_pset_id``.
 """
 
 from __future__ import annotations
@@ -24,34 +14,25 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from . import database, journal
+from . import database
 from .blocks import block_of, joined, without
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
-from .files import PathLike, temporary_name
 from .frames import append_frame, check_book, frame_of_block, rows_of_run
 from .garbage import no_garbage_collection
-from .journal import Record
+from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
+from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
 from .rows import Header
+from .run_record import RunRecord
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["KeptRows", "Study", "df_read", "is_folder", "recover"]
-
-_USUAL = {"database.pk", "database.json", "database.parquet"}
-
-
-class KeptRows(NamedTuple):
-    """All rows of a run that has just ended, and the journals that hold them, too."""
-
-    header: Header
-    paths: set[Path]
-    df: pd.DataFrame
+__all__ = ["Study", "df_read", "is_folder", "recover"]
 
 
 class Study:
@@ -66,21 +47,13 @@ class Study:
     """
 
     def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
-        self.name = os.path.normpath(os.fspath(calc_dir))
-        self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
-        self.basename = basename
-        self.database = self.calc_dir / basename
-        self._private = journal.folder_of(self.database)
+        self.layout = Layout(calc_dir, basename)
         self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
 
     @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
         """Find the one study of a folder, whatever its database is called."""
-        names = {
-            path.name for path in (Path(calc_dir) / journal.PRIVATE).glob("*") if path.is_dir()
-        }
-        if not names:  # copied without them, perhaps
-            names = {path.name for path in Path(calc_dir).glob("database.*")} & _USUAL
+        names = Layout(calc_dir).basenames()
         if not names or "database.pk" in names:
             return cls(calc_dir)
         if len(names) > 1:
@@ -93,38 +66,30 @@ class Study:
         """Find the study in a folder that must have one; see `of_folder` if `basename` is None."""
         study = cls.of_folder(calc_dir) if basename is None else cls(calc_dir, basename)
         if not study.exists():
-            where = f"database in {os.fspath(calc_dir)}" if basename is None else study.database
+            where = (
+                f"database in {os.fspath(calc_dir)}" if basename is None else study.layout.database
+            )
             message = f"there is no {where}, and no unfinished run either"
             raise StudyNotFoundError(message)
         return study
-
-    def name_beside(self, ending: str) -> str:
-        """Name a folder beside this one, as the user would: relative if `calc_dir` is."""
-        dots = os.path.basename(self.name) in (".", "..")
-        return (str(self.calc_dir) if dots else self.name) + ending
 
     # look at it, without a lock
 
     def exists(self) -> bool:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
-        return self.database.exists() or bool(self.journals())
+        return self.layout.database.exists() or bool(self.layout.journals())
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        records = [
-            record for path in self.journals() if (record := journal.find_journal(path)) is not None
-        ]
+        found = [find_journal(path) for path in self.layout.journals()]
+        journals = [contents for contents in found if contents is not None]
         df = self.read_database()
-        for record in records:
-            _warn_unreadable(self.calc_dir, record)
-        return _union(df, records)
-
-    def journals(self) -> list[Path]:
-        """List the journals, of live and of dead runs."""
-        return journal.journals_of(self.database)
+        for contents in journals:
+            _warn_unreadable(self.layout.calc_dir, contents)
+        return _union(df, journals)
 
     # change it, with the lock held
 
@@ -137,14 +102,15 @@ class Study:
 
     def _make_folders(self) -> None:
         try:
-            self._private.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._private) as file:  # it can be written to
+            self.layout.private.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.layout.private) as file:  # it can be written to
                 try_lock(file.fileno())
-            ignore = self._private.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")  # journals and locks are nothing to commit
+            if not self.layout.gitignore.exists():
+                self.layout.gitignore.write_text("*\n")  # journals and locks are nothing to commit
         except OSError as error:
-            blocked = next(p for p in (self._private, *self._private.parents) if p.exists())
+            blocked = next(
+                p for p in (self.layout.private, *self.layout.private.parents) if p.exists()
+            )
             why = (
                 f"the file system of {blocked} refuses locks ({error}), without which runs would "
                 "harm each other; take a folder on another one, or have it mounted with locks"
@@ -155,52 +121,56 @@ class Study:
                 if isinstance(error, PermissionError) or error.errno == errno.EROFS
                 else str(error)
             )
-            message = f"calc_dir={self.name!r}: {why}; name another folder"
+            message = f"calc_dir={self.layout.name!r}: {why}; name another folder"
             raise CalcDirError(error.errno, message) from error
 
     def _lock(self) -> BaseFileLock:
-        return file_lock(self._private / "lock")
+        return file_lock(self.layout.lock)
 
     @no_garbage_collection()
-    def fold(self, kept: KeptRows | None = None) -> pd.DataFrame:
+    def fold(self, record: RunRecord | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
         Parameters
         ----------
-        kept : KeptRows, optional
-            All rows of a run, whose journals then need not be read.
+        record : RunRecord, optional
+            A run that has just ended. The rows that it has cached need not be read.
 
         Returns
         -------
         DataFrame
             The database; an empty one if there is none yet.
         """
-        for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
+        for rest in self.layout.unfinished_writes():
             rest.unlink()  # of a writer that was killed; nobody else writes now
         known = df = self.read_database()
-        ended = [path for path in self.journals() if _is_over(path)]
-        # (Of our run there may be rows already, and less journals than it had, if others folded
+        unread = ended = [path for path in self.layout.journals() if is_over(path)]
+        cached = None if record is None else record.cached()
+        # (Of our run there may be rows already, and fewer journals than it had, if others folded
         # before it was quite over.)
-        if kept and kept.paths <= {*ended} and not rows_of_run(known, kept.header).any():
-            df = append_frame(df, kept.df)
-            unread = [path for path in ended if path not in kept.paths]
-        else:
-            unread = ended
-        records = {path: journal.read_journal(path) for path in unread}
-        df = _union(df, records.values())
+        if (
+            record is not None
+            and cached is not None
+            and record.journals <= {*ended}
+            and not rows_of_run(known, record.header).any()
+        ):
+            df = append_frame(df, frame_of_block(cached, record.header))
+            unread = [path for path in ended if path not in record.journals]
+        contents = {path: read_journal(path) for path in unread}
+        df = _union(df, contents.values())
         if df is not known:
             self.write_database(df)
         for path in ended:
-            if path in records and records[path].unreadable:
-                _warn_unreadable(path, records[path])
+            if path in contents and contents[path].unreadable:
+                _warn_unreadable(path, contents[path])
             else:
-                journal.remove(path)
+                remove_journal(path)
         return df
 
-    def fold_now(self, kept: KeptRows | None = None) -> pd.DataFrame:
+    def fold_now(self, record: RunRecord | None = None) -> pd.DataFrame:
         """Take the lock and `fold`."""
         with self.locked():
-            return self.fold(kept)
+            return self.fold(record)
 
     def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
         """Take over a DataFrame of the user's: its new rows, and its changes to the others.
@@ -220,9 +190,9 @@ class Study:
         taken = set(known["_pset_seq"]) & set(new["_pset_seq"]) if len(known) else set()
         if taken:
             message = (
-                f"df holds rows that {self.database} does not have, but whose _pset_seq it has "
-                f"({sorted(taken)[:5]!r} and so on): these are two studies. Leave out df to extend "
-                "the one on disk, or name another calc_dir"
+                f"df holds rows that {self.layout.database} does not have, but whose _pset_seq it "
+                f"has ({sorted(taken)[:5]!r} and so on): these are two studies. Leave out df to "
+                "extend the one on disk, or name another calc_dir"
             )
             raise ParamsError(message)
         df = append_frame(known, new)
@@ -231,21 +201,17 @@ class Study:
 
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""
-        for path in self.journals():
-            if _is_over(path):
-                journal.remove(path)
+        for path in self.layout.journals():
+            if is_over(path):
+                remove_journal(path)
 
     def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
         """Choose the numbers of a new run: none that the database or a live run has."""
-        for path in self.journals():
-            other = journal.read_header(path)
+        for path in self.layout.journals():
+            other = read_header(path)
             run_seq = max(run_seq, other.run_seq + 1)
             first_seq = max(first_seq, other.first_seq + other.n_psets)
-        return Header(run_id, run_seq, self.name, first_seq, n_psets)
-
-    def journal_path(self, header: Header, number: int = 0) -> Path:
-        """Place the journal of one process of a run: 0 is the one that started it."""
-        return self._private / journal.journal_name(header, number)
+        return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
 
     def read_database(self) -> pd.DataFrame:
         """Read the database file, unless it is the one that was read or written last."""
@@ -253,19 +219,19 @@ class Study:
         if signature is None:
             return pd.DataFrame()
         if signature != self._read[0]:
-            df = database.read_file(self.database)
-            check_book(df, str(self.database))
+            df = database.read_file(self.layout.database)
+            check_book(df, str(self.layout.database))
             self._read = (signature, df)
         return self._read[1]
 
     def write_database(self, df: pd.DataFrame) -> None:
         """Replace the database file; the lock is held."""
-        database.write_file(df, self.database)
+        database.write_file(df, self.layout.database)
         self._read = (self._signature(), df)
 
     def _signature(self) -> object:
         try:
-            stat = os.stat(self.database)
+            stat = os.stat(self.layout.database)
         except FileNotFoundError:
             return None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
@@ -351,15 +317,15 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     return Study.find(calc_dir, database_basename).fold_now()
 
 
-def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
+def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
     """Add those rows of journals that the database does not have yet."""
-    runs: dict[str, list[Record]] = {}
-    for record in records:
-        runs.setdefault(record.header.run_id, []).append(record)
+    runs: dict[str, list[JournalContents]] = {}
+    for contents in journals:
+        runs.setdefault(contents.header.run_id, []).append(contents)
     for of_run in runs.values():
         header = of_run[0].header
-        blocks = [block for record in of_run for block in record.blocks]
-        rows = [row for record in of_run for row in record.rows]
+        blocks = [block for contents in of_run for block in contents.blocks]
+        rows = [row for contents in of_run for row in contents.rows]
         # A run may be killed after it wrote the database and before it removed its journals.
         there = rows_of_run(df, header)
         have = set(df.loc[there, "_pset_id"]) if there.any() else set()
@@ -367,32 +333,19 @@ def _union(df: pd.DataFrame, records: Iterable[Record]) -> pd.DataFrame:
             blocks = [without(block, have) for block in blocks]
         if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
             rows = [*{row[1]: row for row in rows if row[1] not in have}.values()]
-        rows.sort(key=operator.itemgetter(0))  # (Blocks are in order, see `journal`.)
+        rows.sort(key=operator.itemgetter(0))  # (Blocks are in order, see `run_record`.)
         block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
             df = append_frame(df, frame_of_block(block, header))
     return df
 
 
-def _warn_unreadable(where: Path, record: Record) -> None:
-    if record.unreadable:
+def _warn_unreadable(where: Path, contents: JournalContents) -> None:
+    if contents.unreadable:
         warnings.warn(
-            f"{where}: {len(record.unreadable)} finished psets cannot be read here "
-            f"({record.unreadable[0]}); they stay in their journal: call psweep.recover where the "
-            "script that made them can be imported",
+            f"{where}: {len(contents.unreadable)} finished psets could not be loaded "
+            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() where "
+            "the script that created them is importable.",
             RuntimeWarning,
             stacklevel=3,
         )
-
-
-def _is_over(path: Path) -> bool:
-    """Find out whether the process that writes a journal is through with it, or dead."""
-    from filelock import Timeout
-
-    lock = journal.lock_of(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    lock.release()
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +11,19 @@ import pandas as pd
 
 from .backup import backup as make_backup
 from .call import Func, Settings, note
+from .dispatch import Step
 from .errors import DatabaseError
-from .frames import append_frame, frame_of_block, frame_of_rows, rows_of_run
-from .journal import Journal, count_rows
+from .frames import append_frame, frame_of_rows, rows_of_run
+from .journal_reader import count_rows
+from .layout import Layout
 from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .progress import Progress
-from .rows import Header, Row
+from .rows import Header
+from .run_record import Record, RunRecord, UnsavedRecord
 from .serial import run_serial
-from .study import KeptRows, Study
+from .study import Study
 
 __all__ = ["Work", "run_saved", "run_unsaved"]
 
@@ -38,31 +40,22 @@ class Work:
     settings: Callable[..., Settings]
     executor: Any = None
 
-    def rows(
-        self,
-        jobs: Jobs,
-        header: Header,
-        study: Study,
-        journal: Journal | None,
-        n_skipped: int,
-    ) -> Iterator[Row]:
-        """Run psets; yield those of their rows that no journal has."""
-        bar = Progress(len(jobs), self.progress, n_skipped)
-        settings = self.settings(header=header, folder=str(study.calc_dir))
-        try:
-            if self.executor is not None:
-                from .executors import run_executor
+    def carry_out(self, jobs: Jobs, record: Record, layout: Layout, n_skipped: int) -> None:
+        """Run psets; their rows go to the record."""
+        settings = self.settings(header=record.header, folder=str(layout.calc_dir))
+        steps: Iterator[Step]
+        if self.executor is not None:
+            from .executors import run_executor
 
-                for news in run_executor(self.func, jobs, settings, self.executor, journal):
-                    bar.add(news.n, news.n_failed)
-                    yield from news.rows
-            elif self.poolsize is None:
-                yield from run_serial(self.func, jobs, settings, journal, bar)
-            elif jobs:
-                place = None if journal is None else functools.partial(study.journal_path, header)
-                for news in run_pool(self.func, jobs, settings, self.poolsize, journal, place):
-                    bar.add(news.n, news.n_failed)
-                    yield from news.rows
+            steps = run_executor(self.func, jobs, settings, record, self.executor)
+        elif self.poolsize is not None:
+            steps = run_pool(self.func, jobs, settings, record, self.poolsize)
+        else:
+            steps = run_serial(self.func, jobs, settings, record)
+        bar = Progress(len(jobs), self.progress, n_skipped)
+        try:
+            for step in steps:
+                bar.add(step.n, step.n_failed)
         finally:
             bar.close()
 
@@ -114,37 +107,27 @@ def run_saved(
         header = study.reserve(
             run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
         )
-        journal = Journal(study.journal_path(header, 0), header)
+        record = RunRecord(header, study.layout)
     try:
-        for _ in work.rows(jobs, header, study, journal, len(params) - len(jobs)):
-            pass
+        work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
     except BaseException as error:
-        journal.close()
-        with _rows_are_safe(study, error):
+        record.close()
+        with _rows_are_safe(study.layout, error):
             study.fold_now()
         raise
-    journal.close()
-    with _rows_are_safe(study):
-        known = study.fold_now(_kept_rows(journal, header, jobs))
+    record.close()
+    with _rows_are_safe(study.layout):
+        known = study.fold_now(record)
     new = rows_of_run(known, header)
     n_rows = int(new.sum())
     if n_rows != len(jobs):
         message = (
-            f"{len(jobs)} psets were run, but {study.database} has {n_rows} rows of this run: was "
-            f"{study.name!r} removed or changed meanwhile? Look for the rest in {study.calc_dir} "
-            "and in its backups"
+            f"{len(jobs)} psets were run, but {study.layout.database} has {n_rows} rows of this "
+            f"run: was {study.layout.name!r} removed or modified during the run? The missing rows "
+            f"may be in {study.layout.calc_dir} or its backups"
         )
         raise DatabaseError(message)
     return known if df is None else append_frame(df, known[new])
-
-
-def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
-    """Make a DataFrame of the rows of a run, if they were kept."""
-    block = journal.all_kept()
-    if block is None or len(block.ids) != len(jobs):
-        return None
-    df = frame_of_block(block, header)
-    return KeptRows(header, {journal.path, *journal.others}, df)
 
 
 def run_unsaved(
@@ -158,22 +141,22 @@ def run_unsaved(
 ) -> pd.DataFrame:
     """Run psets and touch no file; for the arguments see `run_saved`."""
     jobs = plan_jobs(params, hashes, done(df) if done else None)
-    header = header_after(df, study.name, len(jobs))
-    rows = list(work.rows(jobs, header, study, None, len(params) - len(jobs)))
-    return append_frame(df, frame_of_rows(rows, header))
+    record = UnsavedRecord(header_after(df, study.layout.name, len(jobs)))
+    work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
+    return append_frame(df, frame_of_rows(record.rows, record.header))
 
 
 @contextlib.contextmanager
-def _rows_are_safe(study: Study, error: BaseException | None = None) -> Iterator[None]:
+def _rows_are_safe(layout: Layout, error: BaseException | None = None) -> Iterator[None]:
     """Where the database cannot be written, say where the rows are and what to do."""
     try:
         yield
     except Exception as problem:
         text = (
-            f"psweep: the database {study.database} could not be written "
-            f"({type(problem).__name__}: {problem}). {count_rows(study.database)} finished psets "
-            f"are safe in journals below {study.calc_dir}: mend the cause, then start the next "
-            f"run or call psweep.recover({study.name!r})"
+            f"psweep: the database {layout.database} could not be written "
+            f"({type(problem).__name__}: {problem}). {count_rows(layout.journals())} finished "
+            f"psets are safe in journals below {layout.calc_dir}: fix the cause, then start "
+            f"another run or call psweep.recover({layout.name!r})"
         )
         note(problem if error is None else error, text)
         if error is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
 import gc
@@ -13,8 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -22,28 +19,29 @@ from pathlib import Path
 from typing import Any
 
 from .blocks import block_of, packed
-from .call import Func, Job, JobParts, Settings, describe, pickled, runner, save_row
-from .crossing import pickled_exception, unpickled_job
-from .journal import BLOCK_ROWS, Journal
+from .call import Func, Job, JobTuple, Settings, describe, pickled, runner, save_row
+from .crossing import Again, Done, Failed, Ready, unpickled_job
+from .journal import Journal
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
 from .rows import ROW_SIZE, Row
+from .run_record import GROUP_ROWS
 
 __all__ = [
     "REPORT_SECONDS",
     "Clock",
-    "Task",
+    "WorkerSetup",
     "end_group",
-    "work",
+    "main",
 ]
 
 REPORT_SECONDS = 0.05
-_MAX_TOLD = 10_000  # bytes of a row; what is larger is as soon read from the journal
+_MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
 
 @dataclass(frozen=True)
-class Task:
+class WorkerSetup:
     """What a worker gets at its start: `func` as it is, or pickled by cloudpickle."""
 
     func: Func | bytes
@@ -78,10 +76,10 @@ class Clock:
         return since, int(position)
 
 
-def work(connection: Connection, task: Task) -> None:
+def main(connection: Connection, setup: WorkerSetup) -> None:
     """Be a worker, until the parent closes the pipe."""
     # Ctrl-C goes to all processes of a terminal; the parent alone decides what it means. A handler
-    # that does nothing, instead of SIG_IGN, since programs that func starts would inherit that.
+    # that does nothing, instead of SIG_IGN, because programs that func starts would inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)
     # A group of its own, so that what func has started can be ended together with this process.
     if hasattr(os, "setpgid"):
@@ -90,62 +88,49 @@ def work(connection: Connection, task: Task) -> None:
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
-    settings = task.settings
+    settings = setup.settings
     journal: Journal | None = None
-    job: JobParts | None = None
-    report = _Report(connection, in_journal=task.journal_path is not None)
-
-    def finished(
-        jobs: Iterable[JobParts], calls: dict[int, int]
-    ) -> Iterator[tuple[Row | bytes, bool]]:
-        nonlocal job
-        for job_now in jobs:
-            job = job_now
-            if journal is not None and journal.end > journal.limit:
-                journal.take_room()
-            again = None
-            if settings.retries:
-                again = functools.partial(_send, connection, ("again", job[0]))
-            n_calls = calls.get(job[0], 1) if calls else 1
-            row, plain = run(job, n_calls, again)
-            if plain:
-                payload = pickle.dumps(row, 5)
-            else:
-                row, payload = pickled(job, row, settings)
-            yield payload, False
-            # It is in the journal now, if there is one.
-            if journal is not None and settings.tmpsave:
-                save_row(row, settings)
-            report.add(row, payload, plain)
-            job = None
-
+    running: JobTuple | None = None
+    report = _Report(connection, in_journal=setup.journal_path is not None)
     try:
-        if task.journal_path is not None:
-            journal = Journal(task.journal_path, settings.header)
+        if setup.journal_path is not None:
+            journal = Journal(setup.journal_path, settings.header)
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         writing = threading.Lock()
         threading.Thread(target=_listen, args=(connection, chunks, writing), daemon=True).start()
-        func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
-        if task.clock is not None:
-            func = _clocked(func, task.clock, settings.header.first_seq)
+        func = pickle.loads(setup.func) if isinstance(setup.func, bytes) else setup.func
+        if setup.clock is not None:
+            func = _clocked(func, setup.clock, settings.header.first_seq)
         run = runner(func, settings)
-        connection.send(("ready",))
-        while chunk := chunks.get():
-            all_sent, calls = pickle.loads(chunk)
-            some = map(unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
-            rows = finished(some, calls)
-            if journal is not None:
-                journal.extend(rows, writing)
-            else:
-                collections.deque(rows, maxlen=0)  # goes through them
+        _send(connection, Ready())
+        while data := chunks.get():
+            chunk = pickle.loads(data)
+            sent = chunk.jobs
+            for job in map(unpickled_job, sent) if setup.jobs is None else setup.jobs.tuples(sent):
+                running = job
+                if journal is not None:
+                    journal.reserve()
+                again = None
+                if settings.retries:
+                    again = functools.partial(_send, connection, Again(job[0]))
+                row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                if atomic:
+                    row_bytes = pickle.dumps(row, 5)
+                else:
+                    row, row_bytes = pickled(job, row, settings)
+                if journal is not None:
+                    with writing:
+                        journal.append(row_bytes)
+                    if settings.tmpsave:
+                        save_row(row, settings)
+                report.add(row, row_bytes, atomic)
+                running = None
             report.send()
     except (Exception, SystemExit) as error:
         report.send()
-        text = "".join(traceback.format_exception(error))
         before = "what a worker process does before it runs a pset"
-        where = before if job is None else describe(Job(*job), settings)
-        summary = f"{type(error).__name__}: {error}"
-        _send(connection, ("error", pickled_exception(error), summary, text, where))
+        where = before if running is None else describe(Job(*running), settings)
+        _send(connection, Failed.of(error, where))
     finally:
         if journal is not None:
             journal.close()
@@ -205,45 +190,45 @@ class _Report:
         self._since = time.perf_counter()
         self._next = self._since + REPORT_SECONDS
         self._n = self._n_failed = 0
-        self._payloads: list[bytes] = []
-        self._told: list[Any] | None = []  # blocks, packed
-        self._rows: list[Any] = []  # the newest, one after another, as `block_of` takes them
+        self._row_bytes: list[bytes] = []
+        self._groups: list[Any] | None = []  # packed
+        self._pending: list[Any] = []  # the newest rows, as `block_of` takes them
 
-    def add(self, row: Row, payload: bytes, plain: bool) -> None:
+    def add(self, row: Row, row_bytes: bytes, atomic: bool) -> None:
         self._n += 1
         if row[7] is not None:
             self._n_failed += is_failed(row)
         if not self._in_journal:
-            self._payloads.append(payload)
+            self._row_bytes.append(row_bytes)
             # Sent at once: were this process killed, it would be lost.
             self.send()
             return
-        if self._told is not None:
-            if plain and len(payload) < _MAX_TOLD:
-                self._rows += row
-                if len(self._rows) >= BLOCK_ROWS * ROW_SIZE:
-                    self._end_block(self._told)
+        if self._groups is not None:
+            if atomic and len(row_bytes) < _MAX_REPORTED:
+                self._pending += row
+                if len(self._pending) >= GROUP_ROWS * ROW_SIZE:
+                    self._end_group(self._groups)
             else:
-                self._told = None
+                self._groups = None
         if time.perf_counter() > self._next:
             self.send()
 
-    def _end_block(self, told: list[Any]) -> None:
-        rows, self._rows = self._rows, []
-        told.append(packed(block_of(rows, known=True)))
+    def _end_group(self, groups: list[Any]) -> None:
+        rows, self._pending = self._pending, []
+        groups.append(packed(block_of(rows, known=True)))
 
     def send(self) -> None:
         _flush_output()
         if self._n:
             seconds = time.perf_counter() - self._since
-            if self._told is not None and self._rows:
-                self._end_block(self._told)
-            news = self._n, self._n_failed, seconds, self._payloads, self._told
-            _send(self._connection, ("done", *news))
+            if self._groups is not None and self._pending:
+                self._end_group(self._groups)
+            done = Done(self._n, self._n_failed, seconds, self._row_bytes, self._groups)
+            _send(self._connection, done)
         self._begin()
 
 
-def _send(connection: Connection, message: tuple[object, ...]) -> None:
+def _send(connection: Connection, message: Ready | Again | Done | Failed) -> None:
     with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
         connection.send(message)
 

@@ -1,0 +1,147 @@
+"""Every path of a study. No other module knows what its files are called or where they are.
+
+::
+
+    calc/
+      database.pk                      every row of the runs that ended
+      .psweep/database.pk/
+        lock                           held for a moment at the start and the end of a run
+        <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
+        <run_seq>.<run_id>.<n>.journal.lock     held while the writer of the journal lives
+        <run_seq>.<run_id>.<n>.journal.blocks   a copy of the rows in columns
+      <pset_id>/                       what func writes, if it does
+        logs.txt                       what func printed, with capture_logs="file"
+      tmpsave/<run_id>/<pset_id>.pk    one row, with tmpsave=True
+    calc.simulate/                     the study that simulate=True would make
+    calc.bak_<time>Z_run_id_<run_id>/  with backup=True
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+__all__ = [
+    "PRIVATE",
+    "Layout",
+    "PathLike",
+    "calc_dir_of",
+    "lock_of",
+    "remove_journal",
+    "row_groups_of",
+    "run_of",
+    "temporary_name",
+]
+
+PathLike = str | os.PathLike[str]
+PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
+_SUFFIX: Final = ".journal"
+_USUAL: Final = {"database.pk", "database.json", "database.parquet"}
+
+
+class Layout:
+    """The paths of one study.
+
+    Parameters
+    ----------
+    calc_dir : str or path
+        The folder of the study. ``~`` is expanded.
+    basename : str
+        Name of the database in it.
+    """
+
+    def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
+        self.name = os.path.normpath(os.path.expanduser(os.fspath(calc_dir)))
+        self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
+        self.basename = basename
+        self.database = self.calc_dir / basename
+        self.private = self.calc_dir / PRIVATE / basename
+        self.lock = self.private / "lock"
+        self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
+        self.tmpsave_dir = self.calc_dir / "tmpsave"
+
+    def basenames(self) -> set[str]:
+        """List the names of all databases in the folder."""
+        names = {path.name for path in (self.calc_dir / PRIVATE).glob("*") if path.is_dir()}
+        # A study that was copied without the private folder.
+        return names or {path.name for path in self.calc_dir.glob("database.*")} & _USUAL
+
+    def journals(self) -> list[Path]:
+        """List the journals of live and dead runs that write into this database."""
+        return sorted(self.private.glob("*" + _SUFFIX))
+
+    def all_journals(self) -> list[Path]:
+        """List the journals of all databases in the folder."""
+        return sorted((self.calc_dir / PRIVATE).glob("*/*" + _SUFFIX))
+
+    def journal(self, run_seq: int, run_id: str, number: int) -> Path:
+        """Return the journal of one process of a run; 0 is the one that started it."""
+        return self.private / f"{run_seq}.{run_id}.{number}{_SUFFIX}"
+
+    def unfinished_writes(self) -> Iterable[Path]:
+        """List the temporary files of writers of the database that were killed."""
+        return self.calc_dir.glob(temporary_name(self.basename, "*"))
+
+    def log(self, pset_id: str) -> Path:
+        """Return the file with what func printed."""
+        return self.calc_dir / pset_id / "logs.txt"
+
+    def tmpsave(self, run_id: str, pset_id: str) -> Path:
+        """Return the file that holds one row, with ``tmpsave=True``."""
+        return self.tmpsave_dir / run_id / f"{pset_id}.pk"
+
+    def next_to(self, ending: str) -> str:
+        """Name a folder next to this one, as the user would: relative if `calc_dir` is."""
+        dots = os.path.basename(self.name) in (".", "..")
+        return (str(self.calc_dir) if dots else self.name) + ending
+
+    def backup(self, stamp: str, run_id: str) -> Path:
+        """Return the folder of a backup."""
+        return self.calc_dir.with_name(f"{self.calc_dir.name}.bak_{stamp}Z_run_id_{run_id}")
+
+    def partial_backup(self, backup: Path) -> Path:
+        """Return the name that a backup has until it is complete."""
+        return backup.with_name(f".{backup.name}.partial")
+
+    def partial_backups(self) -> Iterable[Path]:
+        """List backups that were not completed."""
+        return self.calc_dir.parent.glob(f".{self.calc_dir.name}.bak_*.partial")
+
+    def backups(self) -> list[Path]:
+        """List the complete backups."""
+        return sorted(self.calc_dir.parent.glob(f"{self.calc_dir.name}.bak_*"))
+
+
+def lock_of(journal: Path) -> Path:
+    """Return the lock file of a journal."""
+    return journal.with_name(journal.name + ".lock")
+
+
+def row_groups_of(journal: Path) -> Path:
+    """Return the file with a copy of the journal's rows in columns."""
+    return journal.with_name(journal.name + ".blocks")
+
+
+def remove_journal(journal: Path) -> None:
+    """Remove a journal after its rows were written to the database."""
+    row_groups_of(journal).unlink(missing_ok=True)
+    journal.unlink(missing_ok=True)
+    lock_of(journal).unlink(missing_ok=True)
+
+
+def run_of(journal: Path) -> tuple[int, str]:
+    """Read the number and the id of the run from the name of its journal."""
+    run_seq, run_id, *_ = journal.name.split(".")
+    return int(run_seq), run_id
+
+
+def calc_dir_of(journal: Path) -> Path:
+    """Return the folder of the study that a journal belongs to."""
+    return journal.parent.parent.parent
+
+
+def temporary_name(name: str, owner: object) -> str:
+    """Name the file that will become `name`; hidden, and different for each owner."""
+    return f".{name}.{owner}.tmp"
