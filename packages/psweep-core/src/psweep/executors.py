@@ -21,10 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cloudpickle
-
 from .call import Func, Job, Settings, describe, failed_row, pickled, runner, save_row
-from .crossing import pickled_exception, pickled_func, unpickled_exception
+from .crossing import dumps, pickled_exception, pickled_func, unpickled_exception
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
 from .progress import News, is_failed
@@ -199,7 +197,7 @@ class _Engine:
         calls = [self._calls.get(job.pset_id, 1) for job in jobs]
         sent: Any = list(zip(jobs, calls, strict=True))
         if not self._shares_memory:
-            sent = cloudpickle.dumps(sent)
+            sent = dumps(sent)
         try:
             # Not by dask's get_executor(): a future of that never ends where a worker dies between
             # its task's end and the result's way home, and then the task fails when it is repeated.
