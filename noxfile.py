@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import re
@@ -12,6 +13,8 @@ import textwrap
 import zipfile
 
 import nox
+import packaging.requirements
+import packaging.utils
 
 nox.needs_version = ">=2024.4.15"
 nox.options.reuse_existing_virtualenvs = True
@@ -56,8 +59,62 @@ EXTRA_TOOLS = {
     ],
 }
 TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
+TOOLS = {
+    "lint": [
+        "ruff",
+        "mypy",
+        "nox",
+        "pandas-stubs",
+        "types-tabulate",
+        "types-tqdm",
+        "types-PyYAML",
+        "jinja2",
+    ],
+    "docs": [
+        "sphinx",
+        "myst-parser",
+        "numpydoc",
+        "furo",
+        "sphinx-copybutton",
+        "matplotlib",
+        "seaborn",
+        "plotly",
+    ],
+    "build": ["hatch", "hatchling"],
+    "bench": ["joblib", "dask[distributed]", "matplotlib"],
+    "environments": ["virtualenv", "uv"],
+}
+# what `bench` measures psweep beside, each in an environment of its own
+PEERS = {"psweep 0.16.0": ["psweep==0.16.0"], "xyzpy": ["xyzpy", "matplotlib"]}
+PROJECTS = {
+    name: nox.project.load_toml(ROOT / "packages" / folder / "pyproject.toml")["project"]
+    for name, folder in PACKAGES.items()
+}
+EXTRAS = {name: project.get("optional-dependencies", {}) for name, project in PROJECTS.items()}
+DECLARED = [
+    requirement
+    for name, project in PROJECTS.items()
+    for requirements in (project["dependencies"], *EXTRAS[name].values())
+    for requirement in requirements
+]
+LOWEST = [text.replace(">=", "==") for text in DECLARED if ">=" in text]
+ALL_TOOLS = [
+    *TEST_TOOLS,
+    *itertools.chain(*EXTRA_TOOLS.values(), *TOOLS.values(), *PEERS.values()),
+]
 SUPPORTED = [(3, minor) for minor in range(10, 20)]
-OLDEST = ["pandas==2.0.*", "numpy<2"]
+
+# Every pip and uv takes its versions from this file, also those that a test starts. The sessions
+# `lock`, `newest`, `oldest` and `pandas_versions` say what they take instead.
+CONSTRAINTS = ROOT / "constraints.txt"
+CONSTRAINT_VARIABLES = (
+    "PIP_CONSTRAINT",
+    "PIP_BUILD_CONSTRAINT",
+    "UV_CONSTRAINT",
+    "UV_BUILD_CONSTRAINT",
+)
+if "PSWEEP_NEWEST" not in os.environ:
+    os.environ.update(dict.fromkeys(CONSTRAINT_VARIABLES, CONSTRAINTS.as_uri()))
 
 
 def _interpreters() -> dict[str, str]:
@@ -111,10 +168,13 @@ def _run_tests(session: nox.Session, package: str, *args: str) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and types (ruff, mypy --strict)."""
-    session.install("ruff", "mypy", "nox")
+    known = CONSTRAINTS.read_text(encoding="utf-8")
+    names = set(map(_name, ALL_TOOLS)) - {"psweep"}
+    if missing := {name for name in names if f"\n{name}==" not in known}:
+        session.error(f"{CONSTRAINTS.name} lacks {sorted(missing)}; run: nox -s lock")
+    session.install(*TOOLS["lint"])
     for name in PACKAGES.values():
         session.install("-e", str(ROOT / "packages" / name))
-    session.install("pandas-stubs", "types-tabulate", "types-tqdm", "types-PyYAML", "jinja2")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -163,41 +223,62 @@ def pandas_versions(session: nox.Session) -> None:
     tmp = pathlib.Path(session.create_tmp()).resolve()
     session.install("virtualenv")
     script = str(ROOT / "tests" / "pandas_versions.py")
-    for name, version, extra in [
-        ("oldest", oldest_python, OLDEST),
-        ("newest", newest_python, ["--upgrade", "pandas"]),
-    ]:
+    for name, version in [("newest", newest_python), ("oldest", oldest_python)]:
+        if name == "oldest":
+            _constrain(session, LOWEST)
         env = tmp / name
         session.run("virtualenv", "--quiet", "--clear", "-p", INTERPRETERS[version], str(env))
-        _run_in(session, env, "-m", "pip", "install", "--quiet", wheel, *extra)
+        _run_in(session, env, "-m", "pip", "install", "--quiet", wheel)
         _run_in(session, env, script, "write", str(tmp / f"{name}.study"))
     for reader in ("oldest", "newest"):
         for writer in ("oldest", "newest"):
             _run_in(session, tmp / reader, script, "read", str(tmp / f"{writer}.study"))
 
 
-@nox.session
-def oldest(session: nox.Session) -> None:
-    """Test psweep-core with the oldest pandas and dependencies that it allows."""
-    minor = min(int(version.split(".")[1]) for version in INTERPRETERS)
-    env = pathlib.Path(session.create_tmp(), "oldest").resolve()
-    session.install("virtualenv")
-    session.run("virtualenv", "--quiet", "--clear", "-p", INTERPRETERS[f"3.{minor}"], str(env))
-    lowest = re.findall(r'^    "([a-z]+)>=([0-9.]+)",$', _project_file("core"), re.MULTILINE)
-    pins = [f"{name}=={version}.*" for name, version in lowest]
-    _run_in(
-        session, env, "-m", "pip", "install", "--quiet", _wheel(session, "core"), *pins,
-        "numpy<2", *TEST_TOOLS,
+@nox.session(python=INTERPRETERS.get("3.10", "3.10"))
+@nox.parametrize("package", [nox.param(name, id=name) for name in MODULES if MODULES[name]])
+def oldest(session: nox.Session, package: str) -> None:
+    """Test with the oldest Python and the lowest release of every declared dependency."""
+    _constrain(session, LOWEST)
+    wheels = [_wheel(session, name) for name in (*NEEDS[package], package)]
+    _install(session, wheels, *EXTRA_TOOLS[package], *TEST_TOOLS)
+    _run_tests(session, package)
+
+
+@nox.session(python=False)
+def newest(session: nox.Session) -> None:
+    """Run the default sessions, or others, with the newest of everything: -- -s "tests(core)"."""
+    session.run(
+        sys.executable, "-m", "nox", "--no-reuse-existing-virtualenvs",
+        f"--envdir={ROOT / '.nox' / 'with_newest'}", *session.posargs, env={"PSWEEP_NEWEST": "1"},
     )  # fmt: skip
-    _run_in(session, env, "-m", "pytest", "-n", "4", str(ROOT / "tests" / "core"))
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the newest version of all that sessions install into constraints.txt."""
+    session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
+    session.install("uv")
+    wanted = pathlib.Path(session.create_tmp(), "wanted.txt")
+    folders = [
+        f"{ROOT / 'packages' / folder}[{','.join(EXTRAS[name])}]"
+        for name, folder in PACKAGES.items()
+        if name != "psweep"  # PEERS has another one
+    ]
+    wanted.write_text("\n".join([*folders, *ALL_TOOLS]), encoding="utf-8")
+    session.run(
+        "uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.10",
+        "--no-annotate", "--custom-compile-command=nox -s lock",
+        *(f"--no-emit-package={name}" for name in PACKAGES.values()),
+        *(session.posargs or ["--upgrade"]), f"--output-file={CONSTRAINTS}", str(wanted),
+    )  # fmt: skip
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the manual into docs/_build/html, with warnings as errors."""
     wheels = [_wheel(session, package) for package in PACKAGES]
-    _install(session, wheels, "sphinx", "myst-parser", "numpydoc", "furo", "sphinx-copybutton",
-             "matplotlib", "seaborn", "plotly")  # fmt: skip
+    _install(session, wheels, *TOOLS["docs"])
     folder = ROOT / "docs"
     for name in ("_build", "api"):  # nothing of an older manual
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -294,20 +375,10 @@ def batch_speed(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure beside psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--quick] [CASE ...]."""
-    _install(
-        session,
-        [_wheel(session, "core")],
-        "joblib",
-        "dask[distributed]",
-        "matplotlib",
-        "virtualenv",
-    )
+    _install(session, [_wheel(session, "core")], *TOOLS["bench"], "virtualenv")
     tmp = pathlib.Path(session.create_tmp()).resolve()
     pythons = ["--python", f"psweep={shutil.which('python', path=session.bin)}"]
-    for name, needs in {
-        "psweep 0.16.0": ["psweep==0.16.0"],
-        "xyzpy": ["xyzpy", "matplotlib"],
-    }.items():
+    for name, needs in PEERS.items():
         env = tmp / name.replace(" ", "-")
         if not env.exists():
             session.run("virtualenv", "--quiet", str(env))
@@ -340,9 +411,15 @@ def _python_of(env: pathlib.Path) -> pathlib.Path:
     return env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _project_file(package: str) -> str:
-    path = ROOT / "packages" / PACKAGES[package] / "pyproject.toml"
-    return path.read_text(encoding="utf-8")
+def _name(requirement: str) -> str:
+    return packaging.utils.canonicalize_name(packaging.requirements.Requirement(requirement).name)
+
+
+def _constrain(session: nox.Session, constraints: list[str]) -> None:
+    """Let pip take these versions instead of the locked ones."""
+    file = pathlib.Path(session.create_tmp(), "constraints.txt").resolve()
+    file.write_text("\n".join(constraints), encoding="utf-8")
+    session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES, file.as_uri()))
 
 
 def _assert_nothing_else_is_installed(session: nox.Session, package: str, *extra: str) -> None:
@@ -372,5 +449,5 @@ def _assert_nothing_else_is_installed(session: nox.Session, package: str, *extra
         sys.exit(f"not asked for: {extra | siblings}" if extra or siblings else 0)
         """
     )
-    tools = [re.split(r"[>=<\[]", tool)[0] for tool in (*TEST_TOOLS, *extra)]
+    tools = map(_name, (*TEST_TOOLS, *extra))
     session.run("python", "-c", code, PACKAGES[package], *tools, silent=True)

@@ -107,9 +107,11 @@ def test_every_engine_gives_the_same_dataframe(engine):
             kwds = {"executor": stack.enter_context(dask(processes=True))}
         elif engine != "poolsize":
             kwds = {"executor": stack.enter_context(ENGINES[engine]())}
+        begin = time.perf_counter()
         df = ps.run_local(func, params, on_error="record", **kwds)
+        seconds = time.perf_counter() - begin
 
-    assert df._pset_runtime.between(0, 1, inclusive="left").all()
+    assert df._pset_runtime.between(0, seconds, inclusive="left").all()
     if engine != "poolsize":
         assert (df.pop("_exec_host") == platform.node()).all()
     pd.testing.assert_frame_equal(df.drop(columns=OWN), expected.drop(columns=OWN))
@@ -264,7 +266,7 @@ def test_ctrl_c_keeps_what_is_about_to_end(script):
     while not Path("started").exists() or len(Path("started").read_text()) < 3:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode != 0
     started = len(Path("started").read_text())
     assert started - 1 <= len(ps.df_read("calc")) <= started

@@ -145,16 +145,6 @@ def test_many_results_that_become_params_later_are_told_apart():
     assert ps.df_extract_params(df) == [{"a": 1}, {"a": 1, **first}]
 
 
-def test_taking_apart_rows_whose_params_func_has_replaced_does_not_take_long():
-    import time
-
-    psets = [{f"p{j}": float(i + j) for j in range(40)} for i in range(50)]
-    df = ps.run_local(lambda p: {"p0": -1.5}, psets)
-    start = time.perf_counter()
-    assert len(ps.df_extract_params(df)) == 50
-    assert time.perf_counter() - start < 5
-
-
 def test_text_stays_text_when_rows_without_it_follow():
     text = pd.Series(["x"]).dtype
     old = frames.frame_of_rows([row(0, {"a": "x"})], HEADER)

@@ -55,7 +55,7 @@ def namespaces():
     command = [unshare, "--user", "--map-root-user", "--mount"]
     try:
         subprocess.run([*command, "sh", "-c", "mount -t tmpfs none /mnt"], check=True,
-                       capture_output=True, timeout=30)  # fmt: skip
+                       capture_output=True, timeout=120)  # fmt: skip
     except (subprocess.SubprocessError, OSError):
         return None
     return command
@@ -73,7 +73,7 @@ def test_nothing_that_returned_is_lost(poolsize, n_bytes):
     inside = [sys.executable, str(Path("run.py").resolve()), str(poolsize), str(n_bytes), "filled"]
     done = subprocess.run(
         [*namespaces(), "sh", "-c", MOUNT.format(size="3m"), "sh", *inside],
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     error, before, after, database = json.loads(done.stdout.splitlines()[-1])

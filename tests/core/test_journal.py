@@ -160,16 +160,21 @@ def test_rows_are_synced_to_the_disk_within_a_second_or_so_and_not_one_by_one(pa
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(time.monotonic()), real(fd)))
     book = Journal(path, HEADER)
+    waits = []
+    wait = book._closing.wait
+    monkeypatch.setattr(
+        book._closing, "wait", lambda seconds: waits.append(seconds) or wait(seconds)
+    )
     start = time.monotonic()
     for i in range(500):
         book.append(encode(row(i)))
     last = time.monotonic()
     assert len(synced) <= (last - start) + 1
     while not any(when > last for when in synced):
-        assert time.monotonic() < last + 5
+        assert time.monotonic() < last + 100
         time.sleep(0.01)
     book.close()
-    assert next(when for when in synced if when > last) - last < 1.5
+    assert set(waits) == {1.0}  # seconds between two syncs; a busy machine adds to that
 
 
 def test_nobody_else_holds_a_journal_while_its_writer_lives(path):

@@ -291,7 +291,7 @@ def test_nothing_is_quadratic(poolsize):
         return used() - before
 
     cost(1000)
-    few, many = (min(cost(n) for _ in range(3)) for n in (2500, 20_000))
+    few, many = map(min, zip(*((cost(2500), cost(20_000)) for _ in range(3)), strict=True))
     assert many <= 16 * few  # 8 times the psets, and twice that for what disturbs
 
 
@@ -384,6 +384,17 @@ def test_a_plain_pset_is_hashed_by_few_calls_however_many_entries_it_has():
         totals.append(calls.total)
     assert totals[0] <= 12
     assert totals[1] <= totals[0] + 40
+
+
+def test_taking_apart_rows_whose_params_func_has_replaced_costs_few_calls_an_entry():
+    totals = []
+    for n in (20, 40):
+        psets = [{f"p{j}": float(i + j) for j in range(n)} for i in range(50)]
+        df = ps.run_local(lambda p: {"p0": -1.5}, psets, calc_dir=f"calc_{n}")
+        with Calls() as calls:
+            assert len(ps.df_extract_params(df)) == 50
+        totals.append(calls.total)
+    assert totals[1] <= 3 * totals[0]
 
 
 def test_import_loads_little_beyond_pandas():

@@ -18,6 +18,13 @@ import psweep as ps
 METHODS = multiprocessing.get_all_start_methods()
 
 
+def wait_until(true):
+    end = time.monotonic() + 100
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def count(pset):
     """Count the calls for a pset, in whichever process."""
     path = Path(f"calls_{pset['a']}")
@@ -38,39 +45,38 @@ def method(request):
 def test_a_pset_that_takes_too_long_fails_and_the_others_run_on(method, save):
     def func(pset):
         if pset["a"] == 3:
-            time.sleep(60)
+            time.sleep(3600)
         return {"b": 2 * pset["a"]}
 
-    start = time.monotonic()
     df = ps.run_local(
-        func, ps.plist("a", range(8)), poolsize=2, timeout=1, on_error="record", save=save
+        func, ps.plist("a", range(8)), poolsize=2, timeout=3, on_error="record", save=save
     )
-    assert time.monotonic() - start < 40
     assert df._failed.tolist() == [a == 3 for a in range(8)]
     assert df.b.dropna().tolist() == [0, 2, 4, 8, 10, 12, 14]
     text = df._exc_txt[3]
     assert text.startswith("PsetTimeoutError: the pset {'a': 3}")
-    assert "took longer than timeout=1 s" in text
-    assert df._pset_runtime[3] == 1
+    assert "took longer than timeout=3 s" in text
+    assert df._pset_runtime[3] == 3
 
 
 def test_it_ends_a_run_that_does_not_record_failures():
     def func(pset):
-        time.sleep(60 if pset["a"] == 2 else 0)
+        time.sleep(3600 if pset["a"] == 2 else 0)
         return {"b": 1}
 
-    with pytest.raises(ps.PsetTimeoutError, match=r"{'a': 2}.*took longer than timeout=0.5 s") as e:
-        ps.run_local(func, ps.plist("a", range(4)), poolsize=1, timeout=0.5)
+    with pytest.raises(ps.PsetTimeoutError, match=r"{'a': 2}.*took longer than timeout=2.5 s") as e:
+        ps.run_local(func, ps.plist("a", range(4)), poolsize=1, timeout=2.5)
     assert isinstance(e.value, TimeoutError)
     assert {0, 1} <= set(ps.df_read("calc").a)
 
 
 def test_the_limit_is_for_one_pset_not_for_a_chunk_or_the_run():
     def func(pset):
-        time.sleep(0.004)
+        time.sleep(0.01)
         return {}
 
-    df = ps.run_local(func, ps.plist("a", range(1500)), poolsize=2, timeout=2, on_error="record")
+    # 7.5 s for each worker
+    df = ps.run_local(func, ps.plist("a", range(1500)), poolsize=2, timeout=6, on_error="record")
     assert not df._failed.any()
 
 
@@ -83,10 +89,9 @@ def test_what_a_hanging_pset_has_started_ends_with_it():
 
     with pytest.raises(ps.PsetTimeoutError):
         ps.run_local(func, [{"a": 1}], poolsize=1, timeout=1)
-    time.sleep(0.2)
-    assert not alive(int(Path("pid").read_text()))
-    left = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True).stdout
-    assert "sleep 61" not in left
+    wait_until(lambda: not alive(int(Path("pid").read_text())))
+    show = ["ps", "-eo", "pgid,args"]
+    wait_until(lambda: "sleep 61" not in subprocess.check_output(show, text=True))
 
 
 def test_nor_does_anything_outlive_a_run_that_is_interrupted(script):
@@ -104,12 +109,9 @@ def test_nor_does_anything_outlive_a_run_that_is_interrupted(script):
     while not (Path("pid").exists() and Path("pid").read_text()):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     pid = int(Path("pid").read_text())
-    end = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not alive(pid)
+    wait_until(lambda: not alive(pid))
 
 
 def test_a_function_that_holds_the_interpreter_is_stopped_too():
@@ -117,10 +119,10 @@ def test_a_function_that_holds_the_interpreter_is_stopped_too():
 
     def func(pset):
         if pset["a"] == 1:
-            ctypes.PyDLL(None).sleep(60)  # in C, and it lets no other thread run
+            ctypes.PyDLL(None).sleep(3600)  # in C, and it lets no other thread run
         return {}
 
-    df = ps.run_local(func, ps.plist("a", range(3)), poolsize=1, timeout=1, on_error="record")
+    df = ps.run_local(func, ps.plist("a", range(3)), poolsize=1, timeout=3, on_error="record")
     assert df._failed.tolist() == [False, True, False]
 
 
@@ -169,11 +171,11 @@ def test_a_worker_that_dies_or_hangs_is_a_failure_as_any(method, end):
                 os.kill(os.getpid(), signal.SIGKILL)
             if end == "exit":
                 os._exit(3)
-            time.sleep(60)
+            time.sleep(3600)
         return {"n": n}
 
     df = ps.run_local(
-        func, ps.plist("a", range(6)), poolsize=2, retries=2, on_error="record", timeout=1
+        func, ps.plist("a", range(6)), poolsize=2, retries=2, on_error="record", timeout=3
     )
     assert df.n.dropna().tolist() == [1] * 5
     assert df._failed.tolist() == [False, True, False, False, False, False]
@@ -183,7 +185,7 @@ def test_a_worker_that_dies_or_hangs_is_a_failure_as_any(method, end):
     assert {
         "kill": "was ended by SIGKILL, possibly because it was out of memory",
         "exit": "exited with status 3",
-        "hang": "took longer than timeout=1 s",
+        "hang": "took longer than timeout=3 s",
     }[end] in text
 
 

@@ -6,7 +6,6 @@ import doctest
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -305,10 +304,8 @@ def test_two_runs_at_once(repo, place):
         "ps.run_local(lambda p: time.sleep(0.2) or {}, [{'a': sys.argv[1]}], git=True)\n"
     )
     processes = [subprocess.Popen([sys.executable, "input.py", str(i)]) for i in range(3)]
-    start = time.monotonic()
     for process in processes:
-        assert process.wait(timeout=60) == 0
-    assert time.monotonic() - start < 60
+        assert process.wait(timeout=120) == 0
     df = ps.df_read("calc/database.pk")
     assert sorted(df.a) == ["0", "1", "2"]
     assert df._git_commit.notna().all()

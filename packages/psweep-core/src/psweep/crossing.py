@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import linecache
 import pickle
 import traceback
+import types
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -18,6 +21,7 @@ __all__ = [
     "Done",
     "Failed",
     "Ready",
+    "dumps",
     "pickled_func",
     "pickled_job",
     "unpickled_job",
@@ -74,10 +78,48 @@ class Failed(NamedTuple):
         return _unpickled_exception(self.exception, self.summary, self.traceback, self.where)
 
 
+def dumps(obj: Any) -> bytes:
+    """Pickle any object for another process, which loads it with `pickle.loads`."""
+    stream = io.BytesIO()
+    _Pickler(stream).dump(obj)
+    return stream.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickle functions together with the name and the lines of their file.
+
+    Tracebacks in the other process need both. cloudpickle 3.1.3 drops the name. The lines are
+    sent because a notebook cell is not a file, and a script may be missing on another machine.
+    """
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self._files: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is not types.CodeType:
+            return super().reducer_override(obj)
+        file = obj.co_filename
+        lines: list[str] = []
+        if file not in self._files:
+            self._files.add(file)
+            linecache.checkcache(file)
+            lines = linecache.getlines(file)
+        return _code, (*self.dispatch_table[types.CodeType](obj), file, lines)
+
+
+def _code(make: Any, args: tuple[Any, ...], file: str, lines: list[str]) -> Any:
+    """Make a code object, and keep the lines of its file for tracebacks."""
+    if lines and lines != linecache.getlines(file):
+        # without a time of the last change (None), so linecache does not look for the file
+        linecache.cache[file] = sum(map(len, lines)), None, lines, file
+    return make(*args).replace(co_filename=file)
+
+
 def pickled_func(func: Func) -> bytes:
-    """Pickle func by cloudpickle, or say what is wrong with it."""
+    """Pickle func, or say what is wrong with it."""
     try:
-        data: bytes = cloudpickle.dumps(func)
+        data: bytes = dumps(func)
     except Exception as error:
         message = (
             f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
@@ -92,7 +134,7 @@ def pickled_job(job: Job) -> tuple[int, str, str, bytes]:
 
     So a worker that cannot unpickle them still knows whose they are.
     """
-    return job.position, job.pset_id, job.pset_hash, cloudpickle.dumps(job.params)
+    return job.position, job.pset_id, job.pset_hash, dumps(job.params)
 
 
 def unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
@@ -110,7 +152,7 @@ def _pickled_exception(error: BaseException) -> bytes:
     parts = type(error), error.args, {**error.__dict__}
     for attempt in (error, parts):
         with contextlib.suppress(Exception):
-            payload: bytes = cloudpickle.dumps(attempt)
+            payload: bytes = dumps(attempt)
             pickle.loads(payload)
             return payload
     return b""

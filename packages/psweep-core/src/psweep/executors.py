@@ -20,10 +20,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import cloudpickle
-
 from .call import Func, Job, Settings, describe, pickled, runner, save_row
-from .crossing import Failed, pickled_func
+from .crossing import Failed, dumps, pickled_func
 from .dispatch import Dispatch, Step
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import encode
@@ -185,7 +183,7 @@ class _Engine:
         calls = self._dispatch.calls(positions)
         sent: Any = [(job, calls.get(job[0], 1)) for job in self._jobs.tuples(positions)]
         if not self._shares_memory:
-            sent = cloudpickle.dumps(sent)
+            sent = dumps(sent)
         try:
             # Not by dask's get_executor(): a future of that never ends where a worker dies between
             # its task's end and the result's way home, and then the task fails when it is repeated.

@@ -114,6 +114,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return obj.__reduce_ex__(_PROTOCOL)
         if obj is pd:
             return importlib.import_module, ("pandas",)
+        if kind is types.CodeType:
+            # with the name of the file, which tracebacks need and cloudpickle 3.1.3 drops
+            make, args = self.dispatch_table[kind](obj)
+            return operator.methodcaller("replace", co_filename=obj.co_filename), (
+                _Call(make, *args),
+            )
         reduced = _reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
 
