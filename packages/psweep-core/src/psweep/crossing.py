@@ -10,6 +10,7 @@ import cloudpickle
 
 from .call import Func, Job, note
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .naming import mark_main
 
 __all__ = [
     "pickled_exception",
@@ -22,6 +23,7 @@ __all__ = [
 
 def pickled_func(func: Func) -> bytes:
     """Pickle func by cloudpickle, or say what is wrong with it."""
+    mark_main()
     try:
         data: bytes = cloudpickle.dumps(func)
     except Exception as error:
