@@ -449,8 +449,8 @@ def wrapped(n):
 
 def strings(kind):
     return [
-        lambda x, w=1: f"{x!r:>{w}}{x=}" "tail",
-        lambda x, w=1: f"{x!r:>{w}}{x=}" "tale",
+        lambda x, w=1: f"{x!r:>{w}}{x=}tail",
+        lambda x, w=1: f"{x!r:>{w}}{x=}tale",
     ][kind]
 
 
@@ -461,7 +461,7 @@ def matcher(kind):
                 return rest
             case Point(x=0, y=y) | Point(x=y, y=0) if y > kind:
                 return y
-        return [i for i in range(3) if (j := i) in {1, 2}] + [*map(lambda v: v * SCALE, (1, 2))]
+        return [i for i in range(3) if (j := i) in {1, 2} and j] + [(lambda v: v * SCALE)(1)]
 
     return go
 
@@ -590,6 +590,7 @@ def renamed(func, **kwds):
 UTC = datetime.timezone.utc
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 DAY = datetime.datetime(2020, 1, 1)
+DAYS = pd.date_range("2020", periods=2, freq="D").as_unit("ns")
 MULTI = pd.MultiIndex.from_tuples([(1, "a"), (2, "b")], names=["i", "j"])
 
 # Each is a function, so that both sides are made from scratch.
@@ -603,8 +604,8 @@ SAME = {
     "numpy float": lambda: (np.float64(0.1), 0.1),
     "numpy bool": lambda: (np.bool_(True), True),
     "numpy str": lambda: (np.str_("a"), "a"),
-    "nan": lambda: (float("nan"), np.float64("inf") - np.float64("inf") if 0 else math.nan),
-    "str made elsewhere": lambda: ("ab", "".join(["a", "b"])),
+    "nan": lambda: (float("nan"), float("inf") - float("inf")),
+    "str made elsewhere": lambda: ("ab", "abc"[:2]),
     "class made twice": lambda: (make(1), make(1)),
     "instance of a class made twice": lambda: (make(1)(), make(1)()),
     "instance with state": lambda: (Config(1, [2]), Config(1, [2])),
@@ -626,6 +627,10 @@ SAME = {
     "defaults": lambda: (defaults(1), defaults(1)),
     "documentation and format": lambda: (documented(1), documented(2)),
     "f-strings": lambda: (strings(0), strings(0)),
+    "functions of one line": lambda: (
+        (lambda n: lambda x: x + n)(1),
+        (lambda n: lambda x: x + n)(1),
+    ),
     "match, walrus, comprehension": lambda: (matcher(1), matcher(1)),
     "global value": lambda: (uses_global(1), uses_global(1)),
     "mutual recursion": lambda: (mutual(1), mutual(1)),
@@ -666,13 +671,16 @@ SAME = {
         pd.Series(["a", "b"], dtype=object),
     ),
     "categories": lambda: (pd.Series(categories("ab")), pd.Series(categories("ab"))),
-    "freq of an index": lambda: (
-        pd.date_range("2020", periods=2, freq="D"),
-        pd.DatetimeIndex(list(pd.date_range("2020", periods=2, freq="D"))),
-    ),
+    "freq of an index": lambda: (DAYS, pd.DatetimeIndex(DAYS.to_numpy())),
     "multi index, unused levels": lambda: (MULTI[:1], MULTI[:1].remove_unused_levels()),
-    "timestamp, unit": lambda: (pd.Timestamp("2020").as_unit("s"), pd.Timestamp("2020").as_unit("ns")),
-    "zones": lambda: (DAY.replace(tzinfo=BERLIN), DAY.replace(tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))),
+    "timestamp, unit": lambda: (
+        pd.Timestamp("2020").as_unit("s"),
+        pd.Timestamp("2020").as_unit("ns"),
+    ),
+    "zones": lambda: (
+        DAY.replace(tzinfo=BERLIN),
+        DAY.replace(tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
+    ),
     "ordered dict": lambda: (
         collections.OrderedDict(a=1, b=2),
         collections.OrderedDict(b=2, a=1),
@@ -685,7 +693,7 @@ SAME = {
         types.MappingProxyType({"a": 1, "b": 2}),
         types.MappingProxyType({"b": 2, "a": 1}),
     ),
-    "union": lambda: (typing.Union[int, str], str | int),
+    "union": lambda: (typing.Union[int, str], str | int),  # noqa: UP007
     "buffer": lambda: (io.BytesIO(b"a"), io.BytesIO(b"a")),
 }
 
@@ -737,6 +745,11 @@ DIFFER = {
     "closures": lambda: (adder(1), adder(2)),
     "type of a closure": lambda: (adder(1), adder(1.0)),
     "defaults": lambda: (defaults(1), defaults(2)),
+    "closures of one line": lambda: (
+        (lambda n: lambda x: x + n)(1),
+        (lambda n: lambda x: x + n)(2),
+    ),
+    "lambdas in lambdas": lambda: (lambda x: lambda y: 1, lambda x: lambda y: 2),
     "lambdas on one line": lambda: (annotated(0), annotated(1)),
     "f-strings": lambda: (strings(0), strings(1)),
     "globals": lambda: (uses_global(1), uses_global(2)),
@@ -753,7 +766,10 @@ DIFFER = {
     "partials": lambda: (functools.partial(adder(1), 2), functools.partial(adder(1), 3)),
     "functions in partials": lambda: (functools.partial(adder(1)), functools.partial(adder(2))),
     "properties": lambda: (make_property(1), make_property(2)),
-    "size of lru_cache": lambda: (functools.lru_cache(1)(adder(1)), functools.lru_cache(2)(adder(1))),
+    "size of lru_cache": lambda: (
+        functools.lru_cache(1)(adder(1)),
+        functools.lru_cache(2)(adder(1)),
+    ),
     "function of lru_cache": lambda: (functools.lru_cache(adder(1)), functools.lru_cache(adder(2))),
     "methods of lists": lambda: ([].append, [1].append),
     "builtin functions": lambda: (math.sin, math.cos),
@@ -799,7 +815,10 @@ DIFFER = {
     "times": lambda: (datetime.time(1), datetime.time(1, fold=1)),
     "timedeltas": lambda: (datetime.timedelta(1), datetime.timedelta(2)),
     "zones": lambda: (DAY.replace(tzinfo=UTC), DAY),
-    "other zones": lambda: (DAY.replace(tzinfo=BERLIN), DAY.replace(tzinfo=zoneinfo.ZoneInfo("Asia/Tokyo"))),
+    "other zones": lambda: (
+        DAY.replace(tzinfo=BERLIN),
+        DAY.replace(tzinfo=zoneinfo.ZoneInfo("Asia/Tokyo")),
+    ),
     "datetime64 units": lambda: (np.datetime64(1, "s"), np.datetime64(1, "ms")),
     "timedelta64": lambda: (np.timedelta64(1, "s"), np.datetime64(1, "s")),
     "NaT and NA": lambda: (pd.NaT, pd.NA),
@@ -863,8 +882,8 @@ DIFFER = {
         pd.Series(np.array([1], "M8[s]")).astype("M8[ms]"),
     ),
     "series, zone": lambda: (
-        pd.Series([pd.Timestamp("2020", tz="UTC")]),
-        pd.Series([pd.Timestamp("2020", tz="Europe/Berlin").tz_convert("UTC")]).dt.tz_convert("Asia/Tokyo"),
+        pd.Series(DAYS.tz_localize("UTC")),
+        pd.Series(DAYS.tz_localize("UTC").tz_convert("Asia/Tokyo")),
     ),
     "series and array": lambda: (pd.Series([1]), np.array([1])),
     "series and index": lambda: (pd.Series([1]), pd.Index([1])),

@@ -193,7 +193,8 @@ def _enum_parts(cls: enum.EnumMeta) -> tuple[Any, ...]:
         for name, value in vars(cls).items()
         if name not in cls.__members__ and name not in _DERIVED and _is_of_user(name, value)
     }
-    return "enum class", cls.__name__, type(cls), list(cls.__bases__), members, namespace
+    kind = None if type(cls) is enum.EnumMeta else type(cls)  # has another name since Python 3.11
+    return "enum class", cls.__name__, kind, list(cls.__bases__), members, namespace
 
 
 def _is_of_user(name: str, value: Any) -> bool:

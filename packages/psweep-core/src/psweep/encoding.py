@@ -184,6 +184,8 @@ class _Encoder:
         elif isinstance(obj, types.ModuleType):
             _check(obj, sys.modules.get(obj.__name__))
             self._parts("module", obj.__name__)
+        elif kind is types.GenericAlias:  # for Python 3.10 a type, too
+            self._parts("generic", obj.__origin__, obj.__args__)
         elif isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
             self._written(global_parts(obj))
         elif isinstance(obj, set | frozenset):  # of a subclass

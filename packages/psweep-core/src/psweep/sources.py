@@ -14,6 +14,7 @@ import contextlib
 import dis
 import functools
 import hashlib
+import itertools
 import linecache
 import types
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def _forms(code: types.CodeType, text: str) -> Iterator[str]:
 def _compiled(text: str) -> list[tuple[str, int, _Node, types.CodeType]]:
     """Compile a text; return each function in it: name, first line, tree, and code."""
     tree = ast.parse(text)
+    codes = _codes(_compile(tree))
     by_line: dict[int, tuple[str, int, _Node]] = {}
     fresh = text.count("\n") + 2
     for found in ast.walk(tree):
@@ -94,28 +96,34 @@ def _compiled(text: str) -> list[tuple[str, int, _Node, types.CodeType]]:
             continue
         node: Any = found
         is_lambda = isinstance(node, ast.Lambda)
-        first: Any = node if is_lambda else [*node.decorator_list, node][0]
+        first = node if is_lambda else [*node.decorator_list, node][0]
         line = key = first.lineno
         if line in by_line:
-            # Two functions that begin on one line are told apart by another line in their code.
+            # Functions that begin on one line are told apart by another line in a second version.
             key = first.lineno = first.end_lineno = fresh
             first.col_offset = first.end_col_offset = 0
             fresh += 1
         by_line[key] = ("<lambda>" if is_lambda else node.name, line, node)
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in notebooks
-    module = compile(tree, "<psweep>", "exec", flags=flags, dont_inherit=True)
+    moved = _codes(_compile(tree))
+    if len(moved) != len(codes):  # Python 3.10 compiles equal functions of one line only once
+        codes = moved
     return [
-        (*by_line[code.co_firstlineno], code)
-        for code in _codes(module)
-        if by_line.get(code.co_firstlineno, ("",))[0] == code.co_name
+        (*by_line[other.co_firstlineno], code)
+        for code, other in zip(codes, moved, strict=True)
+        if by_line.get(other.co_firstlineno, ("",))[0] == code.co_name
     ]
 
 
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            yield from _codes(const)
+def _compile(tree: ast.Module) -> types.CodeType:
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in notebooks
+    code: types.CodeType = compile(tree, "<psweep>", "exec", flags=flags, dont_inherit=True)
+    return code
+
+
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    """List all code objects in a code object, in an order that does not depend on lines."""
+    inner = [_codes(const) for const in code.co_consts if isinstance(const, types.CodeType)]
+    return [code, *itertools.chain(*inner)]
 
 
 def _shape(code: types.CodeType) -> str:
