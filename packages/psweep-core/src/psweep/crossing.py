@@ -14,6 +14,7 @@ import cloudpickle
 
 from .call import Func, Job, note
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .naming import mark_main
 
 __all__ = [
     "Again",
@@ -118,6 +119,7 @@ def _code(make: Any, args: tuple[Any, ...], file: str, lines: list[str]) -> Any:
 
 def pickled_func(func: Func) -> bytes:
     """Pickle func, or say what is wrong with it."""
+    mark_main()
     try:
         data: bytes = dumps(func)
     except Exception as error:

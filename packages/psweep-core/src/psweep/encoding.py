@@ -6,31 +6,27 @@ import copyreg
 import datetime
 import enum
 import fractions
+import functools
 import pathlib
 import pickle
 import struct
 import sys
 import types
+import typing
 import uuid
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["BATCH", "NAN", "PROTOCOL", "encoded", "importable_name"]
+from .datatypes import array_parts, data_parts
+from .definitions import global_parts, wrapper_parts
+
+__all__ = ["BATCH", "NAN", "PROTOCOL", "encoded"]
 
 NAN = float("nan")
 PROTOCOL = 3
 BATCH = 1000  # the pickler writes so many entries of a dict or list at once
-
-
-def importable_name(obj: Any) -> str | None:
-    """Say under which ``module:name`` a class or function can be imported, None if nowhere."""
-    name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
-    found: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
-    for part in (name or "").split("."):
-        found = getattr(found, part, None)
-    return f"{obj.__module__}:{name}" if found is obj and obj is not None else None
 
 
 def encoded(obj: Any) -> bytes:
@@ -137,17 +133,21 @@ class _Encoder:
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
         plain = obj.item()
-        if type(plain) in (int, float, bool, str, bytes, complex) and obj.dtype.kind not in "mM":
+        if type(plain) in (int, float, bool, str, bytes, complex) and obj.dtype.kind not in "mMV":
             self.value(plain)
         else:
             self._array(np.asarray(obj))
 
     def _array(self, array: np.ndarray[Any, Any]) -> None:
         kind = array.dtype.kind
-        if kind in "OV":  # objects, records: their values, not their memory
+        if kind == "O":  # objects: their values, not their memory
             self._word(f"array {kind} {array.shape}")
             for item in array.ravel().tolist():
                 self.value(item)
+            return
+        parts = array_parts(array)
+        if parts is not None:
+            self._written(parts)
             return
         if kind in "fc" and array.dtype.itemsize > (8 if kind == "f" else 16):
             # long double: its bytes hold unused, undefined ones
@@ -159,7 +159,9 @@ class _Encoder:
         if kind in "fc":
             array = np.where(np.isnan(array), np.array(np.nan, dtype=array.dtype), array)
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        self._word(f"array {array.dtype.str} {array.shape}")
+        # (of a type that another library defines, .str only says how large it is)
+        name = array.dtype.name if kind == "V" else array.dtype.str
+        self._word(f"array {name} {array.shape}")
         self.out.append(array.tobytes())
 
     def _other(self, obj: Any, kind: type) -> None:
@@ -169,8 +171,6 @@ class _Encoder:
             self._parts("complex", obj.real, obj.imag)
         elif kind is fractions.Fraction:
             self._parts("fraction", obj.numerator, obj.denominator)
-        elif isinstance(obj, np.ufunc):
-            self._parts("ufunc", obj.__name__)
         elif obj is pd.NaT or obj is pd.NA:
             self._parts(str(obj))
         elif isinstance(obj, pathlib.PurePath):
@@ -179,48 +179,108 @@ class _Encoder:
             self._parts("uuid", obj.int)
         elif isinstance(obj, pd.Timestamp | pd.Timedelta):
             self._parts(kind.__name__, obj.isoformat(), str(getattr(obj, "tz", None)))
-        elif isinstance(obj, datetime.tzinfo) and hasattr(obj, "key"):
-            self._parts("zone", obj.key)
-        elif isinstance(obj, pd.DataFrame):
-            columns = [obj.iloc[:, i].tolist() for i in range(obj.shape[1])]
-            self._parts("frame", obj.columns.tolist(), obj.index.tolist(), columns)
-        elif isinstance(obj, pd.Series):
-            self._parts("series", obj.name, obj.index.tolist(), obj.tolist())
-        elif isinstance(obj, pd.Index | pd.api.extensions.ExtensionArray):
-            self._parts("index", list(obj))
+        elif isinstance(obj, datetime.tzinfo) and getattr(obj, "key", None):
+            self._parts("zone", obj.key)  # type: ignore[attr-defined]
         elif isinstance(obj, types.ModuleType):
+            _check(obj, sys.modules.get(obj.__name__))
             self._parts("module", obj.__name__)
+        elif kind is types.GenericAlias:  # for Python 3.10 a type, too
+            self._parts("generic", obj.__origin__, obj.__args__)
         elif isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
-            self._global(obj)
-        elif isinstance(obj, types.CodeType):
-            self._parts("code", obj.co_code, obj.co_consts, obj.co_names, obj.co_varnames)
+            self._written(global_parts(obj))
+        elif isinstance(obj, set | frozenset):  # of a subclass
+            state = getattr(obj, "__dict__", None)
+            self._parts("set of", kind, frozenset(obj), state)
+        elif isinstance(obj, memoryview):
+            self._parts("memoryview", obj.format, obj.shape, obj.tobytes())
+        elif isinstance(obj, types.MappingProxyType):
+            self._parts("mappingproxy", dict(obj))
+        elif typing.get_origin(obj) in (typing.Union, types.UnionType):
+            self._parts("union", frozenset(map(self._bytes_of, typing.get_args(obj))))
         else:
-            self._reduced(obj, kind)
+            parts = wrapper_parts(obj, kind) or data_parts(obj, kind)
+            if parts is None:
+                self._reduced(obj, kind)
+            else:
+                self._written(parts)
+
+    def _written(self, parts: tuple[Any, ...]) -> None:
+        if len(parts) > 1:
+            self._parts(*parts)
+        else:
+            self._word(parts[0])
 
     def _parts(self, word: str, *parts: Any) -> None:
         self._word(f"{word} {len(parts)}")
         for part in parts:
             self.value(part)
 
-    def _global(self, obj: Any) -> None:
-        name = importable_name(obj)
-        if name is not None:
-            self._word(f"global {name}")
-        elif isinstance(obj, types.FunctionType):
-            cells = [cell.cell_contents for cell in obj.__closure__ or ()]
-            self._parts("function", obj.__code__, obj.__defaults__, obj.__kwdefaults__, cells)
-        elif getattr(obj, "__self__", None) is not None:
-            self._parts("method", obj.__self__, obj.__name__)
-        else:
-            self._word(f"global {obj.__module__}:{obj.__qualname__}")
-
     def _reduced(self, obj: Any, kind: type) -> None:
         """Take any other object apart the way pickle does, by its class and its state."""
+        if kind is object or (hasattr(kind, "__next__") and kind.__module__ in _ITERATORS):
+            message = "it cannot be told apart from others of its type"
+            raise TypeError(message)
         reducer = copyreg.dispatch_table.get(kind)
         reduced: Any = reducer(obj) if reducer else obj.__reduce_ex__(4)
         if isinstance(reduced, str):
-            self._word(f"global {getattr(obj, '__module__', None)}:{reduced}")
+            module = str(getattr(obj, "__module__", None))
+            if obj is not Ellipsis and obj is not NotImplemented:
+                path = reduced.split(".")
+                _check(obj, functools.reduce(_attribute, path, sys.modules.get(module)))
+            self._word(f"global {module}:{reduced}")
             return
         func, args, state, items, pairs = (*reduced, None, None, None)[:5]
+        state = _without_caches(state, obj, kind)
         self._parts("object", func, args, state, [] if items is None else list(items))
         self.value({} if pairs is None else dict(pairs))
+
+
+_ITERATORS = ("builtins", "itertools")
+# What libraries add to the state of their objects: a version, which they keep when it is read back,
+# and a cache.
+_STAMPS = frozenset({"_sklearn_version", "__networkx_cache__"})
+
+
+def _attribute(obj: Any, name: str) -> Any:
+    return getattr(obj, name, None)
+
+
+def _check(obj: Any, found: Any) -> None:
+    """Make sure that a name is that of one object."""
+    if found is not obj:
+        message = "it goes by a name under which it cannot be found"
+        raise TypeError(message)
+
+
+def _without_caches(state: Any, obj: Any, kind: type) -> Any:
+    """Leave out of an object's state what does not make up its value."""
+    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[0], dict):
+        return _without_caches(state[0], obj, kind), state[1]  # it has slots, too
+    if type(state) is not dict:
+        return state
+    own = getattr(obj, "__dict__", {})
+    return {
+        name: value
+        for name, value in state.items()
+        if name not in _STAMPS
+        and not _is_cached(kind, name)
+        and (name in own or not _is_version(kind, name, value))
+    }
+
+
+def _is_cached(kind: type, name: Any) -> bool:
+    """Return whether an entry of an instance was left there by a cached property of its class."""
+    for cls in kind.__mro__:
+        found = vars(cls).get(name)
+        if found is not None:
+            like_it = "cached" in type(found).__name__.lower() and not hasattr(found, "__set__")
+            return isinstance(found, functools.cached_property) or like_it
+    return False
+
+
+def _is_version(kind: type, name: Any, value: Any) -> bool:
+    """Return whether `__getstate__` has added the version of a library that a class is from."""
+    if not isinstance(name, str) or not name.endswith("version"):
+        return False
+    libraries = {cls.__module__.partition(".")[0] for cls in kind.__mro__} - {"builtins"}
+    return value in [getattr(sys.modules.get(name), "__version__", None) for name in libraries]

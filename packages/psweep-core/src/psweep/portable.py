@@ -5,19 +5,24 @@ their internal state. Both changed between pandas 2 and 3 and between NumPy 1 an
 written by the newer one does not load under the older one. Here they are written by what they
 hold, to be handed to public constructors on load. The file needs no psweep to be read.
 
-Functions and classes that cannot be imported (lambdas, and what is defined inside functions) are
-written by value, by cloudpickle; such a file loads where cloudpickle is installed, under the same
-version of Python.
+Functions and classes that cannot be imported are written by value, by cloudpickle. That is so for
+lambdas, for what is defined inside functions, and for what is defined in the script or notebook
+that runs, which no other program could import. Such a file loads where cloudpickle is installed,
+under the same version of Python. Where the script itself reads it, or a program that has imported
+the script, the class is the one defined there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import io
 import itertools
 import operator
 import pickle
+import sys
 import types
+import weakref
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -25,7 +30,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from .encoding import importable_name
+from .naming import MAIN, found_here, mark
 
 __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
@@ -87,7 +92,25 @@ class _Call:
         """Let the pickler take one as the function of another; it asks only if it is callable."""
 
 
+# What is pickled in place of a class or function of the script, as text, since the file must load
+# without psweep. `script` is the module as which it is imported, empty for a notebook.
+_OWN_OR_STORED = """(
+    [
+        own
+        for sys, os, functools in [map(__import__, ("sys", "os", "functools"))]
+        for main in [sys.modules["__main__"]]
+        for stem in [os.path.splitext(os.path.basename(getattr(main, "__file__", None) or ""))[0]]
+        for module in (main if stem == script.rpartition(".")[2] else None, sys.modules.get(script))
+        for own in [functools.reduce(lambda obj, x: getattr(obj, x, None), name.split("."), module)]
+        if own is not None
+    ]
+    or [__import__("pickle").loads(stored)]
+)[0]"""
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    by_value = False  # whether classes of the script are written by value and nothing else
+
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
         if kind is _Call:
@@ -103,7 +126,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if getattr(pd, name, None) is obj:
                 # by its public place, not by the module inside pandas where it is defined
                 return getattr, (pd, name)
-            return NotImplemented if importable_name(obj) else super().reducer_override(obj)
+            return NotImplemented if _is_elsewhere(obj) else self._definition(obj)
+        if kind.__module__ == "dataclasses":
+            for name in _SENTINELS:  # are compared by identity
+                if getattr(dataclasses, name, None) is obj:
+                    return getattr, (_Call(importlib.import_module, "dataclasses"), name)
         if isinstance(obj, io.IOBase):
             # cloudpickle would take the text of the file in its place
             message = f"cannot pickle an open file ({kind.__name__})"
@@ -122,6 +149,50 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             )
         reduced = _reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
+
+    def _definition(self, obj: Any) -> Any:
+        """Write a class or function that other programs cannot import."""
+        script, _, name = (mark(obj) or "").partition(":")
+        if self.by_value or not (name or found_here(obj)):
+            return super().reducer_override(obj)
+        stored = _by_value(obj)
+        if stored is None:
+            return NotImplemented  # by its name, and the script alone can read it
+        args = {"script": script, "name": name or obj.__qualname__, "stored": stored}
+        return eval, (_OWN_OR_STORED, args)
+
+
+def _by_value(obj: Any) -> bytes | None:
+    """Pickle a class or function of the script itself, unless that is impossible or too large."""
+    known = _stored.get(obj)  # each row of a run may need it
+    if known is None:
+        if "__mp_main__" in sys.modules:
+            cloudpickle.register_pickle_by_value(sys.modules["__mp_main__"])
+        stream = io.BytesIO()
+        pickler = _Pickler(stream, protocol=_PROTOCOL)
+        pickler.by_value = True
+        try:
+            pickler.dump(obj)
+        except Exception:  # it refers to a lock, for example
+            if not found_here(obj):
+                raise
+            return None
+        known = _stored[obj] = stream.getvalue()
+    return None if len(known) > _MAX_STORED and found_here(obj) else known
+
+
+_stored: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+_MAX_STORED = 1 << 20  # bytes; it may refer to large data
+
+
+def _is_elsewhere(obj: Any) -> bool:
+    """Return whether other programs can import a class or function, by the name that it has."""
+    return obj.__module__ not in MAIN and found_here(obj)
+
+
+_SENTINELS = (
+    "MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR",
+)  # fmt: skip
 
 
 def _reduce_pandas(obj: Any, kind: type) -> tuple[Any, tuple[Any, ...]] | None:

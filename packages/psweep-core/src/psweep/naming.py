@@ -1,0 +1,83 @@
+"""The names of classes and functions, the same in every program that meets them.
+
+A class of a script has the module ``__main__`` while the script runs, and the script's own name
+where it is imported. A third program, such as psweep-checkdir, gets it by value, out of a pickle.
+In all three it has one name here: the one under which it can be imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MAIN", "MARK", "found_here", "importable_name", "mark", "mark_main"]
+
+MAIN = (
+    "__main__",
+    "__mp_main__",
+)  # the second is the first in a process that multiprocessing spawned
+MARK = "__psweep_name__"  # an attribute of a class or function that goes by value
+
+
+def importable_name(obj: Any) -> str | None:
+    """Return under which ``module:name`` a class or function can be imported, None if nowhere."""
+    if found_here(obj):
+        module, name = obj.__module__, _name(obj)
+        if module in MAIN:
+            module = _main_name(sys.modules[module])
+        return module and f"{module}:{name}"
+    known: str | None = getattr(obj, "__dict__", {}).get(MARK)
+    if known is None:
+        return None
+    # functools.wraps copies attributes (and cloudpickle shortens the names of nested classes). In
+    # its own script, a class that has been replaced by another one has no name any more.
+    module, _, name = known.partition(":")
+    here = module == _main_name(sys.modules["__main__"])
+    return None if here or name.rpartition(".")[2] != obj.__name__ else known
+
+
+def found_here(obj: Any) -> bool:
+    """Return whether a class or function is an attribute of the module that it says it is from."""
+    found: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
+    for part in (_name(obj) or "").split("."):
+        found = getattr(found, part, None)
+    return found is obj and obj is not None
+
+
+def mark(obj: Any) -> str | None:
+    """Let a class or function of ``__main__`` keep its name where it goes by value."""
+    name = importable_name(obj)
+    if name is not None and obj.__module__ in MAIN and MARK not in vars(obj):
+        with contextlib.suppress(Exception):  # a metaclass may refuse
+            setattr(obj, MARK, name)
+    return name
+
+
+def mark_main() -> None:
+    """Do so for all of them, before something that refers to them is sent to another process."""
+    for obj in [*vars(sys.modules["__main__"]).values()]:
+        if isinstance(obj, type) and obj.__module__ in MAIN:
+            mark(obj)
+
+
+def _name(obj: Any) -> str | None:
+    return getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
+
+
+def _main_name(main: Any) -> str | None:
+    """Return under which name the running script would be imported; None for a notebook."""
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name)  # python -m package.module
+    file = getattr(main, "__file__", None)
+    if not file:
+        return None
+    path = Path(os.path.abspath(file))
+    names = [path.stem]
+    while (path.parent / "__init__.py").exists() and path.parent != path.parent.parent:
+        path = path.parent
+        names.insert(0, path.name)
+    return ".".join(names)
