@@ -15,7 +15,6 @@ import pickle
 import platform
 import queue
 import time
-import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
 from .progress import News, is_failed
 from .rows import Row
+from .tracebacks import format_error
 
 __all__ = ["check_executor", "run_executor"]
 
@@ -358,7 +358,7 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         error_parts = (
             pickled_exception(error),
             f"{type(error).__name__}: {error}",
-            "".join(traceback.format_exception(error)),
+            format_error(error),
             before if job is None else describe(job, settings),
         )
         return _Result(payloads, n_failed, time.perf_counter() - start, error_parts)

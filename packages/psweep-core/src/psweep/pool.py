@@ -187,13 +187,18 @@ class _Pool:
             for worker in self._workers:
                 self._feed(worker)
             for worker in self._with_news():
-                try:
-                    if not worker.connection.poll():
-                        raise EOFError
-                    kind, *parts = worker.connection.recv()
-                except (EOFError, OSError):
-                    yield self._buried(worker)
+                message = None
+                with contextlib.suppress(EOFError, OSError):
+                    if worker.connection.poll():
+                        message = worker.connection.recv()
+                # (Not in an `except` block: what is raised in a worker that is forked there would
+                # show our exception as its context.)
+                if message is None:
+                    n_made = self._made
+                    news = self._buried(worker)
+                    yield news._replace(n_replaced=self._made - n_made)
                     continue
+                kind, *parts = message
                 if kind == "error":
                     raise unpickled_exception(*parts)
                 worker.started = True

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from .backup import backup as make_backup
 from .call import Func, Settings, note
+from .closing_line import ClosingLine
 from .errors import DatabaseError
-from .frames import append_frame, frame_of_block, frame_of_rows, rows_of_run
+from .frames import append_frame, frame_of_block, frame_of_rows, rows_of_run, with_extras
 from .journal import Journal, count_rows
 from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
@@ -37,6 +39,12 @@ class Work:
     progress: bool | None
     settings: Callable[..., Settings]
     executor: Any = None
+    closing: ClosingLine = field(default_factory=ClosingLine)
+    records: bool = False  # failures
+
+    def extended(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns that every run with these options has, even one without psets."""
+        return with_extras(df, "_failed", "_exc_txt") if self.records else df
 
     def rows(
         self,
@@ -62,6 +70,7 @@ class Work:
                 place = None if journal is None else functools.partial(study.journal_path, header)
                 for news in run_pool(self.func, jobs, settings, self.poolsize, journal, place):
                     bar.add(news.n, news.n_failed)
+                    self.closing.n_replaced += news.n_replaced
                     yield from news.rows
         finally:
             bar.close()
@@ -108,23 +117,25 @@ def run_saved(
             make_backup(study, run_id)
         jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
         if not jobs:
-            if not len(known.columns):
-                known = frame_of_rows([], Header(run_id, 0, "", 0, 0))
-            return known if df is None else append_frame(df, known[:0])
+            return _without_jobs(study, work, known, df)
         header = study.reserve(
             run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
         )
         journal = Journal(study.journal_path(header, 0), header)
+    closing = work.closing
     try:
         for _ in work.rows(jobs, header, study, journal, len(params) - len(jobs)):
             pass
     except BaseException as error:
         journal.close()
-        with _rows_are_safe(study, error):
-            study.fold_now()
+        with _rows_are_safe(study, closing, error):
+            known = study.fold_now()
+            if isinstance(error, KeyboardInterrupt):
+                _report_interruption(closing, study, known, header, len(jobs))
+        closing.show()
         raise
     journal.close()
-    with _rows_are_safe(study):
+    with _rows_are_safe(study, closing):
         known = study.fold_now(_kept_rows(journal, header, jobs))
     new = rows_of_run(known, header)
     n_rows = int(new.sum())
@@ -135,7 +146,34 @@ def run_saved(
             "and in its backups"
         )
         raise DatabaseError(message)
+    closing.count_failures(known, new)
+    closing.show()
     return known if df is None else append_frame(df, known[new])
+
+
+def _without_jobs(
+    study: Study, work: Work, known: pd.DataFrame, df: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return what a run that had nothing to do returns; the lock is held."""
+    extended = work.extended(known) if len(known) else known
+    if extended is not known:
+        study.write_database(extended)
+    if not len(extended.columns):
+        extended = work.extended(frame_of_rows([], Header("", 0, "", 0, 0)))
+    return extended if df is None else work.extended(append_frame(df, extended[:0]))
+
+
+def _report_interruption(
+    closing: ClosingLine, study: Study, known: pd.DataFrame, header: Header, n_psets: int
+) -> None:
+    """Report what is in the database after Ctrl-C, and how to go on."""
+    rows = rows_of_run(known, header)
+    database = os.path.join(study.name, study.basename)
+    closing.interrupted(
+        f"{int(rows.sum())} of {n_psets} psets are finished and safe in {database}; "
+        "to run the rest, call it again with skip_dups=True"
+    )
+    closing.count_failures(known, rows)
 
 
 def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
@@ -159,22 +197,47 @@ def run_unsaved(
     """Run psets and touch no file; for the arguments see `run_saved`."""
     jobs = plan_jobs(params, hashes, done(df) if done else None)
     header = header_after(df, study.name, len(jobs))
-    rows = list(work.rows(jobs, header, study, None, len(params) - len(jobs)))
-    return append_frame(df, frame_of_rows(rows, header))
+    rows: list[Row] = []
+    try:
+        rows.extend(work.rows(jobs, header, study, None, len(params) - len(jobs)))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            work.closing.interrupted(
+                f"{len(rows)} of {len(jobs)} psets were finished, but nothing is kept "
+                "because of save=False"
+            )
+        work.closing.show()
+        raise
+    new = frame_of_rows(rows, header)
+    work.closing.count_failures(new)
+    work.closing.show()
+    return work.extended(append_frame(df, new))
 
 
 @contextlib.contextmanager
-def _rows_are_safe(study: Study, error: BaseException | None = None) -> Iterator[None]:
+def _rows_are_safe(
+    study: Study, closing: ClosingLine, error: BaseException | None = None
+) -> Iterator[None]:
     """Where the database cannot be written, say where the rows are and what to do."""
     try:
         yield
+    except KeyboardInterrupt:
+        closing.interrupted(
+            f"the finished psets are safe below {study.calc_dir}, but not all of them are in "
+            f"{study.database} yet: start another run or call psweep.recover({study.name!r})"
+        )
+        closing.show()
+        raise
     except Exception as problem:
-        text = (
-            f"psweep: the database {study.database} could not be written "
+        where = (
+            f"the database {study.database} could not be written "
             f"({type(problem).__name__}: {problem}). {count_rows(study.database)} finished psets "
-            f"are safe in journals below {study.calc_dir}: mend the cause, then start the next "
+            f"are safe in journals below {study.calc_dir}: fix the cause, then start another "
             f"run or call psweep.recover({study.name!r})"
         )
-        note(problem if error is None else error, text)
+        if isinstance(error, KeyboardInterrupt):
+            closing.interrupted(where)
+        else:
+            note(problem if error is None else error, f"psweep: {where}")
         if error is None:
             raise

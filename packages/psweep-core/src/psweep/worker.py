@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -29,6 +28,7 @@ from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
 from .rows import ROW_SIZE, Row
+from .tracebacks import format_error
 
 __all__ = [
     "REPORT_SECONDS",
@@ -141,7 +141,7 @@ def work(connection: Connection, task: Task) -> None:
             report.send()
     except (Exception, SystemExit) as error:
         report.send()
-        text = "".join(traceback.format_exception(error))
+        text = format_error(error)
         before = "what a worker process does before it runs a pset"
         where = before if job is None else describe(Job(*job), settings)
         summary = f"{type(error).__name__}: {error}"
