@@ -31,7 +31,7 @@ A = [{"a": 1}]
         ({"params": [{"_pset_runtime": 1}]}, ValueError, ["'_pset_runtime'"]),
         ({"params": [{"a": open(os.devnull)}]}, TypeError, ["'a'", "TextIOWrapper", "'_'"]),
         ({"func": 5}, TypeError, ["func", "5"]),
-        ({"poolsize": 0}, ValueError, ["poolsize", "0", "from 1"]),
+        ({"poolsize": 0}, ValueError, ["poolsize", "0", "≥ 1"]),
         ({"poolsize": 2.0}, ValueError, ["poolsize", "2.0"]),
         ({"poolsize": True}, ValueError, ["poolsize", "True"]),
         ({"on_error": "ignore"}, ValueError, ["on_error", "'ignore'", "'record'"]),

@@ -38,6 +38,8 @@ df = ps.run_local(func, ps.plist("a", range(100)), on_error="record")
 small = ps.df_read("calc").drop(columns=["_failed", "_exc_txt"]).head(2)
 shown = {
     "df": formatter(df),
+    "failed": formatter(df[:5]),
+    "good": formatter(df[:3]),
     "small": formatter(small),
     "sliced": formatter(small[["a", "result", "_pset_id"]]),
     "as pandas does": small[["a", "result", "_pset_id"]]._repr_html_(),
@@ -114,6 +116,13 @@ def test_a_notebook_says_how_many_rows_failed(in_ipython):
     assert Page(in_ipython["df"]).summary == "10 columns of book-keeping; 1 of 100 rows failed"
 
 
+def test_a_notebook_shows_why_rows_failed(in_ipython):
+    assert Page(in_ipython["failed"]).names[False] == ["a", "result", "_error"]
+    assert Page(in_ipython["failed"]).names[True][-3:] == ["_failed", "_exc_txt", "_pset_runtime"]
+    assert "<td>ValueError: &lt;b&gt;no&lt;/b&gt;</td>" in in_ipython["failed"]
+    assert "_error" not in in_ipython["good"]
+
+
 def test_a_notebook_shows_what_is_no_study_as_before(in_ipython):
     assert in_ipython["sliced"] == in_ipython["as pandas does"]
     assert in_ipython["stranger"] == "a stranger's"
@@ -185,6 +194,99 @@ def test_a_terminal_that_has_no_ellipsis(monkeypatch):
     code = "import sys\nsys.stdout.reconfigure(encoding='latin-1', errors='replace')\n"
     shown = in_terminal(code + WIDE.format("df, cols=['text']"), 40)
     assert shown.splitlines()[1] == " " + ("many words " * 9)[:38] + "~"
+
+
+def half_failed():
+    def func(pset):
+        if pset["a"] == 2:
+            raise ValueError("a must not be \x1b[1m2\nmore")
+        if pset["a"] == 3:
+            raise KeyError("x" * 500)
+        return {"b": 10}
+
+    return ps.run_local(func, ps.plist("a", [1, 2, 3]), on_error="record")
+
+
+def test_df_print_shows_why_rows_failed(capsys):
+    df = half_failed()
+    capsys.readouterr()
+    ps.df_print(df[:2])
+    assert capsys.readouterr().out == (
+        " a    b                             _error\n"
+        " 1   10                                   \n"
+        " 2 <NA> ValueError: a must not be \\x1b[1m2\n"
+    )
+    ps.df_print(df)
+    out = capsys.readouterr().out
+    assert "KeyError: 'xxx" in out
+    assert max(map(len, out.splitlines())) < 120
+    ps.df_print(df, special_cols=True)
+    assert capsys.readouterr().out.splitlines()[0].split() == [*df.columns, "_error"]
+    ps.df_print(df[:2], cols=["_error", "a"])
+    head, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["_error", "a"]
+    assert list(df.columns).count("_error") == 0
+
+
+def test_df_print_without_failures_is_as_before(capsys):
+    df = half_failed()
+    capsys.readouterr()
+    for shown in (df[:1], df[:1].drop(columns=["_failed", "_exc_txt"])):
+        ps.df_print(shown)
+        assert capsys.readouterr().out == " a  b\n 1 10\n"
+    ps.df_print(df, skip_cols=["_error"])
+    assert capsys.readouterr().out.split("\n")[0].split() == ["a", "b"]
+    ps.df_print(df, cols=["a", "_failed"])
+    assert capsys.readouterr().out.split("\n")[0].split() == ["a", "_failed"]
+    ps.df_print(df[:1], cols=["a", "_error"])
+    assert capsys.readouterr().out.split() == ["a", "_error", "1"]
+
+
+def test_df_print_of_odd_studies_with_failures(capsys):
+    df = half_failed()
+    capsys.readouterr()
+    for odd in (
+        df.drop(columns="_exc_txt"),
+        df.astype({"_failed": "boolean"}),
+        df.astype({"_failed": object}),
+        df.assign(_exc_txt=None),
+        df.assign(_exc_txt=float("nan")),
+    ):
+        ps.df_print(odd)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["a", "b", "_error"]
+        assert lines[1].split() == ["1", "10"]
+        assert len(lines[2].split()) > 2
+    ps.df_print(df.assign(_error="of the user"), special_cols=True)
+    assert capsys.readouterr().out.count("of the user") == 3
+    odd = df.copy()
+    odd.columns = pd.Index([("x", 1), *df.columns[1:]], dtype=object, tupleize_cols=False)
+    ps.df_print(odd)
+    assert capsys.readouterr().out.splitlines()[0].split()[-2:] == ["b", "_error"]
+
+
+def test_a_terminal_shows_the_reason_at_the_end():
+    half_failed()
+    head, *lines, _ = in_terminal(WIDE.format("df"), 60).splitlines()
+    assert head.split() == ["a", "b", "_error"]
+    assert all(text_width(line) <= 60 for line in lines)
+
+
+def test_db2table_shows_why_rows_failed(capsys):
+    half_failed()
+    capsys.readouterr()
+    cli.db2table(["calc", "-f", "tsv"])
+    head, first, second, third = capsys.readouterr().out.splitlines()
+    assert head.split() == ["a", "b", "_error"]
+    assert first.split() == ["1", "10", "-"]
+    assert second.endswith("ValueError: a must not be \\x1b[1m2")
+    assert "KeyError: 'xxx" in third
+    cli.db2table(["calc", "a", "_error", "-f", "tsv"])
+    assert capsys.readouterr().out.splitlines()[0].split() == ["a", "_error"]
+    cli.db2table(["calc", "a", "-f", "tsv"])
+    assert capsys.readouterr().out.split() == ["a", "1", "2", "3"]
+    cli.db2table(["calc", "-a", "-f", "tsv"])
+    assert "_exc_txt" in capsys.readouterr().out.splitlines()[0]
 
 
 def db2table_in_terminal(columns, *calls):

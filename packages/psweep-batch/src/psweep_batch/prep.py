@@ -20,7 +20,7 @@ from psweep.checks import (
     check_options,
     check_params,
     check_params_storable,
-    explain_unknown_keywords,
+    explain_mistakes,
     holds_data_only,
 )
 from psweep.layout import PathLike
@@ -55,7 +55,7 @@ _SOME_BOOK = {
 }
 
 
-@explain_unknown_keywords
+@explain_mistakes
 def prep_batch(
     params: Sequence[Pset],
     df: pd.DataFrame | None = None,

@@ -6,11 +6,9 @@ import contextlib
 import copy
 import functools
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,6 +22,7 @@ from .logs import captured
 from .params import Pset
 from .portable import ATOMS, is_plain
 from .rows import RESERVED, Header, Row
+from .tracebacks import CALLERS, format_error
 
 __all__ = [
     "CALLERS",
@@ -278,7 +277,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
             if settings.on_error == "raise":
                 note(error, f"psweep: raised for {describe(job, settings)}")
                 raise
-            failure = _traceback_of(error)
+            failure = format_error(error)
     if settings.on_error == "record":
         extras |= {"_failed": failure is not None, "_exc_txt": failure}
     if settings.capture_logs in ("db", "db+file"):
@@ -289,8 +288,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     return seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None
 
 
-# The code that calls func, by which it is found on the stack.
-CALLERS: set[CodeType] = {_careful_call.__code__}
+CALLERS.add(_careful_call.__code__)
 
 
 def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
@@ -323,18 +321,6 @@ def note(error: BaseException, text: str) -> None:
     else:
         with contextlib.suppress(AttributeError):
             error.__notes__ = [*getattr(error, "__notes__", []), text]
-
-
-def _traceback_of(error: BaseException) -> str:
-    """Format a traceback from func on; that psweep called it is no news."""
-    trace = error.__traceback__
-    while (
-        trace is not None
-        and trace.tb_next is not None
-        and str(trace.tb_frame.f_globals.get("__name__")).startswith("psweep.")
-    ):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def _copied(params: Pset) -> Pset:

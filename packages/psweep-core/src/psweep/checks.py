@@ -1,12 +1,16 @@
 """Refuse wrong arguments before a file is touched or a pset is run."""
 
+# ruff: noqa: TRY201 (a bare `raise` would show the long traceback again, on Python 3.10)
+
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
+import itertools
+import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,8 +20,10 @@ from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
 from .jsonable import check_storable, need_pyarrow
+from .params import brief
 from .portable import dumps, is_plain
 from .rows import RESERVED
+from .tracebacks import shortened
 
 __all__ = [
     "check_df",
@@ -25,7 +31,7 @@ __all__ = [
     "check_options",
     "check_params",
     "check_params_storable",
-    "explain_unknown_keywords",
+    "explain_mistakes",
     "holds_data_only",
 ]
 
@@ -33,56 +39,152 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def explain_unknown_keywords(function: Callable[P, T]) -> Callable[P, T]:
-    """Refuse a misspelt keyword with the one that was probably meant."""
+def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
+    """Explain unknown keywords, and show exceptions without the frames of psweep.
+
+    One frame of psweep is left in the traceback: that of the function returned here, because
+    Python adds it. pytest and IPython hide that one, too.
+    """
     known = list(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwds: P.kwargs) -> T:
-        for name in kwds:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                cure = f"did you mean {close[0]!r}?" if close else f"it knows {', '.join(known)}"
-                message = f"{function.__name__} got an unknown keyword {name!r}; {cure}"
-                raise UnknownKeywordError(message)
-        return function(*args, **kwds)
+        __tracebackhide__ = True
+        try:
+            for name in kwds:
+                if name not in known:
+                    raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
+            return function(*args, **kwds)
+        except BaseException as error:
+            if not shortened(error):
+                raise
+            raise error  # PSWEEP_FULL_TRACEBACK=1 shows the frames of psweep, too
 
     return checked
 
 
-def check_func(func: Any) -> None:
-    """Refuse what cannot be called."""
+def _unknown_keyword(function: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"valid keywords are {', '.join(known)}"
+    return f"{function} got an unknown keyword {name!r}; {hint}"
+
+
+def check_func(func: Any, params: Any = None) -> None:
+    """Refuse what cannot be called with a pset alone; `params` helps to explain the mistake."""
     if not callable(func):
-        message = f"func must be a function that takes a pset and returns a dict, not {func!r}"
+        message = (
+            "func must be callable (it takes a pset and returns a dict), not "
+            f"{brief(func)}; {_instead_of(func, params)}"
+        )
         raise ParamsTypeError(message)
+    try:
+        if getattr(func, "__signature__", None) is not None:
+            return  # written by hand, or by a decorator, so perhaps not that of the call
+        # (Not of a function that this one wraps: the wrapper may call that in another way.)
+        signature = inspect.signature(func, follow_wrapped=False)
+    except Exception:
+        return  # such as of builtins
+    try:
+        signature.bind({})
+    except TypeError:
+        name = str(getattr(func, "__name__", "func")).replace("<lambda>", "func")
+        hint = _call_with_one(name, signature)
+        if isinstance(func, type):
+            hint = f"{name} is a class; pass a function, or an object that can be called"
+        message = (
+            f"func gets one argument, the pset, which is a dict, but {name}{signature} cannot be "
+            f"called like that; {hint}"
+        )
+        raise ParamsTypeError(message) from None
+
+
+def _instead_of(func: Any, params: Any) -> str:
+    if callable(params):
+        return "func and params are swapped: write run_local(func, params)"
+    if isinstance(func, str):
+        return "pass the function itself, not its name"
+    return "pass the function itself, such as run_local(func, params), not what func(...) returns"
+
+
+def _call_with_one(name: str, signature: inspect.Signature) -> str:
+    """Suggest how to make a function with another signature into one that takes a pset."""
+    args, n_positional = [], 0
+    for parameter in signature.parameters.values():
+        is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if is_variadic or parameter.default is not parameter.empty:
+            continue
+        value = f'pset["{parameter.name}"]'
+        by_name = parameter.kind is parameter.KEYWORD_ONLY
+        args.append(f"{parameter.name}={value}" if by_name else value)
+        n_positional += not by_name
+    if not args:
+        return f"give it a parameter for the pset: def {name}(pset): ..."
+    if n_positional == 1:  # it takes the pset, and more by name
+        args[0] = "pset"
+    return f"write lambda pset: {name}({', '.join(args)})"
 
 
 def check_params(params: Any) -> None:
     """Refuse what is not a list of dicts, and names that psweep writes itself."""
     if not isinstance(params, Sequence) or isinstance(params, str | bytes):
-        cure = {
-            dict: "put the one pset into a list: [pset]",
-            pd.DataFrame: "take the psets out of it by df_extract_params(df)",
-        }.get(type(params), "write list(params) if it is an iterator")
-        message = f"params must be a list of dicts, not a {type(params).__name__}; {cure}"
+        message = f"params must be a list of dicts, not {brief(params)}; {_list_of_dicts(params)}"
         raise ParamsTypeError(message)
     # In C first, for all at once, since there may be a million.
     if {*map(type, params)} == {dict} and RESERVED.isdisjoint(set().union(*params)):
         return
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
-            message = (
-                f"params[{position}] must be a dict, not {pset!r} ({type(pset).__name__}); "
-                "make params by plist and pgrid, or as a list of dicts"
-            )
+            message = f"params[{position}] must be a dict, not {brief(pset)}; {_one_dict(pset)}"
             raise ParamsTypeError(message)
         if not RESERVED.isdisjoint(pset):
             names = sorted(RESERVED & pset.keys())
             message = (
-                f"params[{position}] has the names {names!r}, which psweep keeps for its "
-                "book-keeping; rename them, or take psets out of a database by df_extract_params"
+                f"params[{position}] has the names {names!r}, which are reserved by psweep; "
+                "rename them, or take psets out of a database by df_extract_params"
             )
             raise ParamsError(message)
+
+
+def _list_of_dicts(params: Any) -> str:
+    """Suggest what to write instead of something that is not a list."""
+    if isinstance(params, pd.DataFrame):
+        return "take the psets out of it by df_extract_params(df)"
+    if isinstance(params, zip | itertools.product):
+        return "write itr2params(params)"
+    if isinstance(params, Iterator):
+        return "write list(params)"
+    if not isinstance(params, Mapping):
+        return "build it with plist and pgrid"
+    lists = {
+        name: value
+        for name, value in params.items()
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    }
+    if not lists:
+        return "put the one pset into a list: [pset]"
+    plists = [f"plist({name!r}, {_values(params, lists, name)})" for name in [*params][:3]]
+    plists += ["..."] if len(params) > len(plists) else []
+    grid = plists[0] if len(params) == 1 else f"pgrid({', '.join(plists)})"
+    return f"write {grid} to vary the values, or [pset] if this is one pset"
+
+
+def _values(params: Mapping[Any, Any], lists: Mapping[Any, Any], name: Any) -> str:
+    text = repr(params[name]) if name in lists else repr([params[name]])
+    return text if len(text) <= 40 else "[...]"
+
+
+def _one_dict(pset: Any) -> str:
+    """Suggest what to write instead of something in params that is not a dict."""
+    if isinstance(pset, tuple | list) and pset and all(isinstance(each, dict) for each in pset):
+        if isinstance(pset, tuple):
+            return "merge the dicts by itr2params(params)"
+        return "this is a list of lists: combine plists by pgrid(a, b), or join lists by a + b"
+    if isinstance(pset, tuple | list) and pset:
+        names = [f"{name!r}: {name}" for name in "abcdefgh"[: len(pset)]]
+        loop = ", ".join("abcdefgh"[: len(pset)]) + ("," if len(pset) == 1 else "")
+        if len(pset) <= len(names):
+            return f"give the values names: [{{{', '.join(names)}}} for {loop} in params]"
+    return "give the values a name by plist(name, values), or make params as a list of dicts"
 
 
 def check_params_storable(
@@ -128,19 +230,19 @@ def check_options(
     if poolsize is not None and (
         not isinstance(poolsize, int) or isinstance(poolsize, bool) or poolsize < 1
     ):
-        message = f"poolsize must be a number of processes from 1, or None, not {poolsize!r}"
+        message = f"poolsize must be None or an integer ≥ 1, not {_number(poolsize)}"
         raise ParamsError(message)
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        message = f"retries must be a number of further calls from 0, not {retries!r}"
+        message = f"retries must be an integer ≥ 0, not {_number(retries)}"
         raise ParamsError(message)
     if timeout is not None:
         if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-            message = f"timeout must be a number of seconds above 0, or None, not {timeout!r}"
+            message = f"timeout must be None or a number of seconds > 0, not {_number(timeout)}"
             raise ParamsError(message)
         if poolsize is None:
             message = (
-                f"timeout={timeout!r} needs worker processes, since nothing can stop a function in "
-                "this one; add poolsize=1 or more"
+                f"timeout={timeout!r} needs worker processes, because nothing can stop a function "
+                "in this one; add poolsize=1 or more"
             )
             raise ParamsError(message)
     _one_of("on_error", on_error, ("raise", "record"))
@@ -166,8 +268,18 @@ def check_options(
         (f"capture_logs={capture_logs!r}", capture_logs in ("file", "db+file")),
     ):
         if given:
-            message = f"{name} writes files, save=False forbids it; leave out one of them"
+            message = f"{name} writes files, but save=False forbids that; drop one of the two"
             raise ParamsError(message)
+
+
+def _number(value: Any) -> str:
+    """Show a value that should be a number, and that number if it is the text of one."""
+    if not isinstance(value, str):
+        return repr(value)
+    is_text_of_one = value.strip().replace(".", "", 1).isdecimal()
+    return f"{value!r} (str)" + (
+        f"; write {value.strip()} without quotes" if is_text_of_one else ""
+    )
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
@@ -181,6 +293,10 @@ def check_df(df: Any) -> None:
     if df is None:
         return
     if not isinstance(df, pd.DataFrame):
-        message = f"df must be a DataFrame that run_local returned, or None, not {df!r}"
+        message = f"df must be a DataFrame that run_local returned, or None, not {brief(df)}"
+        if isinstance(df, str | os.PathLike):
+            message += f"; pass a folder by name: calc_dir={os.fspath(df)!r}"
+        elif isinstance(df, int):
+            message += f"; options are passed by name, such as poolsize={df}"
         raise ParamsTypeError(message)
     check_book(df, "df")

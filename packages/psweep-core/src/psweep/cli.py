@@ -14,7 +14,7 @@ import pandas as pd
 from . import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json
-from .display import fitted_cells, left_out, terminal_width, text_width
+from .display import ERROR, errors_of, fitted_cells, left_out, terminal_width, text_width
 from .errors import PsweepError
 from .study import df_read
 
@@ -62,7 +62,8 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         "columns",
         nargs="*",
         metavar="COLUMN",
-        help="columns to print (default: all whose names do not start with _)",
+        help="columns to print (default: all whose names do not start with _, and _error if rows "
+        "failed, which is the last line of _exc_txt)",
     )
     parser.add_argument("-a", "--all", action="store_true", help="print the book-keeping, too")
     parser.add_argument("-i", "--index", action="store_true", help="print the index, too")
@@ -78,7 +79,10 @@ def db2table(argv: Sequence[str] | None = None) -> int:
 
     def show() -> int:
         df = df_read(args.database)
-        shown = _chosen(df, args.columns, args.all)
+        errors = errors_of(df, good=None)
+        if ERROR not in df.columns and (errors is not None or ERROR in args.columns):
+            df = df.assign(**{ERROR: errors})
+        shown = _chosen(df, args.columns, args.all, failures=errors is not None)
         rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
         names = [str(name) for name in shown.columns]
         index = shown.index.tolist() if args.index else []
@@ -227,7 +231,9 @@ def _parser(prog: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _chosen(df: pd.DataFrame, names: Sequence[str], everything: bool) -> pd.DataFrame:
+def _chosen(
+    df: pd.DataFrame, names: Sequence[str], everything: bool, failures: bool
+) -> pd.DataFrame:
     by_text = {str(name): name for name in df.columns}
     for name in names:
         if name not in by_text:
@@ -237,7 +243,8 @@ def _chosen(df: pd.DataFrame, names: Sequence[str], everything: bool) -> pd.Data
         return df[[by_text[name] for name in names]]
     if everything:
         return df
-    return df[[name for text, name in by_text.items() if not text.startswith("_")]]
+    shown = [name for text, name in by_text.items() if not text.startswith("_")]
+    return df[[*shown, *([ERROR] if failures else [])]]
 
 
 def _print(text: str) -> int:

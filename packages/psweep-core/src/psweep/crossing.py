@@ -6,7 +6,6 @@ import contextlib
 import io
 import linecache
 import pickle
-import traceback
 import types
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import cloudpickle
 from .call import Func, Job, note
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
 from .naming import mark_main
+from .tracebacks import format_error
 
 __all__ = [
     "Again",
@@ -71,8 +71,7 @@ class Failed(NamedTuple):
     def of(cls, error: BaseException, where: str) -> Failed:
         """Describe an exception; `where` names the pset."""
         summary = f"{type(error).__name__}: {error}"
-        text = "".join(traceback.format_exception(error))
-        return cls(_pickled_exception(error), summary, text, where)
+        return cls(_pickled_exception(error), summary, format_error(error), where)
 
     def to_exception(self) -> BaseException:
         """Convert to an exception of this process."""

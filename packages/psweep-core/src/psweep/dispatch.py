@@ -19,10 +19,11 @@ __all__ = ["Dispatch", "Step"]
 
 
 class Step(NamedTuple):
-    """Progress of a run: how many more psets have finished, and how many of these failed."""
+    """Progress of a run: what has happened since the last step."""
 
-    n: int
-    n_failed: int
+    n: int  # psets that have finished
+    n_failed: int  # of these
+    n_replaced: int = 0  # workers that died and have a successor
 
 
 class Dispatch:

@@ -13,8 +13,11 @@ from typing import Any
 import pandas as pd
 
 from .rows import BOOK
+from .tracebacks import cause_of
 
 __all__ = [
+    "ERROR",
+    "errors_of",
     "fit",
     "fitted_cells",
     "fold_in_notebooks",
@@ -25,6 +28,8 @@ __all__ = [
     "text_width",
 ]
 
+ERROR = "_error"  # the heading of what `errors_of` gives: no column of the database
+_WIDEST_ERROR = 100  # characters
 _NARROWEST = 12  # characters that a cell keeps before columns are left out instead
 
 
@@ -53,8 +58,32 @@ def _is_study(df: pd.DataFrame) -> bool:
     return df.columns.nlevels == 1 and all(name in df.columns for name in BOOK)
 
 
+def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
+    """Sum up in a few words why each row failed; None if no row did.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    good : object, default ""
+        What to give for the other rows.
+    """
+    if "_failed" not in df.columns:
+        return None
+    failed = df["_failed"].isin([True]).tolist()
+    if not any(failed):
+        return None
+    texts = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)
+    return [
+        shortened(cause_of(text), _WIDEST_ERROR) if bad else good
+        for bad, text in zip(failed, texts, strict=True)
+    ]
+
+
 def folded_html(df: pd.DataFrame) -> str | None:
     """Write params and results as pandas does, with the book-keeping below, folded away.
+
+    If rows failed, the last of the columns says why.
 
     Parameters
     ----------
@@ -71,7 +100,11 @@ def folded_html(df: pd.DataFrame) -> str | None:
         place >= first and isinstance(name, str) and name.startswith("_")
         for place, name in enumerate(df.columns)
     ]
-    shown = df.loc[:, [not fold for fold in folded]]._repr_html_()  # type: ignore[operator]
+    table = df.loc[:, [not fold for fold in folded]]
+    errors = errors_of(df)
+    if errors is not None:
+        table = table.assign(**{ERROR: errors})
+    shown = table._repr_html_()  # type: ignore[operator]
     book = df.loc[:, folded]._repr_html_()  # type: ignore[operator]
     if shown is None or book is None:
         return None

@@ -76,7 +76,7 @@ class ParamsError(PsweepError, ValueError):
     >>> ps.run_local(lambda pset: {}, [{"a": 1}], poolsize=0)
     Traceback (most recent call last):
         ...
-    psweep.errors.ParamsError: poolsize must be a number of processes from 1, or None, not 0
+    psweep.errors.ParamsError: poolsize must be None or an integer ≥ 1, not 0
     """
 
 
@@ -226,4 +226,4 @@ class RemoteTraceback(PsweepError, RuntimeError):  # noqa: N818 (its name is wha
     """Carries the traceback text of another process as the cause of an exception."""
 
     def __str__(self) -> str:
-        return "\n" + str(self.args[0])
+        return "\n" + str(self.args[0]).rstrip("\n")

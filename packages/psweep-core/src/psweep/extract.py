@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .columns import MISSING, cells, objects
-from .display import table_text
+from .display import ERROR, errors_of, table_text
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from .frames import groups, index_of_names, is_private
 from .hashing import pset_hash
@@ -285,6 +285,9 @@ def df_print(
 ) -> None:
     """Print params and results as a table, every row of it.
 
+    If rows failed, a last column ``_error`` shows why, such as ``ValueError: x must be positive``.
+    It is made from ``_exc_txt``, and is not a column of the database.
+
     In a terminal, a table that is too wide for it is made to fit: long texts end in an
     ellipsis, and if that is not enough, columns in the middle are left out, which is said below
     it. Elsewhere all is printed as it is.
@@ -298,9 +301,10 @@ def df_print(
     special_cols : bool, default False
         Print the columns whose names start with ``_``, too.
     cols : sequence, optional
-        Print exactly these columns, in this order; none of them is left out.
+        Print exactly these columns, in this order; none of them is left out. ``_error`` may be
+        one of them.
     skip_cols : sequence, optional
-        Leave out these columns.
+        Leave out these columns; ``_error``, too, if it is named.
 
     Raises
     ------
@@ -314,14 +318,23 @@ def df_print(
      a   b
      1 2.5
     """
+    names = list(df.columns)
+    errors = errors_of(df)
+    computed = ERROR not in names and (errors is not None or ERROR in (*cols, *skip_cols))
+    names += [ERROR] if computed else []
     for name in (*cols, *skip_cols):
-        if name not in df.columns:
+        if name not in names:
             message = f"df has no column {name!r}; it has {list(df.columns)!r}"
             raise ParamsError(message)
     shown = list(cols) or [
         name
-        for name in df.columns
-        if special_cols or not (isinstance(name, str) and name.startswith("_"))
+        for name in names
+        if special_cols
+        or not (isinstance(name, str) and name.startswith("_"))
+        or (name == ERROR and computed)
     ]
     shown = [name for name in shown if name not in skip_cols]
-    print(table_text(df[shown], index=index, keep_all=bool(cols)))
+    table = df[[name for name in shown if not (name == ERROR and computed)]]
+    if computed and ERROR in shown:
+        table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
+    print(table_text(table, index=index, keep_all=bool(cols)))

@@ -25,6 +25,7 @@ __all__ = [
     "groups",
     "index_of_names",
     "rows_of_run",
+    "with_extras",
 ]
 
 
@@ -134,6 +135,19 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     df = _with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     return df if df.index.is_monotonic_increasing else df.sort_index(kind="stable")
+
+
+def with_extras(df: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Add further book-keeping columns that a database lacks, as if its rows had not used them."""
+    for name in names:
+        if name not in df.columns:
+            before = {*BOOK, *EXTRAS[: EXTRAS.index(name)]}
+            place = 1 + max(i for i, other in enumerate(df.columns) if other in before)
+            df = df.copy(deep=False)
+            # (From one value, because its dtype is wanted also where there are no rows.)
+            values = pd.Series(column([NO_EXTRA[name]])).repeat(len(df))
+            df.insert(place, name, values.set_axis(df.index))
+    return df
 
 
 def _joined(

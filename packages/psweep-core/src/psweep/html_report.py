@@ -29,6 +29,7 @@ from .locks import file_lock
 from .report_cells import MAX_TEXT, Column, Texts, short
 from .rows import RUNTIME, Header
 from .study import Study, is_folder
+from .tracebacks import error_line as _error_line
 
 __all__ = ["report"]
 
@@ -309,14 +310,6 @@ def _failures_of(
 
 def _texts_of(df: pd.DataFrame, name: str, rows: Any) -> list[Any]:
     return cells(df[name].iloc[rows]) if name in df.columns else [None] * len(rows)
-
-
-def _error_line(traceback: str) -> str:
-    """Find the line that names the exception; notes and further lines of it follow."""
-    lines = [line for line in traceback.splitlines() if line.strip()] or [""]
-    start = max((i for i, line in enumerate(lines) if line.startswith("  File ")), default=-1)
-    line = next((line for line in lines[start + 1 :] if not line.startswith(" ")), lines[-1])
-    return line[:300]
 
 
 def _logs_of(

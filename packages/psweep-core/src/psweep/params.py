@@ -13,6 +13,7 @@ from .errors import ParamsError, ParamsTypeError
 from .hashing import pset_hashes
 
 __all__ = [
+    "brief",
     "filter_params_dup_hash",
     "filter_params_unique",
     "flatten_dict",
@@ -27,7 +28,7 @@ Pset = dict[Any, Any]
 
 
 def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
-    """Make one parameter with its values into a list of one-entry psets.
+    """Build one parameter: a list with one single-entry pset per value.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
     Raises
     ------
     ParamsTypeError
-        `seq` cannot be looped over, or `name` cannot be the key of a dict.
+        `seq` cannot be looped over, or is a bare str, or `name` cannot be the key of a dict.
 
     Examples
     --------
@@ -55,8 +56,15 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
     try:
         hash(name)
     except TypeError:
-        message = f"the name of a parameter must be hashable, such as a str, not {name!r}"
+        hint = f"; write plist({seq!r}, {name!r})" if isinstance(seq, str) else ""
+        message = f"the name of a parameter must be hashable, such as a str, not {name!r}{hint}"
         raise ParamsTypeError(message) from None
+    if isinstance(seq, str | bytes):
+        message = (
+            f"plist({name!r}, {seq!r}): the second argument must be a sequence of values, not a "
+            f"bare {type(seq).__name__}; write plist({name!r}, [{seq!r}])"
+        )
+        raise ParamsTypeError(message)
     try:
         values = iter(seq)
     except TypeError:
@@ -96,7 +104,7 @@ def merge_dicts(*args: Any) -> Pset:
     merged: Pset = {}
     for position, dct in enumerate(dicts):
         if not isinstance(dct, Mapping):
-            message = f"merge_dicts: argument {position} is {_short(dct)}, not a dict"
+            message = f"merge_dicts: argument {position} is {brief(dct)}, not a dict"
             raise ParamsTypeError(message)
         merged.update(dct)
     return merged
@@ -221,7 +229,7 @@ def stargrid(
     [{'a': 1, 'b': 77, 'c': 11}, {'a': 2, 'b': 77, 'c': 11}, {'a': 1, 'b': 88, 'c': 11}]
     """
     if not isinstance(const, Mapping):
-        message = f"stargrid: const must be a dict, not {_short(const)}"
+        message = f"stargrid: const must be a dict, not {brief(const)}"
         raise ParamsTypeError(message)
     if vary_labels is not None and len(vary_labels) != len(vary):
         message = (
@@ -346,8 +354,12 @@ def _leaves(dct: Mapping[Any, Any], sep: str) -> Iterator[tuple[Any, Any]]:
             yield name, value
 
 
-def _short(obj: Any) -> str:
-    text = repr(obj)
+def brief(obj: Any) -> str:
+    """Show a value and its type in an error message."""
+    try:
+        text = " ".join(repr(obj).split())
+    except Exception:
+        text = "a value"  # whose repr fails
     return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(obj).__name__})"
 
 
@@ -360,8 +372,7 @@ def _dicts_of(entry: Any) -> Iterator[Pset]:
             yield from _dicts_of(part)
     else:
         message = (
-            f"a pset is made of dicts, but {_short(entry)} is none; make the list of values of "
-            "one parameter by plist(name, values)"
+            f"expected a dict, got {brief(entry)}; use plist(name, values) to build one parameter"
         )
         raise ParamsTypeError(message)
 
@@ -375,8 +386,8 @@ def _merge_entry(entry: Any) -> Pset:
         n_names += len(dct)
         if len(pset) != n_names:
             message = (
-                f"the parameter {twice!r} comes twice in {_short(entry)}; rename one of them, "
-                "or use merge_dicts where the last one shall win"
+                f"the parameter {twice!r} comes twice in {brief(entry)}; rename one of them, "
+                "or use merge_dicts if the last one should win"
             )
             raise ParamsError(message)
     return pset
@@ -390,12 +401,12 @@ def _one_list_of_plists(arg: Any) -> list[Any]:
         )
         raise ParamsError(message)
     if isinstance(arg, Mapping) or not isinstance(arg, Iterable):
-        message = f"pgrid got {_short(arg)}; write pgrid(a, b) or pgrid([a]) with plists a and b"
+        message = f"pgrid got {brief(arg)}; write pgrid(a, b) or pgrid([a]) with plists a and b"
         raise ParamsTypeError(message)
     entries = list(arg)
     if entries and isinstance(entries[0], dict):
         message = (
-            f"pgrid(a) got one bare plist, starting with {_short(entries[0])}, not a sequence of "
+            f"pgrid(a) got one bare plist, starting with {brief(entries[0])}, not a sequence of "
             "plists; write pgrid([a])"
         )
         raise ParamsError(message)
@@ -405,7 +416,7 @@ def _one_list_of_plists(arg: Any) -> list[Any]:
 def _plist_entries(column: Any, position: int) -> list[Pset]:
     if isinstance(column, Mapping | str) or not isinstance(column, Iterable):
         message = (
-            f"plist {position} is {_short(column)}; make it by plist(name, values), "
+            f"plist {position} is {brief(column)}; make it by plist(name, values), "
             "or put a constant pset into a list of length one"
         )
         raise ParamsTypeError(message)

@@ -171,12 +171,16 @@ class _Pool:
             for worker in self._workers:
                 self._feed(worker)
             for worker in self._with_messages():
-                try:
-                    if not worker.connection.poll():
-                        raise EOFError
-                    message = worker.connection.recv()
-                except (EOFError, OSError):
-                    yield self._buried(worker)
+                message = None
+                with contextlib.suppress(EOFError, OSError):
+                    if worker.connection.poll():
+                        message = worker.connection.recv()
+                # (Not in an `except` block: what is raised in a worker that is forked there would
+                # show our exception as its context.)
+                if message is None:
+                    n_started = self._n_started
+                    step = self._buried(worker)
+                    yield step._replace(n_replaced=self._n_started - n_started)
                     continue
                 worker.started = True
                 if isinstance(message, Failed):

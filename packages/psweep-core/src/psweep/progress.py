@@ -11,7 +11,7 @@ from typing import Any
 
 from .rows import Row
 
-__all__ = ["Progress", "is_failed"]
+__all__ = ["Progress", "in_notebook", "is_failed", "report_stream"]
 
 _PATIENCE_SECONDS = 1.0
 # from one look to the next
@@ -49,12 +49,10 @@ class Progress:
         self._n_skipped = n_skipped
         self._start = monotonic()
         self._bar: Any = None
-        in_notebook = _in_notebook()
-        # What a notebook shows of stderr looks like an error.
-        self._stream = sys.stdout if in_notebook else sys.stderr
-        self._is_log = not (in_notebook or _is_terminal(self._stream))
+        self._stream = report_stream()
+        self._is_log = not (in_notebook() or _is_terminal(self._stream))
         self._pause = _LOG_SECONDS if self._is_log else _TERMINAL_SECONDS
-        if in_notebook:
+        if in_notebook():
             self._pause = _NOTEBOOK_SECONDS
         visible = wanted or (wanted is None and not self._is_log)
         if self._stream is None or not total or not visible:
@@ -132,10 +130,19 @@ def _new_bar(total: int, start: float, stream: Any) -> Any:
 
 
 def _is_terminal(stream: Any) -> bool:
-    return stream is not None and bool(stream.isatty())
+    with contextlib.suppress(ValueError):  # it is closed
+        return stream is not None and bool(stream.isatty())
+    return False
 
 
-def _in_notebook() -> bool:
+def report_stream() -> Any:
+    """Return where a run reports to: stderr; None if there is none."""
+    # What a notebook shows of stderr looks like an error.
+    return sys.stdout if in_notebook() else sys.stderr
+
+
+def in_notebook() -> bool:
+    """Tell whether this is a Jupyter notebook."""
     shell = sys.modules.get("IPython")
     found = shell.get_ipython() if shell else None
     return "IPKernelApp" in getattr(found, "config", {})

@@ -19,7 +19,7 @@ from .checks import (
     check_options,
     check_params,
     check_params_storable,
-    explain_unknown_keywords,
+    explain_mistakes,
     holds_data_only,
 )
 from .hashing import pset_hashes
@@ -34,7 +34,7 @@ from .work import Work, run_saved, run_unsaved
 __all__ = ["run", "run_local"]
 
 
-@explain_unknown_keywords
+@explain_mistakes
 def run_local(
     func: Func,
     params: Sequence[Pset],
@@ -104,7 +104,8 @@ def run_local(
     on_error : {"raise", "record"}, default "raise"
         What an exception in ``func`` does: end the run, with all finished psets
         in the database, or become a row with ``_failed=True`` and the traceback in
-        ``_exc_txt`` while the others run on.
+        ``_exc_txt`` while the others continue. The run then prints one line on stderr at its
+        end, with the number of failures and their causes.
     retries : int, default 0
         Call ``func`` for a pset that failed up to so many times more, whether it raised, its
         worker process died, or it took too long.
@@ -147,7 +148,10 @@ def run_local(
     WorkerError, PsetTimeoutError
         A worker process died, or a pset took too long, unless failures are to be recorded.
     Exception
-        Of ``func``, with a note that names the pset.
+        Of ``func``, with a note that names the pset. The traceback shows your frames, not those
+        of psweep; the environment variable ``PSWEEP_FULL_TRACEBACK=1`` shows all.
+    KeyboardInterrupt
+        Of Ctrl-C. One line on stderr says how many psets are safe and how to go on.
 
     Examples
     --------
@@ -163,7 +167,7 @@ def run_local(
      2 88     176
      2 99     198
     """
-    check_func(func)
+    check_func(func, params)
     check_options(
         poolsize,
         save,
@@ -196,6 +200,7 @@ def run_local(
         poolsize=poolsize,
         executor=executor,
         progress=progress,
+        records=on_error == "record",
         settings=functools.partial(
             Settings,
             on_error=on_error,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from .backup import backup as make_backup
 from .call import Func, Settings, note
+from .closing_line import ClosingLine
 from .dispatch import Step
 from .errors import DatabaseError
-from .frames import append_frame, frame_of_rows, rows_of_run
+from .frames import append_frame, frame_of_rows, rows_of_run, with_extras
 from .journal_reader import count_rows
 from .layout import Layout
 from .params import Pset
@@ -39,6 +41,12 @@ class Work:
     progress: bool | None
     settings: Callable[..., Settings]
     executor: Any = None
+    closing: ClosingLine = field(default_factory=ClosingLine)
+    records: bool = False  # failures
+
+    def extended(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns that every run with these options has, even one without psets."""
+        return with_extras(df, "_failed", "_exc_txt") if self.records else df
 
     def carry_out(self, jobs: Jobs, record: Record, layout: Layout, n_skipped: int) -> None:
         """Run psets; their rows go to the record."""
@@ -56,6 +64,7 @@ class Work:
         try:
             for step in steps:
                 bar.add(step.n, step.n_failed)
+                self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()
 
@@ -101,22 +110,24 @@ def run_saved(
             make_backup(study, run_id)
         jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
         if not jobs:
-            if not len(known.columns):
-                known = frame_of_rows([], Header(run_id, 0, "", 0, 0))
-            return known if df is None else append_frame(df, known[:0])
+            return _without_jobs(study, work, known, df)
         header = study.reserve(
             run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
         )
         record = RunRecord(header, study.layout)
+    closing = work.closing
     try:
         work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
     except BaseException as error:
         record.close()
-        with _rows_are_safe(study.layout, error):
-            study.fold_now()
+        with _rows_are_safe(study.layout, closing, error):
+            known = study.fold_now()
+            if isinstance(error, KeyboardInterrupt):
+                _report_interruption(closing, study, known, header, len(jobs))
+        closing.show()
         raise
     record.close()
-    with _rows_are_safe(study.layout):
+    with _rows_are_safe(study.layout, closing):
         known = study.fold_now(record)
     new = rows_of_run(known, header)
     n_rows = int(new.sum())
@@ -127,7 +138,34 @@ def run_saved(
             f"may be in {study.layout.calc_dir} or its backups"
         )
         raise DatabaseError(message)
+    closing.count_failures(known, new)
+    closing.show()
     return known if df is None else append_frame(df, known[new])
+
+
+def _without_jobs(
+    study: Study, work: Work, known: pd.DataFrame, df: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return what a run that had nothing to do returns; the lock is held."""
+    extended = work.extended(known) if len(known) else known
+    if extended is not known:
+        study.write_database(extended)
+    if not len(extended.columns):
+        extended = work.extended(frame_of_rows([], Header("", 0, "", 0, 0)))
+    return extended if df is None else work.extended(append_frame(df, extended[:0]))
+
+
+def _report_interruption(
+    closing: ClosingLine, study: Study, known: pd.DataFrame, header: Header, n_psets: int
+) -> None:
+    """Report what is in the database after Ctrl-C, and how to go on."""
+    rows = rows_of_run(known, header)
+    database = os.path.join(study.layout.name, study.layout.basename)
+    closing.interrupted(
+        f"{int(rows.sum())} of {n_psets} psets are finished and safe in {database}; "
+        "to run the rest, call it again with skip_dups=True"
+    )
+    closing.count_failures(known, rows)
 
 
 def run_unsaved(
@@ -142,22 +180,47 @@ def run_unsaved(
     """Run psets and touch no file; for the arguments see `run_saved`."""
     jobs = plan_jobs(params, hashes, done(df) if done else None)
     record = UnsavedRecord(header_after(df, study.layout.name, len(jobs)))
-    work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
-    return append_frame(df, frame_of_rows(record.rows, record.header))
+    rows = record.rows
+    try:
+        work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            work.closing.interrupted(
+                f"{len(rows)} of {len(jobs)} psets were finished, but nothing is kept "
+                "because of save=False"
+            )
+        work.closing.show()
+        raise
+    new = frame_of_rows(rows, record.header)
+    work.closing.count_failures(new)
+    work.closing.show()
+    return work.extended(append_frame(df, new))
 
 
 @contextlib.contextmanager
-def _rows_are_safe(layout: Layout, error: BaseException | None = None) -> Iterator[None]:
+def _rows_are_safe(
+    layout: Layout, closing: ClosingLine, error: BaseException | None = None
+) -> Iterator[None]:
     """Where the database cannot be written, say where the rows are and what to do."""
     try:
         yield
+    except KeyboardInterrupt:
+        closing.interrupted(
+            f"the finished psets are safe below {layout.calc_dir}, but not all of them are in "
+            f"{layout.database} yet: start another run or call psweep.recover({layout.name!r})"
+        )
+        closing.show()
+        raise
     except Exception as problem:
-        text = (
-            f"psweep: the database {layout.database} could not be written "
+        where = (
+            f"the database {layout.database} could not be written "
             f"({type(problem).__name__}: {problem}). {count_rows(layout.journals())} finished "
             f"psets are safe in journals below {layout.calc_dir}: fix the cause, then start "
             f"another run or call psweep.recover({layout.name!r})"
         )
-        note(problem if error is None else error, text)
+        if isinstance(error, KeyboardInterrupt):
+            closing.interrupted(where)
+        else:
+            note(problem if error is None else error, f"psweep: {where}")
         if error is None:
             raise

@@ -1,0 +1,128 @@
+"""The one line that a run prints at its end, if there is something to report."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .progress import report_stream
+from .tracebacks import cause_of
+
+__all__ = ["ClosingLine", "failures_by_cause"]
+
+_MAX_CAUSES = 3
+_ROOM = 160  # characters for all causes together
+_NUMBER = re.compile(r"(0x[0-9a-fA-F]+|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+
+
+class ClosingLine:
+    """Collect what there is to report about a run, and print it as one line on stderr.
+
+    If all went well, nothing is printed. A notebook gets the line on stdout, like the progress
+    bar.
+    """
+
+    def __init__(self) -> None:
+        self.n_replaced = 0  # worker processes that died and have a successor
+        self._interruption: list[str] = []
+        self._failures: list[str] = []
+        self._notices: dict[str, None] = {}
+
+    def add(self, notice: str) -> None:
+        """Add something that the user should know, in a few words without a full stop.
+
+        The same notice is printed once, no matter how often it is added.
+        """
+        self._notices[notice] = None
+
+    def interrupted(self, what_is_safe: str) -> None:
+        """Report that Ctrl-C ended the run; this comes first."""
+        self._interruption = [f"interrupted: {what_is_safe}"]
+
+    def count_failures(self, df: pd.DataFrame, rows: np.ndarray[Any, Any] | None = None) -> None:
+        """Report the psets that failed in this run.
+
+        Parameters
+        ----------
+        df : DataFrame
+            A database.
+        rows : array of bool, optional
+            The rows of this run. None: all.
+        """
+        if "_failed" not in df.columns:
+            return
+        failed = df["_failed"].isin([True]).to_numpy(dtype=bool)
+        n_rows = len(df)
+        if rows is not None:
+            failed = failed & rows
+            n_rows = int(rows.sum())
+        n = int(failed.sum())
+        if n:
+            texts = df["_exc_txt"].array[failed] if "_exc_txt" in df.columns else [None] * n
+            self._failures = [f"{n} of {n_rows} failed: {failures_by_cause(texts)}"]
+
+    def show(self) -> None:
+        """Print the line, unless there is nothing to report."""
+        n = self.n_replaced
+        replaced = [f"{n} worker{'s' if n > 1 else ''} replaced"] if n else []
+        parts = [*self._interruption, *self._failures, *replaced, *self._notices]
+        stream = report_stream()
+        if not parts or stream is None:
+            return
+        line = f"psweep: {'; '.join(parts)}"
+        try:
+            line.encode(getattr(stream, "encoding", None) or "utf-8")
+        except (UnicodeError, LookupError):
+            line = line.replace("×", "x").replace("…", "...")
+        # The terminal or the pipe may be closed, which is not a reason to end a run.
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=stream, flush=True)
+
+
+def failures_by_cause(texts: Iterable[object]) -> str:
+    """Sum up why psets failed, the most frequent cause first.
+
+    Parameters
+    ----------
+    texts : iterable
+        What ``_exc_txt`` has in their rows.
+
+    Returns
+    -------
+    str
+        Such as ``2 × ValueError: x must be positive, 1 × timeout``. Messages that differ only in
+        numbers are one cause.
+    """
+    lines = Counter(map(_short_cause, texts))
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        alike.setdefault(_NUMBER.sub("0", line), []).append(line)
+    causes = sorted(alike.values(), key=lambda some: -sum(lines[line] for line in some))
+    shown = causes[:_MAX_CAUSES]
+    room = _ROOM // len(shown)
+    parts = [f"{sum(lines[line] for line in some)} × {_cut(_common(some), room)}" for some in shown]
+    n_others = sum(lines[line] for some in causes[_MAX_CAUSES:] for line in some)
+    return ", ".join([*parts, *([f"{n_others} × …"] if n_others else [])])
+
+
+def _short_cause(text: object) -> str:
+    cause = cause_of(text)
+    return "timeout" if cause.startswith("PsetTimeoutError:") else cause
+
+
+def _common(lines: list[str]) -> str:
+    """Replace the numbers in which messages differ by an ellipsis."""
+    if len(lines) == 1:
+        return lines[0]
+    columns = zip(*map(_NUMBER.split, lines), strict=True)
+    return "".join(parts[0] if len({*parts}) == 1 else "…" for parts in columns)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
