@@ -28,6 +28,7 @@ from .crossing import pickled_exception, pickled_func, unpickled_exception
 from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import Journal, encode
 from .progress import News, is_failed
+from .random_state import process_token, reseed_once
 from .rows import Row
 
 __all__ = ["check_executor", "run_executor"]
@@ -147,6 +148,8 @@ class _Engine:
         shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
         self._func: Any = func if shares_memory else pickled_func(func)
         self._shares_memory = shares_memory
+        if not shares_memory:
+            self._settings = replace(settings, caller=process_token())
 
     def results(self) -> Iterator[News]:
         while self._left:
@@ -343,6 +346,7 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         if isinstance(func, bytes):
             func = pickle.loads(func)
             sent = pickle.loads(sent)
+            reseed_once(settings.caller)  # after that, because modules it has imported may seed
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )

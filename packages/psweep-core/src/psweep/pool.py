@@ -5,7 +5,8 @@ of the parent costs a finished pset, and nothing but counts travels back. It get
 chunks that take a fraction of a second, and the next chunk before it is through with one.
 
 Where processes are forked, a worker has the function and all psets in its memory, as they are;
-elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too.
+elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too. Which
+it is can change during a run, if the program starts threads, see `start_method`.
 
 The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
 once, but never in the middle of a row.
@@ -23,21 +24,20 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .blocks import Block, cells_of, joined, unpacked
-from .call import Func, Settings, describe, failed_row
+from .call import Func, Job, Settings, describe, failed_row, note
 from .crossing import pickled_func, pickled_job, unpickled_exception
 from .errors import PsetTimeoutError, WorkerError
 from .journal import Journal, encode, read_journal
 from .plan import Jobs
 from .progress import News, is_failed
 from .rows import Row
+from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
 from .worker import REPORT_SECONDS, Clock, Task, end_group, work
 
 __all__ = ["run_pool"]
@@ -94,13 +94,12 @@ def run_pool(
 class _Worker:
     """A worker process, as its parent sees it."""
 
-    def __init__(self, context: BaseContext, number: int, task: Task) -> None:
+    def __init__(self, method: str, number: int, task: Task) -> None:
         self.number = number
-        self.connection, theirs = context.Pipe()
+        self.method = method
+        self.connection, theirs = multiprocessing.Pipe()
         _parent_ends.add(self.connection)
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=work, args=(theirs, task), name=f"psweep-worker-{number}"
-        )
+        self.process = new_process(method, f"psweep-worker-{number}", work, (theirs, task))
         self.process.start()
         theirs.close()
         self.clock = task.clock
@@ -140,7 +139,6 @@ class _Pool:
         journal: Journal | None,
         journal_path: JournalPath | None,
     ) -> None:
-        self._context = multiprocessing.get_context()
         self._settings = settings
         self._journal = journal
         self._journal_path = journal_path
@@ -153,19 +151,43 @@ class _Pool:
         self._seconds_a_pset: float | None = None
         # What workers tell of their rows. None: some are in a journal alone.
         self._told: list[Block] | None = [] if journal is not None else None
-        self._forks = self._context.get_start_method() == "fork"
-        self._func: Func | bytes = func if self._forks else pickled_func(func)
+        self._func = func
+        self._pickled_func: bytes | None = None  # made when it is first needed
 
     def start(self, n: int) -> None:
         for _ in range(n):
-            self._made += 1
-            path = self._journal_path(self._made) if self._journal_path else None
-            if self._journal is not None and path is not None:
-                self._journal.others.append(path)
-            clock = None if self._settings.timeout is None else Clock(self._context)
-            jobs = self._jobs if self._forks else None
-            task = Task(self._func, jobs, self._settings, path, clock)
-            self._workers.append(_Worker(self._context, self._made, task))
+            # Each time, since the program may have started threads meanwhile.
+            worker = self._new_worker(worker_method())
+            if worker.method == "fork" and native_threads():
+                worker.kill()
+                worker.process.join()
+                worker.connection.close()
+                worker = self._new_worker("spawn")
+            self._workers.append(worker)
+
+    def _new_worker(self, method: str) -> _Worker:
+        self._made += 1
+        path = self._journal_path(self._made) if self._journal_path else None
+        if self._journal is not None and path is not None:
+            self._journal.others.append(path)
+        clock = None if self._settings.timeout is None else Clock(method)
+        func, jobs = (self._func, self._jobs) if method == "fork" else (self._pickled(), None)
+        return _Worker(method, self._made, Task(func, jobs, self._settings, path, clock))
+
+    def _pickled(self) -> bytes:
+        if self._pickled_func is None:
+            try:
+                self._pickled_func = pickled_func(self._func)
+            except Exception as error:
+                if usual_method() == "fork":
+                    names = ", ".join(other_threads()) or "those of a library"
+                    note(
+                        error,
+                        "psweep: workers are not forked, and func has to be sent to them, because "
+                        f"the program has other threads: {names}",
+                    )
+                raise
+        return self._pickled_func
 
     def stop(self) -> None:
         for worker in self._workers:
@@ -278,7 +300,11 @@ class _Pool:
         if self._todo and len(worker.jobs) <= enough:
             chunk = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
             worker.jobs.extend(chunk)
-            sent = chunk if self._forks else [pickled_job(self._jobs[i]) for i in chunk]
+            sent: list[Any] = chunk
+            if worker.method != "fork":
+                sent = list(self._jobs.parts(chunk))
+                if not self._settings.plain:
+                    sent = [pickled_job(Job(*parts)) for parts in sent]
             calls = {i: self._calls[i] for i in chunk if i in self._calls} if self._calls else {}
             worker.send_bytes(pickle.dumps((sent, calls)))
 
@@ -294,7 +320,7 @@ class _Pool:
             message = (
                 f"a worker process {fate} before it was ready; its own message is above. In a "
                 'script, the call of run_local must stand below `if __name__ == "__main__":` '
-                f"where processes are started by {self._context.get_start_method()!r}"
+                f"where processes are started by {worker.method!r}"
             )
             raise WorkerError(message)
         finished = self._finished_by(worker)

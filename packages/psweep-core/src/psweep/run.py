@@ -28,6 +28,7 @@ from .params import Pset
 from .plan import done_hashes
 from .portable import are_plain
 from .simulate import run_simulated
+from .start_method import check_may_start_workers
 from .study import Study
 from .work import Work, run_saved, run_unsaved
 
@@ -181,6 +182,8 @@ def run_local(
         from .executors import check_executor  # here, for the time that `import psweep` takes
 
         check_executor(executor, poolsize, capture_logs)
+    elif poolsize is not None and not simulate:
+        check_may_start_workers(poolsize)
     check_df(df)
     check_params(params)
     plain = are_plain(params)

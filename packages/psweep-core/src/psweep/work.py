@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .progress import Progress
+from .random_state import workers_copy
 from .rows import Header, Row
 from .serial import run_serial
 from .study import KeptRows, Study
@@ -65,6 +67,13 @@ class Work:
                     yield from news.rows
         finally:
             bar.close()
+        if jobs and self._sends_func():
+            workers_copy(self.func)
+
+    def _sends_func(self) -> bool:
+        return self.poolsize is not None or not (
+            self.executor is None or isinstance(self.executor, ThreadPoolExecutor)
+        )
 
 
 def run_saved(

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import gc
+import multiprocessing
 import os
 import pickle
 import queue
@@ -17,7 +18,6 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from .journal import BLOCK_ROWS, Journal
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
+from .random_state import reseed
 from .rows import ROW_SIZE, Row
 
 __all__ = [
@@ -56,7 +57,8 @@ class Task:
 class Clock:
     """Shared memory in which a worker says since when it runs which pset."""
 
-    def __init__(self, context: BaseContext) -> None:
+    def __init__(self, method: str) -> None:
+        context = multiprocessing.get_context(method)
         self._data = context.RawArray("d", [0.0, -1.0])  # since when, in s, and the position
 
     def start(self, position: int) -> None:
@@ -124,15 +126,22 @@ def work(connection: Connection, task: Task) -> None:
             journal = Journal(task.journal_path, settings.header)
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         writing = threading.Lock()
-        threading.Thread(target=_listen, args=(connection, chunks, writing), daemon=True).start()
+        threading.Thread(
+            target=_listen, args=(connection, chunks, writing), name="psweep-listen", daemon=True
+        ).start()
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
+        reseed()  # after that, because modules that it has imported may seed, all alike
         if task.clock is not None:
             func = _clocked(func, task.clock, settings.header.first_seq)
         run = runner(func, settings)
         connection.send(("ready",))
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
-            some = map(unpickled_job, all_sent) if task.jobs is None else task.jobs.parts(all_sent)
+            some: Iterable[JobParts] = all_sent
+            if task.jobs is not None:
+                some = task.jobs.parts(all_sent)
+            elif not settings.plain:
+                some = map(unpickled_job, all_sent)
             rows = finished(some, calls)
             if journal is not None:
                 journal.extend(rows, writing)
