@@ -1,7 +1,7 @@
 """How worker processes start: they are forked only while the program has no other threads.
 
 A fork copies the memory, but only the thread that calls it. A lock that another thread holds at
-that moment (of logging, print, an OpenMP pool) is held in the child for ever.
+that moment (of logging, print, an OpenMP pool) is held in the child forever.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # Of threads that psweep itself starts. They hold no lock that a forked worker needs.
-OWN = "psweep-"
+_OWN = "psweep-"
 
 
 def usual_method() -> str:
@@ -48,19 +48,25 @@ def worker_method() -> str:
 
 
 def other_threads() -> list[str]:
-    """Return the names of the other threads that run Python code in this process."""
+    """Return the names of the other threads that run Python code, but for idle ones."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     found = []
     # with those that _thread or a library has started, which threading does not know
     for ident, frame in sys._current_frames().items():
         name = names.get(ident, f"thread {ident}")
-        if ident != threading.get_ident() and not name.startswith(OWN) and not _is_xdist(frame):
+        if ident != threading.get_ident() and not name.startswith(_OWN) and not _is_idle(frame):
             found.append(name)
     return sorted(found)
 
 
-def _is_xdist(frame: FrameType) -> bool:
-    """Tell pytest-xdist's thread, which only waits for the next test, and is in every worker."""
+def _is_idle(frame: FrameType) -> bool:
+    """Tell threads that only wait, without a lock, for somebody to give them work.
+
+    A ThreadPoolExecutor has such threads (dask leaves some behind), and so has pytest-xdist.
+    """
+    name = frame.f_globals.get("__name__")
+    if name == "concurrent.futures.thread" and frame.f_code.co_name == "_worker":
+        return True
     while frame.f_back is not None:
         frame = frame.f_back
     return str(frame.f_globals.get("__name__")).startswith("execnet.")
