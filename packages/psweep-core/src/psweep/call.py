@@ -74,6 +74,7 @@ class Settings:
     retries: int = 0  # how many times a pset that fails is called again
     timeout: float | None = None  # s for one pset
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
+    caller: bytes | None = None  # see `random_state.reseed_once`
 
 
 def runner(func: Func, settings: Settings) -> RunPset:

@@ -27,6 +27,7 @@ from .errors import ParamsError, ParamsTypeError, WorkerError
 from .journal import encode
 from .plan import Jobs
 from .progress import is_failed
+from .random_state import process_token, reseed_once
 from .run_record import Record
 
 __all__ = ["check_executor", "run_executor"]
@@ -136,6 +137,8 @@ class _Engine:
         self._seen = time.monotonic()  # when dask last had a worker
         self._shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
         self._func: Any = func if self._shares_memory else pickled_func(func)
+        if not self._shares_memory:
+            self._settings = replace(settings, caller=process_token())
 
     def results(self) -> Iterator[Step]:
         while self._dispatch.n_left:
@@ -313,6 +316,7 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         if isinstance(func, bytes):
             func = pickle.loads(func)
             sent = pickle.loads(sent)
+            reseed_once(settings.caller)  # after that, because modules it has imported may seed
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )

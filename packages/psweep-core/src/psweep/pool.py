@@ -5,7 +5,8 @@ of the parent costs a finished pset, and nothing but counts travels back. It get
 chunks that take a fraction of a second, and the next chunk before it is through with one.
 
 Where processes are forked, a worker has the function and all psets in its memory, as they are;
-elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too.
+elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too. Which
+it is can change during a run, if the program starts threads, see `start_method`.
 
 The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
 once, but never in the middle of a row.
@@ -23,13 +24,12 @@ import time
 import weakref
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 
 from .blocks import Block, cells_of, joined, unpacked
-from .call import Func, Settings
+from .call import Func, Job, Settings, note
 from .crossing import Again, Chunk, Done, Failed, pickled_func, pickled_job
 from .dispatch import Dispatch, Step
 from .errors import PsetTimeoutError, WorkerError
@@ -39,6 +39,7 @@ from .plan import Jobs
 from .progress import is_failed
 from .rows import Row
 from .run_record import Record
+from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
 from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 
 __all__ = ["run_pool"]
@@ -87,13 +88,12 @@ def run_pool(
 class _Worker:
     """A worker process, as its parent sees it."""
 
-    def __init__(self, context: BaseContext, number: int, setup: WorkerSetup) -> None:
+    def __init__(self, method: str, number: int, setup: WorkerSetup) -> None:
         self.number = number
-        self.connection, theirs = context.Pipe()
+        self.method = method
+        self.connection, theirs = multiprocessing.Pipe()
         _parent_ends.add(self.connection)
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=main, args=(theirs, setup), name=f"psweep-worker-{number}"
-        )
+        self.process = new_process(method, f"psweep-worker-{number}", main, (theirs, setup))
         self.process.start()
         theirs.close()
         self.clock = setup.clock
@@ -127,7 +127,6 @@ class _Worker:
 
 class _Pool:
     def __init__(self, func: Func, jobs: Jobs, settings: Settings, record: Record) -> None:
-        self._context = multiprocessing.get_context()
         self._settings = settings
         self._record = record
         self._jobs = jobs
@@ -136,20 +135,46 @@ class _Pool:
         self._n_started = 0
         # What workers report of their rows, in columns. None: some are in a journal only.
         self._reported: list[Block] | None = [] if record.saves else None
-        self._forks = self._context.get_start_method() == "fork"
-        self._func: Func | bytes = func if self._forks else pickled_func(func)
+        self._func = func
+        self._pickled_func: bytes | None = None  # made when it is first needed
 
     def start(self, n: int) -> None:
         for _ in range(n):
-            self._n_started += 1
-            setup = WorkerSetup(
-                func=self._func,
-                jobs=self._jobs if self._forks else None,
-                settings=self._settings,
-                journal_path=self._record.worker_journal(self._n_started),
-                clock=None if self._settings.timeout is None else Clock(self._context),
-            )
-            self._workers.append(_Worker(self._context, self._n_started, setup))
+            # Each time, because the program may have started threads meanwhile.
+            worker = self._new_worker(worker_method())
+            if worker.method == "fork" and native_threads():
+                worker.kill()
+                worker.process.join()
+                worker.connection.close()
+                worker = self._new_worker("spawn")
+            self._workers.append(worker)
+
+    def _new_worker(self, method: str) -> _Worker:
+        self._n_started += 1
+        is_forked = method == "fork"
+        setup = WorkerSetup(
+            func=self._func if is_forked else self._func_bytes(),
+            jobs=self._jobs if is_forked else None,
+            settings=self._settings,
+            journal_path=self._record.worker_journal(self._n_started),
+            clock=None if self._settings.timeout is None else Clock(method),
+        )
+        return _Worker(method, self._n_started, setup)
+
+    def _func_bytes(self) -> bytes:
+        if self._pickled_func is None:
+            try:
+                self._pickled_func = pickled_func(self._func)
+            except Exception as error:
+                if usual_method() == "fork":
+                    names = ", ".join(other_threads()) or "those of a library"
+                    note(
+                        error,
+                        "psweep: workers are not forked, and func has to be sent to them, because "
+                        f"the program has other threads: {names}",
+                    )
+                raise
+        return self._pickled_func
 
     def stop(self) -> None:
         for worker in self._workers:
@@ -258,7 +283,11 @@ class _Pool:
         if dispatch.has_next and len(worker.jobs) <= enough:
             chunk = dispatch.next_chunk(len(self._workers))
             worker.jobs.extend(chunk)
-            sent = chunk if self._forks else [pickled_job(self._jobs[i]) for i in chunk]
+            sent: list[Any] = chunk
+            if worker.method != "fork":
+                sent = list(self._jobs.tuples(chunk))
+                if not self._settings.plain:
+                    sent = [pickled_job(Job(*job)) for job in sent]
             worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
 
     def _buried(self, worker: _Worker) -> Step:
@@ -273,7 +302,7 @@ class _Pool:
             message = (
                 f"a worker process {fate} before it was ready; its own message is above. In a "
                 'script, the call of run_local must stand below `if __name__ == "__main__":` '
-                f"where processes are started by {self._context.get_start_method()!r}"
+                f"where processes are started by {worker.method!r}"
             )
             raise WorkerError(message)
         finished = self._finished_by(worker)

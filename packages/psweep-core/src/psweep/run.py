@@ -28,6 +28,7 @@ from .params import Pset
 from .plan import done_hashes
 from .portable import are_plain
 from .simulate import run_simulated
+from .start_method import check_may_start_workers
 from .study import Study
 from .work import Work, run_saved, run_unsaved
 
@@ -75,12 +76,15 @@ def run_local(
         The study to extend, as returned by an earlier call. None: the one in
         `calc_dir`, or a new one if `save` is False.
     poolsize : int, optional
-        Run in so many worker processes. None: one pset after another in this process.
+        Number of worker processes. With None, psets run one after another in this process. Workers
+        draw fresh random numbers, whatever is seeded here. They are forked only while the program
+        has no other threads.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Run there: on a pool of threads or processes, loky's, mpi4py's, dask's, and so also on many
         machines, which need psweep-core. Rows come home as they finish; the column ``_exec_host``
         tells where each ran. The executor is not shut down. If one of its processes dies, a pool
-        of the standard library is broken, and the run ends; dask tries again. None: see `poolsize`.
+        of the standard library is broken, and the run ends; dask tries again. Each process draws
+        fresh random numbers; threads draw from this process's state. None: see `poolsize`.
     save : bool, default True
         Keep everything on disk. False: touch no file at all.
     calc_dir : str or path, default "calc"
@@ -185,6 +189,8 @@ def run_local(
         from .executors import check_executor  # here, for the time that `import psweep` takes
 
         check_executor(executor, poolsize, capture_logs)
+    elif poolsize is not None and not simulate:
+        check_may_start_workers(poolsize)
     check_df(df)
     check_params(params)
     plain = are_plain(params)

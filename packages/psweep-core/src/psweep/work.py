@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
 from .pool import run_pool
 from .progress import Progress
+from .random_state import shared_generators_notice
 from .rows import Header
 from .run_record import Record, RunRecord, UnsavedRecord
 from .serial import run_serial
@@ -67,6 +69,15 @@ class Work:
                 self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()
+        if jobs and self._sends_func():
+            notice = shared_generators_notice(self.func)
+            if notice is not None:
+                self.closing.add(notice)
+
+    def _sends_func(self) -> bool:
+        return self.poolsize is not None or not (
+            self.executor is None or isinstance(self.executor, ThreadPoolExecutor)
+        )
 
 
 def run_saved(

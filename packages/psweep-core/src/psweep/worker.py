@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import multiprocessing
 import os
 import pickle
 import queue
@@ -12,9 +13,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from .journal import Journal
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
+from .random_state import reseed
 from .rows import ROW_SIZE, Row
 from .run_record import GROUP_ROWS
 
@@ -54,7 +56,8 @@ class WorkerSetup:
 class Clock:
     """Shared memory in which a worker says since when it runs which pset."""
 
-    def __init__(self, context: BaseContext) -> None:
+    def __init__(self, method: str) -> None:
+        context = multiprocessing.get_context(method)
         self._data = context.RawArray("d", [0.0, -1.0])  # since when, in s, and the position
 
     def start(self, position: int) -> None:
@@ -97,16 +100,23 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
             journal = Journal(setup.journal_path, settings.header)
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         writing = threading.Lock()
-        threading.Thread(target=_listen, args=(connection, chunks, writing), daemon=True).start()
+        threading.Thread(
+            target=_listen, args=(connection, chunks, writing), name="psweep-listen", daemon=True
+        ).start()
         func = pickle.loads(setup.func) if isinstance(setup.func, bytes) else setup.func
+        reseed()  # after that, because modules that it has imported may seed, all alike
         if setup.clock is not None:
             func = _clocked(func, setup.clock, settings.header.first_seq)
         run = runner(func, settings)
         _send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
-            sent = chunk.jobs
-            for job in map(unpickled_job, sent) if setup.jobs is None else setup.jobs.tuples(sent):
+            jobs: Iterable[JobTuple] = chunk.jobs
+            if setup.jobs is not None:
+                jobs = setup.jobs.tuples(chunk.jobs)
+            elif not settings.plain:
+                jobs = map(unpickled_job, chunk.jobs)
+            for job in jobs:
                 running = job
                 if journal is not None:
                     journal.reserve()

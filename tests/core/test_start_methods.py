@@ -1,0 +1,369 @@
+"""Workers are forked only while the program has no other threads; everything works either way."""
+
+from __future__ import annotations
+
+import _thread
+import concurrent.futures as cf
+import multiprocessing
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+from psweep.start_method import other_threads, usual_method, worker_method
+
+pytestmark = pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="needs a system that forks"
+)
+
+
+@pytest.fixture(autouse=True)
+def forks_usually():
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("fork", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.fixture
+def thread():
+    """A thread of the program's that waits."""
+    event = threading.Event()
+    thread = threading.Thread(target=event.wait, name="measures")
+    thread.start()
+    yield thread
+    event.set()
+    thread.join()
+
+
+def test_without_other_threads_workers_are_forked():
+    assert other_threads() == []
+    assert worker_method() == "fork"
+
+
+def test_a_thread_forbids_it(thread):
+    assert other_threads() == ["measures"]
+    assert worker_method() == "spawn"
+
+
+def test_a_thread_that_threading_does_not_know_forbids_it():
+    stop = []
+
+    def run():
+        while not stop:
+            time.sleep(0.01)
+
+    _thread.start_new_thread(run, ())
+    try:
+        while not other_threads():
+            time.sleep(0.01)
+        assert worker_method() == "spawn"
+    finally:
+        stop.append(True)
+    while other_threads():
+        time.sleep(0.01)
+
+
+def test_the_main_thread_counts_where_another_one_calls():
+    with cf.ThreadPoolExecutor(1) as executor:
+        assert executor.submit(other_threads).result() == ["MainThread"]
+
+
+def test_a_pool_of_threads_counts_while_it_works():
+    event = threading.Event()
+    with cf.ThreadPoolExecutor(1) as executor:
+        executor.submit(event.wait)
+        assert len(other_threads()) == 1
+        event.set()
+        executor.submit(int).result()
+        while other_threads():
+            time.sleep(0.01)
+        assert worker_method() == "fork"
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_what_the_user_chose_is_taken(method, thread):
+    multiprocessing.set_start_method(method, force=True)
+    assert worker_method() == method
+
+
+def test_threads_of_psweep_itself_do_not_count():
+    """Those that sync journals, and those that listen to the parent."""
+
+    def func(pset):
+        return {"others": other_threads(), "n": threading.active_count()}
+
+    df = ps.run_local(func, ps.plist("a", range(4)))
+    assert df.others.tolist() == [[]] * 4
+    df = ps.run_local(func, ps.plist("a", range(4)), poolsize=1)
+    assert df.others.tolist() == [[]] * 8
+    assert df.n[3] == 2
+    assert df.n[7] == 3
+
+
+def test_asking_does_not_settle_the_start_method(script):
+    out, _ = script(
+        """
+        import multiprocessing, psweep as ps
+        if __name__ == "__main__":
+            print(len(ps.run_local(lambda p: {}, [{"a": 1}], poolsize=1)))
+            multiprocessing.set_start_method("spawn")
+        """,
+        wait=True,
+    )
+    assert out == "1\n"
+    assert usual_method() == "fork"
+
+
+LOGS = """
+import logging, sys, threading, time
+import psweep as ps
+
+logging.basicConfig(filename="log", level=logging.INFO)
+stop = threading.Event()
+
+def talk():
+    while not stop.is_set():
+        logging.info("a thread")
+        print("a thread", file=sys.stderr)
+        time.sleep(0)
+
+def func(pset):
+    logging.warning("func")
+    print("func", file=sys.stderr)
+    return {"b": 2 * pset["a"]}
+
+if __name__ == "__main__":
+    threads = [threading.Thread(target=talk, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        df = ps.run_local(func, ps.plist("a", range(20)), poolsize=2, retries=1, save=False)
+        assert df.b.tolist() == [2 * a for a in range(20)]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    print("done")
+"""
+
+
+def test_threads_that_log_and_print_while_workers_start_make_none_hang(script):
+    with open("stderr", "w") as err:
+        Path("logs.py").write_text(LOGS)
+        out, _ = script(
+            f"""
+            import runpy, sys
+            sys.stderr = open({err.name!r}, "w")
+            exec(compile(open("logs.py").read(), __file__, "exec"))
+            """,
+            wait=True,
+        )
+    assert out == "done\n"
+
+
+STARTS_A_THREAD = """
+import os, signal, sys, threading, time
+import psweep as ps
+
+def start_thread(*_):
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    open("started", "w").close()
+
+def func(pset):
+    if pset["a"] == 3 and not os.path.exists("killed"):
+        while not os.path.exists("started"):
+            time.sleep(0.01)
+        open("killed", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"b": 2 * pset["a"], "forked": hasattr(sys, "in_parent")}
+
+if __name__ == "__main__":
+    sys.in_parent = True  # which only a fork inherits
+    signal.signal(signal.SIGALRM, start_thread)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    params = ps.plist("a", range(8))
+    if sys.argv[1:] == ["objects"]:
+        params = ps.pgrid(params, ps.plist("c", [{1, 2}]))
+    df = ps.run_local(func, params, poolsize=1, retries=1, timeout=1000)
+    print(df.b.tolist(), df.forked.tolist()[0], df.forked.tolist()[-1])
+"""
+
+
+@pytest.mark.parametrize("values", ["plain", "objects"])
+def test_a_worker_that_is_replaced_is_not_forked_if_there_are_threads_by_then(script, values):
+    out, _ = script(STARTS_A_THREAD, values, wait=True)
+    assert out == f"{[2 * a for a in range(8)]} True False\n"
+
+
+def test_a_script_without_guard_that_has_a_thread(script):
+    """It works where workers are forked, so it also does otherwise, and runs once."""
+    out, err = script(
+        """
+        import threading, time
+        import psweep as ps
+
+        print("once")
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+        class Model:
+            def __init__(self, a):
+                self.a = a
+
+        k = 3
+        def helper(m):
+            return k * m.a
+
+        df = ps.run_local(
+            lambda p: {"b": helper(p["m"]), "m2": p["m"]},
+            ps.plist("m", [Model(1), Model(2)]), poolsize=2, save=False,
+        )
+        print(df.b.tolist(), {type(m) is Model for m in df.m2})
+        """,
+        wait=True,
+    )
+    assert out == "once\n[3, 6] {True}\n", err
+
+
+def test_a_script_with_guard_is_imported_as_usual(script):
+    """So what it sets when it starts, such as the precision of floats, is set in workers, too."""
+    out, _ = script(
+        """
+        import decimal, threading, time
+        import psweep as ps
+
+        decimal.getcontext().prec = 5
+        decimal.DefaultContext.prec = 7
+
+        def func(pset):
+            return {"prec": decimal.DefaultContext.prec}
+
+        if __name__ == "__main__":
+            threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+            df = ps.run_local(func, ps.plist("a", [1]), poolsize=1, save=False)
+            print(df.prec.tolist())
+        """,
+        wait=True,
+    )
+    assert out == "[7]\n"
+
+
+def test_run_local_in_a_thread(script):
+    out, _ = script(
+        """
+        import concurrent.futures
+        import psweep as ps
+
+        def study(name):
+            k = len(name)
+            df = ps.run_local(lambda p: {"b": k * p["a"]}, ps.plist("a", range(5)), calc_dir=name,
+                              poolsize=1)
+            return df.b.tolist()
+
+        if __name__ == "__main__":
+            with concurrent.futures.ThreadPoolExecutor(2) as executor:
+                print(list(executor.map(study, ["x", "yy"])))
+        """,
+        wait=True,
+    )
+    assert out == "[[0, 1, 2, 3, 4], [0, 2, 4, 6, 8]]\n"
+
+
+def test_func_that_cannot_be_sent_is_refused_and_the_thread_is_named(thread):
+    lock = threading.Lock()
+
+    def func(pset):
+        with lock:
+            return {}
+
+    with pytest.raises(ps.ParamsTypeError, match="cannot be sent to worker processes") as caught:
+        ps.run_local(func, [{"a": 1}], poolsize=1, save=False)
+    notes = "".join(caught.value.__notes__)
+    assert "workers are not forked" in notes
+    assert "other threads: measures" in notes
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux")
+def test_threads_of_a_library_that_does_not_survive_a_fork(script):
+    """None of them is Python's, so Linux is asked."""
+    out, _ = script(
+        """
+        import ctypes, os, sys
+        import psweep as ps
+
+        def func(pset):
+            return {"forked": hasattr(sys, "in_parent")}
+
+        if __name__ == "__main__":
+            libc = ctypes.CDLL(None)
+            sys.in_parent = True
+            params = ps.plist("a", range(4))
+            for name in (None, "polars-0"):
+                if name:
+                    before = set(os.listdir("/proc/self/task"))
+                    handle = ctypes.c_void_p()
+                    pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+                    libc.pthread_create(ctypes.byref(handle), None, pause, None)
+                    (tid,) = set(os.listdir("/proc/self/task")) - before
+                    with open(f"/proc/self/task/{tid}/comm", "w") as file:
+                        file.write(name)
+                df = ps.run_local(func, params, poolsize=2, save=False)
+                print(set(df.forked), flush=True)
+            os._exit(0)
+        """,
+        wait=True,
+    )
+    assert out == "{True}\n{False}\n"
+
+
+DAEMON = """
+import concurrent.futures, multiprocessing, os
+import psweep as ps
+
+def func(pset):
+    return {"b": 1}
+
+def nested():
+    try:
+        ps.run_local(func, [{"a": 1}], poolsize=2)
+    except ps.ParamsError as error:
+        print(error)
+    print(os.path.exists("calc"))
+    ps.run_local(func, [{"a": 1}], poolsize=2, simulate=True)
+    ps.run_local(func, [{"a": 1}])
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        print(len(ps.run_local(func, [{"a": 1}], executor=executor)), flush=True)
+
+if __name__ == "__main__":
+    process = multiprocessing.Process(target=nested, daemon=True, name="mine")
+    process.start()
+    process.join()
+"""
+
+
+def test_a_daemonic_process_may_not_start_workers_and_is_told_the_way_out(script):
+    out, _ = script(DAEMON, wait=True)
+    message, exists, n = out.splitlines()
+    assert "poolsize=2 starts worker processes, which 'mine' may not do" in message
+    assert "Leave out poolsize" in message
+    assert "ThreadPoolExecutor" in message
+    assert (exists, n) == ("False", "2")
+
+
+def test_workers_of_psweep_may_start_workers():
+    def outer(pset):
+        k = pset["a"]
+        df = ps.run_local(
+            lambda p: {"c": k * p["b"]}, ps.plist("b", [1, 2]), poolsize=2, save=False
+        )
+        return {"c": df.c.tolist(), "forked": hasattr(sys, "in_parent")}
+
+    sys.in_parent = True
+    try:
+        df = ps.run_local(outer, ps.plist("a", [1, 10]), poolsize=2, save=False)
+    finally:
+        del sys.in_parent
+    assert df.c.tolist() == [[1, 2], [10, 20]]
+    assert df.forked.all()
