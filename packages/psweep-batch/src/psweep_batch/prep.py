@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import subprocess
-import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,22 +10,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from psweep import _siblings, pset_hash
-from psweep.call import Settings
-from psweep.checks import (
-    check_df,
-    check_options,
-    check_params,
-    check_params_storable,
-    explain_mistakes,
-    holds_data_only,
-)
-from psweep.layout import PathLike
+from psweep.checks import check_df, check_params, explain_mistakes
+from psweep.layout import Layout, PathLike
+from psweep.options import Options
 from psweep.params import Pset
 from psweep.plan import prepared_hashes
-from psweep.simulate import run_simulated
 from psweep.study import Study
-from psweep.work import Work, run_saved
+from psweep.work import carry_out
 
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, find_machines
@@ -156,7 +144,17 @@ def prep_batch(
     >>> ps.file_read(f"calc/{df._pset_id[1]}/out.txt")
     '4\n'
     """
-    check_options(None, True, "raise", None, verbose, False, backup, git, database_basename)
+    options = Options(
+        calc_dir=calc_dir,
+        database_basename=database_basename,
+        simulate=simulate,
+        backup=backup,
+        git=git,
+        skip_dups=skip_dups,
+        progress=progress,
+        verbose=verbose,
+        only_prepares=True,
+    )
     check_df(df)
     check_params(params)
     machine_dir = Path(machine_templ_dir)
@@ -171,21 +169,12 @@ def prep_batch(
     files.check(params)
     if template_mode == "jinja":
         files.check_values({**pset, **_SOME_BOOK} for pset in params)
-    hashes = [pset_hash(pset) for pset in params]
-    check_params_storable(params, database_basename)
-    study = Study(calc_dir, database_basename)
-    done = prepared_hashes if skip_dups else None
-    git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
-    if simulate:
-        return run_simulated(study, params, df, poolsize=None, save=True, done=done)
-    run_id = str(uuid.uuid4())
-    top = str(study.layout.calc_dir)
-
+    layout = Layout(calc_dir, database_basename)
     prepared: dict[str, dict[str, Directives]] = {}
 
     def prepare(pset: Pset) -> Pset:
         pset_id = pset["_pset_id"]
-        texts = files.write(f"{top}/{pset_id}", pset)
+        texts = files.write(f"{layout.calc_dir}/{pset_id}", pset)
         prepared[pset_id] = {
             machine.name: directives(texts[f"{JOBSCRIPT}_{machine.name}"])
             for machine in machines
@@ -193,30 +182,18 @@ def prep_batch(
         }
         return {}
 
-    if git:
-        _warn_if_ignored([template.where for template in files.templates])
-    with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
-        before = {
-            machine.name: read_old_script(run_script_path(study.layout.calc_dir, machine.name))
-            for machine in machines
-        }
-        settings = functools.partial(
-            Settings,
-            on_error="raise",
-            capture_logs=None,
-            verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
-            tmpsave=False,
-            data_only=holds_data_only(database_basename),
-            extras={"_git_commit": commit} if commit else None,
-            ran=False,
-        )
-        work = Work(func=prepare, poolsize=None, progress=progress, settings=settings)
-        extended = run_saved(
-            study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
-        )
+    before = {
+        machine.name: read_old_script(run_script_path(layout.calc_dir, machine.name))
+        for machine in machines
+    }
+
+    def write_scripts(study: Study) -> None:
         with study.locked():
             write_run_scripts(study, machines, machine_dir, prepared, before)
-    return extended
+
+    if git and not simulate:
+        _warn_if_ignored([template.where for template in files.templates])
+    return carry_out(prepare, params, df, options, done=prepared_hashes, afterwards=write_scripts)
 
 
 def _warn_if_ignored(paths: Sequence[str]) -> None:

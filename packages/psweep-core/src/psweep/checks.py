@@ -11,15 +11,14 @@ import itertools
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
-from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
-from .jsonable import check_storable, need_pyarrow
+from .jsonable import check_storable
+from .options import holds_data_only
 from .params import brief
 from .portable import dumps, is_plain
 from .rows import RESERVED
@@ -28,11 +27,9 @@ from .tracebacks import shortened
 __all__ = [
     "check_df",
     "check_func",
-    "check_options",
     "check_params",
     "check_params_storable",
     "explain_mistakes",
-    "holds_data_only",
 ]
 
 P = ParamSpec("P")
@@ -206,86 +203,6 @@ def check_params_storable(
                 "instead, or run with save=False"
             )
             raise ParamsTypeError(message) from error
-
-
-def holds_data_only(database_basename: str) -> bool:
-    """Tell the formats that cannot hold everything that a pickle can."""
-    return Path(database_basename).suffix.lower() in (".json", ".parquet")
-
-
-def check_options(
-    poolsize: Any,
-    save: bool,
-    on_error: Any,
-    capture_logs: Any,
-    verbose: Any,
-    tmpsave: bool,
-    backup: bool,
-    git: bool,
-    database_basename: Any,
-    retries: Any = 0,
-    timeout: Any = None,
-) -> None:
-    """Refuse values that a keyword cannot have, and keywords that contradict each other."""
-    if poolsize is not None and (
-        not isinstance(poolsize, int) or isinstance(poolsize, bool) or poolsize < 1
-    ):
-        message = f"poolsize must be None or an integer ≥ 1, not {_number(poolsize)}"
-        raise ParamsError(message)
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        message = f"retries must be an integer ≥ 0, not {_number(retries)}"
-        raise ParamsError(message)
-    if timeout is not None:
-        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-            message = f"timeout must be None or a number of seconds > 0, not {_number(timeout)}"
-            raise ParamsError(message)
-        if poolsize is None:
-            message = (
-                f"timeout={timeout!r} needs worker processes, because nothing can stop a function "
-                "in this one; add poolsize=1 or more"
-            )
-            raise ParamsError(message)
-    _one_of("on_error", on_error, ("raise", "record"))
-    _one_of("capture_logs", capture_logs, (None, "db", "file", "db+file"))
-    if isinstance(verbose, str) or not isinstance(verbose, bool | Sequence):
-        message = f"verbose must be a bool or a list of names, not {verbose!r}; write [{verbose!r}]"
-        raise ParamsTypeError(message)
-    if not isinstance(database_basename, str) or Path(database_basename).name != database_basename:
-        message = (
-            f"database_basename must be the name of a file in calc_dir, not {database_basename!r}; "
-            "put the folder into calc_dir"
-        )
-        raise ParamsError(message)
-    check_suffix(Path(database_basename))
-    if save:
-        if database_basename.endswith(".parquet"):
-            need_pyarrow()
-        return
-    for name, given in (
-        ("tmpsave=True", tmpsave),
-        ("backup=True", backup),
-        ("git=True", git),
-        (f"capture_logs={capture_logs!r}", capture_logs in ("file", "db+file")),
-    ):
-        if given:
-            message = f"{name} writes files, but save=False forbids that; drop one of the two"
-            raise ParamsError(message)
-
-
-def _number(value: Any) -> str:
-    """Show a value that should be a number, and that number if it is the text of one."""
-    if not isinstance(value, str):
-        return repr(value)
-    is_text_of_one = value.strip().replace(".", "", 1).isdecimal()
-    return f"{value!r} (str)" + (
-        f"; write {value.strip()} without quotes" if is_text_of_one else ""
-    )
-
-
-def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        message = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
-        raise ParamsError(message)
 
 
 def check_df(df: Any) -> None:

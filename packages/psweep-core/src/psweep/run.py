@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import pandas as pd
 
-from . import _siblings
-from .call import Func, Settings
-from .checks import (
-    check_df,
-    check_func,
-    check_options,
-    check_params,
-    check_params_storable,
-    explain_mistakes,
-    holds_data_only,
-)
-from .hashing import pset_hashes
+from .call import Func
+from .checks import check_func, explain_mistakes
 from .layout import PathLike
+from .options import Options
 from .params import Pset
-from .plan import done_hashes
-from .portable import are_plain
-from .simulate import run_simulated
-from .start_method import check_may_start_workers
-from .study import Study
-from .work import Work, run_saved, run_unsaved
+from .work import carry_out
 
 __all__ = ["run", "run_local"]
 
@@ -172,67 +154,25 @@ def run_local(
      2 99     198
     """
     check_func(func, params)
-    check_options(
-        poolsize,
-        save,
-        on_error,
-        capture_logs,
-        verbose,
-        tmpsave,
-        backup,
-        git,
-        database_basename,
-        retries,
-        timeout,
-    )
-    if executor is not None:
-        from .executors import check_executor  # here, for the time that `import psweep` takes
-
-        check_executor(executor, poolsize, capture_logs)
-    elif poolsize is not None and not simulate:
-        check_may_start_workers(poolsize)
-    check_df(df)
-    check_params(params)
-    plain = are_plain(params)
-    # The hashes of plain psets cannot fail, so they can be left to the workers.
-    hashes = None if plain and poolsize else pset_hashes(params)
-    if save:
-        check_params_storable(params, database_basename, plain)
-    study = Study(calc_dir, database_basename)
-    done = done_hashes if skip_dups else None
-    git_commits = _siblings.load("psweep_git", "git=True").git_commits if git else None
-    work = Work(
-        func=func,
+    options = Options(
+        calc_dir=calc_dir,
+        database_basename=database_basename,
         poolsize=poolsize,
         executor=executor,
+        save=save,
+        simulate=simulate,
+        backup=backup,
+        git=git,
+        skip_dups=skip_dups,
+        on_error=on_error,
+        retries=retries,
+        timeout=timeout,
+        capture_logs=capture_logs,
         progress=progress,
-        records=on_error == "record",
-        settings=functools.partial(
-            Settings,
-            on_error=on_error,
-            capture_logs=capture_logs,
-            verbose=verbose if isinstance(verbose, bool) else tuple(verbose),
-            tmpsave=tmpsave,
-            data_only=save and holds_data_only(database_basename),
-            extras=None,
-            retries=retries,
-            timeout=timeout,
-            plain=plain,
-        ),
+        verbose=verbose,
+        tmpsave=tmpsave,
     )
-    if simulate:
-        return run_simulated(study, params, df, poolsize=poolsize, save=save, done=done)
-    if save:
-        run_id = str(uuid.uuid4())
-        with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
-            if commit:
-                work = replace(
-                    work, settings=functools.partial(work.settings, extras={"_git_commit": commit})
-                )
-            return run_saved(
-                study, work, params, hashes, df, run_id=run_id, backup=backup, done=done
-            )
-    return run_unsaved(study, work, params, hashes, df, done=done)
+    return carry_out(func, params, df, options)
 
 
 run = run_local

@@ -1,70 +1,186 @@
-"""Carry out a run: what it does first and last, and who runs its psets."""
+"""The recipe of a run: what happens first and last, and which engine runs the psets."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
-from .backup import backup as make_backup
-from .call import Func, Settings, note
+from .backup import backup
+from .call import Func, note
+from .checks import check_df, check_params, check_params_storable
 from .closing_line import ClosingLine
 from .dispatch import Step
 from .errors import DatabaseError
 from .frames import append_frame, frame_of_rows, rows_of_run, with_extras
+from .hashing import pset_hashes
 from .journal_reader import count_rows
 from .layout import Layout
+from .options import Options
 from .params import Pset
-from .plan import Jobs, header_after, next_number, plan_jobs
+from .plan import Jobs, done_hashes, header_after, next_number, plan_jobs
 from .pool import run_pool
+from .portable import are_plain
 from .progress import Progress
 from .random_state import shared_generators_notice
 from .rows import Header
 from .run_record import Record, RunRecord, UnsavedRecord
 from .serial import run_serial
+from .simulate import run_simulated
 from .study import Study
 
-__all__ = ["Work", "run_saved", "run_unsaved"]
+__all__ = ["carry_out"]
 
 Done = Callable[["pd.DataFrame | None"], set[str]]
 
 
-@dataclass(frozen=True)
-class Work:
-    """How psets are run."""
+def carry_out(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None,
+    options: Options,
+    *,
+    done: Done = done_hashes,
+    afterwards: Callable[[Study], object] | None = None,
+) -> pd.DataFrame:
+    """Check params, skip what is done, run the rest, and return the study.
 
+    Parameters
+    ----------
+    func : callable
+    params : list of dict
+    df : DataFrame or None
+        The part of the study that the caller has.
+    options : Options
+    done : callable
+        Takes the database and returns the hashes that ``skip_dups=True`` skips.
+    afterwards : callable, optional
+        Is called with the study when all rows are in the database, before what is there is
+        committed.
+
+    Returns
+    -------
+    DataFrame
+        `df`, or the whole study, with the new rows.
+    """
+    check_df(df)
+    check_params(params)
+    plain = are_plain(params)
+    # The hashes of plain psets cannot fail, so they can be left to the workers.
+    hashes = None if plain and options.poolsize else pset_hashes(params)
+    if options.save:
+        check_params_storable(params, options.database_basename, plain)
+    study = Study(options.calc_dir, options.database_basename)
+    skips = done if options.skip_dups else None
+    git_commits = options.git_commits()
+    if options.simulate:
+        return run_simulated(
+            study, params, df, poolsize=options.poolsize, save=options.save, done=skips
+        )
+    run = _Run(func, options, study, plain)
+    if not options.save:
+        return run.unsaved(params, hashes, df, skips)
+    run_id = str(uuid.uuid4())
+    with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
+        extended = run.saved(params, hashes, df, skips, run_id)
+        if afterwards is not None:
+            afterwards(study)
+    return extended
+
+
+@dataclass
+class _Run:
     func: Func
-    poolsize: int | None
-    progress: bool | None
-    settings: Callable[..., Settings]
-    executor: Any = None
+    options: Options
+    study: Study
+    plain: bool  # see `call.Settings`
+    commit: str | None = None
     closing: ClosingLine = field(default_factory=ClosingLine)
-    records: bool = False  # failures
 
-    def extended(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Add the columns that every run with these options has, even one without psets."""
-        return with_extras(df, "_failed", "_exc_txt") if self.records else df
-
-    def carry_out(self, jobs: Jobs, record: Record, layout: Layout, n_skipped: int) -> None:
-        """Run psets; their rows go to the record."""
-        settings = self.settings(header=record.header, folder=str(layout.calc_dir))
-        steps: Iterator[Step]
-        if self.executor is not None:
-            from .executors import run_executor
-
-            steps = run_executor(self.func, jobs, settings, record, self.executor)
-        elif self.poolsize is not None:
-            steps = run_pool(self.func, jobs, settings, record, self.poolsize)
-        else:
-            steps = run_serial(self.func, jobs, settings, record)
-        bar = Progress(len(jobs), self.progress, n_skipped)
+    def saved(
+        self,
+        params: Sequence[Pset],
+        hashes: list[str] | None,
+        df: pd.DataFrame | None,
+        done: Done | None,
+        run_id: str,
+    ) -> pd.DataFrame:
+        """Run psets in a study on disk."""
+        study, layout = self.study, self.study.layout
+        with study.locked():
+            known = study.fold()  # what killed runs have left comes first
+            if df is not None:
+                known = study.adopt(df)
+            if self.options.backup:
+                backup(study, run_id)
+            jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
+            if not jobs:
+                return self._without_jobs(known, df)
+            header = study.reserve(
+                run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
+            )
+            record = RunRecord(header, layout)
         try:
-            for step in steps:
+            self._run_psets(jobs, record, len(params) - len(jobs))
+        except BaseException as error:
+            record.close()
+            with _rows_are_safe(layout, self.closing, error):
+                known = study.fold_now()
+                if isinstance(error, KeyboardInterrupt):
+                    self._report_interruption(known, header, len(jobs))
+            self.closing.show()
+            raise
+        record.close()
+        with _rows_are_safe(layout, self.closing):
+            known = study.fold_now(record)
+        new = rows_of_run(known, header)
+        n_rows = int(new.sum())
+        if n_rows != len(jobs):
+            message = (
+                f"{len(jobs)} psets were run, but {layout.database} has {n_rows} rows of this run: "
+                f"was {layout.name!r} removed or modified during the run? The missing rows may be "
+                f"in {layout.calc_dir} or its backups"
+            )
+            raise DatabaseError(message)
+        self.closing.count_failures(known, new)
+        self.closing.show()
+        return known if df is None else append_frame(df, known[new])
+
+    def unsaved(
+        self,
+        params: Sequence[Pset],
+        hashes: list[str] | None,
+        df: pd.DataFrame | None,
+        done: Done | None,
+    ) -> pd.DataFrame:
+        """Run psets and touch no file."""
+        jobs = plan_jobs(params, hashes, done(df) if done else None)
+        record = UnsavedRecord(header_after(df, self.study.layout.name, len(jobs)))
+        try:
+            self._run_psets(jobs, record, len(params) - len(jobs))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self.closing.interrupted(
+                    f"{len(record.rows)} of {len(jobs)} psets were finished, but nothing is kept "
+                    "because of save=False"
+                )
+            self.closing.show()
+            raise
+        new = frame_of_rows(record.rows, record.header)
+        self.closing.count_failures(new)
+        self.closing.show()
+        return self._with_extras(append_frame(df, new))
+
+    def _run_psets(self, jobs: Jobs, record: Record, n_skipped: int) -> None:
+        """Run psets; their rows go to the record."""
+        bar = Progress(len(jobs), self.options.progress, n_skipped)
+        try:
+            for step in self._steps(jobs, record):
                 bar.add(step.n, step.n_failed)
                 self.closing.n_replaced += step.n_replaced
         finally:
@@ -74,138 +190,46 @@ class Work:
             if notice is not None:
                 self.closing.add(notice)
 
+    def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
+        options = self.options
+        settings = options.settings(record.header, self.study.layout, self.commit, self.plain)
+        if options.executor is not None:
+            from .executors import run_executor  # here, because `import psweep` should be quick
+
+            return run_executor(self.func, jobs, settings, record, options.executor)
+        if options.poolsize is not None:
+            return run_pool(self.func, jobs, settings, record, options.poolsize)
+        return run_serial(self.func, jobs, settings, record)
+
     def _sends_func(self) -> bool:
-        return self.poolsize is not None or not (
-            self.executor is None or isinstance(self.executor, ThreadPoolExecutor)
+        executor = self.options.executor
+        return self.options.poolsize is not None or not (
+            executor is None or isinstance(executor, ThreadPoolExecutor)
         )
 
+    def _with_extras(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns that every run with these options has, even one without psets."""
+        return with_extras(df, "_failed", "_exc_txt") if self.options.on_error == "record" else df
 
-def run_saved(
-    study: Study,
-    work: Work,
-    params: Sequence[Pset],
-    hashes: list[str] | None,
-    df: pd.DataFrame | None,
-    *,
-    run_id: str,
-    backup: bool,
-    done: Done | None,
-) -> pd.DataFrame:
-    """Run psets in a study on disk.
+    def _without_jobs(self, known: pd.DataFrame, df: pd.DataFrame | None) -> pd.DataFrame:
+        """Return what a run that had nothing to do returns; the lock is held."""
+        extended = self._with_extras(known) if len(known) else known
+        if extended is not known:
+            self.study.write_database(extended)
+        if not len(extended.columns):
+            extended = self._with_extras(frame_of_rows([], Header("", 0, "", 0, 0)))
+        return extended if df is None else self._with_extras(append_frame(df, extended[:0]))
 
-    Parameters
-    ----------
-    study : Study
-    work : Work
-        How psets are run.
-    params : list of dict
-    hashes : list of str or None
-        Their hashes. None: they are made when they are wanted.
-    df : DataFrame or None
-        The part of the study that the caller has.
-    run_id : str
-    backup : bool
-    done : callable or None
-        Takes the database and gives the hashes that need not be run. None: all are run.
-
-    Returns
-    -------
-    DataFrame
-        `df`, or the whole study, with the new rows.
-    """
-    with study.locked():
-        known = study.fold()  # what killed runs have left comes first
-        if df is not None:
-            known = study.adopt(df)
-        if backup:
-            make_backup(study, run_id)
-        jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
-        if not jobs:
-            return _without_jobs(study, work, known, df)
-        header = study.reserve(
-            run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
+    def _report_interruption(self, known: pd.DataFrame, header: Header, n_psets: int) -> None:
+        """Report what is in the database after Ctrl-C, and how to go on."""
+        rows = rows_of_run(known, header)
+        layout = self.study.layout
+        self.closing.interrupted(
+            f"{int(rows.sum())} of {n_psets} psets are finished and safe in "
+            f"{os.path.join(layout.name, layout.basename)}; to run the rest, call it again with "
+            "skip_dups=True"
         )
-        record = RunRecord(header, study.layout)
-    closing = work.closing
-    try:
-        work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
-    except BaseException as error:
-        record.close()
-        with _rows_are_safe(study.layout, closing, error):
-            known = study.fold_now()
-            if isinstance(error, KeyboardInterrupt):
-                _report_interruption(closing, study, known, header, len(jobs))
-        closing.show()
-        raise
-    record.close()
-    with _rows_are_safe(study.layout, closing):
-        known = study.fold_now(record)
-    new = rows_of_run(known, header)
-    n_rows = int(new.sum())
-    if n_rows != len(jobs):
-        message = (
-            f"{len(jobs)} psets were run, but {study.layout.database} has {n_rows} rows of this "
-            f"run: was {study.layout.name!r} removed or modified during the run? The missing rows "
-            f"may be in {study.layout.calc_dir} or its backups"
-        )
-        raise DatabaseError(message)
-    closing.count_failures(known, new)
-    closing.show()
-    return known if df is None else append_frame(df, known[new])
-
-
-def _without_jobs(
-    study: Study, work: Work, known: pd.DataFrame, df: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Return what a run that had nothing to do returns; the lock is held."""
-    extended = work.extended(known) if len(known) else known
-    if extended is not known:
-        study.write_database(extended)
-    if not len(extended.columns):
-        extended = work.extended(frame_of_rows([], Header("", 0, "", 0, 0)))
-    return extended if df is None else work.extended(append_frame(df, extended[:0]))
-
-
-def _report_interruption(
-    closing: ClosingLine, study: Study, known: pd.DataFrame, header: Header, n_psets: int
-) -> None:
-    """Report what is in the database after Ctrl-C, and how to go on."""
-    rows = rows_of_run(known, header)
-    database = os.path.join(study.layout.name, study.layout.basename)
-    closing.interrupted(
-        f"{int(rows.sum())} of {n_psets} psets are finished and safe in {database}; "
-        "to run the rest, call it again with skip_dups=True"
-    )
-    closing.count_failures(known, rows)
-
-
-def run_unsaved(
-    study: Study,
-    work: Work,
-    params: Sequence[Pset],
-    hashes: list[str] | None,
-    df: pd.DataFrame | None,
-    *,
-    done: Done | None,
-) -> pd.DataFrame:
-    """Run psets and touch no file; for the arguments see `run_saved`."""
-    jobs = plan_jobs(params, hashes, done(df) if done else None)
-    record = UnsavedRecord(header_after(df, study.layout.name, len(jobs)))
-    rows = record.rows
-    try:
-        work.carry_out(jobs, record, study.layout, len(params) - len(jobs))
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            work.closing.interrupted(
-                f"{len(rows)} of {len(jobs)} psets were finished, but nothing is kept "
-                "because of save=False"
-            )
-        work.closing.show()
-        raise
-    new = frame_of_rows(rows, record.header)
-    work.closing.count_failures(new)
-    work.closing.show()
-    return work.extended(append_frame(df, new))
+        self.closing.count_failures(known, rows)
 
 
 @contextlib.contextmanager
