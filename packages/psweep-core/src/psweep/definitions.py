@@ -168,7 +168,7 @@ def _is_of_dataclass(name: str, value: Any, own: Any) -> bool:
     func = getattr(value, "__wrapped__", value)  # recursive_repr wraps __repr__
     if getattr(func, "__module__", None) == "dataclasses":
         return True
-    if not isinstance(func, types.FunctionType) or func.__code__.co_filename != "<string>":
+    if not isinstance(func, types.FunctionType):
         return False
     with contextlib.suppress(TypeError):
         code_digest(func)

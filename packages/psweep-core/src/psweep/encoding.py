@@ -191,8 +191,6 @@ class _Encoder:
         elif isinstance(obj, set | frozenset):  # of a subclass
             state = getattr(obj, "__dict__", None)
             self._parts("set of", kind, frozenset(obj), state)
-        elif isinstance(obj, memoryview):
-            self._parts("memoryview", obj.format, obj.shape, obj.tobytes())
         elif isinstance(obj, types.MappingProxyType):
             self._parts("mappingproxy", dict(obj))
         elif typing.get_origin(obj) in (typing.Union, types.UnionType):

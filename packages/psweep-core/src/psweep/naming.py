@@ -8,6 +8,7 @@ In all three it has one name here: the one under which it can be imported.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -41,7 +42,12 @@ def importable_name(obj: Any) -> str | None:
 
 def found_here(obj: Any) -> bool:
     """Return whether a class or function is an attribute of the module that it says it is from."""
-    found: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
+    module = getattr(obj, "__module__", None) or ""
+    if module not in sys.modules and module.partition(".")[0] in sys.modules:
+        # a public place, such as numpy.rec, that is not where the class is defined
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    found: Any = sys.modules.get(module)
     for part in (_name(obj) or "").split("."):
         found = getattr(found, part, None)
     return found is obj and obj is not None
