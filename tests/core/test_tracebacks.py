@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures as cf
+import dataclasses
 import os
 import re
+import sys
 import traceback
 
 import pytest
@@ -61,7 +63,8 @@ def test_python_prints_the_frames_of_the_user(script, kwds):
     for internal in ("multiprocessing", "concurrent", "contextlib"):
         assert internal not in err
     assert "json.decoder.JSONDecodeError: " in err
-    assert "psweep: raised for the pset {'a': '{]'}" in err
+    if sys.version_info >= (3, 11):  # which has notes
+        assert "psweep: raised for the pset {'a': '{]'}" in err
 
 
 @pytest.mark.parametrize("kwds", ["{}", "{'poolsize': 2}"])
@@ -136,6 +139,26 @@ def test_a_func_in_c():
     with pytest.raises(TypeError, match="not 'dict'") as caught:
         ps.run_local(float, [{"a": 1}])
     assert shown(caught.value).count("/psweep/") == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """Takes no further attributes, which is what notes and tracebacks are, too."""
+
+    a: int
+    exceptions: int = 3
+
+
+def test_an_exception_that_cannot_be_changed(engine):  # noqa: F811
+    def func(pset):
+        raise Frozen(pset["a"])
+
+    with pytest.raises(Frozen) as caught:
+        ps.run_local(func, [{"a": 5}], **engine)
+    assert caught.value.a == 5
+    assert shown(caught.value).count("/psweep/") == 1
+    df = ps.run_local(func, [{"a": 5}], on_error="record", **engine)
+    assert "Frozen" in df._exc_txt[0]
 
 
 @pytest.mark.parametrize(

@@ -317,10 +317,10 @@ def describe(job: Job, settings: Settings) -> str:
 
 def note(error: BaseException, text: str) -> None:
     """Add a note to an exception, as Python 3.11 shows it below the traceback."""
-    if hasattr(error, "add_note"):
-        error.add_note(text)
-    else:
-        with contextlib.suppress(AttributeError):
+    with contextlib.suppress(Exception):  # some exceptions take no further attributes
+        if hasattr(error, "add_note"):
+            error.add_note(text)
+        else:
             error.__notes__ = [*getattr(error, "__notes__", []), text]
 
 

@@ -166,12 +166,12 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
         if isinstance(error, tuple):
             kind, args, state = error
             error = kind.__new__(kind, *args)
-            error.args = args
+            BaseException.__setattr__(error, "args", args)  # also if the class is frozen
             error.__dict__.update(state)
     except Exception:
         error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
     cause: BaseException = error
-    cause.__cause__ = RemoteTraceback(text)
+    BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
     if where not in "".join(getattr(cause, "__notes__", [])):
         note(cause, f"psweep: raised for {where}")
     return cause

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import traceback
 from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 from .errors import PsweepError, RemoteTraceback
 
@@ -22,6 +24,7 @@ __all__ = [
 # The code that calls func, by which it is found on the stack.
 CALLERS: set[CodeType] = set()
 
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.10 has none
 _OURS = frozenset({"psweep", "psweep_core", "psweep_batch", "psweep_git"})
 _MAX_LINE = 300  # characters
 
@@ -59,7 +62,7 @@ def shortened(error: BaseException) -> bool:
         for entry in reversed(entries):
             if not is_ours(entry.tb_frame):
                 users = TracebackType(users, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-        each.__traceback__ = users
+        each.with_traceback(users)  # (An exception may refuse `each.__traceback__ = users`.)
     return True
 
 
@@ -72,7 +75,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            todo += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            todo += [each.__cause__, each.__context__]
+            todo += each.exceptions if isinstance(each, _GROUP) else ()
 
 
 def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
