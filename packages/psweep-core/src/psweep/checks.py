@@ -16,6 +16,7 @@ from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
 from .jsonable import check_storable, need_pyarrow
+from .messages import safe_repr, safe_str
 from .portable import dumps, is_plain
 from .rows import RESERVED
 
@@ -72,7 +73,8 @@ def check_params(params: Any) -> None:
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
             message = (
-                f"params[{position}] must be a dict, not {pset!r} ({type(pset).__name__}); "
+                f"params[{position}] must be a dict, not {safe_repr(pset)} "
+                f"({type(pset).__name__}); "
                 "make params by plist and pgrid, or as a list of dicts"
             )
             raise ParamsTypeError(message)
@@ -100,8 +102,8 @@ def check_params_storable(
                 pickle.loads(dumps(pset))
         except Exception as error:
             message = (
-                f"params[{position}] = {pset!r} cannot be kept in the database: {error}; pass data "
-                "instead, or run with save=False"
+                f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "
+                f"{safe_str(error)}; pass data instead, or run with save=False"
             )
             raise ParamsTypeError(message) from error
 

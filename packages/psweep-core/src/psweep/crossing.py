@@ -8,8 +8,9 @@ from typing import Any
 
 import cloudpickle
 
-from .call import Func, Job, note
+from .call import Func, Job
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .failures import carried, note
 
 __all__ = [
     "pickled_exception",
@@ -77,4 +78,4 @@ def unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> 
     cause.__cause__ = RemoteTraceback(text)
     if where not in "".join(getattr(cause, "__notes__", [])):
         note(cause, f"psweep: raised for {where}")
-    return cause
+    return carried(cause)

@@ -14,6 +14,7 @@ import os
 import pickle
 import platform
 import queue
+import threading
 import time
 import traceback
 import warnings
@@ -26,7 +27,10 @@ import cloudpickle
 from .call import Func, Job, Settings, describe, failed_row, pickled, runner, save_row
 from .crossing import pickled_exception, pickled_func, unpickled_exception
 from .errors import ParamsError, ParamsTypeError, WorkerError
+from .failures import original
+from .isolation import WorkingFolder, threads_share_output
 from .journal import Journal, encode
+from .messages import safe_str
 from .progress import News, is_failed
 from .rows import Row
 
@@ -55,12 +59,18 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
             f"{executor!r}{hint}"
         )
         raise ParamsTypeError(message)
-    if capture_logs and isinstance(executor, concurrent.futures.ThreadPoolExecutor):
-        message = (
-            f"capture_logs={capture_logs!r} cannot tell threads apart, which share one output; "
-            "take a pool of processes"
-        )
-        raise ParamsError(message)
+    is_pool = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+    if capture_logs and (is_pool or _uses_threads(executor)):
+        raise ParamsError(threads_share_output())
+
+
+def _uses_threads(executor: Any) -> bool:
+    """Tell whether a dask cluster has workers that run several psets at once in one process."""
+    with contextlib.suppress(Exception):  # a scheduler that does not answer; the run will see
+        if _is_dask_client(executor):
+            workers = executor.nthreads()
+            return any(n > 1 or at.startswith("inproc:") for at, n in workers.items())
+    return False
 
 
 def _is_dask_client(executor: Any) -> bool:
@@ -113,11 +123,19 @@ def run_executor(
         The engine has given up.
     """
     engine = _Engine(func, jobs, settings, executor, journal)
+    here = os.getpid(), settings.header.run_id
+    _started_here[here] = threading.get_ident()
     try:
         yield from engine.results()
     except BaseException:
         engine.keep_what_comes()
         raise
+    finally:
+        del _started_here[here]
+
+
+# The threads of this process that wait for an engine, by process and run.
+_started_here: dict[tuple[int, str], int] = {}
 
 
 class _Engine:
@@ -234,6 +252,8 @@ class _Engine:
 
     def _n_workers(self) -> int:
         if self._client is not None:
+            if self._settings.capture_logs and _uses_threads(self._client):  # that came later
+                raise ParamsError(threads_share_output())
             with contextlib.suppress(Exception):
                 n_threads: int = sum(self._client.nthreads().values())  # these may come and go
                 return max(1, n_threads)
@@ -302,7 +322,7 @@ class _Engine:
             self._suspects.append(job)
             return []
         what = f"the executor could not run {describe(job, self._settings)}: "
-        problem = WorkerError(f"{what}{type(error).__name__}: {error}")
+        problem = WorkerError(f"{what}{type(error).__name__}: {safe_str(error)}")
         if self._settings.on_error == "raise":
             raise problem from error
         row = failed_row(
@@ -338,28 +358,37 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
     start = time.perf_counter()
     payloads: list[bytes] = []
     n_failed = 0
-    job = None
+    job = folder = None
     try:
+        captures = settings.capture_logs is not None
+        me = threading.get_ident()
+        if captures and _started_here.get((os.getpid(), settings.header.run_id), me) != me:
+            raise ParamsError(threads_share_output())
+        folder = WorkingFolder(captures, of_executor=True)
         if isinstance(func, bytes):
             func = pickle.loads(func)
             sent = pickle.loads(sent)
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )
-        run = runner(func, settings)
+        run = runner(func, settings, folder)
         for job, calls in sent:
             row, payload = pickled(job, run(job, calls)[0], settings)
             payloads.append(payload)
             n_failed += is_failed(row)
             if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
                 break  # psets may differ: what is finished shall not wait for others to be
-    except (Exception, SystemExit) as error:
+    except BaseException as raised:
+        error = original(raised)
         before = "what a worker does before it runs a pset"
         error_parts = (
             pickled_exception(error),
-            f"{type(error).__name__}: {error}",
+            f"{type(error).__name__}: {safe_str(error)}",
             "".join(traceback.format_exception(error)),
             before if job is None else describe(job, settings),
         )
         return _Result(payloads, n_failed, time.perf_counter() - start, error_parts)
+    finally:
+        if folder is not None:
+            folder.close()
     return _Result(payloads, n_failed, time.perf_counter() - start, None)

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from .call import CALLERS, Func, RunPset, Settings, pickled, runner, save_row
+from .isolation import WorkingFolder, copied
 from .journal import Journal
 from .plan import Jobs
 from .progress import Progress, is_failed
@@ -36,13 +37,16 @@ def run_serial(
     Row
         Of each pset, unless the journal has it.
     """
-    run = runner(func, settings)
-    with _InterruptBetweenRows() as interrupt:
+    folder = WorkingFolder(captures=settings.capture_logs is not None)
+    with folder, _InterruptBetweenRows() as interrupt:
+        run = runner(func, settings, folder)
         if journal is not None:
             journal.extend(_to_journal(run, jobs, settings, journal, bar, interrupt))
             return
         for job in jobs.parts():
-            row, _ = run(job)
+            row, plain = run(job)
+            if not plain:  # it may hold what func uses again
+                row = (*row[:5], copied(row[5]), copied(row[6]), row[7])
             bar.add(1, is_failed(row))
             yield row
             if interrupt.pending:

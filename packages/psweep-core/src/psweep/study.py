@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from . import database, journal
+from . import database, journal, logs
 from .blocks import block_of, joined, without
 from .errors import CalcDirError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
@@ -195,6 +195,7 @@ class Study:
                 _warn_unreadable(path, records[path])
             else:
                 journal.remove(path)
+        logs.place_leftovers(self._private, self.calc_dir)
         return df
 
     def fold_now(self, kept: KeptRows | None = None) -> pd.DataFrame:

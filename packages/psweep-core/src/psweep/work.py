@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from .backup import backup as make_backup
-from .call import Func, Settings, note
+from .call import Func, Settings
 from .errors import DatabaseError
+from .failures import note, raises_originals
 from .frames import append_frame, frame_of_block, frame_of_rows, rows_of_run
-from .journal import Journal, count_rows
+from .journal import Journal, count_rows, folder_of
 from .params import Pset
 from .plan import Jobs, header_after, next_number, plan_jobs
 from .pool import run_pool
@@ -48,7 +49,9 @@ class Work:
     ) -> Iterator[Row]:
         """Run psets; yield those of their rows that no journal has."""
         bar = Progress(len(jobs), self.progress, n_skipped)
-        settings = self.settings(header=header, folder=str(study.calc_dir))
+        settings = self.settings(
+            header=header, folder=str(study.calc_dir), private=str(folder_of(study.database))
+        )
         try:
             if self.executor is not None:
                 from .executors import run_executor
@@ -67,6 +70,7 @@ class Work:
             bar.close()
 
 
+@raises_originals
 def run_saved(
     study: Study,
     work: Work,
@@ -147,6 +151,7 @@ def _kept_rows(journal: Journal, header: Header, jobs: Jobs) -> KeptRows | None:
     return KeptRows(header, {journal.path, *journal.others}, df)
 
 
+@raises_originals
 def run_unsaved(
     study: Study,
     work: Work,

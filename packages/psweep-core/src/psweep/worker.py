@@ -24,7 +24,10 @@ from typing import Any
 from .blocks import block_of, packed
 from .call import Func, Job, JobParts, Settings, describe, pickled, runner, save_row
 from .crossing import pickled_exception, unpickled_job
+from .failures import original
+from .isolation import WorkingFolder
 from .journal import BLOCK_ROWS, Journal
+from .messages import safe_str
 from .params import Pset
 from .plan import Jobs
 from .progress import is_failed
@@ -128,7 +131,7 @@ def work(connection: Connection, task: Task) -> None:
         func = pickle.loads(task.func) if isinstance(task.func, bytes) else task.func
         if task.clock is not None:
             func = _clocked(func, task.clock, settings.header.first_seq)
-        run = runner(func, settings)
+        run = runner(func, settings, WorkingFolder())
         connection.send(("ready",))
         while chunk := chunks.get():
             all_sent, calls = pickle.loads(chunk)
@@ -139,12 +142,13 @@ def work(connection: Connection, task: Task) -> None:
             else:
                 collections.deque(rows, maxlen=0)  # goes through them
             report.send()
-    except (Exception, SystemExit) as error:
+    except BaseException as raised:
         report.send()
+        error = original(raised)
         text = "".join(traceback.format_exception(error))
         before = "what a worker process does before it runs a pset"
         where = before if job is None else describe(Job(*job), settings)
-        summary = f"{type(error).__name__}: {error}"
+        summary = f"{type(error).__name__}: {safe_str(error)}"
         _send(connection, ("error", pickled_exception(error), summary, text, where))
     finally:
         if journal is not None:
