@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from .database import df_write
-from .errors import ResultError
+from .errors import PsetExitError, ResultError
+from .failures import carried, note
 from .frames import frame_of_rows
+from .isolation import StudyFolder, WorkingFolder, copied
 from .journal import encode
 from .jsonable import check_storable
+from .layout import Layout
 from .logs import captured
+from .messages import safe_repr, safe_str
 from .params import Pset
 from .portable import ATOMS, is_plain
+from .retries import call_again, retried
 from .rows import RESERVED, Header, Row
 from .tracebacks import CALLERS, format_error
 
@@ -63,7 +65,7 @@ class Settings:
     """What all calls of a run have in common."""
 
     header: Header
-    folder: str  # calc_dir as an absolute path: func may change the working directory
+    layout: Layout  # of the study; its paths are absolute, because func may change the folder
     on_error: str
     capture_logs: str | None
     verbose: bool | tuple[Any, ...]
@@ -77,8 +79,8 @@ class Settings:
     caller: bytes | None = None  # see `random_state.reseed_once`
 
 
-def runner(func: Func, settings: Settings) -> RunPset:
-    """Make the function that runs one pset, as often as it takes.
+def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
+    """Make the function that runs one pset, as often as it takes, and starts in a folder.
 
     Its parameters and what it returns::
 
@@ -97,53 +99,28 @@ def runner(func: Func, settings: Settings) -> RunPset:
     It raises what the last call of ``func`` raised, with a note that names the pset, unless
     failures are to be recorded.
     """
-    call = _caller(func, settings)
-    return functools.partial(_retried, call, settings) if settings.retries else call
+    call = _caller(func, settings, folder)
+    if not settings.retries:
+        return call
+    again = _caller(functools.partial(call_again, func, folder), settings, folder)
+    return functools.partial(retried, call, again, settings.retries)
 
 
-def _retried(
-    call: RunPset,
-    settings: Settings,
-    job: JobTuple,
-    calls: int = 1,
-    tell: Callable[[], None] | None = None,
-) -> tuple[Row, bool]:
-    while True:
-        last = calls > settings.retries
-        try:
-            row, plain = call(job)
-        except Exception as error:
-            if last:
-                note(error, f"psweep: {_calls(calls)}")
-                raise
-        else:
-            if row[7] is None or not row[7].get("_failed"):
-                return row, plain
-            if last:
-                row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
-                return row, plain
-        calls += 1
-        if tell is not None:
-            tell()
-
-
-def _calls(n: int) -> str:
-    return f"func was called {n} times for this pset" if n > 1 else "func was called once"
-
-
-def _caller(func: Func, settings: Settings) -> RunPset:
+def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
     """Make what calls func on one pset.
 
     It is one function, in which all that the calls have in common was looked up before, and each
     result is gone through once, since for a quick func the time for all around it is felt.
     """
     header = settings.header
-    run_id, run_seq, calc_dir, first_seq = (
-        header.run_id,
-        header.run_seq,
-        header.calc_dir,
-        header.first_seq,
+    run_id, run_seq, first_seq = header.run_id, header.run_seq, header.first_seq
+    # Templates of jobs that run elsewhere get it as it was given.
+    calc_dir = (
+        StudyFolder(str(settings.layout.calc_dir), header.calc_dir)
+        if settings.ran
+        else header.calc_dir
     )
+    shortest_move = folder.shortest_move
     plain, data_only, extras = settings.plain, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
@@ -155,7 +132,7 @@ def _caller(func: Func, settings: Settings) -> RunPset:
         time_ns = now()
         given = params
         if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
-            given = _copied(params)
+            given = copied(params)
         pset = {
             **given,
             "_run_id": run_id,
@@ -167,13 +144,18 @@ def _caller(func: Func, settings: Settings) -> RunPset:
             "_run_seq": run_seq,
         }
         if not quick:
-            row = _careful_call(func, Job(*job), settings, pset, time_ns)
+            try:
+                row = _careful_call(func, Job(*job), settings, pset, time_ns)
+            finally:
+                folder.return_to()
             row_plain = plain and row[5] is params and is_plain(row[6])
             return row, row_plain and (not data_only or _is_storable(row))
         start = clock()
         try:
             result = func(pset)
             runtime = clock() - start
+            if runtime > shortest_move:
+                folder.return_to()
             row_plain = plain
             usual = type(result) is dict
             if usual:
@@ -186,9 +168,12 @@ def _caller(func: Func, settings: Settings) -> RunPset:
             if not usual:
                 params, result = _merged(Job(*job), result, settings)
                 row_plain = plain and params is job[3] and is_plain(result)
-        except Exception as error:
-            note(error, f"psweep: raised for {describe(Job(*job), settings)}")
-            raise
+        except BaseException as error:
+            folder.return_to()
+            problem = _blamed(error, Job(*job), settings)
+            if problem is error:
+                raise
+            raise problem from error
         if not settings.ran:
             runtime = float("nan")
         row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
@@ -217,13 +202,14 @@ def pickled(job: JobTuple, row: Row, settings: Settings) -> tuple[Row, bytes]:
     """
     try:
         if settings.data_only:
+            row = (*row[:5], copied(row[5]), copied(row[6]), row[7])  # `StudyFolder` becomes str
             _check_storable(row)
         return row, encode(row)
     except Exception as error:
         job = Job(*job)
         message = (
             f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
-            f"({error}); return data instead, or write it to a file and return the file's name"
+            f"({safe_str(error)}); return data instead, or write it to a file and return its name"
         )
         problem = ResultError(message)
         if settings.on_error == "raise":
@@ -263,21 +249,24 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     params = job.params
     if settings.verbose:
         book = {name: pset[name] for name in pset.keys() & RESERVED}
-        _print_row(params, book, settings.verbose)
+        _print_row(params, book | {"_calc_dir": settings.header.calc_dir}, settings.verbose)
     result: Pset = {}
     extras = dict(settings.extras or {})
     failure = None
-    with captured(settings.capture_logs, Path(settings.folder, job.pset_id, "logs.txt")) as logs:
+    where = settings.capture_logs
+    with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
         start = time.perf_counter()
         try:
             returned = func(pset)
             runtime = time.perf_counter() - start
             params, result = _merged(job, returned, settings)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             runtime = time.perf_counter() - start
-            if settings.on_error == "raise":
-                note(error, f"psweep: raised for {describe(job, settings)}")
-                raise
+            if settings.on_error == "raise" or isinstance(error, KeyboardInterrupt):
+                problem = _blamed(error, job, settings)
+                if problem is error:
+                    raise
+                raise problem from error
             failure = format_error(error)
     if settings.on_error == "record":
         extras |= {"_failed": failure is not None, "_exc_txt": failure}
@@ -289,7 +278,21 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     return seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None
 
 
-CALLERS.add(_careful_call.__code__)
+CALLERS.update((_careful_call.__code__, call_again.__code__))
+
+
+def _blamed(error: BaseException, job: Job, settings: Settings) -> BaseException:
+    """Return what is to be raised because func raised `error`: itself with a note, mostly."""
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    if isinstance(error, SystemExit):
+        # It would end the program at once, and with sys.exit(0) as if all had been well.
+        return PsetExitError(
+            f"func called sys.exit({safe_repr(error.code)}) for {describe(job, settings)}; raise "
+            "an exception instead, or record failures by on_error='record'"
+        )
+    note(error, f"psweep: raised for {describe(job, settings)}")
+    return carried(error)
 
 
 def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
@@ -302,44 +305,23 @@ def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: 
 def save_row(row: Row, settings: Settings) -> None:
     """Write a finished row to a file of its own, where that was asked for."""
     if settings.tmpsave:
-        path = Path(settings.folder, "tmpsave", settings.header.run_id, f"{row[1]}.pk")
+        path = settings.layout.tmpsave(settings.header.run_id, row[1])
         df_write(frame_of_rows([row], settings.header), path)
 
 
 def describe(job: Job, settings: Settings) -> str:
     """Name a pset in a message."""
-    text = repr(job.params)
-    if len(text) > 500:
-        text = text[:497] + "..."
+    text = safe_repr(job.params)
     seq = settings.header.first_seq + job.position
     return f"the pset {text} (_pset_seq={seq}, _pset_id={job.pset_id!r})"
-
-
-def note(error: BaseException, text: str) -> None:
-    """Add a note to an exception, as Python 3.11 shows it below the traceback."""
-    with contextlib.suppress(Exception):  # some exceptions take no further attributes
-        if hasattr(error, "add_note"):
-            error.add_note(text)
-        else:
-            error.__notes__ = [*getattr(error, "__notes__", []), text]
-
-
-def _copied(params: Pset) -> Pset:
-    """Copy values that func could change, so that neither the caller's psets nor the row change."""
-    copied = {}
-    for name, value in params.items():
-        try:
-            copied[name] = copy.deepcopy(value)
-        except Exception:
-            copied[name] = value  # such as a lock, which has no copies
-    return copied
 
 
 def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
     """Sort what func returned into new values of params, and results."""
     if not isinstance(result, dict):
+        what = f"{safe_repr(result)} ({type(result).__name__})"
         message = (
-            f"func returned {result!r} ({type(result).__name__}) for {describe(job, settings)}; "
+            f"func returned {what} for {describe(job, settings)}; "
             'return a dict, such as {"result": value}'
         )
         raise ResultError(message)
@@ -349,7 +331,7 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
     given = {
         "_run_id": settings.header.run_id,
         "_pset_id": job.pset_id,
-        "_calc_dir": settings.header.calc_dir,
+        "_calc_dir": str(settings.layout.calc_dir),
         "_pset_hash": job.pset_hash,
         "_pset_seq": settings.header.first_seq + job.position,
         "_run_seq": settings.header.run_seq,
@@ -360,6 +342,8 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
             params = {**params, name: value}
         elif not (isinstance(name, str) and name in RESERVED):
             results[name] = value
+        elif name == "_calc_dir" and value == settings.header.calc_dir:
+            pass  # as it is in the row
         elif name != "_time_utc" and (name not in given or value != given[name]):
             message = (
                 f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps "
@@ -375,7 +359,7 @@ def _culprit(row: Row) -> str:
             try:
                 encode((*row[:5], {}, {name: value}, None))
             except Exception:
-                return f"{name!r} is {value!r} ({type(value).__name__})"
+                return f"{safe_repr(name)} is {safe_repr(value)} ({type(value).__name__})"
     return "a value in it"
 
 
@@ -383,4 +367,8 @@ def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> Non
     row = {**params, **book}
     names = params if isinstance(verbose, bool) else verbose
     shown = {name: row.get(name) for name in names}
-    print(pd.DataFrame([shown], index=[book["_time_utc"]]).to_string(), flush=True)
+    try:
+        text = pd.DataFrame([shown], index=[book["_time_utc"]]).to_string()
+    except Exception:  # a value that cannot be shown
+        text = safe_repr(shown)
+    print(text, flush=True)

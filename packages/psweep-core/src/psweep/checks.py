@@ -18,6 +18,7 @@ import pandas as pd
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
 from .jsonable import check_storable
+from .messages import safe_repr, safe_str
 from .options import holds_data_only
 from .params import brief
 from .portable import dumps, is_plain
@@ -199,8 +200,8 @@ def check_params_storable(
                 pickle.loads(dumps(pset))
         except Exception as error:
             message = (
-                f"params[{position}] = {pset!r} cannot be kept in the database: {error}; pass data "
-                "instead, or run with save=False"
+                f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "
+                f"{safe_str(error)}; pass data instead, or run with save=False"
             )
             raise ParamsTypeError(message) from error
 

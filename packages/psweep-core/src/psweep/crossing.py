@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 
-from .call import Func, Job, note
+from .call import Func, Job
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
+from .failures import carried, note, original
+from .messages import safe_str
 from .naming import mark_main
 from .tracebacks import format_error
 
@@ -70,7 +72,8 @@ class Failed(NamedTuple):
     @classmethod
     def of(cls, error: BaseException, where: str) -> Failed:
         """Describe an exception; `where` names the pset."""
-        summary = f"{type(error).__name__}: {error}"
+        error = original(error)
+        summary = f"{type(error).__name__}: {safe_str(error)}"
         return cls(_pickled_exception(error), summary, format_error(error), where)
 
     def to_exception(self) -> BaseException:
@@ -174,4 +177,4 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
     BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
     if where not in "".join(getattr(cause, "__notes__", [])):
         note(cause, f"psweep: raised for {where}")
-    return cause
+    return carried(cause)

@@ -13,6 +13,7 @@ __all__ = [
     "MissingSiblingError",
     "ParamsError",
     "ParamsTypeError",
+    "PsetExitError",
     "PsetNotFoundError",
     "PsetTimeoutError",
     "PsweepError",
@@ -192,6 +193,22 @@ class PsetNotFoundError(PsweepError, KeyError):
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which is unreadable for a sentence.
         return str(self.args[0])
+
+
+class PsetExitError(PsweepError, RuntimeError):
+    """``func`` called `sys.exit`, which would have ended the program in the middle of a run.
+
+    Its cause is the SystemExit.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import psweep as ps
+    >>> ps.run_local(lambda pset: sys.exit(0), [{"a": 1}])
+    Traceback (most recent call last):
+        ...
+    psweep.errors.PsetExitError: func called sys.exit(0) for the pset {'a': 1} (...); ...
+    """
 
 
 class PsetTimeoutError(PsweepError, TimeoutError):

@@ -14,6 +14,7 @@ import os
 import pickle
 import platform
 import queue
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from .call import Func, Job, Settings, describe, pickled, runner, save_row
 from .crossing import Failed, dumps, pickled_func
 from .dispatch import Dispatch, Step
 from .errors import ParamsError, ParamsTypeError, WorkerError
+from .isolation import WorkingFolder, threads_share_output
 from .journal import encode
+from .messages import safe_str
 from .plan import Jobs
 from .progress import is_failed
 from .random_state import process_token, reseed_once
@@ -55,12 +58,18 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
             f"{executor!r}{hint}"
         )
         raise ParamsTypeError(message)
-    if capture_logs and isinstance(executor, concurrent.futures.ThreadPoolExecutor):
-        message = (
-            f"capture_logs={capture_logs!r} cannot tell threads apart, which share one output; "
-            "take a pool of processes"
-        )
-        raise ParamsError(message)
+    is_pool = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+    if capture_logs and (is_pool or _uses_threads(executor)):
+        raise ParamsError(threads_share_output())
+
+
+def _uses_threads(executor: Any) -> bool:
+    """Tell whether a dask cluster has workers that run several psets at once in one process."""
+    with contextlib.suppress(Exception):  # a scheduler that does not answer; the run will see
+        if _is_dask_client(executor):
+            workers = executor.nthreads()
+            return any(n > 1 or at.startswith("inproc:") for at, n in workers.items())
+    return False
 
 
 def _is_dask_client(executor: Any) -> bool:
@@ -111,11 +120,19 @@ def run_executor(
         The executor has given up.
     """
     engine = _Engine(func, jobs, settings, record, executor)
+    here = os.getpid(), settings.header.run_id
+    _started_here[here] = threading.get_ident()
     try:
         yield from engine.results()
     except BaseException:
         engine.keep_what_comes()
         raise
+    finally:
+        del _started_here[here]
+
+
+# The threads of this process that wait for an engine, by process and run.
+_started_here: dict[tuple[int, str], int] = {}
 
 
 class _Engine:
@@ -221,6 +238,8 @@ class _Engine:
 
     def _n_workers(self) -> int:
         if self._client is not None:
+            if self._settings.capture_logs and _uses_threads(self._client):  # that came later
+                raise ParamsError(threads_share_output())
             with contextlib.suppress(Exception):
                 n_threads: int = sum(self._client.nthreads().values())  # these may come and go
                 return max(1, n_threads)
@@ -280,7 +299,7 @@ class _Engine:
             self._suspects.append(position)
             return 0
         what = f"the executor could not run {dispatch.describe(position)}: "
-        problem = WorkerError(f"{what}{type(error).__name__}: {error}")
+        problem = WorkerError(f"{what}{type(error).__name__}: {safe_str(error)}")
         problem.__cause__ = error
         self._record.add_bytes(encode(dispatch.blame(position, problem)))
         return 1
@@ -310,9 +329,13 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
     start = time.perf_counter()
     all_bytes: list[bytes] = []
     n_failed = 0
-    job = None
-    problem = None
+    job = folder = problem = None
     try:
+        captures = settings.capture_logs is not None
+        me = threading.get_ident()
+        if captures and _started_here.get((os.getpid(), settings.header.run_id), me) != me:
+            raise ParamsError(threads_share_output())
+        folder = WorkingFolder(captures, of_executor=True)
         if isinstance(func, bytes):
             func = pickle.loads(func)
             sent = pickle.loads(sent)
@@ -320,15 +343,18 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )
-        run = runner(func, settings)
+        run = runner(func, settings, folder)
         for job, calls in sent:
             row, row_bytes = pickled(job, run(job, calls)[0], settings)
             all_bytes.append(row_bytes)
             n_failed += is_failed(row)
             if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
                 break  # psets may differ: finished ones should not wait for others
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         before = "what a worker does before it runs a pset"
         where = before if job is None else describe(Job(*job), settings)
         problem = Failed.of(error, where)
+    finally:
+        if folder is not None:
+            folder.close()
     return _Result(all_bytes, n_failed, time.perf_counter() - start, problem)

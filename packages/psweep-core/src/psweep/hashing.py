@@ -24,6 +24,7 @@ import numpy as np
 
 from .encoding import BATCH, NAN, PROTOCOL, encoded
 from .errors import HashError, ParamsTypeError
+from .messages import safe_repr, safe_str
 
 __all__ = ["pset_hash", "pset_hashes"]
 
@@ -72,7 +73,7 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     try:
         items = pset.items()
     except AttributeError:
-        message = f"a pset must be a dict, not {pset!r} ({type(pset).__name__})"
+        message = f"a pset must be a dict, not {safe_repr(pset)} ({type(pset).__name__})"
         raise ParamsTypeError(message) from None
     named = {_same_name(name): value for name, value in items if not _is_private(name)}
     try:
@@ -220,9 +221,10 @@ def _blame(pset: dict[Any, Any]) -> HashError | None:
         try:
             encoded(value)
         except Exception as error:
+            what = f"{safe_repr(value)} ({type(value).__name__}): {safe_str(error)}"
             message = (
-                f"the value of {name!r} cannot be hashed: {value!r} ({type(value).__name__}): "
-                f"{error}; pass data instead, or let the name start with '_' to leave it out"
+                f"the value of {safe_repr(name)} cannot be hashed: {what}; pass data instead, or "
+                "let the name start with '_' to leave it out"
             )
             return HashError(message)
     return None

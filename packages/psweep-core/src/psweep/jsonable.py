@@ -15,6 +15,7 @@ import pandas as pd
 from .columns import MISSING, cells, column
 from .errors import DatabaseError, ParamsTypeError
 from .frames import assemble
+from .messages import safe_repr
 
 __all__ = [
     "check_storable",
@@ -121,8 +122,8 @@ def encode(value: Any, where: str) -> Any:
         items = [encode(item, where) for item in value.ravel().tolist()]
         return {_TAG: "ndarray", "dtype": value.dtype.str, "shape": list(value.shape), "v": items}
     message = (
-        f"{where} holds {value!r} ({kind.__name__}), which has no form in JSON and Parquet; "
-        "write a .pk file, or turn the value into numbers, text, lists and dicts"
+        f"{where} holds {safe_repr(value)} ({kind.__name__}), which has no form in JSON and "
+        "Parquet; write a .pk file, or turn the value into numbers, text, lists and dicts"
     )
     raise ParamsTypeError(message)
 

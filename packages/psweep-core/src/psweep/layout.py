@@ -9,6 +9,7 @@
         <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
         <run_seq>.<run_id>.<n>.journal.lock     held while the writer of the journal lives
         <run_seq>.<run_id>.<n>.journal.blocks   a copy of the rows in columns
+        <run_id>.logs/<pset_id>.txt    what func has printed so far, with capture_logs="file"
       <pset_id>/                       what func writes, if it does
         logs.txt                       what func printed, with capture_logs="file"
       tmpsave/<run_id>/<pset_id>.pk    one row, with tmpsave=True
@@ -38,6 +39,7 @@ __all__ = [
 PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
 _SUFFIX: Final = ".journal"
+_LOGS: Final = ".logs"
 _USUAL: Final = {"database.pk", "database.json", "database.parquet"}
 
 
@@ -87,6 +89,14 @@ class Layout:
     def log(self, pset_id: str) -> Path:
         """Return the file with what func printed."""
         return self.calc_dir / pset_id / "logs.txt"
+
+    def unfinished_log(self, run_id: str, pset_id: str) -> Path:
+        """Return the file with what func has printed so far."""
+        return self.private / (run_id + _LOGS) / f"{pset_id}.txt"
+
+    def unfinished_logs(self) -> dict[str, Path]:
+        """List the folders of such files, by the id of the run."""
+        return {path.name.removesuffix(_LOGS): path for path in self.private.glob("*" + _LOGS)}
 
     def tmpsave(self, run_id: str, pset_id: str) -> Path:
         """Return the file that holds one row, with ``tmpsave=True``."""

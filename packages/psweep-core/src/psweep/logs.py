@@ -7,11 +7,19 @@ import logging
 import os
 import sys
 import tempfile
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["captured"]
+from .layout import Layout, run_of
+
+__all__ = ["captured", "place_leftovers"]
+
+# A process has one standard output, so runs in several threads take turns, pset by pset. A func may
+# call run_local, so one thread may have several turns at once.
+_turn = threading.RLock()
 
 # Streams on the descriptors 1 and 2, made once a process and never closed: a logging handler that
 # func makes holds on to the one that it finds.
@@ -19,15 +27,17 @@ _streams: dict[int, IO[str]] = {}
 
 
 @contextlib.contextmanager
-def captured(where: str | None, path: Path) -> Iterator[list[str]]:
+def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> Iterator[list[str]]:
     """Collect what is printed while the context is open.
 
     Parameters
     ----------
     where : {"db", "file", "db+file"} or None
         None: do nothing.
-    path : Path
-        The file to write to, if `where` says so.
+    layout : Layout
+        Of the study. While the pset runs, the log is in psweep's own folder, because the folder of
+        the pset is func's to make.
+    run_id, pset_id : str
 
     Yields
     ------
@@ -38,18 +48,61 @@ def captured(where: str | None, path: Path) -> Iterator[list[str]]:
     if where is None:
         yield logs
         return
-    if "file" in where:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file: IO[bytes] = open(path, "w+b", buffering=0)
-    else:
-        file = tempfile.TemporaryFile(buffering=0)
-    with file:
+    with _turn:
+        place = None
+        if "file" in where:
+            place = layout.unfinished_log(run_id, pset_id)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file: IO[bytes] = open(place, "w+b", buffering=0)
+        else:
+            file = tempfile.TemporaryFile(buffering=0)
         try:
-            with _redirected(file):
-                yield logs
+            with file:
+                try:
+                    with _redirected(file):
+                        yield logs
+                finally:
+                    logs.append(_content(file).decode("utf-8", "replace"))
         finally:
-            file.seek(0)
-            logs.append(file.read().decode("utf-8", "replace"))
+            if place is not None:
+                _move(place, layout.log(pset_id))
+
+
+def place_leftovers(layout: Layout) -> None:
+    """Move the logs of psets that did not end, of runs that have ended, to where logs belong."""
+    folders = layout.unfinished_logs()
+    if not folders:
+        return
+    live = {run_of(journal)[1] for journal in layout.journals()}
+    for run_id, folder in folders.items():
+        if run_id not in live:
+            for place in folder.glob("*.txt"):
+                _move(place, layout.log(place.stem))
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _move(place: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(exist_ok=True)
+        os.replace(place, target)
+    except OSError as error:
+        if place.exists():  # else others were quicker: the run has ended
+            message = f"what a pset printed stays in {place}: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+def _content(file: IO[bytes]) -> bytes:
+    if not hasattr(os, "pread"):
+        file.seek(0)
+        return file.read()
+    # A program that func has left running writes where the file stands.
+    parts = []
+    n = 0
+    while part := os.pread(file.fileno(), 1 << 20, n):
+        parts.append(part)
+        n += len(part)
+    return b"".join(parts)
 
 
 @contextlib.contextmanager
@@ -57,13 +110,17 @@ def _redirected(file: IO[bytes]) -> Iterator[None]:
     before = sys.stdout, sys.stderr
     _flush(*before)
     # Programs that func starts, and code in C, write to the descriptors 1 and 2.
-    saved = {fd: os.dup(fd) for fd in (1, 2) if _is_open(fd)}
-    for fd in saved:
-        os.dup2(file.fileno(), fd)
+    saved: dict[int, int] = {}
     try:
+        for fd in (1, 2):
+            if _is_open(fd):
+                saved[fd] = os.dup(fd)
+        for fd in saved:
+            os.dup2(file.fileno(), fd)
         # Python writes to sys.stdout and sys.stderr, which in a notebook are something else.
-        with _handlers_moved({id(before[0]): _stream(1, file), id(before[1]): _stream(2, file)}):
-            sys.stdout, sys.stderr = _stream(1, file), _stream(2, file)
+        ours = _stream(1, file), _stream(2, file)
+        with _handlers_moved(dict(zip(map(id, before), ours, strict=True))):
+            sys.stdout, sys.stderr = ours
             yield
     finally:
         _flush(sys.stdout, sys.stderr, *before, *_streams.values())
@@ -78,7 +135,7 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
     closefd = not _is_open(fd)
     if closefd:
         fd = os.dup(file.fileno())
-    elif fd in _streams:
+    elif fd in _streams and _is_usable(_streams[fd]):
         return _streams[fd]
     stream = open(
         fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=closefd
@@ -88,21 +145,36 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
     return stream
 
 
+def _is_usable(stream: IO[str]) -> bool:
+    """Tell whether func has closed or detached a stream."""
+    try:
+        return not stream.closed
+    except ValueError:
+        return False
+
+
 @contextlib.contextmanager
 def _handlers_moved(streams: dict[int, IO[str]]) -> Iterator[None]:
     """Let logging handlers that write to the usual streams write to others."""
-    others = logging.root.manager.loggerDict.values()
+    others = [*logging.root.manager.loggerDict.values()]
     loggers = [logging.root, *(one for one in others if isinstance(one, logging.Logger))]
     moved: list[tuple[logging.StreamHandler[Any], Any]] = []
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
             moved.append((handler, handler.stream))
-            handler.setStream(streams[id(handler.stream)])
+            _set_stream(handler, streams[id(handler.stream)])
     try:
         yield
     finally:
         for handler, stream in moved:
-            handler.setStream(stream)
+            _set_stream(handler, stream)
+
+
+def _set_stream(handler: logging.StreamHandler[Any], stream: Any) -> None:
+    # (`handler.setStream` fails if func has closed the stream.)
+    with contextlib.suppress(Exception):
+        handler.flush()
+    handler.stream = stream
 
 
 def _is_open(fd: int) -> bool:
@@ -117,3 +189,13 @@ def _flush(*streams: Any) -> None:
     for stream in streams:
         with contextlib.suppress(Exception):
             stream.flush()
+
+
+def _forget_turns() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+# In a process that another thread has forked, nobody would end that thread's turn.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_turns)

@@ -139,7 +139,7 @@ class Options:
         """
         return Settings(
             header=header,
-            folder=str(layout.calc_dir),
+            layout=layout,
             on_error=self.on_error,
             capture_logs=self.capture_logs,
             verbose=self.verbose if isinstance(self.verbose, bool) else tuple(self.verbose),

@@ -10,6 +10,7 @@ from typing import Any
 
 from .call import CALLERS, Func, Settings, pickled, runner, save_row
 from .dispatch import Step
+from .isolation import WorkingFolder, copied
 from .plan import Jobs
 from .progress import is_failed
 from .run_record import Record
@@ -35,17 +36,21 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     Step
         What has finished since the last one, some times a second.
     """
-    run, add, reserve = runner(func, settings), record.add, record.reserve
+    add, reserve = record.add, record.reserve
     n = n_failed = told_at = 0
-    with _InterruptBetweenRows() as interrupt:
+    folder = WorkingFolder(captures=settings.capture_logs is not None)
+    with folder, _InterruptBetweenRows() as interrupt:
+        run = runner(func, settings, folder)
         for job in jobs.tuples():
             reserve()
             row, atomic = run(job)
-            if atomic or not record.saves:
+            if atomic:
                 add(row)
-            else:
+            elif record.saves:
                 row, row_bytes = pickled(job, row, settings)
                 add(row, row_bytes)
+            else:  # it may hold what func uses again
+                add((*row[:5], copied(row[5]), copied(row[6]), row[7]))
             if settings.tmpsave:
                 save_row(row, settings)
             n += 1

@@ -26,6 +26,7 @@ from .garbage import no_garbage_collection
 from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
 from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
+from .logs import place_leftovers
 from .rows import Header
 from .run_record import RunRecord
 
@@ -165,6 +166,7 @@ class Study:
                 _warn_unreadable(path, contents[path])
             else:
                 remove_journal(path)
+        place_leftovers(self.layout)
         return df
 
     def fold_now(self, record: RunRecord | None = None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from .errors import PsweepError, RemoteTraceback
+from .messages import safe_str
 
 __all__ = [
     "CALLERS",
@@ -100,7 +101,10 @@ def _in_func(trace: TracebackType | None) -> list[TracebackType] | None:
 def format_error(error: BaseException) -> str:
     """Format a traceback as Python does, from func on: that psweep called it is not news."""
     shortened(error)
-    return "".join(traceback.format_exception(error))
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # of what the exception, or one that led to it, has in it
+        return f"{type(error).__name__}: {safe_str(error)}\n"
 
 
 def error_line(text: str) -> str:

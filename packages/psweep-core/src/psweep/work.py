@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from .backup import backup
-from .call import Func, note
+from .call import Func
 from .checks import check_df, check_params, check_params_storable
 from .closing_line import ClosingLine
 from .dispatch import Step
 from .errors import DatabaseError
+from .failures import note, raises_originals
 from .frames import append_frame, frame_of_rows, rows_of_run, with_extras
 from .hashing import pset_hashes
 from .journal_reader import count_rows
@@ -39,6 +40,7 @@ __all__ = ["carry_out"]
 Done = Callable[["pd.DataFrame | None"], set[str]]
 
 
+@raises_originals
 def carry_out(
     func: Func,
     params: Sequence[Pset],

@@ -22,6 +22,7 @@ from typing import Any
 from .blocks import block_of, packed
 from .call import Func, Job, JobTuple, Settings, describe, pickled, runner, save_row
 from .crossing import Again, Done, Failed, Ready, unpickled_job
+from .isolation import WorkingFolder
 from .journal import Journal
 from .params import Pset
 from .plan import Jobs
@@ -107,7 +108,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         reseed()  # after that, because modules that it has imported may seed, all alike
         if setup.clock is not None:
             func = _clocked(func, setup.clock, settings.header.first_seq)
-        run = runner(func, settings)
+        run = runner(func, settings, WorkingFolder())
         _send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
@@ -136,7 +137,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 report.add(row, row_bytes, atomic)
                 running = None
             report.send()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         report.send()
         before = "what a worker process does before it runs a pset"
         where = before if running is None else describe(Job(*running), settings)

@@ -1,0 +1,51 @@
+"""Show values and exceptions in messages, also those that cannot show themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["safe_repr", "safe_str"]
+
+_MAX_REPR = 500  # characters
+
+
+def safe_repr(value: Any, limit: int = _MAX_REPR) -> str:
+    """Return ``repr(value)``, cut to a length, or something in its place if that fails.
+
+    Whatever a value does when it is shown, the message that shows it must be written: it may be
+    about one pset of a thousand.
+    """
+    try:
+        text = repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        text = _without_repr(value, limit)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _without_repr(value: Any, limit: int) -> str:
+    if type(value) is dict and not any(each is value for each in value.values()):
+        # One level is enough to show which of the values it is.
+        names = [f"{_shallow(name)}: {_shallow(each)}" for name, each in [*value.items()][:limit]]
+        return "{" + ", ".join(names) + "}"
+    return _shallow(value)
+
+
+def _shallow(value: Any) -> str:
+    try:
+        return repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return f"<{type(value).__name__} object, not shown because of {type(error).__name__}>"
+
+
+def safe_str(error: BaseException) -> str:
+    """Return ``str(error)``, or something in its place if that fails."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return "<its message cannot be shown>"
