@@ -157,7 +157,7 @@ def prep_batch(
     '4\n'
     """
     check_options(None, True, "raise", None, verbose, False, backup, git, database_basename)
-    check_df(df)
+    df = check_df(df)
     check_params(params)
     machine_dir = Path(machine_templ_dir)
     machines = find_machines(machine_dir)

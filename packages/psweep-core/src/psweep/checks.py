@@ -14,7 +14,7 @@ import pandas as pd
 
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
-from .frames import check_book
+from .frames import usable
 from .jsonable import check_storable, need_pyarrow
 from .portable import dumps, is_plain
 from .rows import RESERVED
@@ -176,11 +176,11 @@ def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         raise ParamsError(message)
 
 
-def check_df(df: Any) -> None:
-    """Refuse a DataFrame that is no database."""
+def check_df(df: Any) -> pd.DataFrame | None:
+    """Refuse a DataFrame that is not a database; return it in the shape that runs extend."""
     if df is None:
-        return
+        return None
     if not isinstance(df, pd.DataFrame):
         message = f"df must be a DataFrame that run_local returned, or None, not {df!r}"
         raise ParamsTypeError(message)
-    check_book(df, "df")
+    return usable(df, "df")

@@ -181,7 +181,7 @@ def run_local(
         from .executors import check_executor  # here, for the time that `import psweep` takes
 
         check_executor(executor, poolsize, capture_logs)
-    check_df(df)
+    df = check_df(df)
     check_params(params)
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.

@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from . import database, journal
+from . import database, frames, journal
 from .blocks import block_of, joined, without
-from .errors import CalcDirError, ParamsError, StudyNotFoundError
+from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
 from .files import PathLike, temporary_name
-from .frames import append_frame, check_book, frame_of_block, rows_of_run
+from .frames import append_frame, frame_of_block, rows_of_run
 from .garbage import no_garbage_collection
 from .journal import Record
 from .locks import LockRefusedError, file_lock, try_lock
@@ -177,7 +177,7 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        known = df = self.read_database()
+        known = df = frames.usable(self.read_database(), str(self.database))
         ended = [path for path in self.journals() if _is_over(path)]
         # (Of our run there may be rows already, and less journals than it had, if others folded
         # before it was quite over.)
@@ -207,8 +207,8 @@ class Study:
 
         Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
         """
-        known = self.read_database()
-        if not len(df) or known.equals(df):
+        known = frames.usable(self.read_database(), str(self.database))
+        if not len(df) or frames.are_same(known, df):
             return known
         ids = set(df["_pset_id"])
         if set(known.columns) <= set(df.columns):
@@ -254,7 +254,9 @@ class Study:
             return pd.DataFrame()
         if signature != self._read[0]:
             df = database.read_file(self.database)
-            check_book(df, str(self.database))
+            frames.check_book(df, str(self.database))
+            with contextlib.suppress(DatabaseError):  # to look at it, the order does not matter
+                df = frames.arranged(df)
             self._read = (signature, df)
         return self._read[1]
 
