@@ -80,7 +80,7 @@ def psets(name=names, value=nested | arrays):
 def same(left, right) -> bool:
     """Equal in value and type; NaN equals NaN, and a NumPy scalar the number it holds."""
     left, right = (v.item() if isinstance(v, np.generic) and not isinstance(v, np.datetime64)
-                   and type(v.item()) in (int, float, bool, str) else v
+                   and type(v.item()) in (int, float, bool, str, complex) else v
                    for v in (left, right))  # fmt: skip
     if type(left) is not type(right):
         return False

@@ -155,7 +155,7 @@ def prep_batch(
         verbose=verbose,
         only_prepares=True,
     )
-    check_df(df)
+    df = check_df(df)
     check_params(params)
     machine_dir = Path(machine_templ_dir)
     machines = find_machines(machine_dir)

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import pandas as pd
 
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
-from .frames import check_book
+from .frames import usable
 from .jsonable import check_storable
 from .messages import safe_repr, safe_str
 from .options import holds_data_only
@@ -206,10 +206,10 @@ def check_params_storable(
             raise ParamsTypeError(message) from error
 
 
-def check_df(df: Any) -> None:
-    """Refuse a DataFrame that is no database."""
+def check_df(df: Any) -> pd.DataFrame | None:
+    """Refuse a DataFrame that is not a database; return it in the shape that runs extend."""
     if df is None:
-        return
+        return None
     if not isinstance(df, pd.DataFrame):
         message = f"df must be a DataFrame that run_local returned, or None, not {brief(df)}"
         if isinstance(df, str | os.PathLike):
@@ -217,4 +217,4 @@ def check_df(df: Any) -> None:
         elif isinstance(df, int):
             message += f"; options are passed by name, such as poolsize={df}"
         raise ParamsTypeError(message)
-    check_book(df, "df")
+    return usable(df, "df")

@@ -3,32 +3,37 @@
 A DataFrame has a cell for every name in every row, a study does not: psets may differ in their
 names. What a missing cell looks like depends on the column:
 
-=========================  ==============================  =====================
-all values of the column   dtype                           missing cell
-=========================  ==============================  =====================
-int                        int64, Int64 if any is missing  pandas.NA
-bool                       bool, boolean if any is missing pandas.NA
-float, or float and int    float64                         NaN
-str                        str (pandas 3) or object        NaN
-pandas.Timestamp           datetime64[ns]                  NaT
-anything else, or mixed    object                          NaN
-=========================  ==============================  =====================
+=============================  ===============================  =====================
+all values of the column       dtype                            missing cell
+=============================  ===============================  =====================
+int                            int64, Int64 if any is missing   pandas.NA
+bool                           bool, boolean if any is missing  pandas.NA
+float, or float with int, None float64                          NaN
+complex                        complex128, object if missing    NaN
+str                            str (pandas 3) or object         NaN
+pandas.Timestamp or Timedelta  datetime64 or timedelta64        NaT
+anything else, or mixed        object                           NaN
+=============================  ===============================  =====================
 
-A NaN that a pset really holds must differ from a missing cell. It is stored as a NaN too, so that
-pandas treats it as one, but with a mark among the bits that a NaN leaves free (its payload). R
-tells its NA from NaN in the same way (`arithmetic.c`, NA_REAL). What pandas itself fills
-in, for instance in ``pd.concat``, has no mark and so reads as missing.
+NumPy's scalars count as the Python values that they hold.
 
-Ints among floats become floats, since NumPy, plots and fits can do nothing with a column of
+A NaN that a pset really holds must differ from a missing cell, and so must a None among floats.
+Both are stored as a NaN, so that pandas treats them as one, but with a mark among the bits that a
+NaN leaves free (its payload). R tells its NA from NaN in the same way (`arithmetic.c`, NA_REAL).
+What pandas itself fills in, for instance in ``pd.concat``, has no mark and so reads as missing.
+
+Ints among floats become floats, because NumPy, plots and fits can do nothing with a column of
 objects. Which params were ints is found again by the row's hash, see `extract`. Names that are not
-hashed (`exact`), and ints that float64 cannot hold, stay objects.
+hashed (`exact`), and ints that float64 cannot hold, stay objects. So do bools among numbers and
+None among ints: no number could tell what a result was.
 """
 
 from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -36,9 +41,11 @@ import pandas as pd
 
 __all__ = ["MISSING", "cells", "column", "join", "objects"]
 
-_MARK_BITS = 0x7FF8_0000_0000_0E5E
+_NAN_BITS = 0x7FF8_0000_0000_0E5E
+_NONE_BITS = 0x7FF8_0000_0000_0E6E
 _MAX_INT = 2**53  # float64 holds all ints up to here
-MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", _MARK_BITS))[0]
+MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", _NAN_BITS))[0]
+_MARKED = {_NAN_BITS: float("nan"), _NONE_BITS: None}
 
 
 class _Missing:
@@ -70,40 +77,51 @@ def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any
     missing = _Missing in kinds
     kinds.discard(_Missing)
     with contextlib.suppress(Exception):  # values of any type may refuse anything
+        if missing and not kinds:
+            return np.full(len(values), np.nan)
         if _are(kinds, int, np.integer):
             return _masked(values, missing, np.int64, "Int64")
         if _are(kinds, bool, np.bool_):
             return _masked(values, missing, np.bool_, "boolean")
-        if _are(kinds, float, np.floating) and np.longdouble not in kinds:
+        if _make_floats(kinds, values, exact):
             return _floats(values, missing)
-        if _are(kinds - {float}, int, np.integer) and not exact and _fit_into_floats(values):
-            return _floats(values, missing)
-        if kinds == {str}:
-            cells = [np.nan if v is MISSING else v for v in values] if missing else values
-            return pd.Series(cells)
-        if kinds == {complex} and not missing:
+        if _are(kinds, str, np.str_):
+            if missing or np.str_ in kinds:
+                values = [np.nan if v is MISSING else str(v) for v in values]
+            return pd.Series(values)
+        if _are(kinds, complex, np.complexfloating) and not missing:
             return np.array(values, dtype=np.complex128)
-        if kinds == {pd.Timestamp} and all(
-            v is MISSING or (v.tz is None and v.unit == "ns") for v in values
-        ):
-            nat = np.datetime64("NaT", "ns")
-            times = [nat if v is MISSING else v.to_datetime64() for v in values]
-            return np.array(times, dtype="M8[ns]")
+        if kinds in ({pd.Timestamp}, {pd.Timedelta}):
+            return _times(values, kinds.pop())
     return objects(values)
+
+
+def _make_floats(kinds: set[type], values: list[Any], exact: bool) -> bool:
+    """Tell whether a column of floats can hold these values."""
+    floats = {kind for kind in kinds if _are({kind}, float, np.floating)}
+    others = kinds - floats - {NoneType}
+    if not floats or not others:
+        return bool(floats)
+    return not exact and _are(others, int, np.integer) and _fit_into_floats(values)
+
+
+_NOT_INTS = (float, np.floating, _Missing, NoneType)
 
 
 def _fit_into_floats(values: Iterable[Any]) -> bool:
     return all(
-        -_MAX_INT <= value <= _MAX_INT
-        for value in values
-        if type(value) is not float and value is not MISSING
+        -_MAX_INT <= value <= _MAX_INT for value in values if not isinstance(value, _NOT_INTS)
     )
 
 
+# NumPy counts its timedelta64 among the integers, and has numbers that are larger than Python's.
+_ODD_ONES = (np.timedelta64, np.longdouble, np.clongdouble)
+
+
 def _are(kinds: set[type], kind: type, numpy_kind: type) -> bool:
-    # (NumPy counts its timedelta64 among the integers.)
+    # (A subclass of a Python type, such as an IntEnum, is more than its number.)
     return bool(kinds) and all(
-        k is kind or (issubclass(k, numpy_kind) and k is not np.timedelta64) for k in kinds
+        k is kind or (issubclass(k, numpy_kind) and k not in _ODD_ONES) for k in kinds
     )
 
 
@@ -117,15 +135,34 @@ def _masked(values: list[Any], missing: bool, dtype: Any, nullable: str) -> Any:
     return series
 
 
-def _floats(values: Sequence[float] | np.ndarray[Any, Any], missing: bool) -> np.ndarray[Any, Any]:
-    if not missing:
-        data = np.array(values, dtype=np.float64)
-        data.view(np.uint64)[np.isnan(data)] = _MARK_BITS
-        return data
-    data = np.array([np.nan if v is MISSING else v for v in values], dtype=np.float64)
-    given = np.fromiter((v is not MISSING for v in values), dtype=np.bool_, count=len(values))
-    data.view(np.uint64)[np.isnan(data) & given] = _MARK_BITS
+def _floats(values: list[Any] | np.ndarray[Any, Any], missing: bool) -> np.ndarray[Any, Any]:
+    given = [np.nan if v is MISSING else v for v in values] if missing else values
+    data = np.array(given, dtype=np.float64)  # None becomes a NaN
+    places = np.flatnonzero(np.isnan(data))
+    if len(places):
+        bits = data.view(np.uint64)
+        for place in places.tolist():
+            if values[place] is None:
+                bits[place] = _NONE_BITS
+            elif values[place] is not MISSING:
+                bits[place] = _NAN_BITS
     return data
+
+
+def _times(values: list[Any], kind: type) -> np.ndarray[Any, Any]:
+    given = [value for value in values if value is not MISSING]
+    (unit,) = {value.unit for value in given}
+    if kind is pd.Timestamp and any(value.tz is not None for value in given):
+        message = "these have time zones"
+        raise ValueError(message)
+    code = "M8" if kind is pd.Timestamp else "m8"
+    nat = np.array("NaT", dtype=f"{code}[{unit}]")[()]
+    return np.array(
+        [nat if v is MISSING else v.to_numpy() for v in values], dtype=f"{code}[{unit}]"
+    )
+
+
+_FLOATS = (float, np.float64)
 
 
 def objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
@@ -135,7 +172,7 @@ def objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
     for i, value in enumerate(cells):
         if value is MISSING:
             array[i] = np.nan
-        elif isinstance(value, float) and value != value:
+        elif isinstance(value, float) and value != value and type(value) in _FLOATS:
             array[i] = MARKED_NAN
         else:
             array[i] = value
@@ -145,14 +182,21 @@ def objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
 def cells(series: pd.Series[Any]) -> list[Any]:
     """Take a column apart into Python values, with `MISSING` where a row has none."""
     dtype = series.dtype
-    if not isinstance(dtype, np.dtype):
-        return [
-            MISSING if missing else value.item() if isinstance(value, np.generic) else value
-            for value, missing in zip(series, series.isna(), strict=True)
-        ]
     values: list[Any] = series.tolist()
+    if not isinstance(dtype, np.dtype):
+        if not isinstance(dtype, pd.StringDtype):
+            values = [v.item() if isinstance(v, np.generic) else v for v in values]
+        for place in np.flatnonzero(np.asarray(series.isna(), dtype=bool)).tolist():
+            values[place] = MISSING
+        return values
     if dtype.kind == "f":
-        return [_float_cell(value) if value != value else value for value in values]
+        array = series.to_numpy()
+        places = np.flatnonzero(np.isnan(array))
+        if len(places):
+            marked = array[places].astype(np.float64).view(np.uint64).tolist()
+            for place, bits in zip(places.tolist(), marked, strict=True):
+                values[place] = _MARKED.get(bits, MISSING)
+        return values
     if dtype.kind in "mM":
         return [MISSING if value is pd.NaT else value for value in values]
     if dtype.kind == "O":
@@ -164,8 +208,7 @@ def cells(series: pd.Series[Any]) -> list[Any]:
 
 
 def _float_cell(value: float) -> Any:
-    marked = struct.pack("<d", value) == struct.pack("<Q", _MARK_BITS)
-    return float("nan") if marked else MISSING
+    return _MARKED.get(struct.unpack("<Q", struct.pack("<d", value))[0], MISSING)
 
 
 def join(
@@ -176,6 +219,10 @@ def join(
 ) -> pd.Series[Any]:
     """Put a column of new rows below one of old rows.
 
+    The dtype is the one that `column` chooses for all cells, so it does not depend on how many runs
+    there were. A dtype that psweep does not make is kept where it can hold the new cells, too.
+    Whatever the dtypes are, this does not fail, because it is done after func has run.
+
     Parameters
     ----------
     old, new : Series or None
@@ -185,21 +232,40 @@ def join(
     exact : bool, default False
         Keep ints among floats as they are.
     """
+    for part, n in ((old, lengths[1]), (new, lengths[0])):
+        if part is not None and n == 0:
+            return part
     parts = [old, new]
-    if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
-        parts = [_as_floats(part) for part in parts]
-    dtype = _common_dtype([part.dtype for part in parts if part is not None])
-    if dtype is None:
-        values: list[Any] = []
-        for part, n in zip(parts, lengths, strict=True):
-            values += [MISSING] * n if part is None else cells(part)
-        return pd.Series(objects(values), dtype=object)
-    fill = {"Int64": pd.NA, "boolean": pd.NA, "datetime64[ns]": pd.NaT}.get(str(dtype), np.nan)
+    try:
+        if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
+            parts = [_as_floats(part) for part in parts]
+        dtype = _common_dtype([part.dtype for part in parts if part is not None])
+        if dtype is not None:
+            return _below(parts, lengths, dtype)
+        make: Any = column
+    except Exception:  # extension dtypes may refuse anything: missing cells, or to be joined
+        make = objects
+    values: list[Any] = []
+    for part, n in zip((old, new), lengths, strict=True):
+        values += [MISSING] * n if part is None else cells(part)
+    made = column(values, exact) if make is column else objects(values)
+    return made if isinstance(made, pd.Series) else pd.Series(made, dtype=made.dtype)
+
+
+def _below(parts: list[Any], lengths: tuple[int, int], dtype: Any) -> pd.Series[Any]:
+    if isinstance(dtype, np.dtype):
+        fill: Any = pd.NaT if dtype.kind in "mM" else np.nan
+    else:
+        fill = dtype.na_value
     filled: list[Any] = [
         pd.Series(fill, index=range(n), dtype=dtype) if part is None else part.astype(dtype)
         for part, n in zip(parts, lengths, strict=True)
     ]
     joined: pd.Series[Any] = pd.concat(filled, ignore_index=True)
+    for part, some in zip(parts, (joined[: lengths[0]], joined[lengths[0] :]), strict=True):
+        if part is None and not some.isna().all():
+            message = f"{dtype} cannot tell a missing cell"  # as pandas' sparse bools
+            raise ValueError(message)
     return joined
 
 
@@ -213,12 +279,13 @@ def _as_floats(part: Any) -> Any:
 
 
 def _common_dtype(dtypes: list[Any]) -> Any:
-    """Choose a dtype that all cells of both halves fit into; None if only objects will do."""
+    """Choose a dtype that all cells of both halves fit into; None to look at the cells."""
     if len(dtypes) == 2 and dtypes[0] == dtypes[1]:
         return dtypes[0]
-    names = {{"int64": "Int64", "bool": "boolean"}.get(str(dtype), str(dtype)) for dtype in dtypes}
-    if names in ({"Int64"}, {"boolean"}):
-        return names.pop()
-    if len(dtypes) == 2 or (isinstance(dtypes[0], np.dtype) and dtypes[0].kind not in "fOM"):
+    nullable = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
+    wider = [nullable.get(str(dtype), dtype) for dtype in dtypes]
+    if set(map(str, wider)) in ({"Int64"}, {"boolean"}):
+        return wider[0]
+    if len(dtypes) == 2 or (isinstance(dtypes[0], np.dtype) and dtypes[0].kind not in "fOmM"):
         return None  # NumPy's other kinds cannot tell a missing cell
     return dtypes[0]

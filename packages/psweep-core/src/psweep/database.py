@@ -129,6 +129,8 @@ def read_file(path: Path) -> pd.DataFrame:
 
 def write_file(df: pd.DataFrame, path: Path) -> None:
     """Write one database file whose folder is there."""
+    if type(df) is not pd.DataFrame:  # a subclass, which other programs may not have
+        df = pd.DataFrame(df)
     check_suffix(path)[1](df, path)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from .columns import MISSING, cells, objects
 from .display import ERROR, errors_of, table_text
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
-from .frames import groups, index_of_names, is_private
+from .frames import arranged, groups, index_of_names, is_private, places_of
 from .hashing import pset_hash
 from .params import Pset
 
@@ -55,7 +56,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     >>> ps.df_extract_pset(df, df._pset_id[1])
     {'b': None}
     """
-    return df_extract_params(_only_row(df, pset_id))[0]
+    return df_extract_params(_only_row(arranged(df), pset_id))[0]
 
 
 def df_extract_params(df: pd.DataFrame) -> list[Pset]:
@@ -84,21 +85,45 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     >>> ps.df_extract_params(df) == params
     True
     """
-    names = groups(df)[0]
-    columns = [cells(df.iloc[:, position]) for position in range(len(names))]
-    psets = [
-        {name: value for name, value in zip(names, row, strict=True) if value is not MISSING}
-        for row in (zip(*columns, strict=True) if columns else ((),) * len(df))
-    ]
-    if "_pset_hash" not in df.columns:
+    df = arranged(df)
+    every = list(df.columns)
+    params, results = places_of(df)
+    names = [every[i] for i in params]
+    columns = [cells(df.iloc[:, i]) for i in params]
+    rows = zip(*columns, strict=True) if columns else ((),) * len(df)
+    psets = [_present(names, row) for row in rows]
+    if "_pset_hash" not in every:
         return psets
     reader = _Reader()
-    return [reader.read(pset, sha) for pset, sha in zip(psets, df["_pset_hash"], strict=True)]
+    cells_of_results = functools.cache(lambda: [cells(df.iloc[:, place]) for place in results])
+    for i, (pset, sha) in enumerate(zip(psets, df["_pset_hash"], strict=True)):
+        if pset_hash(pset) != sha:
+
+            def moved(i: int = i) -> Pset:
+                row = [values[i] for values in cells_of_results()]
+                return _present([every[place] for place in results], row)
+
+            missing = [name for name in names if name not in pset]
+            psets[i] = reader.read(pset, sha, missing, moved)
+    return psets
 
 
-# What a row may say of its pset: names that are results in this row and params in others, and
-# floats that were ints.
-_Reading = tuple[frozenset[Any], frozenset[Any]]
+def _present(names: list[Any], row: Iterable[Any]) -> Pset:
+    return {name: value for name, value in zip(names, row) if value is not MISSING}  # noqa: B905
+
+
+class _Reading(NamedTuple):
+    """How a row may have to be read to get its pset.
+
+    Some names are results in this row and params in others. Some floats were ints, or some ints
+    floats before the user converted the column. Of a missing cell, pandas may have forgotten what
+    it was. Some columns of results were params, and the user has moved them.
+    """
+
+    dropped: frozenset[Any] = frozenset()
+    converted: frozenset[Any] = frozenset()
+    filled: tuple[tuple[Any, Any], ...] = ()
+    added: frozenset[Any] = frozenset()
 
 
 class _Reader:
@@ -110,22 +135,30 @@ class _Reader:
         # in all rows even. Then no reading fits.
         self._left: dict[tuple[Any, ...], int] = {}
 
-    def read(self, pset: Pset, sha: str) -> Pset:
-        """Give the pset of a row that says `pset`."""
-        if pset_hash(pset) == sha:
-            return pset
+    def read(self, pset: Pset, sha: str, missing: list[Any], results: Callable[[], Pset]) -> Pset:
+        """Return the pset of a row that says `pset`, which is not what the hash says.
+
+        The row has no value for the params in `missing`. The user may have moved a param among the
+        `results`.
+        """
         names = tuple(pset)
         habit = [self._habits[names]] if names in self._habits else []
         left = self._left.get(names, 50_000)
-        readings = itertools.islice(_readings(pset), max(1, min(left, 5000)))
+        found = _readings(pset, missing, results)
+        readings = itertools.islice(found, max(1, min(left, 5000)))
         for reading in itertools.chain(habit, readings):
             left -= 1
-            dropped, ints = reading
             read = {
-                name: int(value) if name in ints and _is_whole(value) else value
+                name: _converted(value) if name in reading.converted else value
                 for name, value in pset.items()
-                if name not in dropped
+                if name not in reading.dropped
             }
+            if reading.filled:
+                read.update((name, value) for name, value in reading.filled if name in missing)
+            if reading.added:
+                for name, value in results().items():
+                    if name in reading.added:
+                        read[name] = _converted(value) if name in reading.converted else value
             if pset_hash(read) == sha:
                 self._habits[names] = reading
                 return read
@@ -137,19 +170,53 @@ def _is_whole(value: Any) -> bool:
     return type(value) is float and value.is_integer()
 
 
-def _readings(pset: Pset) -> Iterator[_Reading]:
+def _converted(value: Any) -> Any:
+    if _is_whole(value):
+        return int(value)
+    return float(value) if _is_small(value) else value
+
+
+def _is_small(value: Any) -> bool:
+    return type(value) is int and -(2**53) <= value <= 2**53
+
+
+def _readings(pset: Pset, missing: list[Any], results: Callable[[], Pset]) -> Iterator[_Reading]:
     # The most likely ones first. Of private names the hash says nothing; the others are in the
     # order in which they became params.
     names = [name for name in pset if not is_private(name)]
     whole = [name for name in names if _is_whole(pset[name])]
-    yield frozenset(), frozenset(whole)
-    results = [(), *(names[n:] for n in range(len(names))), *_combinations(names, range(1, 4))]
+    small = [name for name in names if _is_small(pset[name])]
+    yield _Reading(converted=frozenset(whole))
+    dropped = [(), *(names[n:] for n in range(len(names))), *_combinations(names, range(1, 4))]
     ints = [whole, (), *_combinations(whole, range(1, len(whole)))]
+    floats = [small, *_combinations(small, range(1, len(small)))] if small else []
     for some in ints[1:]:
-        yield frozenset(), frozenset(some)
-    for some in (ints[:2], ints[2:]):
-        for pair in itertools.product(results[1:], some):
-            yield frozenset(pair[0]), frozenset(pair[1])
+        yield _Reading(converted=frozenset(some))
+    for names_of_results, some in itertools.product(dropped[1:], ints[:2]):
+        yield _Reading(frozenset(names_of_results), frozenset(some))
+    for some in floats:
+        yield _Reading(converted=frozenset(some))
+    numbers = [*ints[:2], *floats[:1]]
+    missing = [name for name in missing if not is_private(name)]
+    filled = [
+        tuple((name, value) for name in some)
+        for some in _combinations(missing, range(1, len(missing) + 1))
+        for value in (None, float("nan"))
+    ]
+    for pairs, some in itertools.product(filled, numbers):
+        yield _Reading(converted=frozenset(some), filled=pairs)
+    moved = [name for name in results() if not is_private(name)]
+    added = [*_combinations(moved, range(1, 4))]
+    rest = [*ints[2:], *floats[1:]]
+    for more, some in itertools.chain(
+        itertools.product(added, numbers), itertools.product(added, rest)
+    ):
+        for others in ((), more):
+            yield _Reading(converted=frozenset((*some, *others)), added=frozenset(more))
+    for pairs, some in itertools.product(filled, rest):
+        yield _Reading(converted=frozenset(some), filled=pairs)
+    for names_of_results, some in itertools.product(dropped[1:], ints[2:]):
+        yield _Reading(frozenset(names_of_results), frozenset(some))
 
 
 def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
@@ -184,6 +251,7 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     >>> int(ps.df_extract_row(df, df._pset_id[0]).c)
     3
     """
+    df = arranged(df)
     row = _only_row(df, pset_id)
     values = [cells(row.iloc[:, position])[0] for position in range(row.shape[1])]
     if "_run_id" in df.columns:

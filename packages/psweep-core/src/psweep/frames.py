@@ -5,26 +5,32 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .blocks import Block, Cells, block_of, listed
-from .columns import MISSING, column, join, objects
+from .columns import MISSING, cells, column, join, objects
 from .errors import DatabaseError
+from .hashing import pset_hash
 from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row
 
 __all__ = [
     "append_frame",
+    "are_same",
+    "arranged",
     "assemble",
     "check_book",
+    "check_unique",
     "frame_of_block",
     "frame_of_rows",
     "groups",
     "index_of_names",
+    "places_of",
     "rows_of_run",
+    "usable",
     "with_extras",
 ]
 
@@ -51,8 +57,7 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     found = {name for some in block.extras if some for name in some}
     for name in EXTRAS:
         if name in found:
-            cells = [(some or {}).get(name, NO_EXTRA[name]) for some in block.extras]
-            book[name] = column(cells)
+            book[name] = column([(some or {}).get(name, NO_EXTRA[name]) for some in block.extras])
     params, results = {**block.params}, {**block.results}
     # A name that is a param of one pset and a result of another: the row's hash tells which.
     for name in [name for name in results if name in params]:
@@ -62,8 +67,8 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     return _with_seqs(columns, block.seqs)
 
 
-def _columns(cells: Cells) -> dict[Any, Any]:
-    return {name: column(some, exact=is_private(name)) for name, some in cells.items()}
+def _columns(found: Cells) -> dict[Any, Any]:
+    return {name: column(some, exact=is_private(name)) for name, some in found.items()}
 
 
 def is_private(name: Any) -> bool:
@@ -73,6 +78,17 @@ def is_private(name: Any) -> bool:
 
 def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
     """Split the names of the columns into params, book-keeping and results, by their place."""
+    params, results = places_of(df)
+    names = list(df.columns)
+    return (
+        [names[i] for i in params],
+        [name for name in names if _reserved(name)],
+        [names[i] for i in results],
+    )
+
+
+def places_of(df: pd.DataFrame) -> tuple[list[int], list[int]]:
+    """Find the columns of params, and those of results."""
     names = list(df.columns)
     if "_run_id" not in names:
         message = (
@@ -81,12 +97,8 @@ def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
         )
         raise DatabaseError(message)
     first = names.index("_run_id")
-    rest = names[first:]
-    return (
-        names[:first],
-        [name for name in rest if _reserved(name)],
-        [name for name in rest if not _reserved(name)],
-    )
+    others = [i for i, name in enumerate(names) if not _reserved(name)]
+    return [i for i in others if i < first], [i for i in others if i > first]
 
 
 def check_book(df: pd.DataFrame, where: str) -> None:
@@ -99,6 +111,161 @@ def check_book(df: pd.DataFrame, where: str) -> None:
             "leaving some out"
         )
         raise DatabaseError(message)
+
+
+def check_unique(df: pd.DataFrame, where: str) -> None:
+    """Refuse names and numbers that come twice; `where` names the DataFrame in the error."""
+    if not df.columns.is_unique:
+        twice = list(dict.fromkeys(df.columns[df.columns.duplicated()]))
+        message = (
+            f"{where} has more than one column named {twice[0]!r}; rename them or remove all but "
+            "one, such as by df.loc[:, ~df.columns.duplicated()]"
+        )
+        raise DatabaseError(message)
+    for name in ("_pset_seq", "_run_seq") if len(df) else ():
+        numbers = df[name].to_numpy()
+        if numbers.dtype != np.int64:
+            numbers = objects(cells(df[name]))
+            odd = [number for number in numbers if not _is_whole(number)]
+            if odd:
+                message = (
+                    f"{where} has rows whose {name!r} is {odd[0]!r} instead of a number; remove "
+                    f"them, such as by df[df.{name}.notna()]"
+                )
+                raise DatabaseError(message)
+        if name == "_pset_seq" and len(np.unique(numbers)) < len(numbers):
+            twice = df[name][df[name].duplicated()].unique().tolist()
+            message = (
+                f"{where} has more than one row with the same '_pset_seq': {twice[:5]!r}; remove "
+                "rows that are there twice, or number them again by "
+                "df['_pset_seq'] = range(len(df))"
+            )
+            raise DatabaseError(message)
+
+
+def usable(df: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Check a database before it is extended; bring what the user has changed back into shape.
+
+    Raises
+    ------
+    DatabaseError
+        It cannot be extended; `where` names it in the error.
+    """
+    if type(df) is not pd.DataFrame:  # a subclass, such as geopandas'
+        df = pd.DataFrame(df)
+    check_book(df, where)
+    if not len(df.columns):
+        return df
+    check_unique(df, where)
+    df = arranged(df)
+    for name in ("_pset_seq", "_run_seq"):
+        if df[name].dtype != np.int64:
+            df = df.assign(**{name: df[name].to_numpy(dtype=np.int64)})
+    return df
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int | np.integer) or (
+        isinstance(number, float) and number.is_integer()
+    )
+
+
+def are_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Tell whether two DataFrames hold the same, as far as their values can be compared."""
+    try:
+        return one.equals(other)
+    except Exception:  # values of any type may refuse
+        return False
+
+
+def arranged(df: pd.DataFrame) -> pd.DataFrame:
+    """Put the columns of a database back into their three groups, if they are in disorder.
+
+    That is seen by book-keeping before ``_run_id``, as in ``df[sorted(df.columns)]``. Which of the
+    other columns are params is then told by the hashes of the rows.
+
+    Raises
+    ------
+    DatabaseError
+        No row has a hash that fits to its values.
+    """
+    names = list(df.columns)
+    if "_run_id" not in names or not any(map(_reserved, names[: names.index("_run_id")])):
+        return df
+    if not df.columns.is_unique:
+        check_unique(df, "this DataFrame")
+    others = [name for name in names if not _reserved(name)]
+    if "_pset_hash" in names:
+        params = _params_by_hash(df, others)
+    else:
+        params = {name for name in others if names.index(name) < names.index("_run_id")}
+    book = [name for name in (*BOOK, *EXTRAS) if name in names]
+    order = [
+        *(name for name in others if name in params),
+        *book,
+        *(name for name in others if name not in params),
+        *([RUNTIME] if RUNTIME in names else []),
+    ]
+    return df.iloc[:, [names.index(name) for name in order]]
+
+
+_MAX_TRIES = 20_000  # sets of names, for one row
+
+
+def _params_by_hash(df: pd.DataFrame, others: list[Any]) -> set[Any]:
+    """Find the columns that are params: the hash of a row is that of its params."""
+    # Of private names the hash says nothing; but names of results do not start with _.
+    params = {name for name in others if is_private(name)}
+    public = [name for name in others if not is_private(name)]
+    columns = [cells(df[name]) for name in public]
+    found: set[frozenset[Any]] = set()
+    left = 3  # rows may have another value for a param than they had when they were hashed
+    solved = not len(df)
+    rows = zip(*columns, strict=True) if columns else [()] * len(df)
+    for row, sha in zip(rows, df["_pset_hash"], strict=True):
+        have = {name: v for name, v in zip(public, row, strict=True) if v is not MISSING}
+        known = {frozenset(some & have.keys()) for some in found}
+        names = next((some for some in known if _fits(have, some, sha)), None)
+        if names is None and left:
+            tries = itertools.islice(_subsets(list(have)), _MAX_TRIES)
+            names = next((some for some in tries if _fits(have, some, sha)), None)
+            left -= names is None
+        if names is not None:
+            solved = True
+            found.add(frozenset(names))
+            params |= names
+    if not solved:
+        message = (
+            "the columns of this DataFrame are not in the order in which run_local returned them "
+            f"(there is book-keeping before '_run_id': {list(df.columns)!r}), and no row has a "
+            "_pset_hash that tells which of them are params; put the params first, then the "
+            "book-keeping from '_run_id' on, then the results"
+        )
+        raise DatabaseError(message)
+    return params
+
+
+def _subsets(names: list[Any]) -> Iterator[frozenset[Any]]:
+    # The smallest and the largest ones first, since there are fewer of these.
+    n = len(names)
+    for size in sorted(range(n + 1), key=lambda size: min(size, n - size)):
+        yield from map(frozenset, itertools.combinations(names, size))
+
+
+def _fits(have: dict[Any, Any], names: Iterable[Any], sha: str) -> bool:
+    pset = {name: have[name] for name in names}
+    return any(pset_hash(reading) == sha for reading in (pset, *_other_numbers(pset)))
+
+
+def _other_numbers(pset: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+    """Read all whole floats as ints, or all ints as floats."""
+    if any(type(v) is float and v.is_integer() for v in pset.values()):
+        yield {
+            name: int(v) if type(v) is float and v.is_integer() else v for name, v in pset.items()
+        }
+    if any(type(v) is int for v in pset.values()):
+        with contextlib.suppress(OverflowError):
+            yield {name: float(v) if type(v) is int else v for name, v in pset.items()}
 
 
 def rows_of_run(df: pd.DataFrame, header: Header) -> np.ndarray[Any, Any]:
@@ -131,7 +298,7 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
         name: _joined(name, old, new, *(place.get(name) for place in places))
         for name in [*params, *book, *results, RUNTIME]
     }
-    seqs = np.concatenate([old["_pset_seq"].to_numpy(), new["_pset_seq"].to_numpy()])
+    seqs = np.concatenate([df["_pset_seq"].to_numpy(dtype=np.int64) for df in (old, new)])
     df = _with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     return df if df.index.is_monotonic_increasing else df.sort_index(kind="stable")

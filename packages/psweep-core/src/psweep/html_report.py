@@ -179,7 +179,7 @@ def _runs_of(
         header, state = rest.pop(str(run_id), (None, "ended"))
         if header is not None and state != "running" and len(part) >= header.n_psets > 0:
             state = "ended"  # all its rows are there
-        seconds = part[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan)
+        seconds = _seconds(part)
         starts = part["_time_utc"]
         took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")
         runs.append(
@@ -216,6 +216,12 @@ def _moment(time: Any) -> str | None:
 # the rows
 
 
+def _seconds(df: pd.DataFrame) -> np.ndarray[Any, Any]:
+    if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
+        return np.full(len(df), np.nan)
+    return df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
 def _data_of(
     study: Study, df: pd.DataFrame, unfinished: dict[str, tuple[Header, str]], max_psets: int
 ) -> dict[str, Any]:
@@ -225,9 +231,7 @@ def _data_of(
         failed = np.array([value in (True, np.True_) for value in cells(df["_failed"])], dtype=bool)
     n_params = len(groups(df)[0]) if len(df.columns) else 0
     book = set(groups(df)[1]) - {RUNTIME} if len(df.columns) else set()
-    seconds = (
-        df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan) if n else np.empty(0, np.float64)
-    )
+    seconds = _seconds(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), failed, slowest)

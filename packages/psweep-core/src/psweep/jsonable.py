@@ -14,7 +14,7 @@ import pandas as pd
 
 from .columns import MISSING, cells, column
 from .errors import DatabaseError, ParamsTypeError
-from .frames import assemble
+from .frames import assemble, is_private
 from .messages import safe_repr
 
 __all__ = [
@@ -64,7 +64,7 @@ def _column(name: Any, cells: tuple[Any, ...]) -> Any:
     if name == _TIME:
         times = [np.datetime64("NaT" if cell is None else cell, "ns") for cell in cells]
         return np.array(times, dtype="M8[ns]")
-    return column([decode(cell) for cell in cells])
+    return column([decode(cell) for cell in cells], exact=is_private(name))
 
 
 def _frame(names: list[Any], columns: list[Any], labels: list[Any]) -> pd.DataFrame:
@@ -184,8 +184,8 @@ def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
     for position, name in enumerate(df.columns):
         series = df.iloc[:, position]
         values = cells(series)
-        # A NaN that a pset holds would come back as missing.
-        marked = series.dtype == np.float64 and any(map(np.isnan, _floats(values)))
+        # A NaN or None that a pset holds would come back as missing.
+        marked = series.dtype == np.float64 and any(v is None or v != v for v in _given(values))
         if str(series.dtype) in _NATURAL and not marked:
             given = [None if v is MISSING else v for v in values]
             kind = {"datetime64[ns]": arrow.timestamp("ns")}.get(str(series.dtype))
@@ -219,6 +219,7 @@ def parquet_to_frame(path: Path) -> pd.DataFrame:
         return df
     notes = json.loads(found)
     columns = []
+    names = [decode(name) for name in notes["names"]]
     for position in range(table.num_columns):
         stored = table.column(position)
         if str(stored.type).startswith("timestamp"):
@@ -230,13 +231,14 @@ def parquet_to_frame(path: Path) -> pd.DataFrame:
                 [
                     MISSING if value is None else decode(json.loads(value)) if as_json else value
                     for value in stored.to_pylist()
-                ]
+                ],
+                exact=is_private(names[position]),
             )
         )
-    return _frame([decode(name) for name in notes["names"]], columns, notes["index"])
+    return _frame(names, columns, notes["index"])
 
 
-def _floats(values: list[Any]) -> list[float]:
+def _given(values: list[Any]) -> list[Any]:
     return [value for value in values if value is not MISSING]
 
 

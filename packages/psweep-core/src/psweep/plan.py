@@ -118,6 +118,8 @@ def successful(df: pd.DataFrame | None) -> pd.DataFrame:
     df = _not_failed(df)
     # Rows of batch jobs that were prepared have neither runtime nor results until these are
     # collected.
+    if RUNTIME not in df.columns:  # the user has removed it
+        return df
     waiting = df[RUNTIME].isna()
     if waiting.any():
         results = groups(df)[2]

@@ -37,6 +37,7 @@ __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain
 _PROTOCOL = 5
 ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 _SAMPLE = 100
+_OBJECTS_ARE_NATURAL = pd.Series(["text"]).dtype == object  # for text, as in pandas 2
 
 
 def dumps(obj: Any) -> bytes:
@@ -253,8 +254,8 @@ def _texts(column: Any) -> Any:
 
 
 def _natural_strings(values: np.ndarray[Any, Any]) -> bool:
-    if pd.api.types.infer_dtype(values, skipna=False) != "string":
-        return False
+    if set(map(type, values)) != {str} or not _OBJECTS_ARE_NATURAL:
+        return False  # (Members of an Enum may be strings, too.)
     try:
         "".join(values).encode()
     except UnicodeError:

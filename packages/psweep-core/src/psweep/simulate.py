@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from . import database
-from .frames import append_frame, frame_of_rows
+from .frames import append_frame, frame_of_rows, usable
 from .hashing import pset_hashes
 from .params import Pset
 from .plan import done_hashes, header_after, plan_jobs, successful
@@ -31,6 +31,8 @@ def run_simulated(
     """Append rows without results to a copy of the study, and say what a real run would do."""
     hashes = pset_hashes(params)
     known = study.known() if df is None and save else df
+    if known is not None:
+        known = usable(known, str(study.layout.database))
     there = (done or done_hashes)(known)
     jobs = plan_jobs(params, hashes, there if done else None)
     copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
@@ -66,8 +68,9 @@ def _say_what_would_run(
         f"psweep: simulate: {len(hashes)} psets, {new} new, "
         f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
     )
-    if len(successful(known)) and n:
-        seconds = float(successful(known)[RUNTIME].median()) * n / (poolsize or 1)
+    ran = successful(known)
+    if RUNTIME in ran.columns and len(ran) and n:
+        seconds = float(ran[RUNTIME].median()) * n / (poolsize or 1)
         text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
         text += f" with poolsize={poolsize}" if poolsize else ""
     print(text, file=sys.stderr)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from . import database
+from . import database, frames
 from .blocks import block_of, joined, without
-from .errors import CalcDirError, ParamsError, StudyNotFoundError
-from .frames import append_frame, check_book, frame_of_block, rows_of_run
+from .errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
+from .frames import append_frame, frame_of_block, rows_of_run
 from .garbage import no_garbage_collection
 from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
 from .layout import Layout, PathLike, remove_journal
@@ -144,7 +144,7 @@ class Study:
         """
         for rest in self.layout.unfinished_writes():
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        known = df = self.read_database()
+        known = df = frames.usable(self.read_database(), str(self.layout.database))
         unread = ended = [path for path in self.layout.journals() if is_over(path)]
         cached = None if record is None else record.cached()
         # (Of our run there may be rows already, and fewer journals than it had, if others folded
@@ -179,8 +179,8 @@ class Study:
 
         Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
         """
-        known = self.read_database()
-        if not len(df) or known.equals(df):
+        known = frames.usable(self.read_database(), str(self.layout.database))
+        if not len(df) or frames.are_same(known, df):
             return known
         ids = set(df["_pset_id"])
         if set(known.columns) <= set(df.columns):
@@ -222,7 +222,9 @@ class Study:
             return pd.DataFrame()
         if signature != self._read[0]:
             df = database.read_file(self.layout.database)
-            check_book(df, str(self.layout.database))
+            frames.check_book(df, str(self.layout.database))
+            with contextlib.suppress(DatabaseError):  # to look at it, the order does not matter
+                df = frames.arranged(df)
             self._read = (signature, df)
         return self._read[1]
 

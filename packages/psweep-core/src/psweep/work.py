@@ -70,7 +70,7 @@ def carry_out(
     DataFrame
         `df`, or the whole study, with the new rows.
     """
-    check_df(df)
+    df = check_df(df)
     check_params(params)
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
