@@ -16,7 +16,7 @@ from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError
 from psweep.files import PathLike
 from psweep.frames import assemble, groups, is_private
-from psweep.jsonable import check_storable
+from psweep.json_values import check_storable
 from psweep.portable import dumps, is_plain
 from psweep.progress import Progress
 from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME

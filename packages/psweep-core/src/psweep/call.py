@@ -19,7 +19,7 @@ from .database import df_write
 from .errors import ResultError
 from .frames import frame_of_rows
 from .journal import encode
-from .jsonable import check_storable
+from .json_values import check_storable
 from .logs import captured
 from .params import Pset
 from .portable import ATOMS, is_plain

@@ -15,7 +15,8 @@ import pandas as pd
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
-from .jsonable import check_storable, need_pyarrow
+from .json_values import check_storable
+from .jsonable import need_pyarrow
 from .portable import dumps, is_plain
 from .rows import RESERVED
 

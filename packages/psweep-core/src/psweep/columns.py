@@ -189,11 +189,16 @@ def join(
     if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
         parts = [_as_floats(part) for part in parts]
     dtype = _common_dtype([part.dtype for part in parts if part is not None])
-    if dtype is None:
-        values: list[Any] = []
-        for part, n in zip(parts, lengths, strict=True):
-            values += [MISSING] * n if part is None else cells(part)
-        return pd.Series(objects(values), dtype=object)
+    if dtype is not None:
+        with contextlib.suppress(Exception):  # not all dtypes have a missing cell
+            return _joined_as(dtype, parts, lengths)
+    values: list[Any] = []
+    for part, n in zip(parts, lengths, strict=True):
+        values += [MISSING] * n if part is None else cells(part)
+    return pd.Series(objects(values), dtype=object)
+
+
+def _joined_as(dtype: Any, parts: list[Any], lengths: tuple[int, int]) -> pd.Series[Any]:
     fill = {"Int64": pd.NA, "boolean": pd.NA, "datetime64[ns]": pd.NaT}.get(str(dtype), np.nan)
     filled: list[Any] = [
         pd.Series(fill, index=range(n), dtype=dtype) if part is None else part.astype(dtype)

@@ -177,7 +177,8 @@ class Study:
         """
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        known = df = self.read_database()
+        # A column that a user added must not keep rows out of the database that are run now.
+        known = df = self._read_for_writing()
         ended = [path for path in self.journals() if _is_over(path)]
         # (Of our run there may be rows already, and less journals than it had, if others folded
         # before it was quite over.)
@@ -189,7 +190,7 @@ class Study:
         records = {path: journal.read_journal(path) for path in unread}
         df = _union(df, records.values())
         if df is not known:
-            self.write_database(df)
+            df = self.write_database(df)
         for path in ended:
             if path in records and records[path].unreadable:
                 _warn_unreadable(path, records[path])
@@ -225,9 +226,7 @@ class Study:
                 "the one on disk, or name another calc_dir"
             )
             raise ParamsError(message)
-        df = append_frame(known, new)
-        self.write_database(df)
-        return df
+        return self.write_database(append_frame(known, new))
 
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""
@@ -258,10 +257,30 @@ class Study:
             self._read = (signature, df)
         return self._read[1]
 
-    def write_database(self, df: pd.DataFrame) -> None:
-        """Replace the database file; the lock is held."""
-        database.write_file(df, self.database)
+    def _read_for_writing(self) -> pd.DataFrame:
+        """Read the database, with all columns as they can be written."""
+        before = self._read[1]
+        df = self.read_database()
+        if df is not before:
+            df = self.storable(df)
+            self._read = (self._read[0], df)
+        return df
+
+    def storable(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Give a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
+        return database.storable(df, self.database, sample=True)
+
+    def write_database(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Replace the database file; the lock is held.
+
+        Returns
+        -------
+        DataFrame
+            What is in the file now, see `database.write_file`.
+        """
+        df = database.write_file(df, self.database)
         self._read = (self._signature(), df)
+        return df
 
     def _signature(self) -> object:
         try:

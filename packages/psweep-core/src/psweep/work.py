@@ -103,6 +103,7 @@ def run_saved(
     with study.locked():
         known = study.fold()  # what killed runs have left comes first
         if df is not None:
+            df = study.storable(df)
             known = study.adopt(df)
         if backup:
             make_backup(study, run_id)
