@@ -14,7 +14,7 @@ from psweep import json_read, pickle_read
 from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError
 from psweep.frames import assemble, groups, is_private
-from psweep.jsonable import check_storable
+from psweep.json_values import check_storable
 from psweep.layout import PathLike
 from psweep.options import holds_data_only
 from psweep.portable import dumps, is_plain

@@ -16,7 +16,7 @@ from .failures import carried, note
 from .frames import frame_of_rows
 from .isolation import StudyFolder, WorkingFolder, copied
 from .journal import encode
-from .jsonable import check_storable
+from .json_values import check_storable
 from .layout import Layout
 from .logs import captured
 from .messages import safe_repr, safe_str

@@ -17,7 +17,7 @@ import pandas as pd
 
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import usable
-from .jsonable import check_storable
+from .json_values import check_storable
 from .messages import safe_repr, safe_str
 from .options import holds_data_only
 from .params import brief

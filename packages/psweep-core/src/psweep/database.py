@@ -7,22 +7,29 @@ Unpickling runs code that the file chooses, so read only files that you trust. `
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from .columns import cells, column, objects
 from .errors import DatabaseError, ParamsTypeError, StudyNotFoundError
 from .files import replacing
+from .frames import assemble
 from .journal_reader import count_rows
-from .jsonable import frame_to_json, json_to_frame, parquet_to_frame, write_parquet
+from .json_values import same_data
+from .jsonable import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .layout import Layout, PathLike
-from .portable import dump
+from .portable import ATOMS, dump
 
-__all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "write_file"]
+__all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "write_file"]
 
 
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
@@ -103,9 +110,10 @@ def read_file(path: Path) -> pd.DataFrame:
     if not path.exists():
         message = f"there is no database {path}"
         raise StudyNotFoundError(message)
-    read = check_suffix(path)[0]
+    read = check_suffix(path).read
     try:
-        df = read(path)
+        with open(path, "rb") as file:
+            df = read(file)
     except (OSError, MemoryError):
         raise
     except (ImportError, AttributeError) as error:
@@ -127,46 +135,215 @@ def read_file(path: Path) -> pd.DataFrame:
     return df
 
 
-def write_file(df: pd.DataFrame, path: Path) -> None:
-    """Write one database file whose folder is there."""
+def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Write one database file whose folder is there, and read it back before it takes its name.
+
+    Returns
+    -------
+    DataFrame
+        What will be read from the file: `df`, or one with other dtypes where the format has none
+        for a column.
+
+    Raises
+    ------
+    ParamsTypeError
+        A column cannot be kept; the old file is still there.
+    """
     if type(df) is not pd.DataFrame:  # a subclass, which other programs may not have
         df = pd.DataFrame(df)
-    check_suffix(path)[1](df, path)
+    try:
+        return _write_checked(df, path)
+    except (OSError, MemoryError, DatabaseError):
+        raise
+    except Exception:
+        return _write_checked(storable(df, path), path)
 
 
-def _read_pickle(path: Path) -> Any:
-    with open(path, "rb") as file:
+def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+    form = check_suffix(path)
+    known = df
+
+    def check(beside: Path) -> None:
+        nonlocal known
+        with open(beside, "rb") as file:
+            found = form.read(file)
+        difference = form.difference(df, found)
+        if difference:
+            raise ParamsTypeError(difference)
+        if form.data_only:
+            known = found  # it may have other dtypes
+
+    plain = not df.attrs and not odd_columns(df, form.data_only) and _is_plain_index(df)
+    with replacing(path, None if plain else check) as file:
+        form.write(df, file)
+    return known
+
+
+def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:
+    """Make a DataFrame into what will be read from a file.
+
+    Its values are the same. JSON and Parquet have no form for some dtypes, and a column that a
+    pickle would give back as something else becomes one of objects.
+
+    Parameters
+    ----------
+    df : DataFrame
+    path : Path
+        Its suffix says which file.
+    sample : bool, default False
+        Of columns of objects in a pickle try one object of each type only, since all of them came
+        out of a pickle.
+
+    Raises
+    ------
+    ParamsTypeError
+        A column cannot be kept.
+    """
+    form = check_suffix(path)
+    changed: dict[int, Any] = {}
+    for position in odd_columns(df, form.data_only):
+        series = df.iloc[:, position].reset_index(drop=True)
+        tried = series
+        if sample and series.dtype == object and not form.data_only:
+            tried = series.iloc[[*{type(v): i for i, v in enumerate(series)}.values()]]
+        try:
+            found = form.try_out(tried)
+            if form.data_only and found.dtype != series.dtype:
+                changed[position] = found
+        except Exception as error:
+            try:
+                as_objects = pd.Series(objects(cells(series)), dtype=object)
+                found = form.try_out(as_objects)
+                changed[position] = found if form.data_only else as_objects
+            except Exception:
+                message = (
+                    f"the column {df.columns[position]!r} (dtype {series.dtype}) cannot be kept in "
+                    f"{path}: {error}; remove it, or convert it to numbers, text, lists and dicts"
+                )
+                raise ParamsTypeError(message) from error
+    if not changed:
+        return df
+    columns = [changed.get(i, df.iloc[:, i]) for i in range(df.shape[1])]
+    return assemble(list(df.columns), columns, df.index)
+
+
+def odd_columns(df: pd.DataFrame, data_only: bool) -> list[int]:
+    """Find the columns that need to be read back: all but those of plain values."""
+    odd = []
+    for position, dtype in enumerate(df.dtypes):
+        if dtype == np.dtype(object):
+            series = df.iloc[:, position]
+            plain = ATOMS.issuperset(map(type, series.to_numpy()))
+            plain = plain and (not data_only or column(cells(series)).dtype == object)
+        elif data_only:
+            missing = df.iloc[:, position].isna()
+            plain = str(dtype) in NATURAL and not (len(df) and missing.all())
+        else:
+            plain = isinstance(dtype, np.dtype) or str(dtype) in NATURAL
+        if not plain:
+            odd.append(position)
+    return odd
+
+
+def _is_plain_index(df: pd.DataFrame) -> bool:
+    index, names = df.index, df.columns
+    return (
+        (type(index) is pd.RangeIndex or index.dtype == np.int64)
+        and type(names) is pd.Index
+        and ATOMS.issuperset(map(type, names))
+    )
+
+
+class _Format(NamedTuple):
+    """How files of one kind are written and read."""
+
+    read: Callable[[IO[bytes]], Any]
+    write: Callable[[pd.DataFrame, IO[bytes]], None]
+    data_only: bool
+
+    def difference(self, df: pd.DataFrame, found: pd.DataFrame) -> str:
+        """Say in what a DataFrame was not read back as it was written; empty if in nothing."""
+        if df.shape != found.shape:
+            return f"of shape {df.shape}, shape {found.shape} was read back"
+        for position in odd_columns(df, self.data_only):
+            old, new = df.iloc[:, position], found.iloc[:, position]
+            if not _are_alike(old, new, self.data_only):
+                return f"the column {df.columns[position]!r} was read back as other values"
+        if not self.data_only and not _are_alike(df.index, found.index):
+            return "the index was read back as another one"
+        return ""
+
+    def try_out(self, series: pd.Series[Any]) -> pd.Series[Any]:
+        """Write one column and read it back.
+
+        Returns
+        -------
+        Series
+            What was read.
+
+        Raises
+        ------
+        Exception
+            Any, if that does not work.
+        """
+        df = assemble(["column"], [series], pd.RangeIndex(len(series)))
+        stream = io.BytesIO()
+        self.write(df, stream)
+        stream.seek(0)
+        found = self.read(stream)
+        difference = self.difference(df, found)
+        if difference:
+            raise ParamsTypeError(difference)
+        column: pd.Series[Any] = found.iloc[:, 0]
+        return column
+
+
+def _are_alike(old: Any, new: Any, data_only: bool = False) -> bool:
+    if data_only:
+        return same_data(cells(old), cells(new))
+    if str(old.dtype) != str(new.dtype):
+        return False
+    if old.dtype == object:
+        return True  # What objects are is for them to say. They could be read.
+    try:
+        return bool(old.reset_index(drop=True).equals(new.reset_index(drop=True)))
+    except Exception:  # pyarrow cannot compare everything
+        return list(map(repr, old)) == list(map(repr, new))
+
+
+def _read_pickle(file: IO[bytes]) -> Any:
+    try:
         return pickle.load(file)
+    except (OSError, MemoryError):
+        raise
+    except Exception:
+        # pandas knows where its classes were in older versions.
+        file.seek(0)
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pd.read_pickle(file, compression=None)
+        raise
 
 
-def _write_pickle(df: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as file:
-        dump(df, file)
+def _write_pickle(df: pd.DataFrame, file: IO[bytes]) -> None:
+    dump(df, file)
 
 
-def _read_json(path: Path) -> pd.DataFrame:
-    return json_to_frame(json.loads(path.read_text(encoding="utf-8")))
+def _read_json(file: IO[bytes]) -> pd.DataFrame:
+    return json_to_frame(json.loads(file.read().decode("utf-8")))
 
 
-def _write_json(df: pd.DataFrame, path: Path) -> None:
-    text = df_to_json(df)
-    with replacing(path) as file:
-        file.write(text.encode("utf-8"))
+def _write_json(df: pd.DataFrame, file: IO[bytes]) -> None:
+    file.write(df_to_json(df).encode("utf-8"))
 
 
-def _write_parquet(df: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as file:
-        write_parquet(df, file)
-
-
-_Format = tuple[Callable[[Path], Any], Callable[[pd.DataFrame, Path], None]]
-_PICKLE: _Format = (_read_pickle, _write_pickle)
+_PICKLE = _Format(_read_pickle, _write_pickle, data_only=False)
 _FORMATS: dict[str, _Format] = {
     ".pk": _PICKLE,
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
-    ".json": (_read_json, _write_json),
-    ".parquet": (parquet_to_frame, _write_parquet),
+    ".json": _Format(_read_json, _write_json, data_only=True),
+    ".parquet": _Format(parquet_to_frame, write_parquet, data_only=True),
 }
 
 
@@ -185,7 +362,8 @@ def check_suffix(path: Path) -> _Format:
 def _what_is_left(path: Path) -> str:
     """Say what else holds the rows of a damaged file."""
     layout = Layout(path.absolute().parent, path.name)
-    rows = count_rows(layout.journals())
+    # (Journals are pickles, which the reader of a data-only file need not trust.)
+    rows = 0 if check_suffix(path).data_only else count_rows(layout.journals())
     backups = [folder.name for folder in layout.backups()]
     found = []
     if rows:

@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,13 +25,15 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def replacing(path: PathLike) -> Iterator[IO[bytes]]:
+def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
     """Write a file beside `path` that takes its place when, and only when, it is whole.
 
     Parameters
     ----------
     path : str or path
         The file to replace or to make. A symbolic link is followed.
+    check : callable, optional
+        Gets the path of the whole new file. If it raises, the old file stays.
 
     Yields
     ------
@@ -45,6 +47,8 @@ def replacing(path: PathLike) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if check is not None:
+            check(beside)
         with contextlib.suppress(FileNotFoundError):
             shutil.copymode(target, beside)
         os.replace(beside, target)

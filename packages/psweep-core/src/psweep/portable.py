@@ -31,13 +31,12 @@ import numpy as np
 import pandas as pd
 
 from .naming import MAIN, found_here, mark
+from .pickled_pandas import Call, public_name, reduce_pandas
 
 __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
 ATOMS = frozenset({int, float, str, bool, type(None), bytes})
-_SAMPLE = 100
-_OBJECTS_ARE_NATURAL = pd.Series(["text"]).dtype == object  # for text, as in pandas 2
 
 
 def dumps(obj: Any) -> bytes:
@@ -83,16 +82,6 @@ def dumps_plain_first(obj: Any, values: dict[Any, Any]) -> bytes:
     return data
 
 
-class _Call:
-    """What the pickle shall hold in place of an object: a call that makes it again."""
-
-    def __init__(self, func: Any, *args: Any) -> None:
-        self.reduced = func, args
-
-    def __call__(self) -> None:
-        """Let the pickler take one as the function of another; it asks only if it is callable."""
-
-
 # What is pickled in place of a class or function of the script, as text, since the file must load
 # without psweep. `script` is the module as which it is imported, empty for a notebook.
 _OWN_OR_STORED = """(
@@ -114,24 +103,27 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
-        if kind is _Call:
+        if kind is Call:
             return obj.reduced
         if kind is np.ndarray:
             # The state is that of ndarray.__reduce__, the same since NumPy 1.0. The function to
             # call is the class instead of NumPy's own _reconstruct, which moved in NumPy 2.
             return np.ndarray, ((0,), "b"), obj.__reduce__()[2]
+        if isinstance(obj, np.ndarray) and _reduces_like_array(kind):
+            return Call(getattr, np.ndarray, "__new__"), *obj.__reduce__()[1:]
+        if kind in (np.str_, np.bytes_):
+            return kind, (obj[:],)  # which may end in zeros, and these an array does without
         if isinstance(obj, np.generic):
             return operator.getitem, (np.asarray(obj), ())
         if isinstance(obj, type | types.FunctionType):
-            name = obj.__name__
-            if getattr(pd, name, None) is obj:
-                # by its public place, not by the module inside pandas where it is defined
-                return getattr, (pd, name)
+            public = public_name(obj)
+            if public is not None:
+                return public
             return NotImplemented if _is_elsewhere(obj) else self._definition(obj)
         if kind.__module__ == "dataclasses":
             for name in _SENTINELS:  # are compared by identity
                 if getattr(dataclasses, name, None) is obj:
-                    return getattr, (_Call(importlib.import_module, "dataclasses"), name)
+                    return getattr, (Call(importlib.import_module, "dataclasses"), name)
         if isinstance(obj, io.IOBase):
             # cloudpickle would take the text of the file in its place
             message = f"cannot pickle an open file ({kind.__name__})"
@@ -140,15 +132,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             # By its own method: where dask is imported, tblib has put one of its own into copyreg,
             # and what that one writes does not load where tblib is missing.
             return obj.__reduce_ex__(_PROTOCOL)
-        if obj is pd:
-            return importlib.import_module, ("pandas",)
+        if obj is pd or obj is np:
+            return importlib.import_module, (obj.__name__,)
         if kind is types.CodeType:
             # with the name of the file, which tracebacks need and cloudpickle 3.1.3 drops
             make, args = self.dispatch_table[kind](obj)
             return operator.methodcaller("replace", co_filename=obj.co_filename), (
-                _Call(make, *args),
+                Call(make, *args),
             )
-        reduced = _reduce_pandas(obj, kind)
+        reduced = reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
 
     def _definition(self, obj: Any) -> Any:
@@ -196,76 +188,5 @@ _SENTINELS = (
 )  # fmt: skip
 
 
-def _reduce_pandas(obj: Any, kind: type) -> tuple[Any, tuple[Any, ...]] | None:
-    if kind is pd.DataFrame:
-        data = {i: _column(obj.iloc[:, i], obj.index) for i in range(obj.shape[1])}
-        # Names that are no strings, or come twice, cannot be keys of the dict of columns.
-        name_columns = operator.methodcaller("set_axis", obj.columns, axis=1)
-        return name_columns, (_Call(pd.DataFrame, data, obj.index),)
-    if kind is pd.Series:
-        return operator.methodcaller("rename", obj.name), (_column(obj, obj.index),)
-    if kind is pd.RangeIndex:
-        return pd.RangeIndex, (obj.start, obj.stop, obj.step, None, False, obj.name)
-    if kind in (pd.Index, pd.DatetimeIndex) and getattr(obj, "tz", None) is None:
-        values, dtype = _values(obj)
-        return pd.Index, (values, dtype, False, obj.name, False)
-    if isinstance(obj, pd.api.extensions.ExtensionArray):
-        return _reduce_extension(obj)
-    if obj is pd.NA or obj is pd.NaT:
-        return getattr, (pd, "NA" if obj is pd.NA else "NaT")
-    if kind is pd.Timestamp:
-        clock = obj if obj.tz is None else obj.tz_convert(None)
-        as_unit = operator.methodcaller("as_unit", obj.unit)
-        moment = (_Call(pd.Timestamp, clock.isoformat()),)
-        if obj.tz is None:
-            return as_unit, moment
-        utc = _Call(operator.methodcaller("tz_localize", "UTC"), _Call(as_unit, *moment))
-        # A named zone by its name: pandas 2 makes one of pytz, which pandas 3 does without.
-        zone = getattr(obj.tz, "zone", None) or getattr(obj.tz, "key", None) or obj.tz
-        return operator.methodcaller("tz_convert", zone), (utc,)
-    return None
-
-
-def _column(series: pd.Series[Any], index: pd.Index[Any]) -> _Call:
-    values, dtype = _values(series)
-    return _Call(pd.Series, values, index, dtype)
-
-
-def _values(column: Any) -> tuple[Any, str | None]:
-    """Give the values of a Series or Index, and the dtype to ask for (None: let pandas infer)."""
-    dtype = column.dtype
-    if dtype == np.dtype(object):
-        values = column.to_numpy()
-        return (_texts(column), None) if _natural_strings(values) else (values, "object")
-    if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
-        # The str of pandas 3, which pandas 2 does not have. Inferred, it is what each has for text.
-        return _texts(column), None
-    return (column.to_numpy() if isinstance(dtype, np.dtype) else column.array), None
-
-
-def _texts(column: Any) -> Any:
-    """Take strings out of a column; each only once where they repeat, as ids of runs do."""
-    cells = column.to_numpy() if column.dtype == object else column.array
-    if len(cells) >= _SAMPLE and len(pd.unique(cells[:_SAMPLE])) <= _SAMPLE // 4:
-        codes, texts = pd.factorize(cells, use_na_sentinel=False)
-        codes = codes.astype(np.min_scalar_type(len(texts)))
-        return _Call(operator.methodcaller("take", codes), np.asarray(texts, dtype=object))
-    return column.to_numpy(dtype=object)
-
-
-def _natural_strings(values: np.ndarray[Any, Any]) -> bool:
-    if set(map(type, values)) != {str} or not _OBJECTS_ARE_NATURAL:
-        return False  # (Members of an Enum may be strings, too.)
-    try:
-        "".join(values).encode()
-    except UnicodeError:
-        return False  # the str of pandas 3 cannot hold half of a surrogate pair
-    return len(values) > 0
-
-
-def _reduce_extension(array: Any) -> tuple[Any, tuple[Any, ...]]:
-    if isinstance(array, pd.Categorical):
-        dtype = array.dtype
-        from_codes = _Call(getattr, pd.Categorical, "from_codes")
-        return from_codes, (np.asarray(array.codes), dtype.categories, dtype.ordered)
-    return pd.array, (list(array), str(array.dtype))
+def _reduces_like_array(kind: Any) -> bool:
+    return kind.__reduce__ is np.ndarray.__reduce__

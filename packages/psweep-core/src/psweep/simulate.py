@@ -55,7 +55,7 @@ def run_simulated(
     if save:
         with copy.locked():
             copy.forget_journals()
-            database.write_file(simulated, copy.layout.database)
+            simulated = database.write_file(simulated, copy.layout.database)
     _say_what_would_run(known, hashes, there, len(jobs), poolsize)
     return simulated
 

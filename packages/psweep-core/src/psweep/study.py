@@ -144,7 +144,8 @@ class Study:
         """
         for rest in self.layout.unfinished_writes():
             rest.unlink()  # of a writer that was killed; nobody else writes now
-        known = df = frames.usable(self.read_database(), str(self.layout.database))
+        # A column that a user added must not keep rows out of the database that are run now.
+        known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
         unread = ended = [path for path in self.layout.journals() if is_over(path)]
         cached = None if record is None else record.cached()
         # (Of our run there may be rows already, and fewer journals than it had, if others folded
@@ -160,7 +161,7 @@ class Study:
         contents = {path: read_journal(path) for path in unread}
         df = _union(df, contents.values())
         if df is not known:
-            self.write_database(df)
+            df = self.write_database(df)
         for path in ended:
             if path in contents and contents[path].unreadable:
                 _warn_unreadable(path, contents[path])
@@ -197,9 +198,7 @@ class Study:
                 "extend the one on disk, or name another calc_dir"
             )
             raise ParamsError(message)
-        df = append_frame(known, new)
-        self.write_database(df)
-        return df
+        return self.write_database(append_frame(known, new))
 
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""
@@ -228,10 +227,30 @@ class Study:
             self._read = (signature, df)
         return self._read[1]
 
-    def write_database(self, df: pd.DataFrame) -> None:
-        """Replace the database file; the lock is held."""
-        database.write_file(df, self.layout.database)
+    def _read_for_writing(self) -> pd.DataFrame:
+        """Read the database, with all columns as they can be written."""
+        before = self._read[1]
+        df = self.read_database()
+        if df is not before:
+            df = self.storable(df)
+            self._read = (self._read[0], df)
+        return df
+
+    def storable(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Give a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
+        return database.storable(df, self.layout.database, sample=True)
+
+    def write_database(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Replace the database file; the lock is held.
+
+        Returns
+        -------
+        DataFrame
+            What is in the file now, see `database.write_file`.
+        """
+        df = database.write_file(df, self.layout.database)
         self._read = (self._signature(), df)
+        return df
 
     def _signature(self) -> object:
         try:

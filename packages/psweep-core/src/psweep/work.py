@@ -117,6 +117,7 @@ class _Run:
         with study.locked():
             known = study.fold()  # what killed runs have left comes first
             if df is not None:
+                df = study.storable(df)
                 known = study.adopt(df)
             if self.options.backup:
                 backup(study, run_id)
