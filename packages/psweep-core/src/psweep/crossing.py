@@ -75,7 +75,8 @@ def unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> 
     except Exception:
         error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
     cause: BaseException = error
-    cause.__cause__ = RemoteTraceback(text)
+    with contextlib.suppress(Exception):  # one that is frozen
+        cause.__cause__ = RemoteTraceback(text)
     if where not in "".join(getattr(cause, "__notes__", [])):
         note(cause, f"psweep: raised for {where}")
     return carried(cause)
