@@ -314,7 +314,7 @@ class HiddenThreads(cf.Executor):
 def test_an_engine_that_turns_out_to_be_threads_is_refused(on_error):
     before = state_of_output()
     with HiddenThreads() as executor:
-        with pytest.raises(ps.ParamsError, match="cannot separate the output of threads"):
+        with pytest.raises(ps.ParamsError, match="cannot tell threads apart"):
             ps.run_local(
                 talks, ps.plist("a", range(20)), executor=executor, capture_logs="db",
                 on_error=on_error,

@@ -43,9 +43,9 @@ class StudyFolder(str):
 def threads_share_output() -> str:
     """Explain why the output of threads is not captured."""
     return (
-        "capture_logs cannot separate the output of threads; use processes that run one pset at a "
-        "time: poolsize, a process pool, or dask workers with one thread each, such as "
-        "LocalCluster(processes=True, threads_per_worker=1)"
+        "capture_logs cannot tell threads apart, because they share one output; use processes that "
+        "run one pset at a time: poolsize, a process pool, or dask workers with one thread each, "
+        "such as LocalCluster(processes=True, threads_per_worker=1)"
     )
 
 
