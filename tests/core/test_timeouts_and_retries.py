@@ -209,7 +209,7 @@ def test_what_the_last_call_prints_is_what_is_kept():
         ({"timeout": "1", "poolsize": 1}, "timeout must be a number"),
         ({"timeout": True, "poolsize": 1}, "timeout must be a number"),
         ({"timeout": float("nan"), "poolsize": 1}, "timeout must be a number"),
-        ({"retries": -1}, "retries must be a number of further calls from 0, not -1"),
+        ({"retries": -1}, "retries must be an integer ≥ 0, not -1"),
         ({"retries": 1.0}, "retries must be"),
         ({"retries": True}, "retries must be"),
     ],

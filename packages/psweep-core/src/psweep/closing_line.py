@@ -18,7 +18,7 @@ __all__ = ["ClosingLine", "failures_by_cause"]
 
 _MAX_CAUSES = 3
 _ROOM = 160  # characters for all causes together
-_NUMBER = re.compile(r"(0x[0-9a-fA-F]+|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+_NUMBER = r"(0x[0-9a-fA-F]+|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 
 
 class ClosingLine:
@@ -100,9 +100,10 @@ def failures_by_cause(texts: Iterable[object]) -> str:
         numbers are one cause.
     """
     lines = Counter(map(_short_cause, texts))
-    alike: dict[str, list[str]] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for line in lines:
-        alike.setdefault(_NUMBER.sub("0", line), []).append(line)
+        text_between_numbers = tuple(re.split(_NUMBER, line)[::2])
+        alike.setdefault(text_between_numbers, []).append(line)
     causes = sorted(alike.values(), key=lambda some: -sum(lines[line] for line in some))
     shown = causes[:_MAX_CAUSES]
     room = _ROOM // len(shown)
@@ -120,7 +121,7 @@ def _common(lines: list[str]) -> str:
     """Replace the numbers in which messages differ by an ellipsis."""
     if len(lines) == 1:
         return lines[0]
-    columns = zip(*map(_NUMBER.split, lines), strict=True)
+    columns = zip(*(re.split(_NUMBER, line) for line in lines), strict=True)
     return "".join(parts[0] if len({*parts}) == 1 else "…" for parts in columns)
 
 

@@ -58,7 +58,9 @@ class Options:
             raise ParamsError(message)
         if timeout is not None:
             if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-                message = f"timeout must be None or a number of seconds > 0, not {_number(timeout)}"
+                message = (
+                    f"timeout must be a number of seconds above 0, or None, not {_number(timeout)}"
+                )
                 raise ParamsError(message)
             if poolsize is None:
                 message = (

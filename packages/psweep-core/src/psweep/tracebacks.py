@@ -109,7 +109,7 @@ def format_error(error: BaseException) -> str:
 
 def error_line(text: str) -> str:
     """Find the line of a formatted traceback that names the exception; its notes follow it."""
-    text = _CHAINED.split(text)[-1]
+    text = re.split(_CHAINED, text)[-1]
     lines = [line for line in text.splitlines() if line.strip()] or [""]
     if lines[0].startswith("  + Exception Group"):
         inner = (line[4:] for line in lines if line.startswith("  | "))
@@ -125,16 +125,14 @@ def error_line(text: str) -> str:
     return line[:_MAX_LINE]
 
 
+# (Patterns are not compiled here, because of the time that `import psweep` takes.)
 # What Python writes between exceptions of which one led to the other.
-_CHAINED = re.compile(
-    r"^(?:The above exception was the direct cause of the following exception"
-    r"|During handling of the above exception, another exception occurred):\n\n",
-    re.MULTILINE,
+_CHAINED = (
+    r"(?m)^(?:The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred):\n\n"
 )
 # How `call.describe` names a pset, and what may come before it.
-_PSET = re.compile(
-    r"( that ran| for)? ?the pset .*? ?\(_pset_seq=\d+, _pset_id='[^']*'\)", re.DOTALL
-)
+_PSET = r"(?s)( that ran| for)? ?the pset .*? ?\(_pset_seq=\d+, _pset_id='[^']*'\)"
 
 
 def cause_of(text: object) -> str:
@@ -148,7 +146,7 @@ def cause_of(text: object) -> str:
     if not isinstance(text, str) or not text.strip():
         return "failed"
     if "_pset_seq=" in text:
-        text = _PSET.sub(lambda found: "" if found[1] else " a pset", text)
+        text = re.sub(_PSET, lambda found: "" if found[1] else " a pset", text)
     line = error_line(text).removeprefix("psweep.errors.")
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
