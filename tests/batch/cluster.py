@@ -171,7 +171,7 @@ class Slurm(Service):
             raise RuntimeError(said.stderr)
         return said.stdout.split()
 
-    def wait(self, job: str, seconds: float = 60) -> list[str]:
+    def wait(self, job: str, seconds: float = 120) -> list[str]:
         """The states of a job when it has ended."""
         # Not by sbatch --wait, which looks ever more rarely.
         end = time.monotonic() + seconds
@@ -251,7 +251,7 @@ class Slurm(Service):
                 start_new_session=True,
             )
 
-    def _until(self, ready: Callable[[], object], seconds: float = 30) -> None:
+    def _until(self, ready: Callable[[], object], seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while not ready():
             dead = [name for name, daemon in self.daemons.items() if daemon.poll() is not None]
@@ -320,7 +320,7 @@ class Ssh(Service):
         ssh = f'exec {program("ssh")} -F {self.folder}/ssh_config "$@"'
         script(self.bin / "ssh", f"#!/bin/sh\nSHELL=/bin/sh {ssh}\n")
         try:
-            self.run("true", stderr=subprocess.STDOUT, timeout=30)
+            self.run("true", stderr=subprocess.STDOUT, timeout=120)
         except subprocess.CalledProcessError as error:
             msg = f"ssh cluster does not get in: {error.output}\n{self.log('sshd')}"
             raise RuntimeError(msg) from None

@@ -153,7 +153,8 @@ def test_what_was_mended_and_submitted_again(templates):
 
 
 def test_while_jobs_run_only_what_has_ended_is_taken(templates):
-    slow = "echo '{\"b\": 1}' >result.json; [ $a -lt 2 ] || sleep 1; exit 0"
+    wait = "until [ -e ../../go ]; do sleep 0.05; done"
+    slow = f"echo '{{\"b\": 1}}' >result.json; [ $a -lt 2 ] || {wait}; exit 0"
     templates(local=("subcmd: sh", slow))
     ps.prep_batch(ps.plist("a", range(4)), calc_templ_dir=None)
     process = subprocess.Popen(["sh", "calc/run_local.sh"], stderr=subprocess.DEVNULL)
@@ -164,6 +165,8 @@ def test_while_jobs_run_only_what_has_ended_is_taken(templates):
         status = ps.batch_status().state.tolist()
         assert n <= status.count("done")
         seen.add(n)
+        if n == 2:
+            Path("go").touch()
         time.sleep(0.05)
     assert ps.batch_collect().b.tolist() == [1, 1, 1, 1]
     assert len(seen) > 1
@@ -434,6 +437,6 @@ def test_status_into_a_pipe_that_closes(templates):
     )
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     assert process.stderr.read() == ""
     process.stderr.close()

@@ -152,7 +152,7 @@ import psweep as ps, psweep_batch.folders as folders
 write = folders.PsetFiles.write
 def slow(self, folder, pset):
     print(pset["a"], flush=True)
-    import time; time.sleep(0.02)
+    import time; time.sleep(0.02 if pset["a"] < 30 else 3600)
     write(self, folder, pset)
 folders.PsetFiles.write = slow
 ps.prep_batch(ps.plist("a", range(200)), skip_dups=True)

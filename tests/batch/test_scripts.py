@@ -171,14 +171,18 @@ def test_killed_at_any_moment_it_submits_no_pset_twice(
 def test_ctrl_c_waits_for_the_number_of_the_job(templates, tmp_path, fake_scheduler):
     prepare(templates, n=3)
     path = Path(tmp_path, "bin/fakesub")
-    path.write_text(path.read_text().replace("#!/bin/sh\n", "#!/bin/sh\nsleep 0.5\n"))
+    wait = f"touch '{tmp_path}/asked'\nuntil [ -e '{tmp_path}/answer' ]; do sleep 0.05; done"
+    path.write_text(path.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{wait}\n"))
     process = subprocess.Popen(
         ["sh", "calc/run_m.sh"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    time.sleep(0.25)
+    while not Path(tmp_path, "asked").exists():
+        time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    time.sleep(0.25)
+    Path(tmp_path, "answer").touch()
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "interrupted" in err
     assert "1 submitted now" in err
@@ -221,7 +225,7 @@ def test_local_jobs_run_one_after_another_and_a_failure_does_not_stop_them(templ
 
 
 def test_a_local_run_that_is_killed_or_interrupted(templates, tmp_path):
-    prepare(templates, info="subcmd: sh", jobscript="touch started; exec sleep 30", n=3)
+    prepare(templates, info="subcmd: sh", jobscript="touch started; exec sleep 300", n=3)
     for sig, reason in [(signal.SIGKILL, "its process is gone"), (signal.SIGINT, "interrupted")]:
         process = subprocess.Popen(
             ["sh", "calc/run_m.sh"], start_new_session=True, stderr=subprocess.DEVNULL,
@@ -232,8 +236,8 @@ def test_a_local_run_that_is_killed_or_interrupted(templates, tmp_path):
             time.sleep(0.02)
         assert (ps.batch_status().state == "running").sum() == 1
         os.killpg(process.pid, sig)
-        assert process.wait(timeout=10) != 0
-        end = time.monotonic() + 10
+        assert process.wait(timeout=120) != 0
+        end = time.monotonic() + 100
         while (status := ps.batch_status()).state.eq("running").any() and time.monotonic() < end:
             time.sleep(0.02)
         assert status.state.tolist()[: n + 1] == ["lost"] * (n + 1)
@@ -321,7 +325,7 @@ def test_signals_reach_the_jobscript_and_its_exit_code_is_noted(
         time.sleep(0.02)
     process.send_signal(signal.SIGCONT)  # as SLURM does
     process.send_signal(signal.SIGUSR1)
-    assert process.wait(timeout=10) == 7
+    assert process.wait(timeout=120) == 7
     assert (folder / "saved").read_text() == "saved\n"
     assert ps.batch_status().exit_code.tolist() == [7]
 
@@ -402,7 +406,8 @@ def test_subcmd_with_variables_and_programs_in_front(templates):
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 def test_a_local_job_outlives_its_script_and_is_known(templates, sig):
-    text = "touch started; sleep 1; echo '{\"b\": 1}' >result.json"
+    wait = "until [ -e ../../go ]; do sleep 0.05; done"
+    text = f"touch started; {wait}; echo '{{\"b\": 1}}' >result.json"
     prepare(templates, n=1, info="subcmd: sh", jobscript=text)
     process = subprocess.Popen(["sh", "calc/run_m.sh"], stderr=subprocess.DEVNULL)
     while not list(Path("calc").glob("*/started")):
@@ -411,6 +416,7 @@ def test_a_local_job_outlives_its_script_and_is_known(templates, sig):
     if sig == signal.SIGKILL:
         process.wait()
         assert ps.batch_status().state.tolist() == ["running"]
+    Path("go").touch()
     while ps.batch_status().state[0] == "running":
         time.sleep(0.1)
     process.wait()

@@ -49,7 +49,7 @@ def script(tmp_path):
         )
         started.append(process)
         if wait:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=300)
             assert process.returncode == 0, err
             return out, err
         return process

@@ -169,7 +169,9 @@ def test_what_is_finished_does_not_wait_for_slow_psets_behind_it():
 
     def slows_down(pset):
         time.sleep(0.001 if pset["a"] < 20 else 0.5)
-        waiting = len(finished) - len(ps.df_read(folder))
+        deadline = time.monotonic() + 100
+        while (waiting := len(finished) - len(ps.df_read(folder))) > 1 and pset["a"] > 20:
+            assert time.monotonic() < deadline
         finished.append(pset["a"])
         return {"waiting": waiting}
 
@@ -209,8 +211,13 @@ def test_logs_of_processes():
 
 
 def test_rows_are_kept_as_they_come_and_seen_from_elsewhere(executor):
+    looked = os.path.abspath("looked")
+
     def slow(pset):
         time.sleep(0.05)
+        deadline = time.monotonic() + 100
+        while pset["a"] > 20 and not os.path.exists(looked) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return {}
 
     seen = []
@@ -220,6 +227,8 @@ def test_rows_are_kept_as_they_come_and_seen_from_elsewhere(executor):
         while not stop.wait(0.1):
             try:
                 seen.append(len(ps.df_read("calc")))
+                if seen[-1]:
+                    Path(looked).touch()
             except ps.StudyNotFoundError:
                 pass
 
@@ -253,7 +262,8 @@ def test_a_pool_that_breaks_keeps_what_is_finished():
 def test_ctrl_c_keeps_what_is_about_to_end(script):
     process = script(
         """
-        import concurrent.futures as cf, time, psweep as ps
+        import concurrent.futures as cf, time, psweep as ps, psweep.executors
+        psweep.executors._LAST_SECONDS = 100  # a busy machine may take longer than usual
         def func(pset):
             open("started", "a").write("x")
             time.sleep(0.3)

@@ -12,11 +12,14 @@ import pytest
 import psweep as ps
 
 RUN = """
-import os, sys, time
+import glob, os, sys, time
 import psweep as ps
 
 def func(pset):
     time.sleep(0.01)
+    open(f"under_way_{who}", "w").close()
+    while len(glob.glob("under_way_*")) < 20:  # for ever, if a run waits for another one to end
+        time.sleep(0.01)
     return {"r": who}
 
 if __name__ == "__main__":
@@ -36,13 +39,13 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_twenty_runs_at_once_keep_every_row_and_do_not_wait(script):
     processes = [script(RUN, str(who)) for who in range(20)]
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while len(list(Path().glob("ready_*"))) < 20:
         assert time.monotonic() < end
         time.sleep(0.05)
     Path("go").touch()
     for process in processes:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     df = ps.df_read("calc/database.pk")
     assert len(df) == 4000

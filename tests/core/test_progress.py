@@ -70,15 +70,19 @@ def double(pset):
 
 def test_a_bar_in_a_terminal_only_for_runs_of_over_a_second():
     code = """
+        start = time.monotonic()
         ps.run_local(func, params({}, *range(5)))
-        print("loaded" if "tqdm" in sys.modules else "not loaded")
+        seconds = time.monotonic() - start
+        print("loaded" if "tqdm" in sys.modules else "not loaded", seconds > 1)
     """
-    short = in_terminal(code.format(0.001))
-    assert short == "not loaded\r\n"
+    short = "True\r\n"
+    while short.endswith("True\r\n"):  # a busy machine may take long for these, too
+        short = in_terminal(code.format(0.001))
+    assert short == "not loaded False\r\n"
     long = in_terminal(code.format(0.4))
     assert "5/5 [" in long
     assert "failed" not in long
-    assert long.endswith("\r\nloaded\r\n")
+    assert long.endswith("\r\nloaded True\r\n")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +124,7 @@ def test_it_shows_that_time_goes_by_while_nothing_is_finished(engine):
         from concurrent import futures
         ps.run_local(func, params(2.5, 1), {engine})
     """
-    assert "0/1 [00:01<" in in_terminal(code)
+    assert re.search(r"0/1 \[00:0[1-9]<", in_terminal(code))
 
 
 def test_it_takes_no_thread():
