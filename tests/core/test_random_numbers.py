@@ -217,6 +217,22 @@ def test_modules_that_seed_when_they_are_imported(script):
     assert out == "40 40\n"
 
 
+def test_modules_that_seed_when_a_later_run_imports_them(executor_of_forks, monkeypatch):
+    monkeypatch.syspath_prepend(os.getcwd())
+    for name in ("model_one", "model_two"):
+        Path(f"{name}.py").write_text(
+            "import numpy as np\nnp.random.seed(42)\n"
+            "class Model:\n    def draw(self):\n        return np.random.normal()\n"
+        )
+        module = importlib.import_module(name)
+        params = ps.plist("m", [module.Model() for _ in range(20)])
+        if name == "model_one":
+            next(executor_of_forks.map(int, [0]))  # its processes have not imported the other one
+        draw = lambda pset: {"y": pset["m"].draw()}  # noqa: E731
+        df = ps.run_local(draw, params, executor=executor_of_forks, save=False)
+        assert df.y.nunique() == 20
+
+
 # Generators that psweep cannot reseed
 
 RNG = np.random.default_rng(0)

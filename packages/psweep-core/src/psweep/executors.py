@@ -14,6 +14,7 @@ import os
 import pickle
 import platform
 import queue
+import sys
 import threading
 import time
 import warnings
@@ -337,9 +338,10 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
             raise ParamsError(threads_share_output())
         folder = WorkingFolder(captures, of_executor=True)
         if isinstance(func, bytes):
+            n_modules = len(sys.modules)
             func = pickle.loads(func)
             sent = pickle.loads(sent)
-            reseed_once(settings.caller)  # after that, because modules it has imported may seed
+            reseed_once(settings.caller, again=len(sys.modules) > n_modules)
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )

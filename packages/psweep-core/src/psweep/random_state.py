@@ -57,18 +57,20 @@ def process_token() -> bytes:
     return _process.token
 
 
-def reseed_once(caller: bytes | None) -> None:
+def reseed_once(caller: bytes | None, again: bool = False) -> None:
     """Seed this process if psweep has not done so, and if it is not the caller's.
 
     Parameters
     ----------
     caller : bytes or None
         Token of the process that called psweep. None: the caller's process is known to be this one.
+    again : bool, default False
+        Seed it in any case, because modules were imported, which may have seeded.
     """
-    if caller is None or _process.seeded or caller == _process.token:
+    if caller is None or caller == _process.token or (_process.seeded and not again):
         return
     with _process.lock:  # psets of several threads may come first
-        if not _process.seeded:
+        if again or not _process.seeded:
             reseed()
 
 
@@ -77,13 +79,13 @@ def reseed() -> None:
 
     torch starts with the same seed in every process, so if it is imported later, it is seeded then.
     """
-    _process.seeded = True
     random.seed()
     np.random.seed()  # noqa: NPY002 (the global state is meant)
     if sys.modules.get("torch") is not None:
         _seed_torch(sys.modules["torch"])
     elif not any(isinstance(finder, _SeedTorchLater) for finder in sys.meta_path):
         sys.meta_path.insert(0, _SeedTorchLater())
+    _process.seeded = True
 
 
 def _seed_torch(torch: Any) -> None:

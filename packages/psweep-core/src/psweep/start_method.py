@@ -79,7 +79,7 @@ def native_threads() -> bool:
     """
     try:
         mine = Path("/proc/self/comm").read_text()
-        known = {str(thread.native_id) for thread in threading.enumerate()}
+        known = {str(thread.native_id) for thread in threading.enumerate()} | {str(os.getpid())}
         found = [tid for tid in os.listdir("/proc/self/task") if tid not in known]
         names = {Path("/proc/self/task", tid, "comm").read_text() for tid in found}
         names.discard("jemalloc_bg_thd\n")  # pyarrow's, prepared for forks
