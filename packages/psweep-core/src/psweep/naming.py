@@ -37,8 +37,11 @@ def importable_name(obj: Any) -> str | None:
     known, _, code = str(getattr(obj, "__dict__", {}).get(MARK) or "").partition(" ")
     if not known or known.rpartition(":")[2].rpartition(".")[2] != obj.__name__:
         return None
-    # functools.wraps copies attributes, and a class that was marked may be replaced by another one.
-    return None if obj in _marked or code != _code_of(obj) else known
+    if obj in _marked:  # and is not found any more, so another one has taken its place
+        with contextlib.suppress(Exception):
+            delattr(obj, MARK)
+        return None
+    return known if code == _code_of(obj) else None  # functools.wraps copies attributes
 
 
 def found_here(obj: Any) -> bool:
