@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import hash_corpus
+import numpy as np
 import pytest
 from hash_corpus import DIFFER, REFUSED, SAME
 
@@ -90,3 +91,71 @@ def test_what_was_pickled_has_the_same_hash_in_another_process(tmp_path):
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert not out.stderr
     assert json.loads(out.stdout) == {name: hash_of(values[name]) for name in stored}
+
+
+def test_graphs_count_without_their_caches():
+    nx = pytest.importorskip("networkx")
+    graph = nx.path_graph(4)
+    _ = graph.nodes, graph.edges, graph.adj, graph.degree, nx.shortest_path(graph, 0, 3)
+    assert hash_of(graph) == hash_of(nx.path_graph(4)) == hash_of(pickle.loads(dumps(graph)))
+    assert hash_of(graph) != hash_of(nx.path_graph(5))
+
+
+def test_datasets_count_by_their_content():
+    xarray = pytest.importorskip("xarray")
+
+    def make(factor=1, **attrs):
+        data = np.arange(4.0).reshape(2, 2) * factor
+        coords = {"x": [1, 2], "y": ["a", "b"]}
+        return xarray.Dataset({"a": (("x", "y"), data)}, coords=coords, attrs=attrs)
+
+    used = make()
+    _ = used.indexes, used.sel(x=1), used.to_dataframe()
+    for other in (used, make().copy(deep=True), pickle.loads(pickle.dumps(make()))):
+        assert hash_of(other) == hash_of(make())
+        assert hash_of(other.a) == hash_of(make().a)
+    different = [make(), make(2), make(u=1), make().assign_coords(x=[1, 3]), make().a, make(2).a,
+                 make().a.T, make().a.rename("b"), make().drop_indexes("x")]  # fmt: skip
+    assert len(set(map(hash_of, different))) == len(different)
+
+
+def test_estimators_count_without_the_version_of_their_library(monkeypatch):
+    base = pytest.importorskip("sklearn.base")
+    model = pytest.importorskip("sklearn.linear_model").Ridge(alpha=2)
+    now = hash_of(model)
+    monkeypatch.setattr(base, "__version__", "0.1")
+    assert hash_of(model) == now
+    assert hash_of(type(model)(alpha=3)) != now
+
+
+def test_sparse_matrices_count_by_their_entries():
+    sparse = pytest.importorskip("scipy.sparse")
+
+    def make():
+        return sparse.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 1], [1, 0, 1])), shape=(2, 2))
+
+    used = make()
+    used.sum_duplicates()
+    _ = used.has_sorted_indices
+    assert hash_of(used) == hash_of(make())
+    assert (
+        len({hash_of(v) for v in (make(), make().tocsc(), sparse.csr_array(make()), 2 * make())})
+        == 4
+    )
+
+
+def test_a_class_that_was_replaced_counts_by_what_it_does(monkeypatch):
+    """As if a cell of a notebook was run again, for a script."""
+
+    def define(n):
+        cls = type("Config", (), {"__module__": "__main__", "n": n})
+        monkeypatch.setattr(sys.modules["__main__"], "Config", cls, raising=False)
+        return cls
+
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "script.py", raising=False)
+    old = define(1)
+    by_name = hash_of(old)
+    new = define(2)
+    assert hash_of(new) == by_name
+    assert len({hash_of(new), hash_of(old), hash_of(define(1))}) == 2

@@ -42,22 +42,34 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     Returns
     -------
     str
-        SHA-1, 40 hex digits. It depends on the values and their types alone:
-        not on the order of the entries, nor on whether a number came as a
-        NumPy scalar, nor on the process or the version of Python. ``1``,
-        ``1.0`` and ``True`` differ. A lambda or local function counts by its
-        compiled code, which holds for one version of Python.
+        SHA-1, 40 hex digits. It depends on the values and their types, not on
+        the order of the entries, on whether a number came as a NumPy scalar,
+        on the process or the version of Python. ``1``, ``1.0`` and ``True``
+        differ, as do DataFrames that differ in dtypes, names or categories,
+        and arrays that differ in their field names.
 
     Raises
     ------
     ParamsTypeError
         `pset` is not a dict.
     HashError
-        A value is made of something else than data, such as an open file.
+        A value cannot be told apart from others of its type, or not in
+        another process. Examples are an open file, ``object()``, an iterator,
+        and a lambda without source code, as from `eval`.
 
     Notes
     -----
     For plain psets it equals ``joblib.hash(pset, hash_name="sha1")``.
+
+    A class or function that can be imported counts by its name. Those of the
+    script count as if the script was imported: ``script:Config`` in
+    ``script.py``. Others (lambdas, and what is defined in functions and
+    notebooks) count by what they do: their source code without comments,
+    docstrings and format, their defaults, closures and base classes, and the
+    values of the global names that they use.
+
+    Results that an object has cached (`functools.cached_property`) and version
+    stamps of libraries in its state do not count.
 
     Examples
     --------
@@ -228,3 +240,13 @@ def _blame(pset: dict[Any, Any]) -> HashError | None:
             )
             return HashError(message)
     return None
+
+
+def _shown(value: Any) -> str:
+    """Show a value in a message, also if its repr is long, or fails."""
+    kind = type(value).__name__
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a value of type {kind}"
+    return f"{text if len(text) <= 200 else text[:200] + '...'} ({kind})"

@@ -11,8 +11,12 @@ import contextlib
 import importlib
 import os
 import sys
+import types
+import weakref
 from pathlib import Path
 from typing import Any
+
+from .sources import shape_digest
 
 __all__ = ["MAIN", "MARK", "found_here", "importable_name", "mark", "mark_main"]
 
@@ -30,14 +34,14 @@ def importable_name(obj: Any) -> str | None:
         if module in MAIN:
             module = _main_name(sys.modules[module])
         return module and f"{module}:{name}"
-    known: str | None = getattr(obj, "__dict__", {}).get(MARK)
-    if known is None:
+    known, _, code = str(getattr(obj, "__dict__", {}).get(MARK) or "").partition(" ")
+    if not known or known.rpartition(":")[2].rpartition(".")[2] != obj.__name__:
         return None
-    # functools.wraps copies attributes (and cloudpickle shortens the names of nested classes). In
-    # its own script, a class that has been replaced by another one has no name any more.
-    module, _, name = known.partition(":")
-    here = module == _main_name(sys.modules["__main__"])
-    return None if here or name.rpartition(".")[2] != obj.__name__ else known
+    if obj in _marked:  # and is not found any more, so another one has taken its place
+        with contextlib.suppress(Exception):
+            delattr(obj, MARK)
+        return None
+    return known if code == _code_of(obj) else None  # functools.wraps copies attributes
 
 
 def found_here(obj: Any) -> bool:
@@ -58,8 +62,16 @@ def mark(obj: Any) -> str | None:
     name = importable_name(obj)
     if name is not None and obj.__module__ in MAIN and MARK not in vars(obj):
         with contextlib.suppress(Exception):  # a metaclass may refuse
-            setattr(obj, MARK, name)
+            setattr(obj, MARK, f"{name} {_code_of(obj)}")
+            _marked.add(obj)
     return name
+
+
+_marked: weakref.WeakSet[Any] = weakref.WeakSet()  # in this process, so not copies of these
+
+
+def _code_of(obj: Any) -> str:
+    return shape_digest(obj.__code__) if isinstance(obj, types.FunctionType) else ""
 
 
 def mark_main() -> None:

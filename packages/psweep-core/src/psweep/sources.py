@@ -20,7 +20,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["CODE_MARK", "code_digest", "global_names"]
+__all__ = ["CODE_MARK", "code_digest", "global_names", "shape_digest"]
 
 CODE_MARK = "__psweep_code__"
 _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -36,7 +36,7 @@ def code_digest(func: types.FunctionType) -> str:
         The source of the function cannot be found.
     """
     code = func.__code__
-    shape = _digest(_shape(code))
+    shape = shape_digest(code)
     known = func.__dict__.get(CODE_MARK)
     # functools.wraps copies the attribute to functions with other code.
     if known and known[1] == shape:
@@ -57,6 +57,11 @@ def code_digest(func: types.FunctionType) -> str:
     with contextlib.suppress(Exception):
         func.__dict__[CODE_MARK] = (digest, shape)
     return digest
+
+
+def shape_digest(code: types.CodeType) -> str:
+    """Return a hash of the byte code, for one version of Python."""
+    return _digest(_shape(code))
 
 
 def global_names(code: types.CodeType) -> set[str]:
