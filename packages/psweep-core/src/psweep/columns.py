@@ -102,16 +102,14 @@ def _make_floats(kinds: set[type], values: list[Any], exact: bool) -> bool:
     others = kinds - floats - {NoneType}
     if not floats or not others:
         return bool(floats)
-    return not exact and _are(others, int, np.integer) and _fit_into_floats(values)
+    if exact or not _are(others, int, np.integer):
+        return False
+    ints = [value for value in values if type(value) in others]
+    return _fit_into_floats(min(ints), max(ints))
 
 
-_NOT_INTS = (float, np.floating, _Missing, NoneType)
-
-
-def _fit_into_floats(values: Iterable[Any]) -> bool:
-    return all(
-        -_MAX_INT <= value <= _MAX_INT for value in values if not isinstance(value, _NOT_INTS)
-    )
+def _fit_into_floats(lowest: Any, highest: Any) -> bool:
+    return bool(lowest >= -_MAX_INT and highest <= _MAX_INT)
 
 
 # NumPy counts its timedelta64 among the integers, and has numbers that are larger than Python's.
@@ -273,7 +271,10 @@ _INTS_AND_FLOATS = ({"int64", "float64"}, {"Int64", "float64"})
 
 
 def _as_floats(part: Any) -> Any:
-    if part.dtype == np.float64 or not _fit_into_floats(part.dropna()):
+    if part.dtype == np.float64:
+        return part
+    given = part.dropna()
+    if len(given) and not _fit_into_floats(given.min(), given.max()):
         return part
     return pd.Series(part.to_numpy(dtype=np.float64, na_value=np.nan))
 
