@@ -308,10 +308,11 @@ def _are_alike(old: Any, new: Any, data_only: bool = False) -> bool:
         return False
     if old.dtype == object:
         return True  # What objects are is for them to say. They could be read.
-    try:
-        return bool(old.reset_index(drop=True).equals(new.reset_index(drop=True)))
-    except Exception:  # pyarrow cannot compare everything
-        return list(map(repr, old)) == list(map(repr, new))
+    # pyarrow cannot compare everything, and its NaN is not equal to itself
+    with contextlib.suppress(Exception):
+        if old.array.equals(new.array):
+            return True
+    return list(map(repr, old)) == list(map(repr, new))
 
 
 def _read_pickle(file: IO[bytes]) -> Any:
