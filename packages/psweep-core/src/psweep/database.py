@@ -40,6 +40,10 @@ __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "w
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
     """Write a DataFrame to a file, which is replaced as a whole or not at all.
 
+    A file with more than plain columns is read back before it replaces the old one. A column that
+    a pickle could not give back becomes one of objects; JSON and Parquet keep values, and dtypes
+    only where psweep would choose them.
+
     Parameters
     ----------
     df : DataFrame
@@ -54,8 +58,8 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     DatabaseError
         The suffix is unknown.
     ParamsTypeError
-        Neither argument is a DataFrame, or a value cannot be written in this
-        format.
+        Neither argument is a DataFrame, or a column cannot be written in this
+        format. The old file is still there.
 
     Examples
     --------
