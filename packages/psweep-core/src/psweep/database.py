@@ -35,6 +35,10 @@ __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "w
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
     """Write a DataFrame to a file, which is replaced as a whole or not at all.
 
+    A file with more than plain columns is read back before it replaces the old one. A column that
+    a pickle could not give back becomes one of objects; JSON and Parquet keep values, and dtypes
+    only where psweep would choose them.
+
     Parameters
     ----------
     df : DataFrame
@@ -49,8 +53,8 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     DatabaseError
         The suffix is unknown.
     ParamsTypeError
-        Neither argument is a DataFrame, or a value cannot be written in this
-        format.
+        Neither argument is a DataFrame, or a column cannot be written in this
+        format. The old file is still there.
 
     Examples
     --------
@@ -305,10 +309,11 @@ def _are_alike(old: Any, new: Any, data_only: bool = False) -> bool:
         return False
     if old.dtype == object:
         return True  # What objects are is for them to say. They could be read.
-    try:
-        return bool(old.reset_index(drop=True).equals(new.reset_index(drop=True)))
-    except Exception:  # pyarrow cannot compare everything
-        return list(map(repr, old)) == list(map(repr, new))
+    # pyarrow cannot compare everything, and its NaN is not equal to itself
+    with contextlib.suppress(Exception):
+        if old.array.equals(new.array):
+            return True
+    return list(map(repr, old)) == list(map(repr, new))
 
 
 def _read_pickle(file: IO[bytes]) -> Any:

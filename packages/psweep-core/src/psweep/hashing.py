@@ -240,13 +240,3 @@ def _blame(pset: dict[Any, Any]) -> HashError | None:
             )
             return HashError(message)
     return None
-
-
-def _shown(value: Any) -> str:
-    """Show a value in a message, also if its repr is long, or fails."""
-    kind = type(value).__name__
-    try:
-        text = repr(value)
-    except Exception:
-        return f"a value of type {kind}"
-    return f"{text if len(text) <= 200 else text[:200] + '...'} ({kind})"
