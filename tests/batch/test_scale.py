@@ -96,7 +96,8 @@ def read_by_hand():
     for folder in os.scandir("calc"):
         if folder.is_dir():
             for entry in os.scandir(folder):
-                Path(entry).read_bytes()
+                if entry.is_file():
+                    Path(entry).read_bytes()
 
 
 def best_ratios() -> dict[str, float]:
