@@ -169,11 +169,13 @@ import os, signal, sys, threading, time
 import psweep as ps
 
 def start_thread(*_):
-    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
-    open("started", "w").close()
+    if os.path.exists("running") and not os.path.exists("started"):
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+        open("started", "w").close()
 
 def func(pset):
     if pset["a"] == 3 and not os.path.exists("killed"):
+        open("running", "w").close()
         while not os.path.exists("started"):
             time.sleep(0.01)
         open("killed", "w").close()
@@ -183,11 +185,12 @@ def func(pset):
 if __name__ == "__main__":
     sys.in_parent = True  # which only a fork inherits
     signal.signal(signal.SIGALRM, start_thread)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     params = ps.plist("a", range(8))
     if sys.argv[1:] == ["objects"]:
         params = ps.pgrid(params, ps.plist("c", [{1, 2}]))
     df = ps.run_local(func, params, poolsize=1, retries=1, timeout=1000)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     print(df.b.tolist(), df.forked.tolist()[0], df.forked.tolist()[-1])
 """
 
