@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -17,7 +16,7 @@ from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
 from .json_values import check_storable
 from .jsonable import need_pyarrow
-from .portable import dumps, is_plain
+from .portable import dumps_plain_first
 from .rows import RESERVED
 
 __all__ = [
@@ -97,8 +96,8 @@ def check_params_storable(
         try:
             if data_only:
                 check_storable(pset)
-            elif not is_plain(pset):
-                pickle.loads(dumps(pset))
+            else:
+                dumps_plain_first(pset, pset)
         except Exception as error:
             message = (
                 f"params[{position}] = {pset!r} cannot be kept in the database: {error}; pass data "

@@ -12,13 +12,14 @@ version of Python.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import itertools
 import operator
 import pickle
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import cloudpickle
@@ -31,6 +32,8 @@ from .pickled_pandas import Call, public_name, reduce_pandas
 __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
+_SHALLOW_BYTES = 1000  # a pickle of this size cannot hold hundreds of containers in each other
+_SPARE_LEVELS = 75
 ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 
 
@@ -74,7 +77,19 @@ def dumps_plain_first(obj: Any, values: dict[Any, Any]) -> bytes:
         return pickle.dumps(obj, _PROTOCOL)
     data = dumps(obj)
     pickle.loads(data)  # not all that can be pickled comes out again
+    if len(data) > _SHALLOW_BYTES and not _are_arrays(values.values()):
+        # The database is written from another place, perhaps with a fuller stack.
+        for _ in range(_SPARE_LEVELS):
+            obj = [obj]
+        dumps(obj)
     return data
+
+
+def _are_arrays(values: Iterable[Any]) -> bool:
+    return all(
+        type(value) in ATOMS or (type(value) is np.ndarray and value.dtype != object)
+        for value in values
+    )
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -107,7 +122,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return obj.__reduce_ex__(_PROTOCOL)
         if obj is pd or obj is np:
             return importlib.import_module, (obj.__name__,)
-        reduced = reduce_pandas(obj, kind)
+        reduced = None
+        with contextlib.suppress(Exception):  # then pandas' own way, which is read back, too
+            reduced = reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
 
 
