@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import pickletools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,26 @@ def test_a_column_that_cannot_be_kept_is_refused_before_func_runs(value):
     assert Path("calc/database.pk").read_bytes() == before
     assert sorted(p.name for p in Path("calc").iterdir()) == [".psweep", "database.pk"]
     assert len(ps.run_local(func, [{"a": 3}])) == 3
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_a_result_that_was_just_shallow_enough_for_a_worker_is_in_the_database():
+    limit = sys.getrecursionlimit()
+    params = [{"depth": depth} for depth in range(limit // 4, limit // 2, 10)]
+    df = ps.run_local(
+        lambda pset: {"y": nested(pset["depth"])}, params, poolsize=1, on_error="record"
+    )
+    assert not df._failed[0]
+    found = ps.df_read("calc")
+    assert found._failed.tolist() == df._failed.tolist()
+    for failed, depth, value in zip(found._failed, found.depth, found.y, strict=True):
+        assert failed or value == nested(depth)
 
 
 def test_a_result_that_cannot_be_read_again_fails_alone():

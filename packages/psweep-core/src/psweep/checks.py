@@ -9,7 +9,6 @@ import functools
 import inspect
 import itertools
 import os
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,7 +20,7 @@ from .json_values import check_storable
 from .messages import safe_repr, safe_str
 from .options import holds_data_only
 from .params import brief
-from .portable import dumps, is_plain
+from .portable import dumps_plain_first
 from .rows import RESERVED
 from .tracebacks import shortened
 
@@ -196,8 +195,8 @@ def check_params_storable(
         try:
             if data_only:
                 check_storable(pset)
-            elif not is_plain(pset):
-                pickle.loads(dumps(pset))
+            else:
+                dumps_plain_first(pset, pset)
         except Exception as error:
             message = (
                 f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "

@@ -14,6 +14,7 @@ the script, the class is the one defined there.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import io
@@ -23,7 +24,7 @@ import pickle
 import sys
 import types
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import cloudpickle
@@ -36,6 +37,8 @@ from .pickled_pandas import Call, public_name, reduce_pandas
 __all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
 
 _PROTOCOL = 5
+_SHALLOW_BYTES = 1000  # a pickle of this size cannot hold hundreds of containers in each other
+_SPARE_LEVELS = 75
 ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 
 
@@ -79,7 +82,19 @@ def dumps_plain_first(obj: Any, values: dict[Any, Any]) -> bytes:
         return pickle.dumps(obj, _PROTOCOL)
     data = dumps(obj)
     pickle.loads(data)  # not all that can be pickled comes out again
+    if len(data) > _SHALLOW_BYTES and not _are_arrays(values.values()):
+        # The database is written from another place, perhaps with a fuller stack.
+        for _ in range(_SPARE_LEVELS):
+            obj = [obj]
+        dumps(obj)
     return data
+
+
+def _are_arrays(values: Iterable[Any]) -> bool:
+    return all(
+        type(value) in ATOMS or (type(value) is np.ndarray and value.dtype != object)
+        for value in values
+    )
 
 
 # What is pickled in place of a class or function of the script, as text, since the file must load
@@ -140,7 +155,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return operator.methodcaller("replace", co_filename=obj.co_filename), (
                 Call(make, *args),
             )
-        reduced = reduce_pandas(obj, kind)
+        reduced = None
+        with contextlib.suppress(Exception):  # then pandas' own way, which is read back, too
+            reduced = reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
 
     def _definition(self, obj: Any) -> Any:
