@@ -275,9 +275,9 @@ def test_the_error_for_damaged_json_reads_no_journal():
     folder = Path("calc/.psweep/database.json")
     folder.mkdir(parents=True)
     ps.run_local(lambda _: {}, [{"a": 1}], database_basename="database.json")
-    from psweep import journal
+    from psweep.records import record
 
-    (folder / "7.x.0.journal").write_bytes(journal._record(pickle.dumps(Trap())))
+    (folder / "7.x.0.journal").write_bytes(record(pickle.dumps(Trap())))
     Path("calc/database.json").write_text("{")
     with pytest.raises(ps.DatabaseError, match="is damaged"):
         ps.df_read("calc/database.json")

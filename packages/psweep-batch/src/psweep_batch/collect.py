@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from psweep import json_read, pickle_read
+from psweep.atoms import is_plain
 from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError
 from psweep.frames import assemble, groups, is_private
 from psweep.json_values import check_storable
 from psweep.layout import PathLike
 from psweep.options import holds_data_only
-from psweep.portable import dumps, is_plain
+from psweep.portable import dumps
 from psweep.progress import Progress
 from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
 from psweep.study import Study

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from psweep.checks import check_df, check_params, explain_mistakes
+from psweep.done import prepared_hashes
 from psweep.layout import Layout, PathLike
 from psweep.options import Options
 from psweep.params import Pset
-from psweep.plan import prepared_hashes
 from psweep.study import Study
 from psweep.work import carry_out
 

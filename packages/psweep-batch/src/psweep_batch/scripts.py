@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep.files import replacing
+from psweep.atomic import replacing
 from psweep.study import Study
 
 from .machines import INFO, JOBSCRIPT, Machine

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.files import replacing
+from psweep.atomic import replacing
 from psweep.frames import append_frame
 from psweep.layout import PRIVATE, temporary_name
 from psweep.rows import RUNTIME

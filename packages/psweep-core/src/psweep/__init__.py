@@ -13,7 +13,7 @@ from . import _siblings
 from ._version import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json, df_write
-from .display import fold_in_notebooks
+from .display import df_print
 from .errors import (
     CalcDirError,
     DatabaseError,
@@ -31,15 +31,10 @@ from .errors import (
     VersionMismatchError,
     WorkerError,
 )
-from .extract import (
-    df_extract_params,
-    df_extract_pset,
-    df_extract_row,
-    df_filter_conds,
-    df_print,
-)
+from .extract import df_extract_params, df_extract_pset, df_extract_row, df_filter_conds
 from .files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
 from .hashing import pset_hash
+from .notebook import fold_in_notebooks
 from .params import (
     filter_params_dup_hash,
     filter_params_unique,
@@ -50,9 +45,9 @@ from .params import (
     plist,
     stargrid,
 )
+from .read import df_read, recover
 from .run import run, run_local
 from .spaces import intspace, logspace
-from .study import df_read, recover
 
 __all__ = [
     "CalcDirError",

@@ -4,79 +4,27 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from .database import df_write
+from .atoms import ATOMS, is_plain
 from .errors import PsetExitError, ResultError
 from .failures import carried, note
-from .frames import frame_of_rows
+from .finished import _is_storable
 from .isolation import StudyFolder, WorkingFolder, copied
-from .journal import encode
-from .json_values import check_storable
-from .layout import Layout
+from .job import Func, Job, JobTuple, RunPset, Settings, describe
 from .logs import captured
-from .messages import safe_repr, safe_str
+from .messages import safe_repr
 from .params import Pset
-from .portable import ATOMS, is_plain
 from .retries import call_again, retried
-from .rows import RESERVED, Header, Row
+from .rows import RESERVED, Row, RowTuple
 from .tracebacks import CALLERS, format_error
 
-__all__ = [
-    "CALLERS",
-    "Job",
-    "JobTuple",
-    "RunPset",
-    "Settings",
-    "describe",
-    "failed_row",
-    "note",
-    "pickled",
-    "runner",
-    "save_row",
-]
+__all__ = ["CALLERS", "note", "runner"]
 
-Func = Callable[[Pset], Any]
 
 _IMMUTABLE = frozenset({int, float, str, bool, type(None), bytes, complex})
-
-
-class Job(NamedTuple):
-    """One pset that is to be run."""
-
-    position: int  # among the psets that the run has to do
-    pset_id: str
-    pset_hash: str
-    params: Pset
-
-
-# A Job, or the same as a plain tuple, which is made in a fifth of the time.
-JobTuple = tuple[int, str, str, Pset]
-
-RunPset = Callable[..., "tuple[Row, bool]"]  # see `runner`
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all calls of a run have in common."""
-
-    header: Header
-    layout: Layout  # of the study; its paths are absolute, because func may change the folder
-    on_error: str
-    capture_logs: str | None
-    verbose: bool | tuple[Any, ...]
-    tmpsave: bool
-    data_only: bool  # the database is a format that cannot hold everything
-    extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
-    ran: bool = True  # False: func only prepares the pset, which has no runtime yet
-    retries: int = 0  # how many times a pset that fails is called again
-    timeout: float | None = None  # s for one pset
-    plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
-    caller: bytes | None = None  # see `random_state.reseed_once`
 
 
 def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
@@ -91,7 +39,7 @@ def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
         tell : callable, optional
             Is called before each further call.
 
-        row : Row
+        row : RowTuple
         plain : bool
             The params are those of the job, nothing in the row can change any more, and
             ``pickle.dumps`` makes it into what a journal takes. For other rows that is `pickled`.
@@ -126,8 +74,9 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
 
-    def call(job: JobTuple, *_: Any) -> tuple[Row, bool]:
-        position, pset_id, pset_hash, params = job
+    def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
+        position, pset_id, pset_hash, as_given = job
+        params = as_given
         seq = first_seq + position
         time_ns = now()
         given = params
@@ -145,10 +94,11 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
         }
         if not quick:
             try:
-                row = _careful_call(func, Job(*job), settings, pset, time_ns)
+                finished = _careful_call(func, Job(*job), settings, pset, time_ns)
             finally:
                 folder.return_to()
-            row_plain = plain and row[5] is params and is_plain(row[6])
+            row_plain = plain and finished.params is params and is_plain(finished.results)
+            row: RowTuple = (*finished,)  # a plain one is quick to pickle
             return row, row_plain and (not data_only or _is_storable(row))
         start = clock()
         try:
@@ -167,7 +117,7 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
                         row_plain = False
             if not usual:
                 params, result = _merged(Job(*job), result, settings)
-                row_plain = plain and params is job[3] and is_plain(result)
+                row_plain = plain and params is as_given and is_plain(result)
         except BaseException as error:
             folder.return_to()
             problem = _blamed(error, Job(*job), settings)
@@ -183,52 +133,6 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
 
     CALLERS.add(call.__code__)
     return call
-
-
-def pickled(job: JobTuple, row: Row, settings: Settings) -> tuple[Row, bytes]:
-    """Make a row into what a journal takes.
-
-    Returns
-    -------
-    row : Row
-        Another one, that of a failure, if the result cannot be stored and failures are to be
-        recorded.
-    payload : bytes
-
-    Raises
-    ------
-    ResultError
-        The result cannot be stored.
-    """
-    try:
-        if settings.data_only:
-            row = (*row[:5], copied(row[5]), copied(row[6]), row[7])  # `StudyFolder` becomes str
-            _check_storable(row)
-        return row, encode(row)
-    except Exception as error:
-        job = Job(*job)
-        message = (
-            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
-            f"({safe_str(error)}); return data instead, or write it to a file and return its name"
-        )
-        problem = ResultError(message)
-        if settings.on_error == "raise":
-            raise problem from error
-        failed = failed_row(job, settings, row[2], row[4], f"ResultError: {message}")
-        failed = (*failed[:7], {**(row[7] or {}), **(failed[7] or {})})  # with what it printed
-        return failed, encode(failed)
-
-
-def _check_storable(row: Row) -> None:
-    check_storable({**row[5], **row[6]})  # func may have replaced params, too
-
-
-def _is_storable(row: Row) -> bool:
-    try:
-        _check_storable(row)
-    except Exception:
-        return False
-    return True
 
 
 def _how_timestamps_are_made() -> tuple[Any, ...]:
@@ -275,7 +179,7 @@ def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns:
     if not settings.ran:
         runtime = float("nan")
     seq = settings.header.first_seq + job.position
-    return seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None
+    return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None)
 
 
 CALLERS.update((_careful_call.__code__, call_again.__code__))
@@ -293,27 +197,6 @@ def _blamed(error: BaseException, job: Job, settings: Settings) -> BaseException
         )
     note(error, f"psweep: raised for {describe(job, settings)}")
     return carried(error)
-
-
-def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
-    """Make the row of a pset that has no result."""
-    extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
-    seq = settings.header.first_seq + job.position
-    return seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras
-
-
-def save_row(row: Row, settings: Settings) -> None:
-    """Write a finished row to a file of its own, where that was asked for."""
-    if settings.tmpsave:
-        path = settings.layout.tmpsave(settings.header.run_id, row[1])
-        df_write(frame_of_rows([row], settings.header), path)
-
-
-def describe(job: Job, settings: Settings) -> str:
-    """Name a pset in a message."""
-    text = safe_repr(job.params)
-    seq = settings.header.first_seq + job.position
-    return f"the pset {text} (_pset_seq={seq}, _pset_id={job.pset_id!r})"
 
 
 def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
@@ -351,16 +234,6 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
             )
             raise ResultError(message)
     return params, results
-
-
-def _culprit(row: Row) -> str:
-    for values in (row[6], row[5]):
-        for name, value in values.items():
-            try:
-                encode((*row[:5], {}, {name: value}, None))
-            except Exception:
-                return f"{safe_repr(name)} is {safe_repr(value)} ({type(value).__name__})"
-    return "a value in it"
 
 
 def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> None:

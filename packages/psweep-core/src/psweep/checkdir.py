@@ -8,7 +8,7 @@ import pandas as pd
 
 from .errors import DatabaseError
 from .layout import Layout, PathLike
-from .study import df_read
+from .read import df_read
 
 __all__ = ["check_calc_dir"]
 

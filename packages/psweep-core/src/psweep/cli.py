@@ -16,7 +16,7 @@ from .checkdir import check_calc_dir
 from .database import df_to_json
 from .display import ERROR, errors_of, fitted_cells, left_out, terminal_width, text_width
 from .errors import PsweepError
-from .study import df_read
+from .read import df_read
 
 __all__ = ["checkdir", "db2json", "db2table", "report", "run_command"]
 

@@ -150,8 +150,8 @@ def _floats(values: list[Any] | np.ndarray[Any, Any], missing: bool) -> np.ndarr
 def _times(values: list[Any], kind: type) -> np.ndarray[Any, Any]:
     given = [value for value in values if value is not MISSING]
     (unit,) = {value.unit for value in given}
-    if kind is pd.Timestamp and any(value.tz is not None for value in given):
-        message = "these have time zones"
+    if kind is pd.Timestamp and any(value.tz is not None or value.fold for value in given):
+        message = "these have time zones, or are ambiguous"
         raise ValueError(message)
     code = "M8" if kind is pd.Timestamp else "m8"
     nat = np.array("NaT", dtype=f"{code}[{unit}]")[()]

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 
-from .call import Func, Job
 from .errors import ParamsTypeError, RemoteTraceback, WorkerError
 from .failures import carried, note, original
+from .job import Func, Job
 from .messages import safe_str
 from .naming import mark_main
 from .tracebacks import format_error

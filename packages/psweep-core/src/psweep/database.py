@@ -19,15 +19,16 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .atomic import replacing
+from .atoms import ATOMS
 from .columns import cells, column, objects
 from .errors import DatabaseError, ParamsTypeError, StudyNotFoundError
-from .files import replacing
 from .frames import assemble
 from .journal_reader import count_rows
 from .json_values import same_data
 from .jsonable import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .layout import Layout, PathLike
-from .portable import ATOMS, dump
+from .portable import dump
 
 __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "write_file"]
 

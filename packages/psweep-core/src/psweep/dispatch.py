@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .call import Settings, describe, failed_row
 from .errors import PsweepError
-from .plan import Jobs
-from .rows import Row
+from .finished import failed_row
+from .job import Jobs, Settings, describe
+from .rows import RowTuple
 
 __all__ = ["Dispatch", "Step"]
 
@@ -92,7 +92,7 @@ class Dispatch:
         self.called_again(position)
         return True
 
-    def blame(self, position: int, problem: PsweepError, runtime: float = float("nan")) -> Row:
+    def blame(self, position: int, problem: PsweepError, runtime: float = float("nan")) -> RowTuple:
         """Make the row of a pset that could not be run, or raise `problem`."""
         settings = self._settings
         if settings.retries:

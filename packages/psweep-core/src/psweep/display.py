@@ -12,15 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from .rows import BOOK
+from .errors import ParamsError
 from .tracebacks import cause_of
 
 __all__ = [
     "ERROR",
+    "df_print",
     "errors_of",
     "fit",
     "fitted_cells",
-    "fold_in_notebooks",
     "left_out",
     "shortened",
     "table_text",
@@ -31,31 +31,6 @@ __all__ = [
 ERROR = "_error"  # the heading of what `errors_of` gives: no column of the database
 _WIDEST_ERROR = 100  # characters
 _NARROWEST = 12  # characters that a cell keeps before columns are left out instead
-
-
-def fold_in_notebooks() -> None:
-    """Where IPython runs, let it show studies by `folded_html`, and all else as before."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module else None
-    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
-    formatter = formatters.get("text/html")
-    if formatter is None:
-        return
-    before = formatter.for_type(pd.DataFrame)
-    if getattr(before, "__module__", "") == __name__:  # psweep was loaded again
-        return
-
-    def show(df: pd.DataFrame) -> str | None:
-        if _is_study(df):
-            return folded_html(df)
-        html: str | None = before(df) if before else df._repr_html_()  # type: ignore[operator]
-        return html
-
-    formatter.for_type(pd.DataFrame, show)
-
-
-def _is_study(df: pd.DataFrame) -> bool:
-    return df.columns.nlevels == 1 and all(name in df.columns for name in BOOK)
 
 
 def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
@@ -78,44 +53,6 @@ def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
         shortened(cause_of(text), _WIDEST_ERROR) if bad else good
         for bad, text in zip(failed, texts, strict=True)
     ]
-
-
-def folded_html(df: pd.DataFrame) -> str | None:
-    """Write params and results as pandas does, with the book-keeping below, folded away.
-
-    If rows failed, the last of the columns says why.
-
-    Parameters
-    ----------
-    df : DataFrame
-        A database.
-
-    Returns
-    -------
-    str or None
-        HTML without scripts. None if pandas is told to give none.
-    """
-    first = list(df.columns).index("_run_id")
-    folded = [
-        place >= first and isinstance(name, str) and name.startswith("_")
-        for place, name in enumerate(df.columns)
-    ]
-    table = df.loc[:, [not fold for fold in folded]]
-    errors = errors_of(df)
-    if errors is not None:
-        table = table.assign(**{ERROR: errors})
-    shown = table._repr_html_()  # type: ignore[operator]
-    book = df.loc[:, folded]._repr_html_()  # type: ignore[operator]
-    if shown is None or book is None:
-        return None
-    title = f"{sum(folded)} columns of book-keeping"
-    n_failed = int(df["_failed"].isin([True]).sum()) if "_failed" in df.columns else 0
-    if n_failed:
-        title += f"; {n_failed} of {len(df)} rows failed"
-    return (
-        f'<div>\n{shown}\n<details>\n<summary style="cursor: pointer">{title}</summary>\n'
-        f"{book}\n</details>\n</div>"
-    )
 
 
 def terminal_width() -> int | None:
@@ -295,3 +232,67 @@ def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
         cure = "df_print(df, cols=[...]) shows the columns that you name"
         text += f"\n{left_out(names, room, cure)}"
     return text
+
+
+def df_print(
+    df: pd.DataFrame,
+    index: bool = False,
+    special_cols: bool = False,
+    cols: Sequence[Any] = (),
+    skip_cols: Sequence[Any] = (),
+) -> None:
+    """Print params and results as a table, every row of it.
+
+    If rows failed, a last column ``_error`` shows why, such as ``ValueError: x must be positive``.
+    It is made from ``_exc_txt``, and is not a column of the database.
+
+    In a terminal, a table that is too wide for it is made to fit: long texts end in an
+    ellipsis, and if that is not enough, columns in the middle are left out, which is said below
+    it. Elsewhere all is printed as it is.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+    index : bool, default False
+        Print the index, too.
+    special_cols : bool, default False
+        Print the columns whose names start with ``_``, too.
+    cols : sequence, optional
+        Print exactly these columns, in this order; none of them is left out. ``_error`` may be
+        one of them.
+    skip_cols : sequence, optional
+        Leave out these columns; ``_error``, too, if it is named.
+
+    Raises
+    ------
+    ParamsError
+        `df` has no such column.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.df_print(ps.run_local(lambda pset: {"b": 2.5}, [{"a": 1}], save=False))
+     a   b
+     1 2.5
+    """
+    names = list(df.columns)
+    errors = errors_of(df)
+    computed = ERROR not in names and (errors is not None or ERROR in (*cols, *skip_cols))
+    names += [ERROR] if computed else []
+    for name in (*cols, *skip_cols):
+        if name not in names:
+            message = f"df has no column {name!r}; it has {list(df.columns)!r}"
+            raise ParamsError(message)
+    shown = list(cols) or [
+        name
+        for name in names
+        if special_cols
+        or not (isinstance(name, str) and name.startswith("_"))
+        or (name == ERROR and computed)
+    ]
+    shown = [name for name in shown if name not in skip_cols]
+    table = df[[name for name in shown if not (name == ERROR and computed)]]
+    if computed and ERROR in shown:
+        table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
+    print(table_text(table, index=index, keep_all=bool(cols)))

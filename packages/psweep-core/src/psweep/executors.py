@@ -22,16 +22,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from .call import Func, Job, Settings, describe, pickled, runner, save_row
+from .call import runner
 from .crossing import Failed, dumps, pickled_func
 from .dispatch import Dispatch, Step
 from .errors import ParamsError, ParamsTypeError, WorkerError
+from .finished import pickled, save_row
 from .isolation import WorkingFolder, threads_share_output
+from .job import Func, Job, Jobs, Settings, describe
 from .journal import encode
 from .messages import safe_str
-from .plan import Jobs
-from .progress import is_failed
 from .random_state import process_token, reseed_once
+from .rows import is_failed
 from .run_record import Record
 
 __all__ = ["check_executor", "run_executor"]

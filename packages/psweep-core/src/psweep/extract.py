@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .columns import MISSING, cells, objects
-from .display import ERROR, errors_of, table_text
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from .frames import arranged, groups, index_of_names, is_private, places_of
 from .hashing import pset_hash
 from .params import Pset
 
-__all__ = [
-    "df_extract_params",
-    "df_extract_pset",
-    "df_extract_row",
-    "df_filter_conds",
-    "df_print",
-]
+__all__ = ["df_extract_params", "df_extract_pset", "df_extract_row", "df_filter_conds"]
 
 
 def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
@@ -342,67 +335,3 @@ def _check_op(op: Any) -> None:
     if not callable(op):
         message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
         raise ParamsTypeError(message)
-
-
-def df_print(
-    df: pd.DataFrame,
-    index: bool = False,
-    special_cols: bool = False,
-    cols: Sequence[Any] = (),
-    skip_cols: Sequence[Any] = (),
-) -> None:
-    """Print params and results as a table, every row of it.
-
-    If rows failed, a last column ``_error`` shows why, such as ``ValueError: x must be positive``.
-    It is made from ``_exc_txt``, and is not a column of the database.
-
-    In a terminal, a table that is too wide for it is made to fit: long texts end in an
-    ellipsis, and if that is not enough, columns in the middle are left out, which is said below
-    it. Elsewhere all is printed as it is.
-
-    Parameters
-    ----------
-    df : DataFrame
-        A database.
-    index : bool, default False
-        Print the index, too.
-    special_cols : bool, default False
-        Print the columns whose names start with ``_``, too.
-    cols : sequence, optional
-        Print exactly these columns, in this order; none of them is left out. ``_error`` may be
-        one of them.
-    skip_cols : sequence, optional
-        Leave out these columns; ``_error``, too, if it is named.
-
-    Raises
-    ------
-    ParamsError
-        `df` has no such column.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> ps.df_print(ps.run_local(lambda pset: {"b": 2.5}, [{"a": 1}], save=False))
-     a   b
-     1 2.5
-    """
-    names = list(df.columns)
-    errors = errors_of(df)
-    computed = ERROR not in names and (errors is not None or ERROR in (*cols, *skip_cols))
-    names += [ERROR] if computed else []
-    for name in (*cols, *skip_cols):
-        if name not in names:
-            message = f"df has no column {name!r}; it has {list(df.columns)!r}"
-            raise ParamsError(message)
-    shown = list(cols) or [
-        name
-        for name in names
-        if special_cols
-        or not (isinstance(name, str) and name.startswith("_"))
-        or (name == ERROR and computed)
-    ]
-    shown = [name for name in shown if name not in skip_cols]
-    table = df[[name for name in shown if not (name == ERROR and computed)]]
-    if computed and ERROR in shown:
-        table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
-    print(table_text(table, index=index, keep_all=bool(cols)))

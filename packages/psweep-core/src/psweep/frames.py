@@ -15,7 +15,7 @@ from .blocks import Block, Cells, block_of, listed
 from .columns import MISSING, cells, column, join, objects
 from .errors import DatabaseError
 from .hashing import pset_hash
-from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row
+from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row, RowTuple
 
 __all__ = [
     "append_frame",
@@ -35,9 +35,9 @@ __all__ = [
 ]
 
 
-def frame_of_rows(rows: Iterable[Row], header: Header) -> pd.DataFrame:
+def frame_of_rows(rows: Iterable[RowTuple], header: Header) -> pd.DataFrame:
     """Build the DataFrame of one run's rows, in the order of their numbers."""
-    rows = sorted(rows, key=operator.itemgetter(0))
+    rows = sorted(rows, key=operator.itemgetter(Row._fields.index("seq")))
     return frame_of_block(block_of([*itertools.chain.from_iterable(rows)]), header)
 
 

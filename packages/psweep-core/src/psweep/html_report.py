@@ -26,9 +26,10 @@ from .frames import groups
 from .journal_reader import is_over, read_header
 from .layout import PathLike
 from .locks import file_lock
+from .read import is_folder
 from .report_cells import MAX_TEXT, Column, Texts, short
 from .rows import RUNTIME, Header
-from .study import Study, is_folder
+from .study import Study
 from .tracebacks import error_line as _error_line
 
 __all__ = ["report"]

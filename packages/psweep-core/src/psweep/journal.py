@@ -33,7 +33,7 @@ from .layout import lock_of
 from .locks import file_lock
 from .portable import dumps_plain_first
 from .records import HEAD, MAGIC, record
-from .rows import Header, Row
+from .rows import Header, RowTuple
 
 __all__ = ["Journal", "encode"]
 
@@ -150,7 +150,7 @@ class Journal:
         self._lock.release()
 
 
-def encode(row: Row) -> bytes:
+def encode(row: RowTuple) -> bytes:
     """Convert a row to what `Journal.append` takes.
 
     Raises
@@ -158,4 +158,5 @@ def encode(row: Row) -> bytes:
     Exception
         Any, if a value cannot be pickled.
     """
-    return dumps_plain_first(row, {**row[5], **row[6]})
+    *_, params, results, _extras = row
+    return dumps_plain_first(tuple(row), {**params, **results})  # a plain one, see `rows`

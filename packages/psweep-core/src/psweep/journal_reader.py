@@ -72,7 +72,8 @@ def read_journal(path: Path) -> JournalContents:
                 unreadable.append(f"{type(error).__name__}: {error}")
     headers = [Header(**obj) for obj in found[:1] if isinstance(obj, dict)]
     header = headers[0] if headers else read_header(path)
-    return JournalContents(header, found[len(headers) :], unreadable, blocks)
+    rows = list(map(Row._make, found[len(headers) :]))
+    return JournalContents(header, rows, unreadable, blocks)
 
 
 def _read_blocks(path: Path) -> tuple[list[Block], int]:

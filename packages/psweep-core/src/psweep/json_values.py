@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .atoms import ATOMS
 from .columns import MISSING
 from .encoding import encoded
 from .errors import ParamsTypeError
+from .messages import safe_repr
 from .pickled_pandas import portable_zone
-from .portable import ATOMS
 
 __all__ = ["check_storable", "decode", "encode", "same_data"]
 
@@ -58,19 +59,10 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
     if value is pd.NA or value is pd.NaT:
         return {_TAG: str(value)}
     message = (
-        f"{where} holds {_shown(value)} ({kind.__name__}), which has no form in JSON and Parquet; "
-        "write a .pk file, or turn the value into numbers, text, lists and dicts"
+        f"{where} holds {safe_repr(value, _SHOWN)} ({kind.__name__}), which has no form in JSON and "
+        "Parquet; write a .pk file, or turn the value into numbers, text, lists and dicts"
     )
     raise ParamsTypeError(message)
-
-
-def _shown(value: Any) -> str:
-    """Show a value in a message, whatever its repr does."""
-    try:
-        text = repr(value)
-    except Exception as error:
-        return f"an object whose repr fails ({type(error).__name__})"
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _encode_container(value: Any, kind: type, where: str, depth: int) -> Any:
@@ -254,7 +246,8 @@ def check_storable(values: dict[Any, Any]) -> None:
                 continue
             coded = encode(part, where)
             if not same_data([decode(json.loads(json.dumps(coded)))], [part]):
-                message = f"{where} holds {_shown(part)}, which JSON would give back as another"
+                shown = safe_repr(part, _SHOWN)
+                message = f"{where} holds {shown}, which JSON would give back as another"
                 raise ParamsTypeError(message)
 
 

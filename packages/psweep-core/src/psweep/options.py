@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import _siblings
-from .call import Settings
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError
+from .job import Settings
 from .jsonable import need_pyarrow
 from .layout import Layout, PathLike
 from .rows import Header

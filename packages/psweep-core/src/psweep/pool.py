@@ -29,15 +29,14 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block, cells_of, joined, unpacked
-from .call import Func, Job, Settings, note
+from .call import note
 from .crossing import Again, Chunk, Done, Failed, pickled_func, pickled_job
 from .dispatch import Dispatch, Step
 from .errors import PsetTimeoutError, WorkerError
+from .job import Func, Job, Jobs, Settings
 from .journal import encode
 from .journal_reader import read_journal
-from .plan import Jobs
-from .progress import is_failed
-from .rows import Row
+from .rows import RowTuple, is_failed
 from .run_record import Record
 from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
 from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
@@ -319,7 +318,7 @@ class _Pool:
         self.start(1 if dispatch.n_left else 0)
         return step
 
-    def _blamed(self, worker: _Worker, position: int, fate: str) -> Row:
+    def _blamed(self, worker: _Worker, position: int, fate: str) -> RowTuple:
         """Make the row of the pset that a dead worker was running, or raise."""
         what = self._dispatch.describe(position)
         if worker.overdue:
@@ -329,14 +328,14 @@ class _Pool:
         died = WorkerError(f"the worker process that ran {what} {fate}")
         return self._dispatch.blame(position, died)
 
-    def _finished_by(self, worker: _Worker) -> dict[int, Row]:
+    def _finished_by(self, worker: _Worker) -> dict[int, RowTuple]:
         """Find what a dead worker has finished, but had no time to report, by position."""
         if worker.journal_path is None:
             return {}
         with contextlib.suppress(FileNotFoundError):
             rows = read_journal(worker.journal_path).rows
             first = self._settings.header.first_seq
-            return {row[0] - first: row for row in rows if row[0] - first in worker.jobs}
+            return {row.seq - first: row for row in rows if row.seq - first in worker.jobs}
         return {}
 
 

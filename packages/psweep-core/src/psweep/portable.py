@@ -18,28 +18,27 @@ import contextlib
 import dataclasses
 import importlib
 import io
-import itertools
 import operator
 import pickle
 import sys
 import types
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import IO, Any
 
 import cloudpickle
 import numpy as np
 import pandas as pd
 
+from .atoms import ATOMS, is_plain
 from .naming import MAIN, found_here, mark
 from .pickled_pandas import Call, public_name, reduce_pandas
 
-__all__ = ["ATOMS", "are_plain", "dump", "dumps", "dumps_plain_first", "is_plain"]
+__all__ = ["dump", "dumps", "dumps_plain_first"]
 
 _PROTOCOL = 5
 _SHALLOW_BYTES = 1000  # a pickle of this size cannot hold hundreds of containers in each other
 _SPARE_LEVELS = 75
-ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 
 
 def dumps(obj: Any) -> bytes:
@@ -52,22 +51,6 @@ def dumps(obj: Any) -> bytes:
 def dump(obj: Any, file: IO[bytes]) -> None:
     """Pickle `obj` into a file so that it loads elsewhere."""
     _Pickler(file, protocol=_PROTOCOL).dump(obj)
-
-
-def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:
-    """Tell whether `is_plain` holds for all of these."""
-    # in C, for all at once, since there may be a million
-    values = itertools.chain.from_iterable(map(dict.values, dicts))
-    names = itertools.chain.from_iterable(dicts)
-    return ATOMS.issuperset(map(type, itertools.chain(values, names)))
-
-
-def is_plain(dct: dict[Any, Any]) -> bool:
-    """Tell whether any pickle of these is portable, and whether none of them can change."""
-    for name, value in dct.items():
-        if type(value) not in ATOMS or type(name) not in ATOMS:
-            return False
-    return True
 
 
 def dumps_plain_first(obj: Any, values: dict[Any, Any]) -> bytes:

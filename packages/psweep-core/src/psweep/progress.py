@@ -9,9 +9,7 @@ import warnings
 from time import monotonic
 from typing import Any
 
-from .rows import Row
-
-__all__ = ["Progress", "in_notebook", "is_failed", "report_stream"]
+__all__ = ["Progress", "in_notebook", "report_stream"]
 
 _PATIENCE_SECONDS = 1.0
 # from one look to the next
@@ -19,12 +17,6 @@ _TERMINAL_SECONDS = 0.1
 _NOTEBOOK_SECONDS = 0.5  # which may be far away, and keeps all looks of a bar of plain text
 _LOG_SECONDS = 60.0
 _LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-
-
-def is_failed(row: Row) -> bool:
-    """Tell whether the pset of a row failed."""
-    extras = row[7]
-    return extras is not None and extras.get("_failed", False) is True
 
 
 class Progress:

@@ -10,12 +10,12 @@ from typing import Any
 
 from .failures import note
 from .isolation import WorkingFolder, copied
-from .rows import Row
+from .rows import RowTuple
 
 __all__ = ["call_again", "retried"]
 
 Pset = dict[Any, Any]
-Call = Callable[..., tuple[Row, bool]]
+Call = Callable[..., tuple[RowTuple, bool]]
 
 
 def retried(
@@ -25,7 +25,7 @@ def retried(
     job: Any,
     calls: int = 1,
     tell: Callable[[], None] | None = None,
-) -> tuple[Row, bool]:
+) -> tuple[RowTuple, bool]:
     """Run one pset, up to `retries` times more if it fails.
 
     Parameters
@@ -47,10 +47,11 @@ def retried(
                 note(error, f"psweep: {_calls(calls)}")
                 raise
         else:
-            if row[7] is None or not row[7].get("_failed"):
+            *_, extras = row
+            if extras is None or not extras.get("_failed"):
                 return row, plain
             if last:
-                row[7]["_exc_txt"] += f"psweep: {_calls(calls)}\n"
+                extras["_exc_txt"] += f"psweep: {_calls(calls)}\n"
                 return row, plain
         calls += 1
         if tell is not None:

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["BOOK", "EXTRAS", "NO_EXTRA", "RESERVED", "ROW_SIZE", "RUNTIME", "Header", "Row"]
+__all__ = [
+    "BOOK",
+    "EXTRAS",
+    "NO_EXTRA",
+    "RESERVED",
+    "ROW_SIZE",
+    "RUNTIME",
+    "Header",
+    "Row",
+    "RowTuple",
+    "is_failed",
+]
 
-# A plain tuple, since one is made, pickled and written for every pset:
-#   0 _pset_seq, 1 _pset_id, 2 _time_utc (ns since 1970), 3 _pset_hash, 4 _pset_runtime (s),
-#   5 the params, 6 the results, 7 further book-keeping columns or None
-Row = tuple[int, str, int, str, float, dict[Any, Any], dict[Any, Any], "dict[str, Any] | None"]
-ROW_SIZE: Final = 8
+
+class Row(NamedTuple):
+    """One finished pset."""
+
+    seq: int  # _pset_seq
+    pset_id: str
+    time_ns: int  # when it started: ns since 1970, UTC
+    pset_hash: str
+    runtime: float  # s
+    params: dict[Any, Any]
+    results: dict[Any, Any]
+    extras: dict[str, Any] | None  # further bookkeeping columns
+
+
+# A Row, or the same as a plain tuple: one is made, pickled and written for every pset, and a plain
+# one takes an eighth of the time.
+RowTuple = tuple[int, str, int, str, float, dict[Any, Any], dict[Any, Any], "dict[str, Any] | None"]
+ROW_SIZE: Final = len(Row._fields)
 
 
 @dataclass(frozen=True)
@@ -50,3 +74,9 @@ NO_EXTRA: Final[dict[str, Any]] = {
 }
 EXTRAS: Final = tuple(NO_EXTRA)
 RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})
+
+
+def is_failed(row: RowTuple) -> bool:
+    """Return whether the pset of a row failed."""
+    *_, extras = row
+    return extras is not None and extras.get("_failed", False) is True

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from .call import Func
 from .checks import check_func, explain_mistakes
+from .job import Func
 from .layout import PathLike
 from .options import Options
 from .params import Pset

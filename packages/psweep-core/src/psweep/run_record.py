@@ -22,7 +22,7 @@ from .blocks import Block, block_of, joined, packed
 from .journal import Journal
 from .layout import Layout, row_groups_of
 from .records import record
-from .rows import ROW_SIZE, Header, Row
+from .rows import ROW_SIZE, Header, RowTuple
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord"]
 
@@ -74,12 +74,12 @@ class RunRecord:
         """Make sure that the next row has space on the disk."""
         self._journal.reserve()
 
-    def add(self, row: Row, row_bytes: bytes | None = None) -> None:
+    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
         """Write a row.
 
         Parameters
         ----------
-        row : Row
+        row : RowTuple
         row_bytes : bytes, optional
             What `journal.encode` made of it. None: nothing in it can change any more,
             `pickle.dumps` takes it, and rows come in the order of their numbers.
@@ -152,7 +152,7 @@ class UnsavedRecord:
 
     def __init__(self, header: Header) -> None:
         self.header = header
-        self.rows: list[Row] = []
+        self.rows: list[RowTuple] = []
 
     def worker_journal(self, number: int) -> None:
         """Return None: workers send their rows."""
@@ -160,7 +160,7 @@ class UnsavedRecord:
     def reserve(self) -> None:
         """Do nothing."""
 
-    def add(self, row: Row, row_bytes: bytes | None = None) -> None:
+    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
         """Keep a row."""
         self.rows.append(row if row_bytes is None else pickle.loads(row_bytes))
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from .call import CALLERS, Func, Settings, pickled, runner, save_row
+from .call import CALLERS, runner
 from .dispatch import Step
+from .finished import pickled, save_row
 from .isolation import WorkingFolder, copied
-from .plan import Jobs
-from .progress import is_failed
+from .job import Func, Jobs, Settings
+from .rows import Row, is_failed
 from .run_record import Record
 
 __all__ = ["run_serial"]
@@ -50,17 +51,19 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
                 row, row_bytes = pickled(job, row, settings)
                 add(row, row_bytes)
             else:  # it may hold what func uses again
-                add((*row[:5], copied(row[5]), copied(row[6]), row[7]))
+                named = Row._make(row)
+                add(named._replace(params=copied(named.params), results=copied(named.results)))
             if settings.tmpsave:
                 save_row(row, settings)
             n += 1
-            if row[7] is not None:
+            _, _, time_ns, _, _, _, _, extras = row
+            if extras is not None:
                 n_failed += is_failed(row)
             if interrupt.pending:
                 raise KeyboardInterrupt
             # By the time when the pset started, which spares another look at the clock.
-            if abs(row[2] - told_at) > _STEP_NS:
-                told_at = row[2]
+            if abs(time_ns - told_at) > _STEP_NS:
+                told_at = time_ns
                 yield Step(n, n_failed)
                 n = n_failed = 0
     yield Step(n, n_failed)

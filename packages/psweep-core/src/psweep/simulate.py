@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from . import database
+from .done import done_hashes, successful
 from .frames import append_frame, frame_of_rows, usable
 from .hashing import pset_hashes
 from .params import Pset
-from .plan import done_hashes, header_after, plan_jobs, successful
-from .rows import RUNTIME, Row
+from .plan import header_after, plan_jobs
+from .rows import RUNTIME, RowTuple
 from .study import Study
 
 __all__ = ["run_simulated"]
@@ -38,7 +39,7 @@ def run_simulated(
     copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
     header = header_after(known, copy.layout.name, len(jobs))
     now = time.time_ns()
-    rows: list[Row] = [
+    rows: list[RowTuple] = [
         (
             header.first_seq + job.position,
             job.pset_id,

@@ -33,7 +33,7 @@ from .run_record import RunRecord
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["Study", "df_read", "is_folder", "recover"]
+__all__ = ["Study"]
 
 
 class Study:
@@ -260,86 +260,6 @@ class Study:
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def df_read(path: PathLike) -> pd.DataFrame:
-    """Read a database: a file, or a study's folder with all that is known of it so far.
-
-    Parameters
-    ----------
-    path : str or path
-        A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
-        ``.parquet``, or a folder such as ``"calc"``. From a folder come also
-        the psets that finished in runs which are still going, or which were
-        killed. Nothing is written and no lock is taken.
-
-    Returns
-    -------
-    DataFrame
-        One row a pset.
-
-    Raises
-    ------
-    StudyNotFoundError
-        There is no such file, or no database in the folder.
-    DatabaseError
-        The file is damaged, or of an unknown format. It is left as it is.
-
-    Warnings
-    --------
-    Reading a pickle runs code that the file chooses. Read only those that you
-    trust; accept ``.json`` or ``.parquet`` from strangers.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
-    >>> ps.df_print(ps.df_read("calc"))
-     a  b
-     1  2
-    """
-    if is_folder(path):
-        return Study.find(path).known()
-    return database.read_file(Path(path))
-
-
-def is_folder(path: PathLike) -> bool:
-    """Tell a folder, also one that is perhaps made right now, from a file."""
-    return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
-
-
-def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
-    """Move the finished psets of killed runs into the database.
-
-    Every run does this when it starts. To only look, `df_read` of the folder does.
-
-    Parameters
-    ----------
-    calc_dir : str or path, default "calc"
-        The folder of the study.
-    database_basename : str, default "database.pk"
-        The database in it.
-
-    Returns
-    -------
-    DataFrame
-        The database.
-
-    Raises
-    ------
-    StudyNotFoundError
-        There is no study in that folder.
-    DatabaseError
-        The database is damaged. It is left as it is, and so are the journals.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
-    >>> len(ps.recover("calc"))
-    1
-    """
-    return Study.find(calc_dir, database_basename).fold_now()
-
-
 def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
     """Add those rows of journals that the database does not have yet."""
     runs: dict[str, list[JournalContents]] = {}
@@ -354,9 +274,9 @@ def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFram
         have = set(df.loc[there, "_pset_id"]) if there.any() else set()
         if have:
             blocks = [without(block, have) for block in blocks]
-        if have or len(set(map(operator.itemgetter(1), rows))) < len(rows):
-            rows = [*{row[1]: row for row in rows if row[1] not in have}.values()]
-        rows.sort(key=operator.itemgetter(0))  # (Blocks are in order, see `run_record`.)
+        if have or len({row.pset_id for row in rows}) < len(rows):
+            rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
+        rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
         block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
             df = append_frame(df, frame_of_block(block, header))

@@ -11,22 +11,23 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from .atoms import are_plain
 from .backup import backup
-from .call import Func
 from .checks import check_df, check_params, check_params_storable
 from .closing_line import ClosingLine
 from .dispatch import Step
+from .done import done_hashes
 from .errors import DatabaseError
 from .failures import note, raises_originals
 from .frames import append_frame, frame_of_rows, rows_of_run, with_extras
 from .hashing import pset_hashes
+from .job import Func, Jobs
 from .journal_reader import count_rows
 from .layout import Layout
 from .options import Options
 from .params import Pset
-from .plan import Jobs, done_hashes, header_after, next_number, plan_jobs
+from .plan import header_after, next_number, plan_jobs
 from .pool import run_pool
-from .portable import are_plain
 from .progress import Progress
 from .random_state import shared_generators_notice
 from .rows import Header

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from .blocks import block_of, packed
-from .call import Func, Job, JobTuple, Settings, describe, pickled, runner, save_row
+from .call import runner
 from .crossing import Again, Done, Failed, Ready, unpickled_job
+from .finished import pickled, save_row
 from .isolation import WorkingFolder
+from .job import Func, Job, Jobs, JobTuple, Settings, describe
 from .journal import Journal
 from .params import Pset
-from .plan import Jobs
-from .progress import is_failed
 from .random_state import reseed
-from .rows import ROW_SIZE, Row
+from .rows import ROW_SIZE, RowTuple, is_failed
 from .run_record import GROUP_ROWS
 
 __all__ = [
@@ -205,10 +205,9 @@ class _Report:
         self._groups: list[Any] | None = []  # packed
         self._pending: list[Any] = []  # the newest rows, as `block_of` takes them
 
-    def add(self, row: Row, row_bytes: bytes, atomic: bool) -> None:
+    def add(self, row: RowTuple, row_bytes: bytes, atomic: bool) -> None:
         self._n += 1
-        if row[7] is not None:
-            self._n_failed += is_failed(row)
+        self._n_failed += is_failed(row)
         if not self._in_journal:
             self._row_bytes.append(row_bytes)
             # Sent at once: were this process killed, it would be lost.

@@ -1,0 +1,94 @@
+"""Read a study: a database file, or a folder with all that is known so far."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from . import database
+from .layout import PathLike
+from .study import Study
+
+__all__ = ["df_read", "is_folder", "recover"]
+
+
+def df_read(path: PathLike) -> pd.DataFrame:
+    """Read a database: a file, or a study's folder with all that is known of it so far.
+
+    Parameters
+    ----------
+    path : str or path
+        A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
+        ``.parquet``, or a folder such as ``"calc"``. From a folder come also
+        the psets that finished in runs which are still going, or which were
+        killed. Nothing is written and no lock is taken.
+
+    Returns
+    -------
+    DataFrame
+        One row a pset.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no such file, or no database in the folder.
+    DatabaseError
+        The file is damaged, or of an unknown format. It is left as it is.
+
+    Warnings
+    --------
+    Reading a pickle runs code that the file chooses. Read only those that you
+    trust; accept ``.json`` or ``.parquet`` from strangers.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
+    >>> ps.df_print(ps.df_read("calc"))
+     a  b
+     1  2
+    """
+    if is_folder(path):
+        return Study.find(path).known()
+    return database.read_file(Path(path))
+
+
+def is_folder(path: PathLike) -> bool:
+    """Tell a folder, also one that is perhaps made right now, from a file."""
+    return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
+
+
+def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
+    """Move the finished psets of killed runs into the database.
+
+    Every run does this when it starts. To only look, `df_read` of the folder does.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+    database_basename : str, default "database.pk"
+        The database in it.
+
+    Returns
+    -------
+    DataFrame
+        The database.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    DatabaseError
+        The database is damaged. It is left as it is, and so are the journals.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"b": 2}, [{"a": 1}])
+    >>> len(ps.recover("calc"))
+    1
+    """
+    return Study.find(calc_dir, database_basename).fold_now()
