@@ -354,7 +354,7 @@ def test_an_executor_that_gives_up_a_task_costs_the_pset_that_is_to_blame():
         """Gives up every chunk with the pset 7."""
 
         def submit(self, call, f, sent, settings):
-            if any(job.params["a"] == 7 for job, _ in sent):
+            if any(params["a"] == 7 for (*_, params), _ in sent):
                 future = cf.Future()
                 future.set_exception(OSError("lost the node"))
                 return future

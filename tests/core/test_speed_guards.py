@@ -201,7 +201,7 @@ def test_each_pset_is_hashed_once(poolsize, skip_dups, monkeypatch):
             file.write(b"x" * len(psets))
             return pset_hashes(psets)
 
-        for name in ("run", "plan"):
+        for name in ("work", "plan", "job"):
             monkeypatch.setattr(sys.modules[f"psweep.{name}"], "pset_hashes", counted)
         new_study(300, poolsize=poolsize, skip_dups=skip_dups)
         assert os.path.getsize("hashed") == 300

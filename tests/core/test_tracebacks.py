@@ -74,13 +74,13 @@ def test_all_frames_are_shown_on_demand(script, kwds, monkeypatch):
     _, err = process.communicate(timeout=120)
     names = [name for _, name in frames(err)]
     assert "run_local" in names
-    assert "run_saved" in names
+    assert "saved" in names
     assert names.count("checked") == 1
     assert "func" in names
     monkeypatch.setenv("PSWEEP_FULL_TRACEBACK", "0")
     process = script(SCRIPT, kwds)
     _, err = process.communicate(timeout=120)
-    assert "run_saved" not in err
+    assert "in saved" not in err
 
 
 def shown(error):
@@ -182,7 +182,7 @@ def test_a_bug_in_psweep_is_shown_in_full(monkeypatch):
     with pytest.raises(IndexError) as caught:
         ps.run_local(lambda p: {}, [{"a": 1}])
     names = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
-    assert names[-3:] == ["run_local", "run_saved", "bug"]
+    assert names[-3:] == ["carry_out", "saved", "bug"]
     assert names.count("checked") == 1
 
 

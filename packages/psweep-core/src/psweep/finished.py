@@ -5,7 +5,7 @@ from __future__ import annotations
 from .database import df_write
 from .errors import ResultError
 from .frames import frame_of_rows
-from .isolation import copied
+from .isolation import with_given_folders
 from .job import Job, JobTuple, Settings, describe
 from .journal import encode
 from .json_values import check_storable
@@ -32,9 +32,10 @@ def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple,
     """
     try:
         if settings.data_only:
-            finished = Row._make(row)  # (`StudyFolder` becomes str.)
+            finished = Row._make(row)
             row = finished._replace(
-                params=copied(finished.params), results=copied(finished.results)
+                params=with_given_folders(finished.params),
+                results=with_given_folders(finished.results),
             )
             _check_storable(row)
         return row, encode(row)

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import ParamsError
 
-__all__ = ["StudyFolder", "WorkingFolder", "copied", "threads_share_output"]
+__all__ = ["StudyFolder", "WorkingFolder", "copied", "threads_share_output", "with_given_folders"]
 
 # How many runs a thread of this process is in: func may call run_local.
 _busy_threads: dict[int, int] = {}
@@ -38,6 +38,13 @@ class StudyFolder(str):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Pickle, and copy, as what the user wrote."""
         return str, (self.given,)
+
+
+def with_given_folders(values: dict[Any, Any]) -> dict[Any, Any]:
+    """Replace each `StudyFolder` by what the user wrote, for formats that do not pickle it."""
+    return {
+        name: value.given if type(value) is StudyFolder else value for name, value in values.items()
+    }
 
 
 def threads_share_output() -> str:

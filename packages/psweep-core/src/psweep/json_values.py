@@ -59,8 +59,8 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
     if value is pd.NA or value is pd.NaT:
         return {_TAG: str(value)}
     message = (
-        f"{where} holds {safe_repr(value, _SHOWN)} ({kind.__name__}), which has no form in JSON and "
-        "Parquet; write a .pk file, or turn the value into numbers, text, lists and dicts"
+        f"{where} holds {safe_repr(value, _SHOWN)} ({kind.__name__}), which has no form in JSON "
+        "and Parquet; write a .pk file, or turn the value into numbers, text, lists and dicts"
     )
     raise ParamsTypeError(message)
 
