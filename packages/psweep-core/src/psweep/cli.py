@@ -14,7 +14,14 @@ import pandas as pd
 from . import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json
-from .display import fitted_cells, left_out, terminal_width, text_width
+from .display import (
+    encodable,
+    fitted_cells,
+    left_out,
+    showable,
+    terminal_width,
+    text_width,
+)
 from .errors import PsweepError
 from .study import df_read
 
@@ -79,7 +86,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
     def show() -> int:
         df = df_read(args.database)
         shown = _chosen(df, args.columns, args.all)
-        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
+        rows = showable(shown.astype(object).where(shown.notna(), None)).to_numpy().tolist()
         names = [str(name) for name in shown.columns]
         index = shown.index.tolist() if args.index else []
 
@@ -106,7 +113,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
                 others = [name for i, name in enumerate(names) if i not in kept]
                 cure = "name the columns to print, or see all of them by `| less -S`"
                 text += f"\n\n{left_out(others, room, cure)}"
-        print(text)
+        print(encodable(text))
         return 0
 
     return run_command(show)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .columns import MISSING, cells, objects
-from .display import table_text
+from .display import encodable, table_text
 from .errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from .frames import groups, index_of_names, is_private
 from .hashing import pset_hash
@@ -324,4 +324,4 @@ def df_print(
         if special_cols or not (isinstance(name, str) and name.startswith("_"))
     ]
     shown = [name for name in shown if name not in skip_cols]
-    print(table_text(df[shown], index=index, keep_all=bool(cols)))
+    print(encodable(table_text(df[shown], index=index, keep_all=bool(cols))))
