@@ -19,7 +19,7 @@ from .database import df_write
 from .errors import ResultError
 from .frames import frame_of_rows
 from .journal import encode
-from .json_values import check_storable
+from .json_values import check_storable, shown
 from .logs import captured
 from .params import Pset
 from .portable import ATOMS, is_plain
@@ -309,9 +309,7 @@ def save_row(row: Row, settings: Settings) -> None:
 
 def describe(job: Job, settings: Settings) -> str:
     """Name a pset in a message."""
-    text = repr(job.params)
-    if len(text) > 500:
-        text = text[:497] + "..."
+    text = shown(job.params, 500)
     seq = settings.header.first_seq + job.position
     return f"the pset {text} (_pset_seq={seq}, _pset_id={job.pset_id!r})"
 
@@ -352,7 +350,8 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
     """Sort what func returned into new values of params, and results."""
     if not isinstance(result, dict):
         message = (
-            f"func returned {result!r} ({type(result).__name__}) for {describe(job, settings)}; "
+            f"func returned {shown(result)} ({type(result).__name__}) for "
+            f"{describe(job, settings)}; "
             'return a dict, such as {"result": value}'
         )
         raise ResultError(message)
@@ -388,7 +387,7 @@ def _culprit(row: Row) -> str:
             try:
                 encode((*row[:5], {}, {name: value}, None))
             except Exception:
-                return f"{name!r} is {value!r} ({type(value).__name__})"
+                return f"{name!r} is {shown(value)} ({type(value).__name__})"
     return "a value in it"
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from .database import check_suffix
 from .errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from .frames import check_book
-from .json_values import check_storable
+from .json_values import check_storable, shown
 from .jsonable import need_pyarrow
 from .portable import dumps_plain_first
 from .rows import RESERVED
@@ -100,8 +100,8 @@ def check_params_storable(
                 dumps_plain_first(pset, pset)
         except Exception as error:
             message = (
-                f"params[{position}] = {pset!r} cannot be kept in the database: {error}; pass data "
-                "instead, or run with save=False"
+                f"params[{position}] = {shown(pset)} cannot be kept in the database: {error}; "
+                "pass data instead, or run with save=False"
             )
             raise ParamsTypeError(message) from error
 

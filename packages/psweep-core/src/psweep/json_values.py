@@ -22,7 +22,7 @@ from .errors import ParamsTypeError
 from .pickled_pandas import portable_zone
 from .portable import ATOMS
 
-__all__ = ["check_storable", "decode", "encode", "same_data"]
+__all__ = ["check_storable", "decode", "encode", "same_data", "shown"]
 
 _TAG = "__py__"
 _INT_BITS = 10_000  # Python writes ints as decimals only up to 4300 digits
@@ -58,19 +58,19 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
     if value is pd.NA or value is pd.NaT:
         return {_TAG: str(value)}
     message = (
-        f"{where} holds {_shown(value)} ({kind.__name__}), which has no form in JSON and Parquet; "
+        f"{where} holds {shown(value)} ({kind.__name__}), which has no form in JSON and Parquet; "
         "write a .pk file, or turn the value into numbers, text, lists and dicts"
     )
     raise ParamsTypeError(message)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any, limit: int = _SHOWN) -> str:
     """Show a value in a message, whatever its repr does."""
     try:
         text = repr(value)
     except Exception as error:
         return f"an object whose repr fails ({type(error).__name__})"
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _encode_container(value: Any, kind: type, where: str, depth: int) -> Any:
@@ -254,7 +254,7 @@ def check_storable(values: dict[Any, Any]) -> None:
                 continue
             coded = encode(part, where)
             if not same_data([decode(json.loads(json.dumps(coded)))], [part]):
-                message = f"{where} holds {_shown(part)}, which JSON would give back as another"
+                message = f"{where} holds {shown(part)}, which JSON would give back as another"
                 raise ParamsTypeError(message)
 
 
