@@ -14,7 +14,16 @@ import pandas as pd
 from . import __version__
 from .checkdir import check_calc_dir
 from .database import df_to_json
-from .display import ERROR, errors_of, fitted_cells, left_out, terminal_width, text_width
+from .display import (
+    ERROR,
+    encodable,
+    errors_of,
+    fitted_cells,
+    left_out,
+    showable,
+    terminal_width,
+    text_width,
+)
 from .errors import PsweepError
 from .read import df_read
 
@@ -83,7 +92,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         if ERROR not in df.columns and (errors is not None or ERROR in args.columns):
             df = df.assign(**{ERROR: errors})
         shown = _chosen(df, args.columns, args.all, failures=errors is not None)
-        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
+        rows = showable(shown.astype(object).where(shown.notna(), None)).to_numpy().tolist()
         names = [str(name) for name in shown.columns]
         index = shown.index.tolist() if args.index else []
 
@@ -110,7 +119,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
                 others = [name for i, name in enumerate(names) if i not in kept]
                 cure = "name the columns to print, or see all of them by `| less -S`"
                 text += f"\n\n{left_out(others, room, cure)}"
-        print(text)
+        print(encodable(text))
         return 0
 
     return run_command(show)

@@ -18,11 +18,13 @@ from .tracebacks import cause_of
 __all__ = [
     "ERROR",
     "df_print",
+    "encodable",
     "errors_of",
     "fit",
     "fitted_cells",
     "left_out",
     "shortened",
+    "showable",
     "table_text",
     "terminal_width",
     "text_width",
@@ -193,6 +195,38 @@ def left_out(names: Sequence[Any], room: int, cure: str) -> str:
     return "\n".join([*lines, cure])
 
 
+def encodable(text: str) -> str:
+    """Escape what the standard output cannot write, such as half of a surrogate pair."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def showable(df: pd.DataFrame) -> pd.DataFrame:
+    """Put text in the place of values that have none, such as ints of more than 4300 digits."""
+    for place, dtype in enumerate(df.dtypes):
+        if dtype == object:  # noqa: E721
+            cells = df.iloc[:, place].tolist()
+            texts = [value if _has_text(value) else _substitute(value) for value in cells]
+            if any(text is not cell for text, cell in zip(texts, cells, strict=True)):
+                columns = {i: df.iloc[:, i] for i in range(df.shape[1])}
+                columns[place] = pd.Series(texts, index=df.index, dtype=object)
+                df = pd.DataFrame(columns, index=df.index).set_axis(df.columns, axis=1)
+    return df
+
+
+def _has_text(value: Any) -> bool:
+    if type(value) in (str, float, bool, type(None)):
+        return True
+    try:
+        return isinstance(str(value), str) and isinstance(repr(value), str)
+    except Exception:
+        return False
+
+
+def _substitute(value: Any) -> str:
+    return f"<{type(value).__name__}>"
+
+
 def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
     """Write all rows as pandas does, but in a terminal so that they fit into its lines.
 
@@ -204,6 +238,7 @@ def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
     keep_all : bool
         Leave no column out, even if lines become too long for the terminal.
     """
+    df = showable(df)
     text = df.to_string(index=index)
     room = terminal_width()
     if room is None or text_width(text) <= room or df.empty:
@@ -295,4 +330,4 @@ def df_print(
     table = df[[name for name in shown if not (name == ERROR and computed)]]
     if computed and ERROR in shown:
         table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
-    print(table_text(table, index=index, keep_all=bool(cols)))
+    print(encodable(table_text(table, index=index, keep_all=bool(cols))))
