@@ -61,13 +61,13 @@ PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE State=UP
 """
 
 # Ends all once its input ends: when it is told to, and when the tests are killed. It knows the
-# daemons, the jobs and what was started over ssh by their SLURM_CONF. To cancel the jobs would take
+# daemons, the jobs and what was started over ssh by a variable such as SLURM_CONF. To cancel the jobs would take
 # 5 s when one ignores SIGTERM, and miss processes whose parent has ended.
 KEEPER = """\
 cat
 rounds=100
 while [ $rounds -gt 0 ]; do
-    pids=$(grep -lszxF "SLURM_CONF=$1/slurm.conf" /proc/[0-9]*/environ | cut -d / -f 3)
+    pids=$(grep -lszxF "$2" /proc/[0-9]*/environ | cut -d / -f 3)
     [ -n "$pids" ] || break
     kill -KILL $pids
     rounds=$((rounds - 1))
@@ -219,8 +219,9 @@ class Slurm(Service):
             **self.options,
         )
         self.conf.write_text(text)
+        command = ["/bin/sh", "-c", KEEPER, "keeper"]
         self.keeper = subprocess.Popen(
-            ["/bin/sh", "-c", KEEPER, "keeper", str(self.folder)],
+            [*command, str(self.folder), f"SLURM_CONF={self.conf}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

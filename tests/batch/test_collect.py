@@ -125,8 +125,8 @@ def test_what_was_mended_and_submitted_again(templates):
     for pset_id in df._pset_id[2:]:
         Path("calc", pset_id, "job.py").write_text("raise SystemExit(9)")
     again = ps.batch_resubmit()
-    assert again.index.tolist() == [2, 4]
-    assert again.state.tolist() == ["failed", "lost"]
+    assert again.index.tolist() == [2, 3, 4]
+    assert again.state.tolist() == ["failed", "no result", "lost"]
     submit("calc/resubmit_local.sh")
     df = ps.batch_collect()
     assert "exit code 9" in df._exc_txt[2]
@@ -321,8 +321,10 @@ def test_the_last_machine_counts_unless_one_is_named(templates):
     templates(one=("subcmd: sh", "exit 1"), two=("subcmd: sh", "echo '{}' >result.json"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)
     for name, state in (("one", "failed"), ("two", "done")):
-        submit(f"calc/run_{name}.sh")
-        time.sleep(0.01)
+        if name == "two":
+            assert "1 were submitted on another machine" in submit("calc/run_two.sh")
+            ps.batch_resubmit(machine="two")
+        submit("calc/run_one.sh" if name == "one" else "calc/resubmit_two.sh")
         assert ps.batch_status().state.tolist() == [state]
         assert ps.batch_status().machine.tolist() == [name]
     assert ps.batch_status(machine="one").state.tolist() == ["failed"]

@@ -52,7 +52,7 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SLURM_CONF", raising=False)  # there is no SLURM on the laptop
 
-    info = "subcmd: sbatch" + ("\narray: true\narray_limit: 4" if array else "")
+    info = "subcmd: sbatch\nlost_after: 2" + ("\narray: true\narray_limit: 4" if array else "")
     files = {"run.py": RUN, "model.py": FUNC}
     templates(files, cluster=(info, JOBSCRIPT.replace("PYTHON", sys.executable)))
     (tmp_path / "templates").rename(study / "templates")
