@@ -61,8 +61,8 @@ PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE State=UP
 """
 
 # Ends all once its input ends: when it is told to, and when the tests are killed. It knows the
-# daemons, the jobs and what was started over ssh by a variable such as SLURM_CONF. To cancel the jobs would take
-# 5 s when one ignores SIGTERM, and miss processes whose parent has ended.
+# daemons, the jobs and what was started over ssh by a variable such as SLURM_CONF. To cancel the
+# jobs would take 5 s when one ignores SIGTERM, and miss processes whose parent has ended.
 KEEPER = """\
 cat
 rounds=100

@@ -144,9 +144,8 @@ def qstat(args: list[str]) -> None:
             if job["code"] is not None:
                 print(f"    resources_used.mem = 3300kb\n    Exit_status = {job['code']}")
                 print("    resources_used.walltime = 00:00:01")
-                print(
-                    f"    obittime = {time.strftime('%a %b %d %H:%M:%S %Y', time.localtime(job['end']))}"
-                )
+                ended = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(job["end"]))
+                print(f"    obittime = {ended}")
             half = len(job["cwd"]) // 2
             print(f"    Variable_List = PBS_O_WORKDIR={job['cwd'][:half]}\n\t{job['cwd'][half:]}\n")
 

@@ -4,6 +4,8 @@ It is used as ``psweep.prep_batch`` and so on.
 """
 
 from ._version import __version__
+from .cancel import batch_cancel
+from .cli import job_report
 from .collect import batch_collect
 from .errors import BatchError, MachineError, TemplateError, TransferError
 from .prep import prep_batch
@@ -16,8 +18,10 @@ __all__ = [
     "TemplateError",
     "TransferError",
     "__version__",
+    "batch_cancel",
     "batch_collect",
     "batch_resubmit",
     "batch_status",
+    "job_report",
     "prep_batch",
 ]

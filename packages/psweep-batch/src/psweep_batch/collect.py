@@ -222,9 +222,11 @@ def _failure(status: PsetStatus) -> str:
     files = [path for path in (status.log, status.stderr) if path is not None]
     if not files:
         return text + "; it has left no output"
+    before = "; "
     for path in files:
         lines = tail(path).splitlines()[-20:]
-        text = "\n".join([f"{text}; the end of {path}:", *lines])
+        text = "\n".join([f"{text}{before}the end of {path}:", *lines])
+        before = "\n"
     return text
 
 

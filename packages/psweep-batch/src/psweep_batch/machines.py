@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -110,6 +112,29 @@ class Machine:
     @property
     def _words(self) -> set[str]:
         return {Path(word).name for word in shlex.split(self.subcmd)}
+
+
+def confirmed_statcmds() -> set[str]:
+    """Read which commands this user has written or confirmed on this machine."""
+    try:
+        return set(_confirmed_path().read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def confirm_statcmd(command: str) -> None:
+    """Keep a command as confirmed; where that is not possible, it is asked for again."""
+    if command not in confirmed_statcmds():
+        with contextlib.suppress(OSError):
+            path = _confirmed_path()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(command + "\n")
+
+
+def _confirmed_path() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "psweep" / "statcmds"
 
 
 def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[Machine]:

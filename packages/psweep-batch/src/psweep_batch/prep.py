@@ -32,7 +32,7 @@ from psweep.study import Study
 from psweep.work import Work, run_saved
 
 from .folders import PsetFiles, read_templates
-from .machines import JOBSCRIPT, chosen_machines, find_machines
+from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
 from .scripts import (
     Directives,
     directives,
@@ -221,6 +221,9 @@ def prep_batch(
         )
         with study.locked():
             waiting = write_run_scripts(study, chosen, machine_dir, prepared)
+    for machine in chosen:
+        if machine.statcmd is not None:
+            confirm_statcmd(machine.statcmd)  # it comes from the user's own templates
     for name, n in waiting.items():
         if n:
             print(

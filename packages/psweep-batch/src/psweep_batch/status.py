@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from psweep.rows import RUNTIME
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
-from .machines import JOBSCRIPT
+from .machines import JOBSCRIPT, Machine
 from .queue import Account
 from .verdicts import Judge, Outcome, Queues, Verdict
 
@@ -168,8 +168,23 @@ def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
     return df
 
 
-def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[PsetStatus]:
-    """Find out how the jobs of the psets in a database are."""
+def statuses(
+    df: pd.DataFrame,
+    calc_dir: Path,
+    machine: str | None,
+    may_ask: Callable[[Machine], bool] | None = None,
+) -> list[PsetStatus]:
+    """Find out how the jobs of the psets in a database are.
+
+    Parameters
+    ----------
+    df : DataFrame
+    calc_dir : Path
+    machine : str or None
+        None: whichever was the last of each pset.
+    may_ask : callable, optional
+        Says whether the queue of a machine may be asked. None: it may.
+    """
     outcomes = _outcomes(df)
     collected = read_collected(calc_dir, outcomes)
     found: list[PsetStatus] = []
@@ -193,7 +208,7 @@ def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[Pset
         raise BatchError(nothing_for(calc_dir, machine))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # looked at once more.
-    queues = Queues(calc_dir)
+    queues = Queues(calc_dir, may_ask)
     judge = Judge(calc_dir, queues)
     verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
     # One call of a second source for all that the queue does not show

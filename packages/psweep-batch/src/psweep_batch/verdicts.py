@@ -7,7 +7,7 @@ import json
 import os
 import pickletools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -47,8 +47,9 @@ class Outcome(NamedTuple):
 class Queues:
     """The queue of each machine, asked when and only if there is a question."""
 
-    def __init__(self, calc_dir: Path) -> None:
+    def __init__(self, calc_dir: Path, may_ask: Callable[[Machine], bool] | None = None) -> None:
         self._calc_dir = calc_dir
+        self._may_ask = may_ask
         self._machines: dict[str, Machine] = {}
         self._of: dict[str, Queue | None] = {}
         self._asked: dict[str, Queue | None] = {}
@@ -158,6 +159,9 @@ class Queues:
         query = machine.query
         if query is None:
             complain(name, "its info.yaml has no statcmd and no scheduler")
+            return None
+        if self._may_ask is not None and not self._may_ask(machine):
+            complain(name, "its statcmd was not confirmed: call psweep-status in a terminal")
             return None
         if self._calc_dir.joinpath(f".clusters_{name}").exists():
             query = f"{name} {query}"  # which asks for these clusters
@@ -290,6 +294,8 @@ class Judge:
             if queue.when - attempt.since < max(grace, 1):
                 return Verdict("queued", "being submitted")
             return self._gone(attempt, "submitting it was cut short")
+        if self._queues.was_cancelled(attempt):
+            return self._gone(attempt, "by psweep-cancel")
         account = self._queues.account(attempt)
         waits = Verdict(
             state, f"has left the queue; its notes may come within {grace} s", open=True

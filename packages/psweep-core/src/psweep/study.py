@@ -41,7 +41,7 @@ from .rows import Header
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["KeptRows", "Study", "df_read", "is_folder", "recover"]
+__all__ = ["KeptRows", "Study", "df_read", "is_folder", "is_over", "recover"]
 
 _USUAL = {"database.pk", "database.json", "database.parquet"}
 
@@ -178,7 +178,7 @@ class Study:
         for rest in self.calc_dir.glob(temporary_name(self.basename, "*")):
             rest.unlink()  # of a writer that was killed; nobody else writes now
         known = df = self.read_database()
-        ended = [path for path in self.journals() if _is_over(path)]
+        ended = [path for path in self.journals() if is_over(path)]
         # (Of our run there may be rows already, and less journals than it had, if others folded
         # before it was quite over.)
         if kept and kept.paths <= {*ended} and not rows_of_run(known, kept.header).any():
@@ -232,7 +232,7 @@ class Study:
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""
         for path in self.journals():
-            if _is_over(path):
+            if is_over(path):
                 journal.remove(path)
 
     def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
@@ -385,7 +385,7 @@ def _warn_unreadable(where: Path, record: Record) -> None:
         )
 
 
-def _is_over(path: Path) -> bool:
+def is_over(path: Path) -> bool:
     """Find out whether the process that writes a journal is through with it, or dead."""
     from filelock import Timeout
 

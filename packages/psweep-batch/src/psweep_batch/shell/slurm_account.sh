@@ -20,7 +20,7 @@ printf '%s\n' "$ps_said" | sed 's/^./job|&/'
                     said["EndTime"] "|" said["RunTime"] "||" said["ExitCode"]}'
         else
             case $ps_job in
-            *'Invalid job id'*) echo "job|$ps_id|UNKNOWN||||" ;;
+            *'Invalid job id'* | *' not found'*) echo "job|$ps_id|UNKNOWN||||" ;;
             esac
         fi
     done
