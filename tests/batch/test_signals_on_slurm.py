@@ -19,7 +19,7 @@ KINDS = ("scancel", "time limit", "requeue", "trap, scancel", "trap, requeue", "
 JOBSCRIPT = """#!/bin/SHELL
 #SBATCH -o out
 #SBATCH --requeue
-#SBATCH --mem=1
+#SBATCH --mem=100
 ${_limit}
 kind=${kind@Q}
 echo "start $${SLURM_RESTART_COUNT:-0}" >>runs

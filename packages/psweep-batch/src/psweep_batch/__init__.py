@@ -5,7 +5,6 @@ It is used as ``psweep.prep_batch`` and so on.
 
 from ._version import __version__
 from .cancel import batch_cancel
-from .cli import job_report
 from .collect import batch_collect
 from .errors import BatchError, MachineError, TemplateError, TransferError
 from .prep import prep_batch
@@ -22,6 +21,5 @@ __all__ = [
     "batch_collect",
     "batch_resubmit",
     "batch_status",
-    "job_report",
     "prep_batch",
 ]

@@ -63,11 +63,11 @@ def batch_resubmit(
     >>> import psweep as ps
     >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
     >>> ps.file_write("templates/machines/local/jobscript", "exit $a")
-    >>> df = ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
+    >>> df = ps.prep_batch(ps.plist("a", [2, 3]), calc_templ_dir=None)
     >>> import subprocess
     >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
     >>> ps.batch_resubmit("calc").reason.tolist()
-    ['exit code 3']
+    ['exit code 2', 'exit code 3']
     >>> _ = subprocess.run(["sh", "calc/resubmit_local.sh"])
     """
     if isinstance(states, str):

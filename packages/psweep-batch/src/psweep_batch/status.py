@@ -278,6 +278,8 @@ def _as_collected(
 
 def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetStatus]) -> None:
     """Keep what is known of the jobs whose results are in the database now."""
+    if not any(status.state == "done" and not status.is_collected for status in found):
+        return
     outcomes = _outcomes(df)
     kept = {}
     for status in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -120,7 +121,8 @@ def _reports(args: argparse.Namespace) -> dict[str, Report]:
         reports["runs"] = _run_report(args.calc_dir)
     has_jobs = any(Path(args.calc_dir).glob("run_*.sh"))
     if args.machine is not None or (has_jobs and importlib.util.find_spec("psweep_batch")):
-        batch = _siblings.load("psweep_batch", "psweep-status MACHINE")
+        _siblings.load("psweep_batch", "psweep-status MACHINE")
+        batch = importlib.import_module("psweep_batch.cli")
         reports["jobs"] = batch.job_report(args.calc_dir, args.machine, args.all)
     return reports
 
