@@ -95,8 +95,8 @@ SESSION = """\
 cd || exit
 SHLVL=1
 export SHLVL
-[ -n "$SSH_ORIGINAL_COMMAND" ] || exec /bin/bash
-exec /bin/bash -c "$SSH_ORIGINAL_COMMAND"
+[ -n "$SSH_ORIGINAL_COMMAND" ] || exec {shell}
+exec {shell} -c "$SSH_ORIGINAL_COMMAND"
 """
 
 SSH_CONFIG = """\
@@ -284,7 +284,9 @@ class Ssh(Service):
         path: Sequence[str | Path] = (),
         base_path: str = "/usr/local/bin:/usr/bin:/bin",
         environ: Mapping[str, str] | None = None,
+        shell: str = "/bin/bash",
     ) -> None:
+        self.shell = shell
         self.home = Path(folder, home)
         self.bin = Path(folder, "bin")
         remote_path = os.pathsep.join([*map(str, path), base_path])
@@ -316,7 +318,7 @@ class Ssh(Service):
         (self.folder / "sshd_config").write_text(text)
         text = SSH_CONFIG.format(folder=self.folder, sshd=program("sshd"), user=USER)
         (self.folder / "ssh_config").write_text(text)
-        script(self.folder / "session", SESSION)
+        script(self.folder / "session", SESSION.format(shell=self.shell))
         # ssh starts the ProxyCommand by SHELL. -F leaves out the configuration of the user.
         ssh = f'exec {program("ssh")} -F {self.folder}/ssh_config "$@"'
         script(self.bin / "ssh", f"#!/bin/sh\nSHELL=/bin/sh {ssh}\n")
