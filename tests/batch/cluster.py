@@ -61,13 +61,13 @@ PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE State=UP
 """
 
 # Ends all once its input ends: when it is told to, and when the tests are killed. It knows the
-# daemons, the jobs and what was started over ssh by their SLURM_CONF. To cancel the jobs would take
-# 5 s when one ignores SIGTERM, and miss processes whose parent has ended.
+# daemons, the jobs and what was started over ssh by a variable such as SLURM_CONF. To cancel the
+# jobs would take 5 s when one ignores SIGTERM, and miss processes whose parent has ended.
 KEEPER = """\
 cat
 rounds=100
 while [ $rounds -gt 0 ]; do
-    pids=$(grep -lszxF "SLURM_CONF=$1/slurm.conf" /proc/[0-9]*/environ | cut -d / -f 3)
+    pids=$(grep -lszxF "$2" /proc/[0-9]*/environ | cut -d / -f 3)
     [ -n "$pids" ] || break
     kill -KILL $pids
     rounds=$((rounds - 1))
@@ -95,8 +95,8 @@ SESSION = """\
 cd || exit
 SHLVL=1
 export SHLVL
-[ -n "$SSH_ORIGINAL_COMMAND" ] || exec /bin/bash
-exec /bin/bash -c "$SSH_ORIGINAL_COMMAND"
+[ -n "$SSH_ORIGINAL_COMMAND" ] || exec {shell}
+exec {shell} -c "$SSH_ORIGINAL_COMMAND"
 """
 
 SSH_CONFIG = """\
@@ -219,8 +219,9 @@ class Slurm(Service):
             **self.options,
         )
         self.conf.write_text(text)
+        command = ["/bin/sh", "-c", KEEPER, "keeper"]
         self.keeper = subprocess.Popen(
-            ["/bin/sh", "-c", KEEPER, "keeper", str(self.folder)],
+            [*command, str(self.folder), f"SLURM_CONF={self.conf}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -283,7 +284,9 @@ class Ssh(Service):
         path: Sequence[str | Path] = (),
         base_path: str = "/usr/local/bin:/usr/bin:/bin",
         environ: Mapping[str, str] | None = None,
+        shell: str = "/bin/bash",
     ) -> None:
+        self.shell = shell
         self.home = Path(folder, home)
         self.bin = Path(folder, "bin")
         remote_path = os.pathsep.join([*map(str, path), base_path])
@@ -315,7 +318,7 @@ class Ssh(Service):
         (self.folder / "sshd_config").write_text(text)
         text = SSH_CONFIG.format(folder=self.folder, sshd=program("sshd"), user=USER)
         (self.folder / "ssh_config").write_text(text)
-        script(self.folder / "session", SESSION)
+        script(self.folder / "session", SESSION.format(shell=self.shell))
         # ssh starts the ProxyCommand by SHELL. -F leaves out the configuration of the user.
         ssh = f'exec {program("ssh")} -F {self.folder}/ssh_config "$@"'
         script(self.bin / "ssh", f"#!/bin/sh\nSHELL=/bin/sh {ssh}\n")

@@ -13,6 +13,7 @@ from cluster import make_ssh, slurm, ssh_cluster  # noqa: F401 (fixtures)
 def empty_folder(tmp_path, monkeypatch):
     """Every test works in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path
 
 

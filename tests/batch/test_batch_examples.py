@@ -32,7 +32,8 @@ def programs(tmp_path, monkeypatch):
     for name in ("python", "python3"):
         cluster.script(folder / name, f'#!/bin/sh\nexec {python} "$@"\n')
     for name in ("status", "push", "pull"):
-        code = f"import sys; from psweep_batch.cli import {name}; sys.exit({name}())"
+        module = "psweep.status" if name == "status" else "psweep_batch.cli"
+        code = f"import sys; from {module} import {name}; sys.exit({name}())"
         text = f'#!/bin/sh\nexec {python} -c {shlex.quote(code)} "$@"\n'
         cluster.script(folder / f"psweep-{name}", text)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -65,7 +66,9 @@ def run(command):
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    # psweep-status: while jobs run, and if one has failed
+    fine = (0, 3, 4) if command.startswith("psweep-status") else (0,)
+    assert done.returncode in fine, f"{command}\n{done.stdout}"
     return done.stdout
 
 

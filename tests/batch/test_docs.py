@@ -88,7 +88,7 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path):
     # where psweep-batch is not installed, only importable
     spare = tmp_path / "spare"
     spare.mkdir()
-    call = "from psweep_batch.cli import status; raise SystemExit(status())"
+    call = "from psweep.status import status; raise SystemExit(status())"
     (spare / "psweep-status").write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{call}" "$@"\n')
     (spare / "psweep-status").chmod(0o755)
     path = f"{bin_dir}:{Path(sys.executable).parent}:/usr/bin:/bin:{spare}"
@@ -111,7 +111,7 @@ def test_version_and_console_scripts():
         assert version("psweep-batch") == ps.__version__
     except PackageNotFoundError:
         pytest.skip("psweep-batch is not installed here, only importable: use nox")
-    names = {"psweep-status", "psweep-push", "psweep-pull"}
+    names = {"psweep-cancel", "psweep-push", "psweep-pull"}
     found = {
         e.name for e in entry_points(group="console_scripts") if e.value.startswith("psweep_b")
     }

@@ -58,7 +58,7 @@ def test_layout_is_that_of_the_seed(two_machines):
     assert ps.check_calc_dir("calc")["db_not_disk"] == set()
 
 
-def test_extending_comments_the_old_lines_out(two_machines):
+def test_extending_comments_out_what_was_submitted(two_machines, capsys):
     df = ps.prep_batch(ps.plist("a", [1, 2]))
     first = pset_lines("run_cluster.sh")
     assert [line.split("  # ")[1] for line in first] == [
@@ -67,16 +67,23 @@ def test_extending_comments_the_old_lines_out(two_machines):
     assert [line.split()[1:4] for line in first] == [
         [pset_id, "sbatch", "--parsable"] for pset_id in df._pset_id
     ]
+    submit()
     df = ps.prep_batch(ps.plist("a", [3]), df)
+    assert capsys.readouterr().err == ""
+    # what was submitted is a comment, on each machine; what was not stays, and is counted
     ps.prep_batch(ps.plist("a", [4]))
     lines = pset_lines("run_cluster.sh")
     assert lines[:2] == [f"# {line}" for line in first]
-    assert lines[2].startswith("# submit")
+    assert lines[2].startswith("submit")
     assert lines[2].endswith("# run_seq=1 pset_seq=2")
     assert lines[3].startswith("submit")
     assert lines[3].endswith("# run_seq=2 pset_seq=3")
-    submit()
-    assert [p.read_text() for p in Path("calc").glob("*/out.txt")] == ["16\n"]
+    err = capsys.readouterr().err
+    assert "run_cluster.sh also submits 1 pset of earlier calls, not submitted so far" in err
+    assert "2 submitted now, 0 earlier" in submit()
+    assert sorted(p.read_text() for p in Path("calc").glob("*/out.txt")) == [
+        "1\n", "16\n", "4\n", "9\n"
+    ]  # fmt: skip
 
 
 def test_skip_dups_prepares_what_has_no_row_or_failed(templates):
@@ -87,8 +94,6 @@ def test_skip_dups_prepares_what_has_no_row_or_failed(templates):
     df = ps.prep_batch(ps.plist("a", [1, 2, 3]), **kwds)
     assert df.a.tolist() == [1, 2, 3]
     submit()
-    ps.batch_resubmit(machine="local", states=["not submitted"])
-    submit("calc/resubmit_local.sh")
     assert ps.batch_collect()._failed.tolist() == [False, True, False]
     df = ps.prep_batch(ps.plist("a", [1, 2, 3]), **kwds)
     assert df.a.tolist() == [1, 2, 3, 2]

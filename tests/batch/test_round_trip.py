@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep_batch.cli import pull, push, status
+from psweep.status import status
+from psweep_batch.cli import pull, push
 
 FUNC = """
 import math
@@ -52,7 +53,7 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SLURM_CONF", raising=False)  # there is no SLURM on the laptop
 
-    info = "subcmd: sbatch" + ("\narray: true\narray_limit: 4" if array else "")
+    info = "subcmd: sbatch\nlost_after: 2" + ("\narray: true\narray_limit: 4" if array else "")
     files = {"run.py": RUN, "model.py": FUNC}
     templates(files, cluster=(info, JOBSCRIPT.replace("PYTHON", sys.executable)))
     (tmp_path / "templates").rename(study / "templates")
@@ -82,7 +83,7 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
     assert df._failed.tolist() == [n in (6, 7, 8, 9) for n in range(12)]
     assert "RuntimeError: did not converge" in df._exc_txt[6]
     assert "out of memory" in df._exc_txt[8]
-    assert status([]) == 0
+    assert status([]) == 4
     assert "cluster: 12 psets: 8 done, 2 failed, 2 lost" in capfd.readouterr().out
 
     again = ps.batch_resubmit()

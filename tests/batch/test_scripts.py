@@ -81,23 +81,20 @@ def test_any_path_from_any_folder(templates, fake_scheduler, tmp_path, place, sh
     calc = tmp_path / place / "calc"
     templates(here=("subcmd: sh", "pwd >out"), array=("subcmd: fakesub\narray: true", "pwd >out"))
     templates(each=("subcmd: fakesub", "pwd >out"))
-    df = ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None, calc_dir=calc)
-    folder = calc / df._pset_id[0]
+    for name in ("here", "each", "array"):
+        df = ps.prep_batch([{"a": 1}], calc_templ_dir=None, calc_dir=calc, machines=[name])
+    here, each, array = (calc / pset_id for pset_id in df._pset_id)
     submit(calc / "run_here.sh", shell, cwd="/")
-    assert (folder / "out").read_text() == f"{folder}\n"
     submit("./calc/run_each.sh", shell, cwd=tmp_path / place)
     submit("run_array.sh", shell, cwd=calc)
     # what the scheduler would run, here
-    (folder / "out").unlink()
-    subprocess.run([shell if shell != "busybox" else "sh", folder / ".jobscript_each"], check=True)
-    assert (folder / "out").read_text() == f"{folder}\n"
-    (folder / "out").unlink()
+    subprocess.run([shell if shell != "busybox" else "sh", each / ".jobscript_each"], check=True)
     (script,) = (calc / "arrays_array").glob("*.sh")
     env = {**os.environ, "SLURM_ARRAY_JOB_ID": "3", "SLURM_ARRAY_TASK_ID": "0"}
     subprocess.run(["sh", script], check=True, env=env)
-    assert (folder / "out").read_text() == f"{folder}\n"
-    status = ps.batch_status(calc)
-    assert status.state.tolist() == ["done"]
+    for folder in (here, each, array):
+        assert (folder / "out").read_text() == f"{folder}\n"
+    assert ps.batch_status(calc).exit_code.tolist() == [0, 0, 0]
     assert not {"x", "y"} & {path.name for path in tmp_path.rglob("*")}
 
 
@@ -158,8 +155,8 @@ def test_killed_at_any_moment_it_submits_no_pset_twice(
         assert "psweep-status m" in out
     assert len(calls if not array else submitted) + len(cut_short) >= len(df)
     # whether these were submitted, the queue knows; it is empty
-    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", 0)
-    Path("calc/info_m.yaml").write_text(f"{info}\nstatcmd: 'true'")
+    Path("calc/info_m.yaml").write_text(f"{info}\nstatcmd: 'true'\nlost_after: 0")
+    time.sleep(1)
     status = ps.batch_status()
     assert status.state.tolist() == ["lost"] * 24
     again = ps.batch_resubmit(states=["lost"])
@@ -210,7 +207,7 @@ def test_lines_can_be_edited(templates, fake_scheduler):
 
 
 def test_local_jobs_run_one_after_another_and_a_failure_does_not_stop_them(templates):
-    script = "echo out; echo err >&2; test $a -ne 1\n"
+    script = "echo out; echo err >&2; echo '{}' >result.json; test $a -ne 1\n"
     prepare(templates, info="subcmd: sh", jobscript=f"#SBATCH -o my.log\n{script}", n=3)
     out = submit("calc/run_m.sh")
     assert "exit status 1, see" in out
@@ -304,7 +301,7 @@ def test_a_jobscript_is_run_by_what_its_first_line_names(templates, fake_schedul
     folder = Path("calc", df._pset_id[0])
     subprocess.run(["sh", folder / ".jobscript_m"], check=True)
     assert (folder / "out").read_text() == "7"
-    assert ps.batch_status().state.tolist() == ["done"]
+    assert ps.batch_status().exit_code.tolist() == [0]
 
 
 # busybox's sh sometimes forgets how a child ended whose end and a signal came at the same time;
@@ -349,7 +346,7 @@ def test_scripts_of_psweep_0_8_and_lines_that_a_user_has_removed(templates, fake
     text = path.read_text()
     path.write_text("\n".join(line for line in text.splitlines() if df._pset_id[3] not in line))
     ps.prep_batch(ps.plist("a", [9]), calc_templ_dir=None)
-    assert len(active()) == 1
+    assert len(active()) == 2
     assert df._pset_id[3] not in path.read_text()
 
 
@@ -398,7 +395,7 @@ def test_a_group_that_is_commented_out(templates, fake_scheduler):
 
 def test_subcmd_with_variables_and_programs_in_front(templates):
     for subcmd in ("X=4 sh", "timeout 60 sh", "env X=4 nice sh"):
-        templates(m=(f"subcmd: {subcmd}", "test $a -eq 0"))
+        templates(m=(f"subcmd: {subcmd}", "echo '{}' >result.json; test $a -eq 0"))
         ps.prep_batch(ps.plist("a", [0, 1]), calc_templ_dir=None)
         submit("calc/run_m.sh")
         assert ps.batch_status().state.tolist()[-2:] == ["done", "failed"]
@@ -431,28 +428,31 @@ def test_a_full_disk_is_no_claim(templates, fake_scheduler, tmp_path):
         pytest.skip("needs the right to mount a small disk: run as root")
     try:
         templates(m=("subcmd: fakesub", "true"), l=("subcmd: sh", "true"))
-        ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None, calc_dir=calc)
+        for name in "ml":
+            ps.prep_batch(
+                ps.plist("a", range(3)), calc_templ_dir=None, calc_dir=calc, machines=name
+            )
         with pytest.raises(OSError, match="No space"):
             (calc / "filler").write_bytes(bytes(10**6))
         for name in "ml":
             done = submit(calc / f"run_{name}.sh", check=False)
             assert done.returncode == 1
             assert "cannot write into" in done.stderr
-        assert ps.batch_status(calc).state.tolist() == ["not submitted"] * 3
+        assert ps.batch_status(calc).state.tolist() == ["not submitted"] * 6
         (calc / "filler").unlink()
         submit(calc / "run_m.sh")
         submit(calc / "run_l.sh")
-        assert ps.batch_status(calc, "l").state.tolist() == ["done"] * 3
+        assert ps.batch_status(calc, "l").exit_code.tolist() == [0] * 3
         assert len(fake_scheduler()) == 3
     finally:
         subprocess.run(["umount", "--lazy", calc], check=True)
 
 
 def test_a_cut_short_local_claim_can_be_submitted_again(templates, monkeypatch):
-    df = prepare(templates, n=1, info="subcmd: sh")
+    df = prepare(templates, n=1, info="subcmd: sh", jobscript="echo '{}' >result.json")
     Path("calc", df._pset_id[0], ".submitted_m.1").write_text("here\nby me \n")
     assert ps.batch_status().state.tolist() == ["queued"]
-    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", -1)
+    monkeypatch.setattr("psweep_batch.verdicts._GRACE_SECONDS", -1)
     assert ps.batch_resubmit().reason.tolist() == ["submitting it was cut short"]
     submit("calc/resubmit_m.sh")
     assert ps.batch_status().state.tolist() == ["done"]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster import Slurm, short_folder
+from cluster import Slurm, links, short_folder
 from helpers import submit, wait_for_jobs
 
 import psweep as ps
@@ -35,9 +35,11 @@ time.sleep(a == 5 and 2 or 0)
 json.dump({"square": a ** 2}, open("result.json", "w"))
 """
 MODES = {
-    "each": "subcmd: sbatch",
-    "array": "subcmd: sbatch\narray: true\narray_limit: 3",
-    "packed": "subcmd: sbatch --comment 'a b'\narray: true\npack: 3\nmax_array_size: 2",
+    "each": "subcmd: sbatch\nlost_after: 1",
+    "array": "scheduler: slurm\nlost_after: 1\narray: true\narray_limit: 3",
+    "packed": (
+        "subcmd: sbatch --comment 'a b'\nlost_after: 1\narray: true\npack: 3\nmax_array_size: 2"
+    ),
 }
 
 
@@ -105,27 +107,28 @@ def pd_na(missing, value):
 def test_scancel_and_a_held_job(templates, cluster_here):
     text = "#!/bin/sh\n#SBATCH -o my%j.log\ntouch started\nsleep 60\n"
     hold = "#!/bin/sh\n#SBATCH --hold\n"
-    templates(m=("subcmd: sbatch", text), held=("subcmd: sbatch", hold))
-    df = ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None)
+    templates(m=("subcmd: sbatch\nlost_after: 1", text), held=("subcmd: sbatch", hold))
+    ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None, machines="held")
+    df = ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None, machines="m")[2:]
     submit("calc/run_m.sh")
     while not all(Path("calc", pset_id, "started").exists() for pset_id in df._pset_id):
         time.sleep(0.1)
-    status = ps.batch_status()
+    status = ps.batch_status(machine="m")
     assert status.state.tolist() == ["running"] * 2
-    cluster_here.run("scancel", status.job_id[0])
-    cluster_here.run("scancel", "--signal=KILL", "--full", status.job_id[1])
-    status = wait_for_jobs()
+    cluster_here.run("scancel", status.job_id[2])
+    cluster_here.run("scancel", "--signal=KILL", "--full", status.job_id[3])
+    status = wait_for_jobs(machine="m")
     assert status.state.tolist() == ["lost", "lost"]
-    assert "cancelled" in status.reason[0]
-    assert Path(status.log[0]).name == f"my{status.job_id[0]}.log"
+    assert "cancelled" in status.reason[2]
+    assert Path(status.log[2]).name == f"my{status.job_id[2]}.log"
     submit("calc/run_held.sh")
     status = ps.batch_status(machine="held")
     assert status.state.tolist() == ["queued"] * 2
     assert status.reason.tolist() == ["JobHeldUser"] * 2
     cluster_here.run("scancel", *status.job_id)
     status = wait_for_jobs(machine="held")
-    assert status.reason.tolist() == ["ended without an exit code"] * 2
-    assert ps.batch_collect(machine="held")._failed.tolist() == [True, True]
+    assert status.reason.tolist() == ["cancelled"] * 2
+    assert ps.batch_collect(machine="held")._failed.tolist() == [True, True, False, False]
 
 
 def test_an_array_is_split_where_slurm_takes_no_larger_one(templates, monkeypatch):
@@ -172,10 +175,10 @@ def test_at_most_one_query(templates, cluster_here, tmp_path, monkeypatch):
     assert queries() == 0
     submit("calc/run_m.sh")
     wait = ps.batch_status()
-    assert queries() == 1 or set(wait.state) == {"done"}
+    assert queries() == 1 or set(wait.state) == {"no result"}
     wait_for_jobs()
     n = queries()
-    assert set(ps.batch_status().state) == {"done"}
+    assert set(ps.batch_status().state) == {"no result"}
     assert queries() == n
 
 
@@ -189,7 +192,11 @@ def test_where_the_queue_cannot_be_asked(templates, cluster_here, monkeypatch, c
         "#!/bin/sh\necho 'slurm_load_jobs error: no answer' >&2\nexit 1\n"
     )
     Path("bin/squeue").chmod(0o755)
-    for path, said in [("/nowhere", "'sh'"), (f"{tmp_path}/bin:/bin", "exit status 1: slurm")]:
+    links(tmp_path / "few", "sh", "date", "id", "cat")
+    for path, said in [
+        (f"{tmp_path}/few", "exit status 127: there is no squeue here"),
+        (f"{tmp_path}/bin:/bin", "exit status 1: slurm"),
+    ]:
         with monkeypatch.context() as patch:
             patch.setenv("PATH", path)
             assert ps.batch_status().state.tolist() == ["queued"]
@@ -202,10 +209,14 @@ def test_where_the_queue_cannot_be_asked(templates, cluster_here, monkeypatch, c
 
 
 def test_other_schedulers_by_statcmd(templates, fake_scheduler, tmp_path):
-    templates(m=(f"subcmd: fakesub\nstatcmd: cat '{tmp_path}/queue'", "true\n"))
+    info = f"subcmd: fakesub\nlost_after: 1\nstatcmd: cat '{tmp_path}/queue'"
+    templates(m=(info, "true\n"))
     ps.prep_batch(ps.plist("a", range(4)), calc_templ_dir=None)
     submit("calc/run_m.sh")
     Path("queue").write_text("1.server R user\n2.server Q user\n3\n")
+    # there is no second source, so it takes a second look
+    assert ps.batch_status().state.tolist() == ["running", "queued", "queued", "queued"]
+    time.sleep(1.1)
     status = ps.batch_status()
     assert status.state.tolist() == ["running", "queued", "queued", "lost"]
     Path("queue").unlink()
@@ -238,17 +249,17 @@ def test_the_runner_of_a_packed_task_after_a_requeue(templates, fake_scheduler, 
     (script,) = Path("calc/arrays_m").glob("*.sh")
     env = {"SLURM_ARRAY_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": "0", "PATH": "/usr/bin:/bin"}
     assert subprocess.run(["sh", script], env=env, check=False).returncode == 1
-    assert ps.batch_status().state.tolist() == ["done", "failed", "done"]
+    assert ps.batch_status().exit_code.tolist() == [0, 1, 0]
     Path("calc", df._pset_id[1], "again").touch()
     assert subprocess.run(["sh", script], env=env, check=False).returncode == 0
-    assert ps.batch_status().state.tolist() == ["done"] * 3
+    assert ps.batch_status().exit_code.tolist() == [0, 0, 0]
     ran = [Path("calc", pset_id, "ran").read_text() for pset_id in df._pset_id]
     assert ran == ["x\n", "x\nx\n", "x\n"]
 
 
 def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
     text = "#!/bin/sh\n#SBATCH --requeue\n[ -e again ] || { touch again; sleep 60; }\n"
-    templates(m=("subcmd: sbatch", text))
+    templates(m=("subcmd: sbatch\nlost_after: 1", text))
     df = ps.prep_batch([{"a": 1}], calc_templ_dir=None)
     submit("calc/run_m.sh")
     again = Path("calc", df._pset_id[0], "again")
@@ -268,10 +279,8 @@ def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
 
 
 @pytest.mark.parametrize("array", [False, True])
-def test_a_job_whose_number_was_not_noted_is_found_in_the_queue(
-    templates, cluster_here, array, monkeypatch
-):
-    info = "subcmd: sbatch" + "\narray: true" * array
+def test_a_job_whose_number_was_not_noted_is_found_in_the_queue(templates, cluster_here, array):
+    info = "subcmd: sbatch\nlost_after: 0" + "\narray: true" * array
     templates(m=(info, "#!/bin/sh\n#SBATCH --hold\n"))
     ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None)
     submit("calc/run_m.sh")
@@ -281,7 +290,6 @@ def test_a_job_whose_number_was_not_noted_is_found_in_the_queue(
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     for path in Path("calc").glob("arrays_m/*.said"):
         path.unlink()
-    monkeypatch.setattr("psweep_batch.status._GRACE_SECONDS", -1)
     assert ps.batch_status().state.tolist() == ["queued"] * 3
     assert ps.batch_resubmit().empty
     assert "3 may have been submitted" in submit("calc/run_m.sh")
@@ -306,13 +314,14 @@ def test_jobs_of_another_cluster_or_user_are_not_lost(templates, cluster_here, c
 
 
 def test_input_files_and_the_default_name_of_a_job(templates, cluster_here):
-    text = '#!/bin/sh\n#SBATCH -i in.txt\ncat >out\necho "$$SLURM_JOB_NAME" >name\n'
+    text = "#!/bin/sh\n#SBATCH -i in.txt\ncat >out\necho {} >result.json\n"
+    text += 'echo "$$SLURM_JOB_NAME" >name\n'
     templates({"in.txt": "$a"}, m=("subcmd: sbatch", text))
     templates(named=("subcmd: sbatch", text.replace("-i in.txt", "-i in.txt -J mine")))
-    df = ps.prep_batch([{"a": 5}])
-    folder = Path("calc", df._pset_id[0])
     for name, expected in (("m", "jobscript_m"), ("named", "mine")):
+        df = ps.prep_batch([{"a": 5}], machines=[name])
+        folder = Path("calc", df._pset_id.iloc[-1])
         submit(f"calc/run_{name}.sh")
-        assert wait_for_jobs().state.tolist() == ["done"]
+        assert set(wait_for_jobs().state) == {"done"}
         assert (folder / "out").read_text() == "5"
         assert (folder / "name").read_text() == f"{expected}\n"

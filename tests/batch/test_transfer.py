@@ -158,7 +158,7 @@ def test_hosts_and_places_that_are_not_there(connect, laptop, capfd, monkeypatch
     run()
     fails(capfd, push, ["no-such-host.invalid"], "Could not resolve hostname", "is the name right?")
     fails(capfd, pull, ["cluster"], "No such file or directory", "is there a study at that place?")
-    for host in ("", "a b", "host:x"):
+    for host in ("", "a b", "host:"):
         fails(capfd, push, [host], "HOST must be a machine that ssh knows")
     with pytest.raises(SystemExit):
         push(["--", "-oProxyCommand=touch x"]) == 1 and exit(1)
@@ -311,7 +311,7 @@ def test_a_shell_that_greets_is_named(connect, laptop, capfd):
     assert push(["cluster"]) == 0
     (there.parents[1] / ".bashrc").write_text("echo yes there is a welcome\n")
     fails(capfd, pull, ["cluster"], "a file such as ~/.bashrc on cluster prints something")
-    assert Path("calc/.psweep/queue_cluster").read_text().endswith("\n1 R\n")
+    assert not Path("calc/.psweep/queue_cluster").exists()  # without the notes of that moment
 
 
 def test_dry_runs_in_the_options_and_a_typo_leave_nothing(there, laptop):

@@ -4,6 +4,7 @@ It is used as ``psweep.prep_batch`` and so on.
 """
 
 from ._version import __version__
+from .cancel import batch_cancel
 from .collect import batch_collect
 from .errors import BatchError, MachineError, TemplateError, TransferError
 from .prep import prep_batch
@@ -16,6 +17,7 @@ __all__ = [
     "TemplateError",
     "TransferError",
     "__version__",
+    "batch_cancel",
     "batch_collect",
     "batch_resubmit",
     "batch_status",

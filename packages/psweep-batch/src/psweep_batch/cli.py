@@ -1,64 +1,129 @@
-"""The console scripts: how jobs are, and copies to another machine and back."""
+"""The console scripts: jobs in psweep-status, psweep-cancel, psweep-push and psweep-pull."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from psweep import df_read
 from psweep.cli import run_command
+from psweep.status import Report, status
 
-from . import __version__
+from ._version import __version__
+from .cancel import batch_cancel
+from .machines import Machine, confirm_statcmd, confirmed_statcmds
 from .queue import Queue, snapshot_path
-from .status import batch_status, count_states
+from .status import count_states, status_frame, statuses
 from .transfer import pull as pull_study
 from .transfer import push as push_study
 
-__all__ = ["pull", "push", "status"]
+__all__ = ["cancel", "is_confirmed", "job_report", "pull", "push", "status"]
+
+_RANGES = 8  # of _pset_seq in one line
 
 
-def status(argv: Sequence[str] | None = None) -> int:
-    """Tell how the jobs of a study are (``psweep-status``).
+def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
+    """Report on the jobs of a study, for psweep-status.
 
     Parameters
     ----------
-    argv : sequence of str, optional
-        The arguments. None: those of the command line.
-
-    Returns
-    -------
-    int
-        Exit status: 0, or 1 if it cannot be told.
+    calc_dir : str
+    machine : str or None
+        None: all of them.
+    show_all : bool
+        One line per pset.
     """
-    parser = _parser("psweep-status", "Tell how the jobs of a study are.")
-    parser.add_argument(
-        "machine", nargs="?", metavar="MACHINE", help="only jobs of this one (default: of all)"
-    )
-    parser.add_argument("-a", "--all", action="store_true", help="a line for each pset")
-    args = parser.parse_args(argv)
+    folder = Path(calc_dir)
+    df = status_frame(statuses(df_read(folder), folder, machine, is_confirmed))
+    lines = []
+    short = []
+    for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):
+        counts = count_states(part["state"])
+        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        lines.append(f"{name}: {len(part)} pset{'s' * (len(part) > 1)}: {text}")
+        short.append(lines[-1])
+        saved = snapshot_path(folder, str(name))
+        if saved.exists() and part["state"].isin(["queued", "running", "lost"]).any():
+            lines.append(_as_of(Queue.read(saved).when))
+    if not len(df):
+        lines.append("no psets were prepared")
+    bad = df["state"].isin(["failed", "lost", "cancelled", "no result"])
+    if show_all and len(df):
+        lines += ["", _table(df)]
+    elif bad.any() or (df["reason"][df["state"] == "queued"] != "").any():
+        lines += ["", _by_reason(df[bad | ((df["state"] == "queued") & (df["reason"] != ""))])]
+    records = json.loads(df.reset_index(names="_pset_seq").to_json(orient="records"))
+    in_progress = bool(df["state"].isin(["queued", "running"]).any())
+    return Report(lines, records, in_progress, bool(bad.any()), ", ".join(short))
 
-    def show() -> None:
-        df = batch_status(args.calc_dir, args.machine)
-        for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):
-            counts = count_states(part["state"])
-            text = ", ".join(f"{n} {state}" for state, n in counts.items())
-            print(f"{name}: {len(part)} pset{'s' * (len(part) > 1)}: {text}")
-            saved = snapshot_path(Path(args.calc_dir), str(name))
-            if saved.exists() and part["state"].isin(["queued", "running", "lost"]).any():
-                when = time.strftime("%H:%M:%S", time.localtime(Queue.read(saved).when))
-                print(f"as of {when}, when psweep-pull was called last")
-        if not len(df):
-            print("no psets were prepared")
-        shown = df if args.all else df[df["state"].isin(["failed", "lost"])]
-        if len(shown):
-            print()
-            print(_table(shown))
 
-    return run_command(show, "psweep-status")
+def _as_of(when: float) -> str:
+    seconds = max(0, round(time.time() - when))
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= 2 * size or size == 1:
+            n = seconds // size
+            age = f"{n} {name}{'s' * (n != 1)} ago"
+            break
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+    return f"as of {at} ({age}), when psweep-pull was called last"
+
+
+def _by_reason(df: pd.DataFrame) -> str:
+    """Show one line per reason, with the psets that have it and the log of one."""
+    from tabulate import tabulate
+
+    rows = []
+    # what differs from pset to pset is not a reason of its own
+    reasons = [
+        reason.replace(pset_id, "<_pset_id>")
+        for reason, pset_id in zip(df["reason"], df["_pset_id"], strict=True)
+    ]
+    for (state, machine, reason), part in df.groupby(
+        [df["state"], df["machine"], pd.Series(reasons, index=df.index)], sort=False, dropna=False
+    ):
+        first = part.iloc[0]
+        output = first["stderr"] or first["log"]
+        psets = _numbers(part.index.tolist())
+        rows.append([len(part), state, machine, reason or None, psets, first["job_id"], output])
+    headers = ["psets", "state", "machine", "reason", "_pset_seq", "a job", "its output"]
+    return tabulate(rows, headers, tablefmt="simple", missingval="-", disable_numparse=True)
+
+
+def _numbers(seqs: list[int]) -> str:
+    """Write 0 1 2 5 as 0-2,5; not more than some."""
+    parts: list[list[int]] = []
+    for seq in sorted(seqs):
+        if parts and seq == parts[-1][1] + 1:
+            parts[-1][1] = seq
+        else:
+            parts.append([seq, seq])
+    texts = [f"{a}" if a == b else f"{a}-{b}" for a, b in parts]
+    return ",".join(texts[:_RANGES]) + ",..." * (len(texts) > _RANGES)
+
+
+def is_confirmed(machine: Machine) -> bool:
+    """Tell whether a statcmd may be run: it is code, and a study may come from somebody else.
+
+    One that `prep_batch` has seen here may. In a terminal, the user is asked once for another.
+    """
+    if machine.statcmd is None or machine.statcmd in confirmed_statcmds():
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"psweep-status: info_{machine.name}.yaml has this statcmd:", file=sys.stderr)
+    print("    " + machine.statcmd.encode("ascii", "backslashreplace").decode(), file=sys.stderr)
+    print("Run it, now and later? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        return False
+    confirm_statcmd(machine.statcmd)
+    return True
 
 
 def _table(df: pd.DataFrame) -> str:
@@ -71,6 +136,41 @@ def _table(df: pd.DataFrame) -> str:
     ]
     headers = ["_pset_seq", *names]
     return tabulate(rows, headers, tablefmt="simple", missingval="-", disable_numparse=True)
+
+
+def cancel(argv: Sequence[str] | None = None) -> int:
+    """Cancel the jobs of a study (``psweep-cancel``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if they could not be cancelled.
+    """
+    parser = _parser(
+        "psweep-cancel", "Cancel the jobs of a study that wait or run on this cluster, no others."
+    )
+    parser.add_argument(
+        "machine", nargs="?", metavar="MACHINE", help="only jobs of this machine (default: all)"
+    )
+    parser.add_argument("--queued", action="store_true", help="only jobs that do not run yet")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only show what it would do")
+    args = parser.parse_args(argv)
+
+    def show() -> None:
+        df = batch_cancel(args.calc_dir, args.machine, queued=args.queued, dry_run=args.dry_run)
+        for name, part in df.groupby("machine"):
+            jobs = _numbers([int(job) for job in {j.partition("_")[0] for j in part["job_id"]}])
+            verb = "would cancel" if args.dry_run else "cancelled"
+            print(f"{name}: {verb} {len(part)} pset{'s' * (len(part) > 1)} of the jobs {jobs}")
+        if not len(df):
+            print("there is nothing to cancel")
+
+    return run_command(show, "psweep-cancel")
 
 
 def push(argv: Sequence[str] | None = None) -> int:

@@ -14,9 +14,10 @@ from psweep import json_read, pickle_read
 from psweep.atoms import is_plain
 from psweep.columns import MISSING, cells, column
 from psweep.errors import ParamsTypeError, ResultError
+from psweep.files import file_write
 from psweep.frames import assemble, groups, is_private
 from psweep.json_values import check_storable
-from psweep.layout import PathLike
+from psweep.layout import PRIVATE, PathLike
 from psweep.options import holds_data_only
 from psweep.portable import dumps
 from psweep.progress import Progress
@@ -24,12 +25,14 @@ from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
 from psweep.study import Study
 
 from .errors import BatchError
+from .jobs import RESULT_FILES
 from .scripts import run_script_path
-from .status import PsetStatus, nothing_for, statuses, tail
+from .status import PsetStatus, nothing_for, remember_collected, statuses, tail
+from .verdicts import READER_MARK
 
 __all__ = ["batch_collect"]
 
-_RESULT_FILES = {"result.pk": pickle_read, "result.json": json_read}
+_RESULT_FILES = dict(zip(RESULT_FILES, (pickle_read, json_read), strict=True))
 _MISSING = float("nan")
 
 Reader = Callable[[Path], Mapping[Any, Any]]
@@ -55,10 +58,10 @@ def batch_collect(
     r"""Make the results that batch jobs have written columns of the database.
 
     Call it as often as you like, also while jobs run: it adds what is new. A pset whose job has
-    not ended is left alone; its row has no ``_pset_runtime`` (NaN). A job that ended in any other
-    way than with exit code 0, or without a result, has ``_failed=True``, and ``_exc_txt`` says
-    why, with the last lines of what it printed. What was submitted again and went well is no
-    failure any more.
+    not ended is left alone; its row has no ``_pset_runtime`` (NaN). A job that ended with another
+    exit code than 0, or without a result, has ``_failed=True``, and ``_exc_txt`` says why, with the
+    last lines that it printed. A result that a killed job had written to the end counts. A pset
+    that was submitted again and went well has not failed any more.
 
     Parameters
     ----------
@@ -111,16 +114,17 @@ def batch_collect(
     folder = Path(calc_dir)
     study = Study.find(folder, database_basename)
     df = study.fold_now()
-    known = _collected(df)
     found = {}
     jobs = statuses(df, folder, None)
+    new = [status for status in jobs if again or not status.is_collected]
+    known = _collected(df, {status.pset_id for status in new})
     if machine is not None:
         if not run_script_path(folder, machine).exists():
             raise BatchError(nothing_for(folder, machine))
-        jobs = [status for status in jobs if status.machine == machine]
-    bar = Progress(len(jobs), progress)
+        new = [status for status in new if status.machine == machine]
+    bar = Progress(len(new), progress)
     try:
-        for status in jobs:
+        for status in new:
             outcome = _outcome(
                 status, folder, reader, known.get(status.pset_id), study.layout.basename, again
             )
@@ -129,11 +133,14 @@ def batch_collect(
                 found[status.pset_id] = outcome
     finally:
         bar.close()
+    if reader is not None and any(outcome.failure is None for outcome in found.values()):
+        file_write(folder / PRIVATE / READER_MARK, "")
     with study.locked():
         df = study.fold()
         extended = _with_outcomes(df, found) if jobs else df
         if extended is not df:
             study.write_database(extended)
+    remember_collected(extended, folder, jobs)
     return extended
 
 
@@ -152,9 +159,10 @@ class _Known(NamedTuple):
     book: dict[str, Any]
 
 
-def _collected(df: pd.DataFrame) -> dict[str, _Known]:
-    if not len(df):
+def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
+    if not wanted:
         return {}
+    df = df[df["_pset_id"].isin(wanted)]
     n = len(df)
     failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
     failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
@@ -184,7 +192,9 @@ def _outcome(
     if status.state in ("queued", "running"):
         # Submitted again: what failed before is no result any more.
         return _Outcome({}, None, _MISSING) if known.failure is not None else None
-    if status.state in ("failed", "lost"):
+    if status.state in ("failed", "lost", "cancelled") or (
+        status.state == "no result" and reader is None and _result_file(folder) is None
+    ):
         failure = _failure(status)
         return None if failure == known.failure else _Outcome({}, failure, runtime)
     if known.failure is None and known.runtime == runtime and not again:
@@ -198,7 +208,11 @@ def _outcome(
         if status.state == "not submitted":
             return None  # it may be run by other means, and not be through
         text = "".join(traceback.format_exception(error)) if reader else f"{error}"
-        failure = f"no result in {folder}, though the job ended with exit code 0: {text}"
+        failure = _failure(
+            status._replace(
+                state="no result", reason=f"exit code 0, but no result in {folder}: {text}"
+            )
+        )
         return None if failure == known.failure else _Outcome({}, failure, runtime)
     return _Outcome(results, None, runtime)
 
@@ -206,10 +220,15 @@ def _outcome(
 def _failure(status: PsetStatus) -> str:
     where = f"job {status.attempt.job_id}" if status.attempt and status.attempt.job_id else "job"
     text = f"{status.state}: {where} on {status.machine}: {status.reason}"
-    if status.log is None:
+    files = [path for path in (status.log, status.stderr) if path is not None]
+    if not files:
         return text + "; it has left no output"
-    lines = tail(status.log).splitlines()[-20:]
-    return "\n".join([f"{text}; the end of {status.log}:", *lines])
+    before = "; "
+    for path in files:
+        lines = tail(path).splitlines()[-20:]
+        text = "\n".join([f"{text}{before}the end of {path}:", *lines])
+        before = "\n"
+    return text
 
 
 def _result_file(folder: Path) -> Path | None:

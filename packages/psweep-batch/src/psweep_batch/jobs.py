@@ -1,14 +1,18 @@
-"""What is noted of jobs beside each pset, by the submit script and by the jobs themselves.
+"""Job records next to each pset, written by the submit script and by the jobs themselves.
 
-Two small files for each time that a pset is submitted, so that each has one writer:
+Small files for each time that a pset is submitted, so that each has one writer:
 
 ``.submitted_<machine>.<attempt>``
     Made by the submit script before it submits: ``each``, ``here`` (the job runs where it is
-    submitted) or ``task <number> <part>`` (of an array), and ``by <user> <cluster>``. Then what the
-    submit command has said; of an array, that is in ``<part>.said``.
+    submitted) or ``task <number> <part>`` (of an array), and ``by <user> <cluster> <earlier job>
+    <how that was>``. Then the answer of the submit command; of an array, that is in
+    ``<part>.said``. Attempts are counted over all machines.
+``.claim.<attempt>``
+    The machine that has the attempt, if the pset was prepared for several.
 ``.job_<machine>.<attempt>``
-    Made by the job. ``start <time> <host> <pid> <job> <file with its output>``, and when it has
-    ended ``exit <status> <time>``; times are seconds since 1970.
+    Made by the job. ``start <time> <host> <pid> <job> <file with its output>``, ``stderr <file>``
+    if that is another one, and when it has ended ``exit <status> <time> <signal it got>``; times
+    are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -18,13 +22,15 @@ import os
 import re
 import signal
 import socket
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Attempt", "last_attempt", "machines_of", "seconds"]
+__all__ = ["RESULT_FILES", "Attempt", "last_attempt", "machines_of", "next_number", "seconds"]
 
 _SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
+# SLURM's answer, if the job is on another cluster
+_CLUSTER = re.compile(r"^Submitted batch job \d+ on cluster (\S+)|^\d+;(\S+)$", re.MULTILINE)
+RESULT_FILES = ("result.pk", "result.json")
 _TASK = re.compile(r"task (\d+) (\S+)")
 _JOB_IDS = [
     re.compile(pattern, re.MULTILINE)
@@ -47,12 +53,12 @@ _KILLS = {
 }
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One time that a pset was submitted, as far as is noted."""
 
+    folder: str  # of the pset
     machine: str
-    number: int  # from 1
+    number: int  # from 1, over all machines
     since: float  # s since 1970, when it was submitted
     here: bool  # it ran where it was submitted
     user: str  # who submitted it
@@ -64,8 +70,11 @@ class Attempt:
     host: str | None = None
     pid: int | None = None
     log: str | None = None
+    stderr: str | None = None
     exit_code: int | None = None
     end: float | None = None
+    caught: str | None = None  # the signal that the job got and the jobscript may have trapped
+    has_result: bool = False  # there is a file for it
 
     @property
     def runtime(self) -> float | None:
@@ -85,9 +94,19 @@ class Attempt:
     @property
     def killed(self) -> str | None:
         """Why it was killed from outside, if its exit code says so."""
-        if self.signal not in _KILLS:
-            return None
-        return f"killed by {self.signal}, {_KILLS[self.signal]}"
+        if self.signal in _KILLS:
+            return f"killed by {self.signal}, {_KILLS[self.signal]}"
+        if self.exit_code is not None and self.exit_code < 0:
+            return "killed"  # bash said so of a job that it did not wait for
+        if f"SIG{self.caught}" in _KILLS:
+            return f"got SIG{self.caught}, {_KILLS[f'SIG{self.caught}']}"
+        return None
+
+    @property
+    def seen(self) -> str:
+        """How it is, as state_of in notes.sh tells it."""
+        code = "-" if self.exit_code is None else str(self.exit_code)
+        return code + "r" * self.has_result
 
     def gone(self) -> bool:
         """Tell whether its process is known to be gone, from the host where it ran."""
@@ -132,12 +151,19 @@ def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> At
         if match and machine in (None, match["machine"]):
             number = int(match["number"])
             numbers[match["machine"]] = max(number, numbers.get(match["machine"], 0))
-    found = [_read(f"{folder}", name, number) for name, number in numbers.items()]
+    has_result = not names.isdisjoint(RESULT_FILES)
+    found = [_read(f"{folder}", name, number, has_result) for name, number in numbers.items()]
     there = [attempt for attempt in found if attempt is not None]
-    return max(there, key=lambda attempt: attempt.since, default=None)
+    return max(there, key=lambda attempt: (attempt.number, attempt.since), default=None)
 
 
-def _read(folder: str, machine: str, number: int) -> Attempt | None:
+def next_number(names: set[str]) -> int:
+    """Number the next attempt of a pset; all machines count together."""
+    found = map(_SUBMITTED.fullmatch, names)
+    return max((int(match["number"]) for match in found if match), default=0) + 1
+
+
+def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt | None:
     path = f"{folder}/.submitted_{machine}.{number}"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -156,12 +182,25 @@ def _read(folder: str, machine: str, number: int) -> Attempt | None:
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = _job_id(said)
+    on = _CLUSTER.search(said)
+    cluster = (on[1] or on[2]) if on else cluster
     if job_id and task:
         job_id = f"{job_id}_{task}"
     own = noted.pop("job", None)
     here = how == "here"
     return Attempt(
-        machine, number, since, here, user, cluster, known_as, task, job_id or own, **noted
+        folder,
+        machine,
+        number,
+        since,
+        here,
+        user,
+        cluster,
+        known_as,
+        task,
+        job_id or own,
+        has_result=has_result,
+        **noted,
     )
 
 
@@ -190,8 +229,11 @@ def _notes(text: str) -> dict[str, Any]:
                 _, time, host, pid, job, log = words
                 noted = {"start": seconds(time), "host": host, "pid": int(pid)}
                 noted |= {"log": log or None, "job": None if job == "-" else job}
-            elif words[0] == "exit" and len(words) == 3:
+            elif words[0] == "stderr" and noted:
+                noted["stderr"] = line.partition(" ")[2]
+            elif words[0] == "exit" and len(words) in (3, 4):
                 noted |= {"exit_code": int(words[1]), "end": seconds(words[2])}
+                noted["caught"] = words[3] if len(words) == 4 else None
     return noted
 
 

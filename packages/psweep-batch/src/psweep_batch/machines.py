@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,17 @@ from typing import Any
 import yaml
 
 from .errors import MachineError
+from .schedulers import SCHEDULERS, shell_text
 
-__all__ = ["INFO", "JOBSCRIPT", "Machine", "check_jobscript", "find_machines", "read_info"]
+__all__ = [
+    "INFO",
+    "JOBSCRIPT",
+    "Machine",
+    "check_jobscript",
+    "chosen_machines",
+    "find_machines",
+    "read_info",
+]
 
 INFO = "info.yaml"
 JOBSCRIPT = "jobscript"
@@ -22,34 +34,40 @@ JOBSCRIPT = "jobscript"
 _RUNS_HERE = re.compile(
     r"(sh|ash|bash|dash|ksh|zsh|fish|csh|tcsh|python[0-9.]*|perl|ruby|Rscript|julia|node)"
 )
-_SCHEDULERS = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub", "condor_submit", "flux"}
-
-_SQUEUE = (
-    "scontrol show config 2>/dev/null | grep '^ClusterName'; echo user $(id -un)\n"
-    'squeue -h -r -u "$(id -un)" -o "%i %T %r %o %Z"'
-)
+_SUBMITS = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub"}
+_SCHEDULER_OF = {"sbatch": "slurm", "bsub": "lsf"}  # qsub is Grid Engine's or PBS's
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What ``info.yaml`` says of a machine.
+    """The settings in a machine's ``info.yaml``.
 
     Attributes
     ----------
     name : str
     subcmd : str
         The command that submits a jobscript, such as ``sbatch``, or runs it, such as ``sh``.
+    scheduler : str or None
+        One of `SCHEDULERS`. None: jobs run here, or the scheduler is another one.
     array : bool
-        Submit all psets of a run as one job array, by ``--array`` as sbatch has it.
+        Submit all psets of a run as one job array.
     array_limit : int or None
         How many tasks of an array may run at once. None: the scheduler decides.
     max_array_size : int or None
         Split into several arrays where there are more tasks. None: what SLURM is configured to.
     pack : int
-        How many psets one task of an array runs, one after another.
+        How many psets one task of an array runs.
+    parallel : int
+        How many of these it runs at once.
     statcmd : str or None
         A shell command that prints a line for each job that is queued or running: its number and,
-        if known, its state. None: squeue if `subcmd` is sbatch, else nothing can be asked.
+        if known, its state. None: the one of `scheduler`; without one, the queue is unknown.
+    lost_after : int
+        Seconds before a job that the scheduler does not know counts as lost.
+    login_shell : bool
+        Call the commands of the scheduler from a login shell, over ssh.
+    remote_dir : str or None
+        Where the study is on the machine. None: at the same place below the home.
     """
 
     name: str
@@ -58,21 +76,89 @@ class Machine:
     array_limit: int | None = None
     max_array_size: int | None = None
     pack: int = 1
+    parallel: int = 1
     statcmd: str | None = None
+    scheduler: str | None = None
+    lost_after: int = 120
+    login_shell: bool = False
+    remote_dir: str | None = None
 
     @property
     def runs_here(self) -> bool:
         """Whether `subcmd` runs a script at once instead of handing it to a scheduler."""
-        return not _SCHEDULERS & self._words and any(map(_RUNS_HERE.fullmatch, self._words))
+        return (
+            self.scheduler is None
+            and not _SUBMITS & self._words
+            and any(map(_RUNS_HERE.fullmatch, self._words))
+        )
 
     @property
     def query(self) -> str | None:
         """The shell command that asks the scheduler for all jobs of the user."""
-        return self.statcmd or (_SQUEUE if "sbatch" in self._words else None)
+        if self.statcmd:
+            # In a pipe, the first program may be missing, and nobody would notice.
+            first = shlex.split(self.statcmd, comments=True)[0]
+            check = f"command -v {shlex.quote(first)} >/dev/null || "
+            missing = shlex.quote(f"there is no {first} here")
+            complain = f"{{ echo {missing} >&2; exit 127; }}\n"
+            return ("" if "=" in first else check + complain) + self.statcmd
+        return shell_text(f"{self.scheduler}_query") if self.scheduler else None
+
+    @property
+    def account(self) -> str | None:
+        """The shell command that asks for jobs that may have ended."""
+        return shell_text(f"{self.scheduler}_account") if self.scheduler else None
 
     @property
     def _words(self) -> set[str]:
         return {Path(word).name for word in shlex.split(self.subcmd)}
+
+
+def confirmed_statcmds() -> set[str]:
+    """Read which commands this user has written or confirmed on this machine."""
+    try:
+        return set(_confirmed_path().read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def confirm_statcmd(command: str) -> None:
+    """Keep a command as confirmed; where that is not possible, it is asked for again."""
+    if command not in confirmed_statcmds():
+        with contextlib.suppress(OSError):
+            path = _confirmed_path()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(command + "\n")
+
+
+def _confirmed_path() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "psweep" / "statcmds"
+
+
+def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[Machine]:
+    """Choose machines by their names.
+
+    Raises
+    ------
+    MachineError
+        There is no machine of that name.
+    """
+    if names is None:
+        return there
+    names = [names] if isinstance(names, str) else list(names)
+    known = {machine.name: machine for machine in there}
+    for name in names:
+        if name not in known:
+            message = (
+                f"machines={names!r}: there is no machine {name!r}; there are {', '.join(known)}"
+            )
+            raise MachineError(message)
+    if not names:
+        message = "machines=[] names no machine; leave it out to prepare for all of them"
+        raise MachineError(message)
+    return [machine for machine in there if machine.name in names]
 
 
 def find_machines(folder: Path) -> list[Machine]:
@@ -128,43 +214,76 @@ def read_info(path: Path, name: str) -> Machine:
 
 
 def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
-    for key in ("subcmd", "statcmd"):
-        value = info.get(key)
-        if key == "subcmd" and value is None:
-            message = (
-                f"{path} has no subcmd, the command that submits a job, as in 'subcmd: sbatch'"
-            )
-            raise MachineError(message)
-        if value is not None and (
-            not isinstance(value, str) or not value.strip() or "\n" in value.strip()
-        ):
+    given: dict[str, Any] = {key: value for key, value in info.items() if value is not None}
+    for key in ("subcmd", "statcmd", "remote_dir"):
+        value = given.get(key, "x")
+        if not isinstance(value, str) or not value.strip() or "\n" in value.strip():
             message = f"{path}: {key} must be one line of text, not {value!r}"
             raise MachineError(message)
-    _check_command(path, info["subcmd"])
-    array = info.get("array", False)
-    if not isinstance(array, bool):
-        message = f"{path}: array must be true or false, not {array!r}"
-        raise MachineError(message)
-    for key in ("array_limit", "max_array_size", "pack"):
-        value = info.get(key)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            message = f"{path}: {key} must be a whole number from 1, not {value!r}"
-            raise MachineError(message)
-        if not array:
-            message = f"{path}: {key} is for job arrays; add 'array: true' or leave it out"
-            raise MachineError(message)
-    given: dict[str, Any] = {key: value for key, value in info.items() if value is not None}
     given |= {key: value.strip() for key, value in given.items() if isinstance(value, str)}
-    machine = Machine(name, **given)
+    scheduler = given.pop("scheduler", None)
+    if scheduler is not None and scheduler not in (*SCHEDULERS, "none"):
+        names = ", ".join([*SCHEDULERS, "none"])
+        message = (
+            f"{path}: scheduler must be one of {names}, not {scheduler!r}; for another one, leave "
+            "it out and write subcmd and statcmd"
+        )
+        raise MachineError(message)
+    if "subcmd" not in given:
+        if scheduler is None:
+            message = (
+                f"{path} has no subcmd, the command that submits a job, as in 'subcmd: sbatch', "
+                "and no scheduler, as in 'scheduler: slurm'"
+            )
+            raise MachineError(message)
+        given["subcmd"] = "sh" if scheduler == "none" else SCHEDULERS[scheduler].submit
+    _check_command(path, given["subcmd"])
+    _check_numbers(path, given)
+    command = {Path(word).name for word in shlex.split(given["subcmd"])}
+    if scheduler is None:
+        scheduler = next((_SCHEDULER_OF[word] for word in command if word in _SCHEDULER_OF), None)
+    machine = Machine(name, scheduler=None if scheduler == "none" else scheduler, **given)
+    if scheduler == "none" and not machine.runs_here:
+        message = f"{path}: scheduler: none runs scripts here, which {machine.subcmd!r} does not"
+        raise MachineError(message)
     if machine.array and machine.runs_here:
         message = (
-            f"{path}: array: true needs a subcmd that takes --array as sbatch does, which "
-            f"{machine.subcmd!r} does not"
+            f"{path}: array: true needs a subcmd that takes --array as sbatch does, or one of the "
+            f"schedulers {', '.join(SCHEDULERS)}; {machine.subcmd!r} runs a script at once"
+        )
+        raise MachineError(message)
+    if machine.array and machine.scheduler is None and "qsub" in command:
+        message = (
+            f"{path}: array: true with qsub needs 'scheduler: sge' or 'scheduler: pbs', because "
+            "their arrays differ"
         )
         raise MachineError(message)
     return machine
+
+
+def _check_numbers(path: Path, given: dict[str, Any]) -> None:
+    for key in ("array", "login_shell"):
+        value = given.get(key, False)
+        if not isinstance(value, bool):
+            message = f"{path}: {key} must be true or false, not {value!r}"
+            raise MachineError(message)
+    for key in ("array_limit", "max_array_size", "pack", "parallel", "lost_after"):
+        value = given.get(key)
+        if value is None:
+            continue
+        least = 0 if key == "lost_after" else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            message = f"{path}: {key} must be a whole number from {least}, not {value!r}"
+            raise MachineError(message)
+        if key != "lost_after" and not given.get("array", False):
+            message = f"{path}: {key} is for job arrays; add 'array: true' or leave it out"
+            raise MachineError(message)
+    if given.get("parallel", 1) > given.get("pack", 1):
+        message = (
+            f"{path}: parallel: {given['parallel']} needs a pack of at least that many psets, not "
+            f"{given.get('pack', 1)}"
+        )
+        raise MachineError(message)
 
 
 # Options of sbatch that go against what psweep does, and what to do instead

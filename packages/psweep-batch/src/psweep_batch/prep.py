@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +20,10 @@ from psweep.study import Study
 from psweep.work import carry_out
 
 from .folders import PsetFiles, read_templates
-from .machines import JOBSCRIPT, find_machines
+from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
 from .scripts import (
     Directives,
     directives,
-    read_old_script,
     run_script_path,
     write_run_scripts,
 )
@@ -51,6 +51,7 @@ def prep_batch(
     calc_dir: PathLike = "calc",
     calc_templ_dir: PathLike | None = "templates/calc",
     machine_templ_dir: PathLike = "templates/machines",
+    machines: Sequence[str] | None = None,
     template_mode: Literal["dollar", "jinja"] = "dollar",
     write_pset: bool = False,
     git: bool = False,
@@ -64,9 +65,9 @@ def prep_batch(
     r"""Prepare a batch job for each pset: its folder, filled templates, and submit scripts.
 
     Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
-    ``<calc_dir>/run_<machine>.sh`` that submits the new psets, from whichever folder it is called.
-    Call it again, and it goes on where it stopped. The lines of earlier calls are still in it, as
-    comments: submit what they have prepared before the next call, or take the comment signs away.
+    ``<calc_dir>/run_<machine>.sh`` that submits the psets, from whichever folder it is called. Call
+    it again, and it continues where it stopped. Psets that were not submitted stay in it; the lines
+    of those that were become comments. A pset is submitted on one machine only.
 
     Parameters
     ----------
@@ -82,16 +83,23 @@ def prep_batch(
         ``_pset_hash``, ``_pset_seq``, ``_run_seq``. Files that are not UTF-8 are copied as they
         are. None: there are only jobscripts.
     machine_templ_dir : str or path, default "templates/machines"
-        One folder a machine, with the template ``jobscript``, which becomes
+        One folder per machine, with the template ``jobscript``, which becomes
         ``jobscript_<machine>`` in each pset's folder, and ``info.yaml`` with
 
-        - ``subcmd``: the command that submits a jobscript (``sbatch``) or runs it (``sh``),
-        - ``array: true``: submit one job array by ``--array`` instead of one job a pset,
+        - ``scheduler``: ``slurm``, ``sge``, ``pbs``, ``lsf``, or ``none`` to run jobs at once,
+        - ``subcmd``: the command that submits a jobscript (``sbatch``) or runs it (``sh``), if it
+          is not the usual one of the scheduler,
+        - ``array: true``: submit one job array instead of one job per pset,
         - ``array_limit``: how many of its tasks may run at once,
         - ``max_array_size``: split it into several arrays if there are more tasks,
-        - ``pack``: how many psets one task runs, one after another,
-        - ``statcmd``: for other schedulers than SLURM, a shell command that prints the numbers of
-          all jobs that are queued or running, one a line.
+        - ``pack``: how many psets one task runs,
+        - ``parallel``: how many of these it runs at once,
+        - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
+          that are queued or running, one per line,
+        - ``lost_after``: see `batch_status`,
+        - ``login_shell``, ``remote_dir``: for psweep-push and psweep-pull.
+    machines : sequence of str, optional
+        Prepare for these machines only, to share the work between machines. None: for all.
     template_mode : {"dollar", "jinja"}, default "dollar"
         ``$name`` and ``${name}``, ``${name@Q}`` for the value quoted for the shell, ``$$`` for a
         dollar sign; or ``{{ name }}`` and ``{{ name | quote }}``, which needs
@@ -158,11 +166,11 @@ def prep_batch(
     df = check_df(df)
     check_params(params)
     machine_dir = Path(machine_templ_dir)
-    machines = find_machines(machine_dir)
+    chosen = chosen_machines(find_machines(machine_dir), machines)
     templates = read_templates(
         None if calc_templ_dir is None else Path(calc_templ_dir),
         machine_dir,
-        machines,
+        chosen,
         template_class(template_mode),
     )
     files = PsetFiles(*templates, write_pset=write_pset)
@@ -170,30 +178,40 @@ def prep_batch(
     if template_mode == "jinja":
         files.check_values({**pset, **_SOME_BOOK} for pset in params)
     layout = Layout(calc_dir, database_basename)
-    prepared: dict[str, dict[str, Directives]] = {}
+    prepared: dict[str, dict[str, Directives | None]] = {}
+    waiting: dict[str, int] = {}
 
     def prepare(pset: Pset) -> Pset:
         pset_id = pset["_pset_id"]
         texts = files.write(f"{layout.calc_dir}/{pset_id}", pset)
         prepared[pset_id] = {
-            machine.name: directives(texts[f"{JOBSCRIPT}_{machine.name}"])
-            for machine in machines
+            machine.name: directives(texts[f"{JOBSCRIPT}_{machine.name}"], machine)
             if machine.array
+            else None
+            for machine in chosen
         }
         return {}
 
-    before = {
-        machine.name: read_old_script(run_script_path(layout.calc_dir, machine.name))
-        for machine in machines
-    }
-
     def write_scripts(study: Study) -> None:
         with study.locked():
-            write_run_scripts(study, machines, machine_dir, prepared, before)
+            waiting.update(write_run_scripts(study, chosen, machine_dir, prepared))
 
     if git and not simulate:
         _warn_if_ignored([template.where for template in files.templates])
-    return carry_out(prepare, params, df, options, done=prepared_hashes, afterwards=write_scripts)
+    extended = carry_out(
+        prepare, params, df, options, done=prepared_hashes, afterwards=write_scripts
+    )
+    for machine in [] if simulate else chosen:
+        if machine.statcmd is not None:
+            confirm_statcmd(machine.statcmd)  # it comes from the user's own templates
+    for name, n in waiting.items():
+        if n:
+            print(
+                f"psweep: {run_script_path(layout.calc_dir, name)} also submits {n} "
+                f"pset{'s' * (n > 1)} of earlier calls, not submitted so far",
+                file=sys.stderr,
+            )
+    return extended
 
 
 def _warn_if_ignored(paths: Sequence[str]) -> None:

@@ -1,23 +1,83 @@
-"""What a scheduler says of its jobs: one query for all."""
+"""What a scheduler says of its jobs: one query for all, and one for those that may have ended."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from psweep.files import file_read, file_write
 from psweep.layout import PRIVATE
 
 from .jobs import seconds
+from .machines import Machine
 
-__all__ = ["Queue", "complain", "snapshot_path"]
+__all__ = ["Account", "Queue", "complain", "script_for_there", "snapshot_path"]
 
-_RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "r", "t"}
-_PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "qw"}
+_RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "SSUSP", "USUSP", "B"}
+_PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "PSUSP", "W"}
+_PENDING |= {"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "T"}
+_OF_GRID_ENGINE = re.compile(r"(?P<pending>[RhE]*qw|[RhE]*w|E.*)|[dRrtsST]+")
 _SECONDS = 60
 _MARK = "psweep-queue"
+
+# What the states of ended jobs mean
+_MEANINGS = (
+    ("CANCELLED", "cancelled"),
+    ("TIMEOUT", "time limit"),
+    ("DEADLINE", "deadline"),
+    ("OUT_OF_ME", "out of memory"),
+    ("NODE_FAIL", "node failure"),
+    ("BOOT_FAIL", "node failure"),
+    ("PREEMPTED", "preempted"),
+    ("failed 37", "time limit"),
+    ("failed 100", "killed"),
+)
+# States after which a job may be started again, though the scheduler calls it ended
+_MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "REQUEUED", "BOOT_FAIL", "failed 25", "failed 26")
+
+
+class Account(NamedTuple):
+    """What a scheduler says of one job that its queue does not show."""
+
+    state: str  # UNKNOWN: it says that there is no such job
+    end: float | None  # s since 1970
+    elapsed: str
+    memory: str
+    code: str
+
+    @property
+    def lives(self) -> bool:
+        """Whether the job waits or runs after all."""
+        return _runs(self.state) is not None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is no such job, as far as the scheduler knows."""
+        return self.state == "UNKNOWN"
+
+    @property
+    def may_come_back(self) -> bool:
+        """Whether a job in this state may be started again."""
+        return self.state.startswith(_MAY_COME_BACK)
+
+    @property
+    def reason(self) -> str:
+        """Why it ended; empty if this says nothing."""
+        return next((text for state, text in _MEANINGS if self.state.startswith(state)), "")
+
+    @property
+    def details(self) -> str:
+        """What it has used, if known."""
+        used = [f"after {self.elapsed}"] if self.elapsed and self.memory else []
+        used += [f"{self.memory} of memory"] if self.memory else []
+        return ", ".join([self.state, *used]) if used else ""
 
 
 class Queue:
@@ -34,59 +94,116 @@ class Queue:
     def __init__(self, said: str, when: float) -> None:
         self.when = when
         self.cluster = self.user = ""  # whose jobs these are; empty if not known
+        self.forgets_after: float | None = None  # s after its end, until a job is unknown
+        self.accounts: dict[tuple[str, str], Account] = {}
         self._said = said
-        self._states: dict[str, tuple[str | None, str]] = {}
-        self._lines: list[list[str]] = []
+        self._clusters = {""}
+        self._jobs: dict[tuple[str, str], tuple[bool | None, str, str]] = {}
+        cluster = ""
         for line in said.splitlines():
             words = line.split()
             if words[:1] == ["ClusterName"]:
                 self.cluster = words[-1]
+            elif words[:1] == ["MinJobAge"]:
+                self.forgets_after = float(words[2])
             elif words[:1] == ["user"]:
                 self.user = words[-1]
+            elif words[:1] == ["CLUSTER:"]:
+                cluster = words[-1]
+                self._clusters.add(cluster)
+            elif line.startswith("account|"):
+                _, of, job = line.split("|", 2)
+                self._take_account(of, job)
             elif words:
-                self._lines.append(words)
-                state = next((w for w in words[1:] if w in _RUNNING or w in _PENDING), None)
-                reason = words[2] if len(words) > 2 and words[2] not in ("None", "(null)") else ""
-                self._states[_key(words[0])] = (state, reason)
+                self._take(cluster, line)
+        self._clusters.add(self.cluster)
+
+    def _take(self, cluster: str, line: str) -> None:
+        if "|" in line:
+            job, state, reason, *rest = (*line.split("|"), "", "", "")
+            text = " ".join(rest)
+        else:  # of a statcmd
+            job, *words = line.split()
+            state = next((word for word in words if _runs(word) is not None), "")
+            reason, text = words[1] if len(words) > 1 else "", line
+        reason = "" if reason in ("None", "(null)", "-") else reason.strip().strip("()")
+        self._jobs[self._where(cluster, job)] = (_runs(state.strip()), reason, text)
+
+    def _take_account(self, cluster: str, line: str) -> None:
+        words = line.split("|")
+        if words[0] != "job" or len(words) < 7:
+            return
+        job, state, end, elapsed, memory, code = (word.strip() for word in words[1:7])
+        if job.endswith((".batch", ".extern")) or re.search(r"\.\d+$", job):
+            # a step of it, which knows its memory
+            known = self.accounts.get(self._where(cluster, job.partition(".")[0]))
+            if known and memory:
+                key = self._where(cluster, job.partition(".")[0])
+                self.accounts[key] = known._replace(memory=max(known.memory, memory, key=_bytes))
+            return
+        account = Account(state, _time(end), elapsed, memory, code)
+        known = self.accounts.get(self._where(cluster, job))
+        if known and not account.memory:
+            account = account._replace(memory=known.memory)
+        self.accounts[self._where(cluster, job)] = account
+
+    def _where(self, cluster: str, job: str) -> tuple[str, str]:
+        return ("" if cluster == self.cluster else cluster, _key(job))
 
     @classmethod
-    def ask(cls, command: str, host: str | None = None) -> Queue:
+    def ask(cls, machine: Machine, folder: Path | str, host: Sequence[str] | None = None) -> Queue:
         """Ask a scheduler.
 
         Parameters
         ----------
-        command : str
-            For the shell.
-        host : str, optional
-            Ask there, by ssh. None: here.
+        machine : Machine
+        folder : path
+            Of the study, where the scheduler is.
+        host : sequence of str, optional
+            The command that runs a command there, by ssh. None: here.
 
         Raises
         ------
         OSError
             It did not answer; the message says why.
         """
-        # A shell there may greet before it does what it is told.
-        command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
-        args = ["sh", "-c", command] if host is None else ["ssh", "--", host, command]
-        try:
-            done = subprocess.run(
-                args,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise TimeoutError(str(error)) from error
-        _, _, answer = done.stdout.partition(f"{_MARK}\n")
-        when, _, said = answer.partition("\n")
-        if done.returncode != 0 or not when:
-            why = (done.stderr.strip() or said.strip()).splitlines() or ["no message"]
-            message = f"exit status {done.returncode}: {why[-1]}"
-            raise OSError(message)
-        return cls(said, seconds(when))
+        clusters = shlex.quote(f"{folder}/.clusters_{machine.name}")
+        command = f"ps_clusters=$(cat {clusters} 2>/dev/null)\n{machine.query}"
+        when, said = _answer(command, host, machine)
+        return cls(said, when)
+
+    def ask_accounts(
+        self,
+        machine: Machine,
+        jobs: Iterable[tuple[str, str]],
+        host: Sequence[str] | None = None,
+    ) -> None:
+        """Ask for jobs that the queue does not show; what does not answer changes nothing.
+
+        Parameters
+        ----------
+        machine : Machine
+        jobs : iterable of (str, str)
+            Their clusters and numbers.
+        host : sequence of str, optional
+            As for `ask`.
+        """
+        if machine.account is None:
+            return
+        by_cluster: dict[str, list[str]] = {}
+        for cluster, job in jobs:
+            name = "" if cluster in ("", self.cluster) else cluster
+            by_cluster.setdefault(name, []).append(_key(job))
+        for cluster, ids in by_cluster.items():
+            command = f"ps_cluster={shlex.quote(cluster)}\n{machine.account}"
+            try:
+                _, said = _answer(command, host, machine, sorted(set(ids)))
+            except OSError:
+                continue
+            for line in said.splitlines():
+                if line.startswith("job|"):
+                    self._take_account(cluster, line)
+                    self._said += f"\naccount|{cluster}|{line}"
 
     @classmethod
     def read(cls, path: Path) -> Queue:
@@ -98,26 +215,123 @@ class Queue:
         """Keep it for later."""
         file_write(path, f"{self.when}\n{self._said}")
 
-    def __contains__(self, job_id: str) -> bool:
-        return _key(job_id) in self._states
+    def knows(self, cluster: str) -> bool:
+        """Tell whether this cluster was asked."""
+        return not cluster or not self.cluster or cluster in self._clusters
 
-    def find(self, known_as: str, task: str) -> str | None:
-        """Look for a job by its command; give its number."""
-        for job_id, *rest in self._lines:
-            if any(known_as in word for word in rest) and job_id.endswith(f"_{task}" * bool(task)):
-                return job_id
+    def find(self, cluster: str, job_id: str | None, known_as: str, task: str) -> str | None:
+        """Find a job by its number, or if that is not known by its command; give its number."""
+        if job_id is not None:
+            return job_id if self._where(cluster, job_id) in self._jobs else None
+        for (_, found), (_, _, text) in self._jobs.items():
+            if known_as in text and found.endswith(f"_{task}" * bool(task)):
+                return found
         return None
 
-    def state(self, job_id: str) -> tuple[bool | None, str]:
+    def is_named(self, cluster: str, job_id: str, known_as: str) -> bool:
+        """Tell whether the job of that number is the one that was meant."""
+        return known_as in self._jobs.get(self._where(cluster, job_id), (None, "", ""))[2]
+
+    def state(self, cluster: str, job_id: str) -> tuple[bool | None, str]:
         """Tell whether a job runs (None: nothing is said of it), and why it does not."""
-        state, reason = self._states[_key(job_id)]
-        return (None if state is None else state in _RUNNING), reason
+        return self._jobs[self._where(cluster, job_id)][:2]
+
+    def account(self, cluster: str, job_id: str) -> Account | None:
+        """Give what is known of a job that it does not show."""
+        return self.accounts.get(self._where(cluster, job_id))
+
+
+def _runs(state: str) -> bool | None:
+    """Tell whether a job in this state runs or waits; None if it does neither, or is not known."""
+    word = state.split(" ", maxsplit=1)[0]
+    if word in _RUNNING:
+        return True
+    if word in _PENDING:
+        return False
+    found = _OF_GRID_ENGINE.fullmatch(word)
+    return None if not found else found["pending"] is None
 
 
 def _key(job_id: str) -> str:
-    # of 12.server and 12[].server the number, of 12_3 also the task
-    match = re.match(r"\d+(_\d+)?", job_id)
-    return match[0] if match else job_id
+    # of 12.server and 12[].server the number, of 12_3 and 12[3].server also the task
+    match = re.match(r"(\d+)(?:_(\d+)|\[(\d+)\])?", job_id)
+    if not match:
+        return job_id
+    task = match[2] or match[3]
+    return f"{match[1]}_{task}" if task else match[1]
+
+
+def _bytes(text: str) -> float:
+    match = re.fullmatch(r"([\d.]+)([KMGT]?)[Bbi]*", text)
+    return float(match[1]) * 1024 ** " KMGT".index(match[2] or " ") if match else 0.0
+
+
+def _time(text: str) -> float | None:
+    """Read when a job ended: s since 1970, or as the scheduler writes it."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    for form in ("%a %b %d %H:%M:%S %Y", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M:%S.%f"):
+        try:
+            return datetime.strptime(text, form).timestamp()  # noqa: DTZ007 (its own clock)
+        except ValueError:
+            continue
+    try:  # LSF leaves out the year
+        this_year = datetime.now()  # noqa: DTZ005
+        found = datetime.strptime(f"{this_year.year} {text}", "%Y %b %d %H:%M")  # noqa: DTZ007
+    except ValueError:
+        return None
+    if found > this_year.replace(microsecond=0) and (found - this_year).days > 1:
+        found = found.replace(year=this_year.year - 1)
+    return found.timestamp()
+
+
+def _answer(
+    command: str, host: Sequence[str] | None, machine: Machine, words: Sequence[str] = ()
+) -> tuple[float, str]:
+    # A shell there may greet before it does what it is told. In a pipe, the first program may
+    # fail; bash can be told to mind that.
+    if words:
+        command = f"set -- {' '.join(words)}\n{command}"
+    command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
+    if machine.statcmd:
+        command = f"if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n{command}"
+    if host is None:
+        args, stdin = [shutil.which("bash") or "sh", "-s"], f"{{ {command}\n}} </dev/null\n"
+    else:
+        args, stdin = [*host, "sh"], script_for_there(command, machine.login_shell)
+    try:
+        done = subprocess.run(
+            args,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(str(error)) from error
+    _, _, answer = done.stdout.partition(f"{_MARK}\n")
+    when, _, said = answer.partition("\n")
+    if done.returncode != 0 or not when:
+        why = (done.stderr.strip() or said.strip()).splitlines() or ["no message"]
+        message = f"exit status {done.returncode}: {why[-1]}"
+        raise OSError(message)
+    return seconds(when), said
+
+
+def script_for_there(command: str, login_shell: bool) -> str:
+    """Write what `sh` on another machine reads from stdin.
+
+    So no login shell there has to understand it: csh and fish quote in other ways.
+    """
+    login = " -l" if login_shell else ""
+    return (
+        "ps_shell=sh\nif command -v bash >/dev/null; then ps_shell=bash; fi\n"
+        f"exec $ps_shell{login} <<'PSWEEP_SCRIPT'\n{{ {command}\n}} </dev/null\nPSWEEP_SCRIPT\n"
+    )
 
 
 def snapshot_path(calc_dir: Path, machine: str) -> Path:

@@ -1,4 +1,4 @@
-"""`batch_resubmit`: a script that submits again what failed or was lost."""
+"""`batch_resubmit`: a script that submits psets again."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from psweep import df_read
 from psweep.layout import PathLike
 
 from .errors import BatchError
-from .jobs import last_attempt, machines_of
+from .jobs import Attempt, machines_of, next_number
 from .machines import read_info
 from .scripts import Line, info_path, write_script
 from .status import nothing_for, status_frame, statuses
 
 __all__ = ["batch_resubmit"]
 
-_AT_REST = ("failed", "lost", "done", "not submitted")
+_AT_REST = ("failed", "lost", "no result", "cancelled", "done", "not submitted")
 
 
 def batch_resubmit(
     calc_dir: PathLike = "calc",
     machine: str | None = None,
     *,
-    states: Sequence[str] = ("failed", "lost"),
+    states: Sequence[str] = ("failed", "lost", "no result"),
 ) -> pd.DataFrame:
-    """Write a script that submits psets again whose jobs failed or were lost.
+    """Write a script that submits psets again if their jobs failed, were lost or left no result.
 
-    The script is ``<calc_dir>/resubmit_<machine>.sh``, as ``run_<machine>.sh`` for these psets
-    alone. It submits each once more, however often it is called. Change what was wrong first:
-    the files in the folders of the psets are used as they are.
+    The script is ``<calc_dir>/resubmit_<machine>.sh``, like ``run_<machine>.sh`` but for these
+    psets alone. It submits each once more, however often it is called, and none whose job has
+    changed since the script was written. Fix the cause first: the files in the folders of the psets
+    are used as they are.
 
     Parameters
     ----------
@@ -40,9 +41,9 @@ def batch_resubmit(
         The folder of the study.
     machine : str, optional
         Where they are to be submitted. None: where each was submitted last.
-    states : sequence of str, default ("failed", "lost")
-        Which psets, see `batch_status`, by their last job; also "done", and "not submitted", which
-        needs a machine.
+    states : sequence of str, default ("failed", "lost", "no result")
+        Which psets, see `batch_status`, by their last job; also "cancelled", "done", and "not
+        submitted", which needs a machine.
 
     Returns
     -------
@@ -62,11 +63,11 @@ def batch_resubmit(
     >>> import psweep as ps
     >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
     >>> ps.file_write("templates/machines/local/jobscript", "exit $a")
-    >>> df = ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
+    >>> df = ps.prep_batch(ps.plist("a", [2, 3]), calc_templ_dir=None)
     >>> import subprocess
     >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
     >>> ps.batch_resubmit("calc").reason.tolist()
-    ['exit code 3']
+    ['exit code 2', 'exit code 3']
     >>> _ = subprocess.run(["sh", "calc/resubmit_local.sh"])
     """
     if isinstance(states, str):
@@ -86,10 +87,15 @@ def batch_resubmit(
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
             raise BatchError(nothing_for(folder, target))
-        last = last_attempt(folder / status.pset_id, names, target)
-        comment = f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}".rstrip()
+        last = status.attempt
+        comment = f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}"
         lines.setdefault(target, []).append(
-            Line(status.pset_id, 1 if last is None else last.number + 1, comment)
+            Line(
+                status.pset_id,
+                next_number(names),
+                " ".join(comment.split()),
+                _earlier(last, target),
+            )
         )
     for name, of_machine in lines.items():
         path = info_path(folder, name)
@@ -98,3 +104,12 @@ def batch_resubmit(
             raise BatchError(message)
         write_script(folder / f"resubmit_{name}.sh", read_info(path, name), of_machine)
     return status_frame(chosen)
+
+
+def _earlier(last: Attempt | None, target: str) -> str:
+    """Write how the last job of a pset is now, for the script to check again."""
+    if last is None:
+        return ""
+    # Its number only if it did not note its end: the scheduler is asked about it once more.
+    ask = last.job_id if last.exit_code is None and last.machine == target else None
+    return f"{last.machine}.{last.number} {last.seen} {ask or ''}".rstrip()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from psweep.atomic import replacing
 from psweep.study import Study
 
 from .machines import INFO, JOBSCRIPT, Machine
+from .schedulers import REFUSALS, SCHEDULERS, Scheduler, shell_text
 
 __all__ = [
     "Directives",
@@ -30,11 +31,8 @@ __all__ = [
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 # A line with a pset, commented out or not, also of a script that psweep 0.8 to 0.16 wrote
 _OLD_LINE = re.compile(rf"^(?P<off>[#\s]*)(?P<line>\S.*?(?P<pset_id>{_UUID}).*)$", re.MULTILINE)
-# Options of sbatch that differ from task to task, with a value each
-_OWN_OPTIONS = re.compile(
-    r"(?P<short>-[oeJ])(?P<glued>.*)"
-    r"|--(?P<long>output|error|open-mode|job-name)(?:=(?P<value>.*))?"
-)
+_FLAGS = {"-cwd"}  # options without a value
+_VERBS = ("submit ", "run ", "add ")
 _BASH = re.compile(r"#!(.*bash)")
 
 
@@ -44,6 +42,8 @@ class Line(NamedTuple):
     pset_id: str
     attempt: int  # 1 the first time
     comment: str
+    earlier: str = ""  # of a job before: its note, how it was, its number; see again() in common.sh
+    text: str = ""  # the whole line, as a user may have edited it
 
 
 def info_path(calc_dir: Path, machine: str) -> Path:
@@ -77,10 +77,12 @@ def write_run_scripts(
     study: Study,
     machines: Sequence[Machine],
     machine_dir: Path,
-    prepared: Mapping[str, Mapping[str, Directives]],
-    before: Mapping[str, OldScript],
-) -> None:
-    """Write ``run_<machine>.sh`` for all psets that are in none yet; the study's lock is held.
+    prepared: Mapping[str, Mapping[str, Directives | None]],
+) -> dict[str, int]:
+    """Write ``run_<machine>.sh`` for all psets that are not submitted; the study's lock is held.
+
+    Lines of psets that were submitted become comments. Those that a user has changed stay as they
+    are.
 
     Parameters
     ----------
@@ -88,25 +90,34 @@ def write_run_scripts(
     machines : sequence of Machine
     machine_dir : Path
     prepared : mapping
-        The psets that were prepared for all these machines just now, and for those that make
-        arrays what their jobscripts ask for. What else there is, is looked up.
-    before : mapping
-        The scripts as they were when this call began. What was in them is commented out now; what
-        another call has put there meanwhile stays.
+        The psets that were prepared just now, and for each of their machines what their
+        jobscripts ask for. Everything else is looked up.
+
+    Returns
+    -------
+    dict of str, int
+        For each machine, how many psets of earlier calls its script still submits.
     """
     df = study.read_database()
     names = ["_pset_id", "_run_seq", "_pset_seq"]
     rows = list(zip(*(df[name].tolist() for name in names), strict=True)) if len(df) else []
+    waiting = {}
     for machine in machines:
         path = run_script_path(study.layout.calc_dir, machine.name)
         script = read_old_script(path)
+        verb = "run " if machine.runs_here else "submit "
+        known = {
+            pset_id: found[machine.name]
+            for pset_id, found in prepared.items()
+            if machine.name in found
+        }
         old = []
-        active = set()
+        active = {}
         for pset_id, (off, line) in script.lines.items():
-            if off or pset_id in before[machine.name].lines:
+            if off or not line.startswith(_VERBS) or _is_claimed(study.layout.calc_dir / pset_id):
                 old.append(line)
             else:
-                active.add(pset_id)
+                active[pset_id] = line if line.startswith(verb) else ""
         # Also those of a call that was killed before it got here
         chosen = [
             (pset_id, run_seq, pset_seq)
@@ -115,25 +126,35 @@ def write_run_scripts(
             or (
                 pset_id not in script.lines
                 and (
-                    pset_id in prepared
+                    pset_id in known
                     or (
                         run_seq not in script.runs
                         and _jobscript(study.layout.calc_dir, pset_id, machine).exists()
+                        and not _is_claimed(study.layout.calc_dir / pset_id)
                     )
                 )
             )
         ]
-        lines = [Line(pset_id, 1, f"run_seq={run} pset_seq={seq}") for pset_id, run, seq in chosen]
+        lines = [
+            Line(pset_id, 1, f"run_seq={run} pset_seq={seq}", text=active.get(pset_id, ""))
+            for pset_id, run, seq in chosen
+        ]
+        waiting[machine.name] = sum(pset_id not in prepared for pset_id, _, _ in chosen)
         runs = script.runs | {run_seq for _, run_seq, _ in chosen}
-        known = {
-            pset_id: found[machine.name]
-            for pset_id, found in prepared.items()
-            if machine.name in found
-        }
         write_script(path, machine, lines, old, known, runs)
         shutil.copyfile(
             machine_dir / machine.name / INFO, info_path(study.layout.calc_dir, machine.name)
         )
+    return waiting
+
+
+def _is_claimed(folder: Path) -> bool:
+    """Tell whether a pset was submitted, or is just being submitted, on any machine."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False  # the script will say that it is not there
+    return any(name.startswith(".submitted_") for name in names)
 
 
 def _jobscript(calc_dir: Path, pset_id: str, machine: Machine) -> Path:
@@ -145,7 +166,7 @@ def write_script(
     machine: Machine,
     lines: Sequence[Line],
     old: Sequence[str] = (),
-    known: Mapping[str, Directives] | None = None,
+    known: Mapping[str, Directives | None] | None = None,
     runs: Iterable[int] = (),
 ) -> None:
     """Write a script that submits psets.
@@ -164,44 +185,90 @@ def write_script(
     runs : iterable of int
         The ``_run_seq`` whose psets are or were in the script.
     """
+    scheduler = SCHEDULERS.get(machine.scheduler or "")
     text = [
         "#!/bin/sh",
         f"# Submit the psets of this study on {machine.name}: sh {path.name}",
         "# Each line at the end is a pset. What was submitted before is not submitted again, so",
-        "# call this again after it was stopped. Edit it as you like, until it is written anew.",
+        "# call this again after it was stopped. Edit it as you like; prep_batch writes it again.",
         "",
         f"ps_machine={machine.name}",
-        _shell("common"),
+        shell_text("common"),
     ]
     how = "here" if machine.runs_here else "array" if machine.array else "each"
-    job = _shell("notes") + _shell("here_job" if machine.runs_here else "job")
-    text += [] if machine.runs_here else [_shell("scheduler")]
+    notes = shell_text("notes")
+    job = notes + shell_text("here_job" if machine.runs_here else "job")
+    text += [notes]
+    text += [] if machine.runs_here else [_settings(machine, scheduler), shell_text("scheduler")]
     text += ["job_text() {", "    cat <<'END_OF_JOB'", job.rstrip(), "END_OF_JOB", "}", ""]
-    text += [_shell(how)]
+    text += [shell_text(how)]
     text += [f"# runs: {' '.join(map(str, sorted(runs)))}"] if runs else []
     text += [f"# {line}" for line in old]
     if machine.array:
         text += _array_lines(path.parent, machine, lines, known or {})
     else:
         verb = "run" if machine.runs_here else "submit"
-        attempt = 1
         for line in sorted(lines, key=lambda line: line.attempt):
-            if line.attempt != attempt:
-                attempt = line.attempt
-                text.append(f"ps_attempt={attempt}")
-            text.append(f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
+            if line.attempt > 1 or line.earlier:
+                text.append(f"again {line.attempt} {line.earlier}".rstrip())
+            text.append(line.text or f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
     text += ["report", ""]
     with replacing(path) as file:
         file.write("\n".join(text).encode("utf-8", "surrogateescape"))
     path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)  # x for all who may read
 
 
-def _shell(name: str) -> str:
-    return (files(__package__) / "shell" / f"{name}.sh").read_text(encoding="utf-8")
+def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
+    """Write what the scheduler of a machine wants, for the shell."""
+    # The commands of schedulers that psweep does not know may understand what sbatch does.
+    of = scheduler or SCHEDULERS["slurm"]
+    head = [
+        f"    wants {shlex.quote(pattern)} || "
+        f"printf '%s\\n' {_filled(f'{of.prefix} {line}', machine)}"
+        for pattern, line in of.head
+    ]
+    if scheduler:
+        alive = scheduler.alive
+    elif machine.statcmd:
+        alive = (
+            f"{{ {machine.statcmd}\n}} 2>/dev/null | "
+            'awk -v id="$1" \'{sub(/[.[].*/, "", $1)} $1 == id {n = 1} END {exit !n}\''
+        )
+    else:
+        alive = "return 1"
+    return "\n".join(
+        [
+            f"ps_scheduler={machine.scheduler or 'other'}",
+            f"ps_prefix={shlex.quote(of.prefix)}",
+            f"ps_refusals={shlex.quote(REFUSALS[machine.scheduler])}",
+            f"ps_stdin={'yes' if of.by_stdin else ''}",
+            f"ps_first_task={of.first_task}",
+            f"ps_task={shlex.quote(of.task)}",
+            "",
+            "array_options() { # TASKS LIMIT",
+            f"    {of.array}",
+            "}",
+            "",
+            "alive() { # NUMBER: does this job wait or run?",
+            f"    {alive}",
+            "}",
+            "",
+            "job_head() { # SHELL: directives that the jobscript does not have",
+            *head,
+            "}",
+            "",
+        ]
+    )
+
+
+def _filled(text: str, machine: Machine) -> str:
+    """Quote a directive as a word for the shell, in which $1 is the shell of the job."""
+    before, _, after = text.replace("{shell}", "\0").format(machine=machine.name).partition("\0")
+    return shlex.quote(before) + (f'"$1"{shlex.quote(after)}' if "{shell}" in text else "")
 
 
 def _array_lines(
-    calc_dir: Path, machine: Machine, lines: Sequence[Line], known: Mapping[str, Directives]
+    calc_dir: Path, machine: Machine, lines: Sequence[Line], known: Mapping[str, Directives | None]
 ) -> Iterator[str]:
     """Make an array of all psets that ask the scheduler for the same."""
     groups: dict[tuple[int, str, str], list[Line]] = {}
@@ -210,24 +277,34 @@ def _array_lines(
         found = known.get(line.pset_id)
         if found is None:
             script = _jobscript(calc_dir, line.pset_id, machine).read_bytes()
-            found = directives(script.decode("utf-8", "surrogateescape"))
+            found = directives(script.decode("utf-8", "surrogateescape"), machine)
         key = (line.attempt, found.shell, found.asked)
         if key not in groups:
             groups[key], names[key] = [], _common_name(found.name, line)
         groups[key].append(line)
+    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
+    name_option = scheduler.own[0].split("|")[-1]
+    name_option += "=" if name_option.startswith("--") else " "
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
         attempt, shell, asked = key
         yield f"ps_attempt={attempt}"
         for line in group:
+            if line.attempt > 1 or line.earlier:
+                yield f"again {line.attempt} {line.earlier}".rstrip()
             yield f"add {line.pset_id}  # {line.comment}"
         yield (
-            f"submit_array {' '.join(options)} {machine.pack} {machine.subcmd} "
+            f"submit_array {' '.join(options)} {machine.pack} {machine.parallel} {machine.subcmd} "
             "<<'END_OF_DIRECTIVES'"
         )
-        yield f"#!{shell}\n{asked}#SBATCH --output=arrays_{machine.name}/%A_%a.out"
+        yield f"#!{shell}\n{asked}" + scheduler.array_head.format(
+            machine=machine.name, shell=shell
+        ).rstrip("\n")
         if names[key]:
-            yield f"#SBATCH --job-name={names[key]}"
+            yield f"{scheduler.prefix} {name_option}{names[key]}"
+        elif machine.scheduler in ("sge", "pbs"):  # which take no name that starts with a digit
+            default = next(line for _, line in scheduler.head if line.startswith("-N"))
+            yield f"{scheduler.prefix} {default.format(machine=machine.name)}"
         yield "END_OF_DIRECTIVES"
 
 
@@ -239,15 +316,16 @@ class Directives(NamedTuple):
     name: str  # of the job; may be empty
 
 
-def directives(script: str) -> Directives:
+def directives(script: str, machine: Machine) -> Directives:
     """Read them."""
+    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
     first, *rest = script.split("\n")
     bash = _BASH.match(first)
     kept = ""
     name = ""
     for line in rest if first.startswith("#!") else [first, *rest]:
-        if line.startswith("#SBATCH"):
-            asked, found = _without_own_options(line)
+        if line.startswith(scheduler.prefix):
+            asked, found = _without_own_options(line, scheduler)
             kept += f"{asked}\n" if asked else ""
             name = found or name
         elif line.strip() and not line.startswith("#"):
@@ -255,28 +333,37 @@ def directives(script: str) -> Directives:
     return Directives(bash[1] if bash else "/bin/sh", kept, name)
 
 
-def _without_own_options(line: str) -> tuple[str, str]:
+def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
     """Leave out of a directive what differs from task to task; give also the name of the job."""
     try:
-        words = shlex.split(line[len("#SBATCH") :], comments=True)
+        words = shlex.split(line[len(scheduler.prefix) :], comments=True)
     except ValueError:
-        return line.rstrip(), ""  # sbatch will say what is wrong
+        return line.rstrip(), ""  # the scheduler will say what is wrong
     kept = []
     name = ""
     rest = iter(words)
     for word in rest:
-        found = _OWN_OPTIONS.fullmatch(word)
-        if not found:
+        option, equals, value = word.partition("=")
+        names, others = (
+            next((m for o in own.split("|") if (m := re.match(o, option))), None)
+            for own in scheduler.own
+        )
+        found = names or others
+        # --output=x, -ox and -o x; but no other long option than these
+        if not found or (option.startswith("--") and found.end() != len(option)):
             kept.append(word)
             continue
-        value = found["glued"] if found["short"] else found["value"]
-        if not value:
+        if not equals:
+            value = "" if option.startswith("--") else option[found.end() :]
+        elif not option.startswith("--"):
+            value = word[found.end() :]
+        if not value and found[0] not in _FLAGS:
             value = next(rest, "")
-        if found["short"] == "-J" or found["long"] == "job-name":
+        if names:
             name = value
     if kept == words:
         return line.rstrip(), ""
-    return (f"#SBATCH {shlex.join(kept)}" if kept else ""), name
+    return (f"{scheduler.prefix} {shlex.join(kept)}" if kept else ""), name
 
 
 def _common_name(name: str, line: Line) -> str:

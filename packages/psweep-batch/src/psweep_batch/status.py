@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from psweep import df_read
 from psweep.layout import PathLike
+from psweep.rows import RUNTIME
 
+from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
-from .machines import JOBSCRIPT, Machine, read_info
-from .queue import Queue, complain, snapshot_path
-from .scripts import info_path
+from .machines import JOBSCRIPT, Machine
+from .queue import Account
+from .verdicts import Judge, Outcome, Queues, Verdict
 
 __all__ = [
     "STATES",
     "PsetStatus",
     "batch_status",
     "count_states",
-    "machine_of",
     "nothing_for",
+    "outputs",
+    "remember_collected",
     "status_frame",
     "statuses",
     "tail",
 ]
 
-STATES: Final = ("not submitted", "queued", "running", "done", "failed", "lost")
-
-_GRACE_SECONDS = 60  # a submit command may take so long to answer
+STATES: Final = (
+    "not submitted",
+    "queued",
+    "running",
+    "done",
+    "failed",
+    "lost",
+    "cancelled",
+    "no result",
+)
 _TAIL_BYTES = 4096
 
 # What SLURM writes to the output of a job that it ends
@@ -51,8 +59,7 @@ _REASONS = [
 ]
 
 
-@dataclass(frozen=True)
-class PsetStatus:
+class PsetStatus(NamedTuple):
     """How the job of one pset is."""
 
     pset_id: str
@@ -63,14 +70,25 @@ class PsetStatus:
     state: str
     reason: str
     log: Path | None
+    stderr: Path | None = None
+    account: Account | None = None
+    is_collected: bool = False  # its result is in the database, and its folder was not read
+
+
+_NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
 
 
 def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.DataFrame:
-    """Tell how the job of each pset is: from small files beside it, and one look at the queue.
+    r"""Show the state of each pset's job: from small files next to it, and one query of the queue.
 
-    On the cluster, its scheduler is asked about jobs that have not noted their end. Elsewhere, what
-    psweep-pull has heard of the queue counts, and all is as it was then. Where neither is to be
-    had, these jobs count as queued or running, and a note on stderr says so.
+    On the cluster, its scheduler is asked about jobs that have not noted their end. Elsewhere, the
+    answer that psweep-pull got counts, and everything is as it was then. Without either, these jobs
+    count as queued or running, and a note on stderr says so.
+
+    A job counts as lost only if the queue does not have it, a second source (SLURM's sacct and
+    scontrol, Grid Engine's qacct, and so on; with a ``statcmd`` a second look) agrees, and
+    ``lost_after`` seconds (in ``info.yaml``, 120 if it is not there) have passed: notes and queues
+    may be late.
 
     Parameters
     ----------
@@ -82,15 +100,19 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     Returns
     -------
     DataFrame
-        One row a pset that was prepared by `prep_batch`; the index is ``_pset_seq``. Columns:
+        One row per pset that was prepared by `prep_batch`; the index is ``_pset_seq``. Columns:
 
         - ``_pset_id``, ``_run_seq``,
         - ``machine``: None if not submitted anywhere,
-        - ``state``: "not submitted", "queued", "running", "done" (exit code 0), "failed" (any
-          other), "lost" (killed from outside, by a limit of memory or time, or with its node),
+        - ``state``: "not submitted", "queued", "running", "done" (exit code 0, or killed after its
+          result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
+          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`), "no result"
+          (exit code 0, but no result file and no result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it is failed, lost or still queued,
-        - ``log``: the file with what the job has printed, as far as known.
+        - ``log``, ``stderr``: the files with the job's output, as far as known,
+        - ``scheduler_state``, ``elapsed``, ``memory``: what the scheduler's accounting says of jobs
+          that ended without a note.
 
     Raises
     ------
@@ -103,7 +125,8 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     --------
     >>> import psweep as ps
     >>> ps.file_write("templates/machines/local/info.yaml", "subcmd: sh")
-    >>> ps.file_write("templates/machines/local/jobscript", "exit $a")
+    >>> script = "echo '{\"b\": 1}' > result.json; exit $a"
+    >>> ps.file_write("templates/machines/local/jobscript", script)
     >>> df = ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
     >>> import subprocess
     >>> _ = subprocess.run(["sh", "calc/run_local.sh"])
@@ -119,62 +142,178 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
 def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
     """Make a table of it, see `batch_status`."""
     attempts = [status.attempt for status in found]
+    accounts = [status.account for status in found]
+
+    def texts(values: Iterable[Any]) -> pd.Series[Any]:
+        return pd.Series([value or None for value in values], dtype=object)
+
     columns: dict[str, Any] = {
         "_pset_id": [status.pset_id for status in found],
         "_run_seq": [status.run_seq for status in found],
-        "machine": pd.Series([status.machine for status in found], dtype=object),
+        "machine": texts(status.machine for status in found),
         "state": [status.state for status in found],
-        "job_id": pd.Series([a.job_id if a else None for a in attempts], dtype=object),
+        "job_id": texts(a.job_id if a else None for a in attempts),
         "exit_code": pd.array([a.exit_code if a else None for a in attempts], dtype="Int64"),
-        "host": pd.Series([a.host if a else None for a in attempts], dtype=object),
+        "host": texts(a.host if a else None for a in attempts),
         "runtime": pd.Series([a.runtime if a else None for a in attempts], dtype="float64"),
         "reason": pd.Series([status.reason for status in found], dtype=object),
-        "log": pd.Series([str(s.log) if s.log else None for s in found], dtype=object),
+        "log": texts(str(s.log) if s.log else None for s in found),
+        "stderr": texts(str(s.stderr) if s.stderr else None for s in found),
+        "scheduler_state": texts(a.state if a else None for a in accounts),
+        "elapsed": texts(a.elapsed if a else None for a in accounts),
+        "memory": texts(a.memory if a else None for a in accounts),
     }
     df = pd.DataFrame(columns)
     df.index = pd.Index([status.pset_seq for status in found], dtype="int64")
     return df
 
 
-def statuses(df: pd.DataFrame, calc_dir: Path, machine: str | None) -> list[PsetStatus]:
-    """Find out how the jobs of the psets in a database are."""
-    places: list[tuple[str, int, int, set[str]]] = []
-    some_for_machine = False
-    if len(df):
-        for pset_id, pset_seq, run_seq in zip(
-            df["_pset_id"], df["_pset_seq"], df["_run_seq"], strict=True
-        ):
-            try:
-                names = set(os.listdir(f"{calc_dir}/{pset_id}"))
-            except OSError:
-                continue  # of run_local, which needs no folders
-            prepared = machines_of(names)
-            if machine in prepared if machine else prepared:
-                some_for_machine = True
-                places.append((pset_id, int(pset_seq), int(run_seq), names))
-    if machine and not some_for_machine:
+def statuses(
+    df: pd.DataFrame,
+    calc_dir: Path,
+    machine: str | None,
+    may_ask: Callable[[Machine], bool] | None = None,
+) -> list[PsetStatus]:
+    """Find out how the jobs of the psets in a database are.
+
+    Parameters
+    ----------
+    df : DataFrame
+    calc_dir : Path
+    machine : str or None
+        None: whichever was the last of each pset.
+    may_ask : callable, optional
+        Says whether the queue of a machine may be asked. None: it may.
+    """
+    outcomes = _outcomes(df)
+    collected = read_collected(calc_dir, outcomes)
+    found: list[PsetStatus] = []
+    places: list[_Place] = []
+    rows = [df[name].tolist() for name in ("_pset_id", "_pset_seq", "_run_seq")] if len(df) else []
+    for pset_id, pset_seq, run_seq in zip(*rows, strict=True):
+        known = collected.get(pset_id)
+        if known is not None and machine in (None, known.attempt.machine):
+            found.append(_as_collected(pset_id, pset_seq, run_seq, calc_dir, known))
+            continue
+        try:
+            names = set(os.listdir(f"{calc_dir}/{pset_id}"))
+        except OSError:
+            continue  # of run_local, which needs no folders
+        prepared = machines_of(names)
+        if machine in prepared if machine else prepared:
+            attempt = last_attempt(f"{calc_dir}/{pset_id}", names, machine)
+            places.append(_Place(len(found), pset_id, pset_seq, run_seq, attempt))
+            found.append(_NOTHING)
+    if machine and not found:
         raise BatchError(nothing_for(calc_dir, machine))
-    attempts = [
-        last_attempt(f"{calc_dir}/{pset_id}", names, machine) for pset_id, _, _, names in places
-    ]
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # looked at once more.
-    queues = _Queues(calc_dir)
-    found = []
-    for (pset_id, pset_seq, run_seq, names), first in zip(places, attempts, strict=True):
-        folder = calc_dir / pset_id
-        attempt = first
-        state, reason = _judge(attempt, queues)
-        if state == "lost" and first is not None and first.exit_code is None:
-            attempt = last_attempt(folder, names, machine)
-            if attempt is not None and attempt.exit_code is not None:
-                state, reason = _judge(attempt, queues)
-        log = _log_of(folder, attempt)
-        if state == "lost" and attempt is not None:
-            reason = _why(calc_dir, attempt, log) or reason
-        name = attempt.machine if attempt else machine
-        found.append(PsetStatus(pset_id, pset_seq, run_seq, name, attempt, state, reason, log))
+    queues = Queues(calc_dir, may_ask)
+    judge = Judge(calc_dir, queues)
+    verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
+    # One call of a second source for all that the queue does not show
+    queues.ask_accounts()
+    for place, verdict in zip(places, verdicts, strict=True):
+        found[place.position] = _status(place, verdict, calc_dir, machine, judge, outcomes)
+    queues.remember()
     return found
+
+
+class _Place(NamedTuple):
+    """A pset whose notes were read."""
+
+    position: int  # in the list of all
+    pset_id: str
+    pset_seq: int
+    run_seq: int
+    attempt: Attempt | None
+
+
+def _status(
+    place: _Place,
+    verdict: Verdict,
+    calc_dir: Path,
+    machine: str | None,
+    judge: Judge,
+    outcomes: dict[str, Outcome],
+) -> PsetStatus:
+    folder = calc_dir / place.pset_id
+    attempt = place.attempt
+    account = None
+    if verdict.open:
+        if attempt is not None and attempt.exit_code is None:
+            attempt = last_attempt(folder, set(os.listdir(folder)), machine)
+        verdict = judge(attempt, outcomes.get(place.pset_id))
+        account = judge.account(attempt) if attempt is not None and verdict.open else None
+    log, stderr = outputs(folder, attempt)
+    reason = verdict.reason
+    if verdict.state in ("lost", "cancelled") and attempt is not None:
+        reason = _why(calc_dir, attempt, [stderr, log]) or reason
+        if account is not None and account.details:
+            reason = f"{reason} ({account.details})"
+    name = attempt.machine if attempt else machine
+    _, pset_id, pset_seq, run_seq, _ = place
+    return PsetStatus(
+        pset_id, pset_seq, run_seq, name, attempt, verdict.state, reason, log, stderr, account
+    )
+
+
+def _as_collected(
+    pset_id: str, pset_seq: int, run_seq: int, calc_dir: Path, known: Collected
+) -> PsetStatus:
+    log, stderr = (calc_dir / name if name else None for name in (known.log, known.stderr))
+    return PsetStatus(
+        pset_id,
+        pset_seq,
+        run_seq,
+        known.attempt.machine,
+        known.attempt,
+        "done",
+        known.reason,
+        log,
+        stderr,
+        is_collected=True,
+    )
+
+
+def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetStatus]) -> None:
+    """Keep what is known of the jobs whose results are in the database now."""
+    if not any(status.state == "done" and not status.is_collected for status in found):
+        return
+    outcomes = _outcomes(df)
+    kept = {}
+    for status in found:
+        outcome = outcomes.get(status.pset_id)
+        if (
+            status.state == "done"
+            and status.attempt is not None
+            and outcome is not None
+            and not outcome.failed
+            and outcome.runtime == status.attempt.runtime
+        ):
+            log, stderr = (
+                path if path is None else os.path.relpath(path, calc_dir)
+                for path in (status.log, status.stderr)
+            )
+            kept[status.pset_id] = Collected(status.attempt, status.reason, log, stderr)
+    if any(not status.is_collected for status in found if status.pset_id in kept):
+        write_collected(calc_dir, kept)
+
+
+def _outcomes(df: pd.DataFrame) -> dict[str, Outcome]:
+    """Read from the database what came of psets, as far as it was collected."""
+    if not len(df):
+        return {}
+    n = len(df)
+    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
+    causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
+    return {
+        pset_id: Outcome(bad is True, cause if isinstance(cause, str) else "", runtime)
+        for pset_id, bad, cause, runtime in zip(
+            df["_pset_id"].tolist(), failed, causes, df[RUNTIME].tolist(), strict=True
+        )
+        if bad is True or runtime == runtime
+    }
 
 
 def nothing_for(calc_dir: Path, machine: str) -> str:
@@ -186,121 +325,22 @@ def nothing_for(calc_dir: Path, machine: str) -> str:
     )
 
 
-class _Queues:
-    """The queue of each machine, asked when and only if there is a question."""
-
-    def __init__(self, calc_dir: Path) -> None:
-        self._calc_dir = calc_dir
-        self._of: dict[str, Queue | None] = {}
-        self._asked: dict[str, Queue | None] = {}
-        self._elsewhere: set[tuple[str, str]] = set()
-
-    def of(self, attempt: Attempt) -> Queue | None:
-        """Give the queue that an attempt would be in; None if it cannot be asked."""
-        name = attempt.machine
-        if name not in self._of:
-            self._of[name] = self._ask(name)
-        queue = self._of[name]
-        if queue is None:
-            return None
-        where = (attempt.user, attempt.cluster)
-        if (queue.cluster and attempt.cluster not in ("", queue.cluster)) or (
-            queue.user and attempt.user not in ("", queue.user)
-        ):
-            if where not in self._elsewhere:
-                self._elsewhere.add(where)
-                complain(name, f"jobs are of {' on '.join(filter(None, where))}")
-            return None
-        return queue
-
-    def _ask(self, name: str) -> Queue | None:
-        saved = snapshot_path(self._calc_dir, name)
-        if saved.exists():
-            return Queue.read(saved)
-        query = machine_of(self._calc_dir, name).query
-        if query is None:
-            complain(name, "its info.yaml has no statcmd")
-            return None
-        if query not in self._asked:
-            try:
-                self._asked[query] = Queue.ask(query)
-            except OSError as error:
-                self._asked[query] = None
-                complain(name, error)
-        return self._asked[query]
-
-
-def machine_of(calc_dir: Path, name: str) -> Machine:
-    """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
-    path = info_path(calc_dir, name)
-    return read_info(path, name) if path.exists() else Machine(name, "sbatch")
-
-
-def _judge(attempt: Attempt | None, queues: _Queues) -> tuple[str, str]:
+def outputs(folder: Path, attempt: Attempt | None) -> tuple[Path | None, Path | None]:
+    """Find the files with what a job has printed: stdout, and stderr if that is another one."""
     if attempt is None:
-        return "not submitted", ""
-    if attempt.exit_code == 0:
-        return "done", ""
-    if attempt.exit_code is not None:
-        if not attempt.killed:
-            by = f" ({attempt.signal})" if attempt.signal else ""
-            return "failed", f"exit code {attempt.exit_code}{by}"
-        # A scheduler may have killed it in order to start it again.
-        return _in_queue(attempt, queues) or ("lost", attempt.killed)
-    running = "queued" if attempt.start is None else "running"
-    if attempt.here:
-        if attempt.gone():
-            return "lost", "its process is gone"
-        if attempt.start is None and time.time() - attempt.since > _GRACE_SECONDS:
-            return "lost", "submitting it was cut short"
-        return running, ""
-    queue = queues.of(attempt)
-    found = _in_queue(attempt, queues)
-    if found:
-        return found
-    if attempt.job_id is None:
-        now = time.time() if queue is None else queue.when
-        if now - attempt.since < _GRACE_SECONDS:
-            return "queued", "being submitted"
-        return "lost", "submitting it was cut short"
-    if queue is None or queue.when < attempt.since:
-        return running, ""  # nothing is known of it, or nothing as new as it
-    return "lost", "ended without an exit code"
+        return None, None
+    stderr = folder / attempt.stderr if attempt.stderr else None
+    stderr = stderr if stderr is not None and stderr.is_file() else None
+    names = [attempt.log] if attempt.log else []
+    names += [f"{JOBSCRIPT}_{attempt.machine}.log", f"slurm-{attempt.job_id}.out"]
+    log = next((folder / name for name in names if (folder / name).is_file()), None)
+    return log, stderr
 
 
-def _in_queue(attempt: Attempt, queues: _Queues) -> tuple[str, str] | None:
-    """Give the state of a job that its scheduler still has; None if it has not."""
-    queue = None if attempt.here else queues.of(attempt)
-    if queue is None:
-        return None
-    job_id = attempt.job_id or queue.find(attempt.known_as, attempt.task)
-    if job_id is None or job_id not in queue:
-        return None
-    runs, reason = queue.state(job_id)
-    if runs and attempt.start is None and attempt.task:
-        return "queued", "its task runs another pset"
-    if attempt.exit_code is not None:
-        return ("running" if runs else "queued"), "started again"
-    if runs is None:
-        runs = attempt.start is not None
-    return ("running", "") if runs else ("queued", reason)
-
-
-def _log_of(folder: Path, attempt: Attempt | None) -> Path | None:
-    if attempt is None:
-        return None
-    if attempt.log and (folder / attempt.log).is_file():
-        return folder / attempt.log
-    for name in (f"{JOBSCRIPT}_{attempt.machine}.log", f"slurm-{attempt.job_id}.out"):
-        if (folder / name).is_file():
-            return folder / name
-    return None
-
-
-def _why(calc_dir: Path, attempt: Attempt, log: Path | None) -> str | None:
+def _why(calc_dir: Path, attempt: Attempt, files: Sequence[Path | None]) -> str | None:
     """Look for what the scheduler has written when it ended a job."""
     task_log = calc_dir / f"arrays_{attempt.machine}" / f"{attempt.job_id}.out"
-    for path in (task_log, log):
+    for path in (task_log, *files):
         if path is not None and path.is_file():
             text = tail(path)
             for pattern, reason in _REASONS:

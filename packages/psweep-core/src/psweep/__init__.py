@@ -103,6 +103,7 @@ fold_in_notebooks()
 # Names of the siblings, and of what few need. Type checkers see the real ones, and flag misspelt
 # names; at run time each is looked up when it is first used.
 if TYPE_CHECKING:
+    from psweep_batch import batch_cancel as batch_cancel
     from psweep_batch import batch_collect as batch_collect
     from psweep_batch import batch_resubmit as batch_resubmit
     from psweep_batch import batch_status as batch_status

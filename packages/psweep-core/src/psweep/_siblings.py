@@ -20,6 +20,7 @@ _DISTRIBUTIONS: Final = {"psweep_batch": "psweep-batch", "psweep_git": "psweep-g
 
 # public name of psweep: the module that holds it
 NAMES: Final[dict[str, str]] = {
+    "batch_cancel": "psweep_batch",
     "batch_collect": "psweep_batch",
     "batch_resubmit": "psweep_batch",
     "batch_status": "psweep_batch",

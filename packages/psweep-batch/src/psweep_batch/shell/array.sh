@@ -7,12 +7,12 @@ list=$arrays/$stamp.$group
 add() { # FOLDER: to the next array
     check_pset "$1"
     [ -w "$1" ] || stop "cannot write into $ps_calc/$1"
-    printf '%s\n' "$1" >>"$list" || stop "cannot write into $ps_calc/$arrays"
+    printf '%s\n' "$1 $ps_earlier $ps_number" >>"$list" || stop "cannot write into $ps_calc/$arrays"
 }
 
-submit_array() { # LIMIT MAX_SIZE PACK COMMAND... <DIRECTIVES: submit what was added
-    limit=$1 size=$2 pack=$3
-    shift 3
+submit_array() { # LIMIT MAX_SIZE PACK PARALLEL COMMAND... <DIRECTIVES: submit what was added
+    limit=$1 size=$2 pack=$3 parallel=$4
+    shift 4
     directives=$(cat)
     [ -e "$list" ] || return 0
     if [ "$size" = - ]; then # the highest index there may be is one less
@@ -29,8 +29,9 @@ submit_array() { # LIMIT MAX_SIZE PACK COMMAND... <DIRECTIVES: submit what was a
 
 submit_part() { # COMMAND...
     n=0
-    while read -r pset; do
-        claim "$pset" "task $((n / pack)) $part" || continue
+    while read -r pset earlier state ps_number; do
+        ps_earlier=${earlier:+"$earlier $state"}
+        claim "$pset" "task $((n / pack + ps_first_task)) $part" || continue
         printf '%s\n' "$pset"
         n=$((n + 1))
     done <"$part" >"$part.psets"
@@ -42,11 +43,10 @@ submit_part() { # COMMAND...
     {
         printf '%s\n' "$directives"
         job
-        printf 'run_task %s %s\nexit "$ps_code"\n' "$part.psets" "$pack"
+        printf 'run_task %s %s %s %s\nexit "$ps_code"\n' "$part.psets" "$pack" "$parallel" "$ps_task"
     } >"$part.sh"
-    range=0-$(((n - 1) / pack))
-    [ "$limit" = - ] || range=$range%$limit
-    if call "$@" "--array=$range" "$part.sh"; then
+    array_options "$(((n - 1) / pack + 1))" "$limit"
+    if call "$part.sh" "$@" $ps_array; then
         printf '%s\n' "${said:-nothing}" >"$part.said"
         printf '%s: %s psets\n' "$said" "$n"
         submitted=$((submitted + n))
@@ -56,12 +56,13 @@ submit_part() { # COMMAND...
             while read -r pset; do
                 release "$pset"
             done <"$part.psets"
-            rm -f "$part.psets" "$part.sh"
-        else
-            unclear=$((unclear + n))
+            rm -f "$part.psets" "$part.sh" "$list".????
+            stop "$1 refused $ps_array (exit status $status): $said"
         fi
+        if numbered; then printf '%s\n' "$said" >"$part.said"; fi
+        unclear=$((unclear + n))
         rm -f "$list".????
-        stop "$1 refused --array=$range (exit status $status): $said"
+        stop "it is not known whether $1 has taken $ps_array (exit status $status): $said"
     fi
     [ -z "$interrupted" ] || {
         rm -f "$list".????

@@ -4,8 +4,11 @@ case $0 in
 esac
 ps_calc=$PWD
 ps_attempt=1
+ps_earlier=
 submitted=0
 before=0
+elsewhere=0
+changed=0
 unclear=0
 interrupted=
 trap 'interrupted=yes' INT HUP TERM
@@ -23,6 +26,9 @@ stop() { # MESSAGE
 
 report() {
     say "$submitted submitted now, $before earlier"
+    [ "$elsewhere" = 0 ] || say "$elsewhere were submitted on another machine"
+    [ "$changed" = 0 ] ||
+        say "$changed left alone: their jobs are not as they were when this script was written, see psweep-status"
     [ "$unclear" = 0 ] ||
         say "$unclear may have been submitted by a call that was cut short: see psweep-status $ps_machine"
 }
@@ -32,18 +38,60 @@ check_pset() { # FOLDER
         stop "there is no $ps_calc/$1/jobscript_$ps_machine: is this script in the study's folder? If the pset was removed, comment out its line"
 }
 
-claim() { # FOLDER HOW: true for the one call that is to submit it, whoever else tries
+again() { # ATTEMPT JOB STATE [NUMBER]: of the next pset, see `claim`
+    ps_attempt=$1
+    ps_earlier=${2:+"$2 $3"}
+    ps_number=$4
+}
+
+as_before() { # FOLDER: is the earlier job of a pset as it was when this script was written?
+    [ -n "$ps_earlier" ] || return 0
+    state_of "$1/.job_${ps_earlier% *}"
+    [ "$ps_state" = "${ps_earlier#* }" ] || return 1
+    [ -z "$ps_number" ] || ! alive "$ps_number"
+}
+
+claim() { # FOLDER HOW: true for the one call that is to submit it, whoever else tries, on whichever machine
     claim=$1/.submitted_$ps_machine.$ps_attempt
     if [ ! -e "$claim" ]; then
+        for other in "$1"/.submitted_*."$ps_attempt"; do
+            [ ! -e "$other" ] || {
+                elsewhere=$((elsewhere + 1))
+                return 1
+            }
+        done
+        as_before "$1" || {
+            changed=$((changed + 1))
+            return 1
+        }
         set -C # make no file that exists
-        if { printf '%s\nby %s %s\n' "$2" "$user" "$cluster" >"$claim"; } 2>/dev/null; then
+        # Of several machines, one has it; no file for that if there is only one.
+        set -- "$1" "$2" "$1"/jobscript_*
+        owner=
+        for name in "$@"; do
+            case $name in
+            */"jobscript_$ps_machine" | *.log | *.log.[0-9]*) ;;
+            */jobscript_*) owner=$1/.claim.$ps_attempt ;;
+            esac
+        done
+        if [ -n "$owner" ] && ! { printf '%s\n' "$ps_machine" >"$owner"; } 2>/dev/null; then
+            read -r by 2>/dev/null <"$owner"
+            if [ -n "$by" ] && [ "$by" != "$ps_machine" ]; then
+                set +C
+                elsewhere=$((elsewhere + 1))
+                return 1
+            fi
+        fi
+        if { printf '%s\nby %s %s %s\n' "$2" "$user" "$cluster" "$ps_earlier" >"$claim"; } 2>/dev/null; then
             set +C
+            # so that psweep looks at a pset again whose results it has
+            [ "$ps_attempt" = 1 ] || printf '%s %s\n' "$1" "$ps_attempt" >>".again_$ps_machine"
             return 0
         fi
         set +C
         # Somebody else was faster, or the disk is full.
         if ! { echo >"$1/.probe_$ps_machine.$$"; } 2>/dev/null; then
-            rm -f "$1/.probe_$ps_machine.$$" "$claim"
+            rm -f "$1/.probe_$ps_machine.$$" "$claim" ${owner:+"$owner"}
             stop "cannot write into $ps_calc/$1"
         fi
         rm -f "$1/.probe_$ps_machine.$$"
@@ -60,7 +108,7 @@ claim() { # FOLDER HOW: true for the one call that is to submit it, whoever else
 }
 
 release() { # FOLDER: it was not submitted after all
-    rm -f "$1/.submitted_$ps_machine.$ps_attempt"
+    rm -f "$1/.submitted_$ps_machine.$ps_attempt" "$1/.claim.$ps_attempt"
 }
 
 user=$(id -un)

@@ -1,69 +1,121 @@
 
 # What a job does. The ps_ variables are set above; these names keep clear of those of others.
 
-ps_stopped=
-ps_code=1
-ps_child=
-exec 3<&0 # for the jobscript: the shell takes stdin from what runs in the background
+exec 3<&0 # for the jobscripts: the shell takes stdin from what runs in the background
+ps_run=$(mktemp -d "${TMPDIR:-/tmp}/psweep.XXXXXX") || ps_run=$(mktemp -d "$ps_calc/.psweep.XXXXXX") || exit
+ps_workers=
 
-send() { # SIGNAL: on to the jobscript, which has set its traps as if it were the job itself
-    ps_caught=yes
-    [ -z "$ps_child" ] || kill -s "$1" "$ps_child" 2>/dev/null
+send() { # SIGNAL: on to the jobscripts, which have set their traps as if they were the job itself
+    : >"$ps_run/$1"
+    for ps_file in "$ps_run"/*.pid; do
+        if [ -s "$ps_file" ]; then kill -s "$1" "$(cat "$ps_file")" 2>/dev/null; fi
+    done
+    [ -z "$ps_workers" ] || kill -s "$1" $ps_workers 2>/dev/null
 }
+trap 'send TERM' TERM
+trap 'send HUP' HUP
 trap 'send USR1' USR1
 trap 'send USR2' USR2
-trap 'ps_stopped=yes; send TERM' TERM
-trap 'ps_stopped=yes; send HUP' HUP
+trap 'send XCPU' XCPU
+
+run_all() { # N PSET...: run these psets, N of them at once
+    ps_n=$1
+    shift
+    while [ "$ps_n" -gt 0 ]; do
+        (work "$@") &
+        ps_workers="$ps_workers $!"
+        ps_n=$((ps_n - 1))
+    done
+    for ps_pid in $ps_workers; do
+        # A signal ends the waiting, and what bash says afterwards is of no use: it is not read.
+        while kill -0 "$ps_pid" 2>/dev/null; do
+            wait "$ps_pid"
+            if kill -0 "$ps_pid" 2>/dev/null; then sleep 0.1; fi
+        done
+    done
+    ps_code=0
+    if [ -s "$ps_run/code" ]; then ps_code=$(cat "$ps_run/code"); fi
+    rm -rf "$ps_run"
+}
+
+work() { # PSET...: run one after another those that no other worker has taken
+    # A trap that does nothing: the jobscript does not inherit it, and this shell stays to note how
+    # the jobscript ends.
+    trap 'ps_caught=TERM' TERM
+    trap 'ps_caught=HUP' HUP
+    trap 'ps_caught=INT' INT
+    trap 'ps_caught=USR1' USR1
+    trap 'ps_caught=USR2' USR2
+    trap 'ps_caught=XCPU' XCPU
+    for ps_pset; do
+        if [ -e "$ps_run/TERM" ] || [ -e "$ps_run/HUP" ]; then break; fi
+        mkdir "$ps_run/$ps_pset" 2>/dev/null || continue
+        run_pset "$ps_pset"
+        case $ps_caught in
+        TERM | HUP) break ;;
+        esac
+    done
+}
 
 run_pset() { # FOLDER: run its jobscript there, by what its first line names
+    ps_caught=
     cd -- "$ps_calc/$1" || return
-    if [ "$ps_own_log" ]; then
-        find_log
-    else
-        ps_log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
-        ps_log=${ps_log#"$(pwd -P)/"}
+    if finished; then return; fi
+    if [ -n "$ps_own_log" ]; then # in an array; of single jobs, schedulers set these
+        export SLURM_SUBMIT_DIR="$PWD"
+        [ -z "$PBS_O_WORKDIR" ] || export PBS_O_WORKDIR="$PWD"
+        [ -z "$SGE_O_WORKDIR" ] || export SGE_O_WORKDIR="$PWD"
+        [ -z "$LS_SUBCWD" ] || export LS_SUBCWD="$PWD"
     fi
+    find_output
     read -r ps_first <"jobscript_$ps_machine"
     case $ps_first in
     '#!'*) ps_with=${ps_first#??} ;;
     *) ps_with=${BASH:-/bin/sh} ;;
     esac
-    note_start "$ps_log"
-    if [ "$ps_own_log" ]; then
-        $ps_with "./jobscript_$ps_machine" <&3 3<&- >>"$ps_log" 2>&1 &
+    note_start "$ps_log" "$ps_err"
+    # The number of the process that becomes the jobscript, for `send`
+    ps_start='echo $$ >"$0"; if [ -e "${0%/*}/TERM" ]; then exit 143; fi; exec "$@"'
+    if [ -n "$ps_own" ]; then
+        sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&- >>"$ps_log" 2>&1
     else
-        $ps_with "./jobscript_$ps_machine" <&3 3<&- &
+        sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&-
     fi
-    ps_child=$!
-    ps_code=
-    while :; do
-        ps_caught=
-        wait "$ps_child"
-        ps_status=$?
-        # A signal ends the waiting, not the jobscript. 127: the shell has told before how that ended.
-        if [ -z "$ps_code" ] || [ "$ps_status" != 127 ]; then ps_code=$ps_status; fi
-        [ -n "$ps_caught" ] || kill -0 "$ps_child" 2>/dev/null || break
-    done
-    ps_child=
-    note_exit "$ps_code"
+    ps_code=$?
+    rm -f "$ps_run/$1.pid"
+    note_exit "$ps_code" "$ps_caught"
+    [ "$ps_code" = 0 ] || echo "$ps_code" >"$ps_run/code"
 }
 
-run_task() { # LIST PACK: run the psets of this task of an array, one after another
+find_output() { # ps_log, ps_err: the files of the scheduler, if they are here; else a log of our own
+    ps_own=yes
+    ps_err=
+    if [ -z "$ps_own_log" ]; then
+        ps_here=$(pwd -P)/
+        ps_log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
+        case $ps_scheduler:$ps_log in
+        *:"$ps_here"*) ps_own= ;;
+        slurm:/dev/*) ;;
+        slurm:/*) ps_own= ;;
+        esac
+    fi
+    if [ -n "$ps_own" ]; then
+        find_log
+    else
+        ps_log=${ps_log#"$ps_here"}
+        ps_err=$(readlink "/proc/$$/fd/2" 2>/dev/null)
+        ps_err=${ps_err#"$ps_here"}
+        if [ ! -f "$ps_err" ]; then ps_err=; fi
+    fi
+}
+
+run_task() { # LIST PACK PARALLEL TASK: run the psets of this task of an array
     ps_own_log=yes
-    ps_worst=0
-    ps_first=$((SLURM_ARRAY_TASK_ID * $2 + 1))
-    for ps_pset in $(sed -n "$ps_first,$((ps_first + $2 - 1))p" "$ps_calc/$1"); do
-        # after a requeue, not those that were done before
-        grep -qs '^exit 0 ' "$ps_calc/$ps_pset/.job_$ps_machine.$ps_attempt" && continue
-        export SLURM_SUBMIT_DIR="$ps_calc/$ps_pset"
-        run_pset "$ps_pset"
-        [ "$ps_code" = 0 ] || ps_worst=$ps_code
-        [ -z "$ps_stopped" ] || break
-    done
-    ps_code=$ps_worst
+    ps_first=$(($4 * $2 + 1))
+    run_all "$3" $(sed -n "$ps_first,$((ps_first + $2 - 1))p" "$ps_calc/$1")
     # What SLURM itself has to say of a task comes to a file of its own; mostly there is nothing.
     ps_log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
     case $ps_log in
-    */"arrays_$ps_machine"/*.out) [ -s "$ps_log" ] || rm -f "$ps_log" ;;
+    */"arrays_$ps_machine"/*) [ -s "$ps_log" ] || rm -f "$ps_log" ;;
     esac
 }

@@ -7,17 +7,27 @@ config() { # NAME: how SLURM is set up; nothing where there is none
 slurm_config=$(scontrol show config 2>/dev/null)
 cluster=$(config ClusterName)
 
-call() { # COMMAND...: what submits; Ctrl-C waits until it has said which number the job has
+call() { # FILE COMMAND...: submit the file; Ctrl-C waits until it is known which number the job has
+    file=$1
+    shift
     said=$(
         trap '' INT HUP TERM
-        exec env "$@" 2>&1
+        if [ -n "$ps_stdin" ]; then exec env "$@" 2>&1 <"$file"; else exec env "$@" "$file" 2>&1; fi
     )
+    code=$?
+    other=$(printf '%s\n' "$said" | sed -n -e 's/^Submitted batch job [0-9]* on cluster //p' -e 's/^[0-9][0-9]*;//p')
+    if [ -n "$other" ] && ! grep -qsxF -e "$other" "$ps_calc/.clusters_$ps_machine"; then
+        printf '%s\n' "$other" >>"$ps_calc/.clusters_$ps_machine"
+    fi
+    return "$code"
 }
 
-refused() { # STATUS: is it certain that there is no job?
-    case $said in
-    *[Tt]imed\ out*) return 1 ;; # the scheduler may have taken it all the same
-    esac
+numbered() { # has it said which number the job has, before it failed?
+    printf '%s\n' "$said" | grep -Eq '^Submitted batch job [0-9]|^Your job(-array)? [0-9]|^Job <[0-9]'
+}
+
+refused() { # is it certain that there is no job? Only if this is known to be what a refusal looks like
+    [ "$code" -le 128 ] && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
 }
 
 quote() { # TEXT: as a word for the shell
@@ -25,7 +35,7 @@ quote() { # TEXT: as a word for the shell
 }
 
 job() { # what the job file holds after the directives
-    printf 'ps_calc=%s\nps_machine=%s\nps_attempt=%s\nps_own_log=\n' \
-        "$(quote "$ps_calc")" "$ps_machine" "$ps_attempt"
+    printf 'ps_calc=%s\nps_machine=%s\nps_attempt=%s\nps_scheduler=%s\nps_own_log=\n' \
+        "$(quote "$ps_calc")" "$ps_machine" "$ps_attempt" "$ps_scheduler"
     job_text
 }

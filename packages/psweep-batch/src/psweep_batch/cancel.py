@@ -1,0 +1,177 @@
+"""`batch_cancel`: cancel the jobs of a study, and no others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from psweep import df_read
+from psweep.layout import PathLike
+
+from .errors import BatchError
+from .queue import Queue
+from .schedulers import SCHEDULERS
+from .status import PsetStatus, status_frame, statuses
+from .verdicts import cancelled_name, machine_of
+
+__all__ = ["batch_cancel"]
+
+_AT_ONCE = 200  # arguments of one call
+_SECONDS = 300
+
+
+def batch_cancel(
+    calc_dir: PathLike = "calc",
+    machine: str | None = None,
+    *,
+    queued: bool = False,
+    dry_run: bool = False,
+) -> pd.DataFrame:
+    """Cancel the jobs of a study that wait or run on this cluster.
+
+    Call it where the scheduler is. Only jobs that the study has noted are cancelled, and only if
+    the scheduler shows that they are of this study: numbers are reused. The tasks of an array are
+    cancelled in few calls.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+    machine : str, optional
+        Only jobs of this machine. None: of all.
+    queued : bool, default False
+        Only jobs that do not run yet.
+    dry_run : bool, default False
+        Only return what would be cancelled.
+
+    Returns
+    -------
+    DataFrame
+        Those rows of `batch_status`, as they were before, whose jobs were cancelled. The state of
+        these psets is "cancelled" afterwards.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    BatchError
+        Nothing was prepared for that machine, its scheduler is not here, or it refused.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> df = ps.run_local(lambda pset: {}, [{"a": 1}])
+    >>> len(ps.batch_cancel("calc"))
+    0
+    """
+    folder = Path(calc_dir)
+    found = [
+        status
+        for status in statuses(df_read(folder), folder, machine)
+        if status.state in ("queued", "running") and status.attempt and not status.attempt.here
+    ]
+    chosen: list[PsetStatus] = []
+    for name in dict.fromkeys(status.machine for status in found if status.machine):
+        of_machine = [status for status in found if status.machine == name]
+        chosen += _cancel(folder, name, of_machine, queued, dry_run)
+    return status_frame(chosen)
+
+
+def _cancel(
+    folder: Path, name: str, found: Sequence[PsetStatus], queued: bool, dry_run: bool
+) -> list[PsetStatus]:
+    machine = machine_of(folder, name)
+    if machine.scheduler is None:
+        message = (
+            f"it is not known how jobs of {name} are cancelled; write 'scheduler: ...' into its "
+            "info.yaml, or cancel them by hand"
+        )
+        raise BatchError(message)
+    try:
+        queue = Queue.ask(machine, folder)
+    except OSError as error:
+        message = (
+            f"the queue of {name} cannot be asked here ({error}); call psweep-cancel where the "
+            "scheduler is"
+        )
+        raise BatchError(message) from error
+    chosen = []
+    numbers: dict[tuple[str, str], list[str]] = {}  # cluster and number of a job: its tasks
+    for status in found:
+        attempt = status.attempt
+        if attempt is None or not queue.knows(attempt.cluster):
+            continue
+        job_id = queue.find(attempt.cluster, attempt.job_id, attempt.known_as, attempt.task)
+        if job_id is None or not _is_ours(folder, queue, attempt.cluster, job_id, status):
+            continue
+        if queued and queue.state(attempt.cluster, job_id)[0]:
+            continue
+        chosen.append(status)
+        cluster = "" if attempt.cluster == queue.cluster else attempt.cluster
+        number, _, task = job_id.partition("_")
+        tasks = numbers.setdefault((cluster, number), [])
+        if task and task not in tasks:
+            tasks.append(task)
+    if dry_run:
+        return chosen
+    scheduler = SCHEDULERS[machine.scheduler]
+    for cluster in {cluster for cluster, _ in numbers}:
+        words: list[str] = []
+        for (of, number), tasks in numbers.items():
+            if of == cluster:
+                words += _words(scheduler.range, number, tasks)
+        for i in range(0, len(words), _AT_ONCE):
+            _call(f"ps_cluster={cluster}\n{scheduler.cancel}", words[i : i + _AT_ONCE], name)
+    with open(folder / cancelled_name(name), "a", encoding="utf-8") as file:
+        for status in chosen:
+            if status.attempt is not None:
+                file.write(f"{status.pset_id} {status.attempt.number}\n")
+    return chosen
+
+
+def _is_ours(folder: Path, queue: Queue, cluster: str, job_id: str, status: PsetStatus) -> bool:
+    """Tell whether the scheduler shows the job of that number as one of this study."""
+    attempt = status.attempt
+    if attempt is None:
+        return False
+    if queue.is_named(cluster, job_id, attempt.known_as):
+        return True
+    # Of an array that was read from stdin, the folder is all that it shows.
+    return bool(attempt.task) and queue.is_named(cluster, job_id, os.path.realpath(folder))
+
+
+def _words(form: str, number: str, tasks: Iterable[str]) -> list[str]:
+    """Write a job, or the tasks of it, for the command that cancels."""
+    ranges: list[list[int]] = []
+    for task in sorted(map(int, tasks)):
+        if ranges and task == ranges[-1][1] + 1:
+            ranges[-1][1] = task
+        else:
+            ranges.append([task, task])
+    if not ranges:
+        return [number]
+    texts = [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges]
+    if "[" in form:
+        return [form.format(job=number, tasks=",".join(texts))]
+    return [form.format(job=number, tasks=text) for text in texts]
+
+
+def _call(command: str, words: Sequence[str], name: str) -> None:
+    done = subprocess.run(
+        [shutil.which("sh") or "sh", "-c", command, "sh", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+        message = f"{name} did not cancel {', '.join(words[:5])} ...: {said}"
+        raise BatchError(message)

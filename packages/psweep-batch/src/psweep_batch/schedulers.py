@@ -1,0 +1,209 @@
+"""What is different from scheduler to scheduler: one table.
+
+Slurm and Grid Engine run for real in the tests. PBS (PBS Pro and OpenPBS) and LSF are written from
+their manuals, and run against programs that do what these manuals say.
+
+Two shell scripts for each print one line per job, with ``|`` between the words:
+
+- ``shell/<name>_query.sh``: number, state, why it waits, and what the job can be recognised by;
+- ``shell/<name>_account.sh``, with numbers as ``$@``:
+  ``job``, number, state, end, elapsed, memory, exit status; UNKNOWN is what the
+  scheduler itself says not to know. What cannot be asked prints nothing.
+
+Numbers are ``12``, or ``12_3`` for task 3 of an array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+__all__ = ["REFUSALS", "SCHEDULERS", "Scheduler", "shell_text"]
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """One scheduler.
+
+    Attributes
+    ----------
+    submit : str
+        The command that submits a script.
+    by_stdin : bool
+        It reads the script from stdin.
+    prefix : str
+        What starts a directive in a script.
+    head : tuple
+        Directives for each script, and the user's own options that replace each (a pattern).
+    array_head : str
+        Directives for the script of an array.
+    array : str
+        Body of a shell function: sets ps_array to the options for an array of $1 tasks, $2 of them
+        at once (``-`` for no limit).
+    first_task : int
+        The number of the first task.
+    task : str
+        The number of its task, for the shell in a job.
+    alive : str
+        Shell command: exit status 0 if job $1 waits or runs.
+    cancel : str
+        Shell command that cancels the jobs or ranges of tasks that are its arguments.
+    range : str
+        How a range of tasks is written for ``cancel``: with ``{job}`` and ``{tasks}``.
+    refusals : str
+        Extended regular expression: the submit command says this if there certainly is no job.
+    own : tuple of str
+        Options that differ from pset to pset and so are left out of arrays; ``name`` first.
+    """
+
+    submit: str
+    prefix: str
+    head: tuple[tuple[str, str], ...]
+    array_head: str
+    array: str
+    first_task: int
+    task: str
+    alive: str
+    cancel: str
+    range: str
+    refusals: str
+    own: tuple[str, ...]
+    by_stdin: bool = False
+
+
+def shell_text(name: str) -> str:
+    """Read one of the files in ``shell``."""
+    return (files(__package__) / "shell" / f"{name}.sh").read_text(encoding="utf-8")
+
+
+_SLURM_REFUSALS = (
+    "(Batch job submission failed|Unable to (create|allocate)[a-z ]*): *("
+    "Invalid|Requested|Job violates|Access|Memory|More processors|Node count|User|Required|"
+    "Unable to contact|Resource temporarily|Duplicate|Only|Task|Not enough|Too many|Dependency|"
+    "Account|QOS|No partition|Job (credential|size|dependency)|License|This)"
+    "|(unrecognized|invalid|ambiguous) option|option requires an argument|--help"
+    "|error: (Invalid|invalid|Unable to open file|Script arguments|This does not look"
+    "|Unable to read"
+    "|bad|Bad|This doesn|Batch script|lua: |cli_filter)"
+)
+
+SCHEDULERS: Final[dict[str, Scheduler]] = {
+    "slurm": Scheduler(
+        submit="sbatch",
+        prefix="#SBATCH",
+        head=((r"-J|--job-name", "--job-name=jobscript_{machine}"),),
+        array_head="#SBATCH --output=arrays_{machine}/%A_%a.out\n",
+        array='ps_array=--array=0-$(($1 - 1)); [ "$2" = - ] || ps_array=$ps_array%$2',
+        first_task=0,
+        task='"$SLURM_ARRAY_TASK_ID"',
+        alive=(
+            'scontrol -o show job "$1" 2>/dev/null | '
+            "grep -Eq 'JobState=(PENDING|RUNNING|SUSPENDED|COMPLETING|CONFIGURING|REQUEUED)'"
+        ),
+        cancel='scancel ${ps_cluster:+-M} $ps_cluster "$@"',
+        range="{job}_[{tasks}]",
+        refusals=_SLURM_REFUSALS,
+        own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),
+    ),
+    "sge": Scheduler(
+        submit="qsub",
+        prefix="#$",
+        head=(
+            ("-S", "-S {shell}"),
+            ("-N", "-N jobscript_{machine}"),
+            ("-cwd|-wd", "-cwd"),
+        ),
+        array_head="#$ -S {shell}\n#$ -cwd\n#$ -j y\n#$ -o arrays_{machine}\n",
+        array='ps_array="-t 1-$1"; [ "$2" = - ] || ps_array="$ps_array -tc $2"',
+        first_task=1,
+        task="$((SGE_TASK_ID - 1))",
+        alive='qstat -j "$1" >/dev/null 2>&1',
+        cancel=(
+            "for ps_job; do\n"
+            "    case $ps_job in\n"
+            '    *_*) qdel "${ps_job%_*}" -t "${ps_job#*_}" ;;\n'
+            '    *) qdel "$ps_job" ;;\n'
+            "    esac\n"
+            "done"
+        ),
+        range="{job}_{tasks}",
+        refusals=(
+            "Unable to run job: *(unknown|denied|job rejected|invalid|error: no suitable|"
+            'no suitable|job is not allowed|"|Colon|the job)'
+            "|job rejected|[Uu]nknown option|[Uu]nknown (queue|resource)|denied: "
+            "|not a valid object"
+            "|Invalid option|no write permission|got select error|can't (get configuration|open)"
+            "|error opening|does not exist|ERROR! (invalid|argument|unknown|-)"
+        ),
+        own=("-N", "-[oeS]|-j|-cwd|-wd"),
+    ),
+    "pbs": Scheduler(
+        submit="qsub",
+        prefix="#PBS",
+        # at most 15 characters, as the name may have in older ones
+        head=(("-N", "-N ps_{machine:.12}"), ("-S", "-S {shell}")),
+        array_head="#PBS -S {shell}\n#PBS -j oe\n",
+        # an array has at least two tasks; the second has nothing to do then
+        array=(
+            "ps_array=$(($1 > 1 ? $1 - 1 : 1))\n"
+            '    ps_array="-J 0-$ps_array"; [ "$2" = - ] || ps_array=$ps_array%$2'
+        ),
+        first_task=0,
+        task='"${PBS_ARRAY_INDEX:-${PBS_ARRAYID:-0}}"',
+        alive=(
+            'ps_name=$1; case $1 in *_*) ps_name="${1%_*}[${1#*_}]" ;; esac; '
+            'qstat -f "$ps_name" 2>/dev/null | grep -Eq "job_state = [QRHSETWBMU]"'
+        ),
+        cancel=(
+            "for ps_job; do\n"
+            '    case $ps_job in *_*) ps_job="${ps_job%_*}[${ps_job#*_}]" ;; esac\n'
+            '    qdel "$ps_job"\n'
+            "done"
+        ),
+        range="{job}_{tasks}",
+        refusals=(
+            "qsub: *(Unknown queue|Illegal|illegal|Job (exceeds|violates|rejected|limit)|"
+            "Unauthorized|cannot connect|Bad |Invalid|invalid|Queue is not enabled|script|"
+            "would exceed|"
+            "Maximum number|usage|Resource|No default queue|Access|option|unrecognized|"
+            "request rejected|"
+            "submit error|file must be an ascii|Not Running)"
+        ),
+        own=("-N", "-[oeSj]"),
+    ),
+    "lsf": Scheduler(
+        submit="bsub",
+        by_stdin=True,
+        prefix="#BSUB",
+        head=(("-J", '-J "jobscript_{machine}"'),),
+        array_head="#BSUB -o arrays_{machine}/%J_%I.out\n",
+        array='ps_array="-J psweep[1-$1]"; [ "$2" = - ] || ps_array=$ps_array%$2',
+        first_task=1,
+        task="$((LSB_JOBINDEX - 1))",
+        alive=(
+            'ps_name=$1; case $1 in *_*) ps_name="${1%_*}[${1#*_}]" ;; esac; '
+            'bjobs -noheader -o stat "$ps_name" 2>/dev/null | '
+            'grep -Eq "PEND|RUN|SUSP|WAIT|UNKWN|PROV"'
+        ),
+        cancel=(
+            "for ps_job; do\n"
+            '    case $ps_job in *_*) ps_job="${ps_job%_*}[${ps_job#*_}]" ;; esac\n'
+            '    bkill "$ps_job"\n'
+            "done"
+        ),
+        range="{job}_{tasks}",
+        refusals="(Request aborted by esub|Job not submitted)",
+        own=("-J", "-[oe]|-oo|-eo"),
+    ),
+}
+
+# What any command may say; of a command of the user's own, all of these are looked for.
+_GENERAL = (
+    "(No such file or directory|command not found|: not found|Permission denied)$"
+    "|queue is full|(submit|submission|job) limit (reached|exceeded)"
+)
+REFUSALS: Final[dict[str | None, str]] = {
+    **{name: f"{_GENERAL}|{scheduler.refusals}" for name, scheduler in SCHEDULERS.items()},
+    None: "|".join([_GENERAL, *(scheduler.refusals for scheduler in SCHEDULERS.values())]),
+}

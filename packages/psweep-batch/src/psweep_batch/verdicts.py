@@ -1,0 +1,373 @@
+"""How an attempt is: from its notes, the queue, and a second source where the queue is silent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickletools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from psweep.files import file_read, file_write
+from psweep.layout import PRIVATE
+
+from .jobs import RESULT_FILES, Attempt
+from .machines import Machine, read_info
+from .queue import Account, Queue, complain, snapshot_path
+from .scripts import info_path
+
+__all__ = [
+    "READER_MARK",
+    "Judge",
+    "Outcome",
+    "Queues",
+    "Verdict",
+    "cancelled_name",
+    "machine_of",
+]
+
+READER_MARK: Final = "batch_reader"  # in .psweep, if the user has read results by a reader
+
+_GRACE_SECONDS = 60  # a local submit script may take this long to start a job
+_MISSING = "batch_missing.json"  # in .psweep: since when the queue does not show jobs
+_WAITING = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
+
+
+class Outcome(NamedTuple):
+    """What the database says of a pset."""
+
+    failed: bool
+    cause: str
+    runtime: float
+
+
+class Queues:
+    """The queue of each machine, asked when and only if there is a question."""
+
+    def __init__(self, calc_dir: Path, may_ask: Callable[[Machine], bool] | None = None) -> None:
+        self._calc_dir = calc_dir
+        self._may_ask = may_ask
+        self._machines: dict[str, Machine] = {}
+        self._of: dict[str, Queue | None] = {}
+        self._asked: dict[str, Queue | None] = {}
+        self._saved: set[str] = set()
+        self._elsewhere: set[tuple[str, str]] = set()
+        self._unclear: dict[str, set[tuple[str, str]]] = {}
+        self._missing: dict[str, float] | None = None
+        self._missing_now: dict[str, float] = {}
+        self._cancelled: dict[str, set[str]] = {}
+
+    def machine(self, name: str) -> Machine:
+        """Give the settings of a machine."""
+        if name not in self._machines:
+            self._machines[name] = machine_of(self._calc_dir, name)
+        return self._machines[name]
+
+    def of(self, attempt: Attempt) -> Queue | None:
+        """Give the queue that an attempt would be in; None if it cannot be asked."""
+        name = attempt.machine
+        if name not in self._of:
+            self._of[name] = self._ask(name)
+        queue = self._of[name]
+        if queue is None:
+            return None
+        where = (attempt.user, attempt.cluster)
+        if not queue.knows(attempt.cluster) or (
+            queue.user and attempt.user not in ("", queue.user)
+        ):
+            if where not in self._elsewhere:
+                self._elsewhere.add(where)
+                complain(name, f"jobs are of {' on '.join(filter(None, where))}")
+            return None
+        return queue
+
+    def account(self, attempt: Attempt) -> Account | None:
+        """Give what a second source says of a job; None if it was not asked or did not answer."""
+        queue = self.of(attempt)
+        if queue is None or attempt.job_id is None:
+            return None
+        found = queue.account(attempt.cluster, attempt.job_id)
+        if found is None:
+            jobs = self._unclear.setdefault(attempt.machine, set())
+            jobs.add((attempt.cluster, attempt.job_id))
+        return found
+
+    def ask_accounts(self, host: Sequence[str] | None = None) -> list[Queue]:
+        """Ask the second source for all jobs of which `account` had to say None.
+
+        Parameters
+        ----------
+        host : sequence of str, optional
+            The command that runs another where the scheduler is. None: it is here, and where what
+            psweep-pull has brought counts, nobody is asked.
+
+        Returns
+        -------
+        list of Queue
+            Those that have answers.
+        """
+        asked = []
+        for name, jobs in self._unclear.items():
+            queue = self._of[name]
+            if queue is not None and (name not in self._saved or host is not None):
+                queue.ask_accounts(self.machine(name), jobs, host)
+                asked.append(queue)
+        self._unclear.clear()
+        return asked
+
+    def missing_for(self, attempt: Attempt, queue: Queue) -> float:
+        """Tell for how many seconds the queue has been seen not to have a job."""
+        if self._missing is None:
+            try:
+                self._missing = json.loads(file_read(self._calc_dir / PRIVATE / _MISSING))
+            except (OSError, ValueError):
+                self._missing = {}
+        key = f"{attempt.machine} {attempt.cluster} {attempt.job_id}"
+        since = min(self._missing.get(key, queue.when), queue.when)
+        self._missing_now[key] = since
+        return queue.when - since
+
+    def remember(self) -> None:
+        """Keep since when jobs are missing, where that is possible."""
+        known = self._missing or {}
+        if not self._missing_now.items() <= known.items():
+            with contextlib.suppress(OSError):  # to look needs no right to write
+                text = json.dumps({**known, **self._missing_now})
+                file_write(self._calc_dir / PRIVATE / _MISSING, text)
+
+    def was_cancelled(self, attempt: Attempt) -> bool:
+        """Tell whether psweep has cancelled a job."""
+        name = attempt.machine
+        if name not in self._cancelled:
+            try:
+                text = file_read(self._calc_dir / cancelled_name(name))
+            except OSError:
+                text = ""
+            self._cancelled[name] = set(text.splitlines())
+        folder = os.path.basename(attempt.folder)
+        return f"{folder} {attempt.number}" in self._cancelled[name]
+
+    def _ask(self, name: str) -> Queue | None:
+        saved = snapshot_path(self._calc_dir, name)
+        if saved.exists():
+            self._saved.add(name)
+            return Queue.read(saved)
+        machine = self.machine(name)
+        query = machine.query
+        if query is None:
+            complain(name, "its info.yaml has no statcmd and no scheduler")
+            return None
+        if self._may_ask is not None and not self._may_ask(machine):
+            complain(name, "its statcmd was not confirmed: call psweep-status in a terminal")
+            return None
+        if self._calc_dir.joinpath(f".clusters_{name}").exists():
+            query = f"{name} {query}"  # which asks for these clusters
+        if query not in self._asked:
+            try:
+                self._asked[query] = Queue.ask(machine, self._calc_dir)
+            except OSError as error:
+                self._asked[query] = None
+                complain(name, error)
+        return self._asked[query]
+
+
+def machine_of(calc_dir: Path, name: str) -> Machine:
+    """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
+    path = info_path(calc_dir, name)
+    return read_info(path, name) if path.exists() else Machine(name, "sbatch", scheduler="slurm")
+
+
+class Verdict(NamedTuple):
+    """What can be said of an attempt."""
+
+    state: str
+    reason: str = ""
+    open: bool = False  # its scheduler does not show it, so a second source is to be asked
+
+
+class Judge:
+    """Says how attempts are."""
+
+    def __init__(self, calc_dir: Path, queues: Queues) -> None:
+        self._calc_dir = calc_dir
+        self._queues = queues
+        self._has_reader = (calc_dir / PRIVATE / READER_MARK).exists()
+
+    def __call__(self, attempt: Attempt | None, outcome: Outcome | None) -> Verdict:
+        """Judge one.
+
+        Parameters
+        ----------
+        attempt : Attempt or None
+            The last of a pset.
+        outcome : Outcome or None
+            What the database says of the pset.
+        """
+        if attempt is None:
+            return Verdict("not submitted")
+        if attempt.exit_code == 0 and attempt.caught is None:
+            return self._ended_well(attempt, outcome)
+        if attempt.exit_code is not None:
+            if attempt.exit_code == 0 and attempt.has_result:
+                return Verdict("done", self._reason(attempt))
+            if attempt.exit_code == 0 or attempt.killed:
+                return self._killed(attempt)
+            by = f" ({attempt.signal})" if attempt.signal else ""
+            return Verdict("failed", f"exit code {attempt.exit_code}{by}")
+        if attempt.here:
+            return self._here(attempt)
+        return self._without_end(attempt)
+
+    def account(self, attempt: Attempt) -> Account | None:
+        """Give what a second source says of it."""
+        return self._queues.account(attempt)
+
+    def _ended_well(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
+        # The database knows more, if it speaks of this attempt: what a reader has found, or that
+        # a result cannot be read.
+        if outcome is not None and outcome.runtime == attempt.runtime:
+            if not outcome.failed:
+                return Verdict("done")
+            if outcome.cause.startswith("no result: "):
+                return Verdict("no result", _first_line(outcome.cause))
+        if attempt.has_result or self._has_reader:
+            return Verdict("done")
+        return Verdict("no result", _no_result(attempt))
+
+    def _reason(self, attempt: Attempt) -> str:
+        """Say why a job that has its result was ended."""
+        return attempt.killed or (f"got SIG{attempt.caught}" if attempt.caught else "")
+
+    def _gone(self, attempt: Attempt, reason: str) -> Verdict:
+        """Say what is left of a job that is certainly gone."""
+        if attempt.has_result and is_complete(attempt.folder):
+            return Verdict("done", reason, open=True)
+        state = "cancelled" if self._queues.was_cancelled(attempt) else "lost"
+        if attempt.exit_code == 0 and not attempt.killed:
+            state, reason = "no result", _no_result(attempt)
+        return Verdict(state, reason, open=True)
+
+    def _killed(self, attempt: Attempt) -> Verdict:
+        """Judge a job that has noted its end, but whose scheduler may start it again."""
+        reason = attempt.killed or "ended after a signal"
+        if attempt.here:
+            return self._gone(attempt, reason)
+        queue = self._queues.of(attempt)
+        found = self._in_queue(attempt, queue)
+        if found:
+            return found
+        if queue is None:
+            return Verdict("running", f"{reason}; it is not known if it starts again")
+        account = self._queues.account(attempt)
+        if account is not None and account.lives:
+            return Verdict("queued", "started again", open=True)
+        if account is not None and not account.unknown and not account.may_come_back:
+            return self._gone(attempt, account.reason or reason)
+        if queue.when - (attempt.end or 0) >= self._queues.machine(attempt.machine).lost_after:
+            return self._gone(attempt, reason)
+        return Verdict("running", f"{reason}; it may start again", open=True)
+
+    def _here(self, attempt: Attempt) -> Verdict:
+        if attempt.gone():
+            return self._gone(attempt, "its process is gone")
+        if attempt.start is None:
+            if time.time() - attempt.since > _GRACE_SECONDS:
+                return Verdict("lost", "submitting it was cut short")
+            return Verdict("queued")
+        return Verdict("running")
+
+    def _without_end(self, attempt: Attempt) -> Verdict:
+        """Judge a job that has noted no end."""
+        state = "queued" if attempt.start is None else "running"
+        queue = self._queues.of(attempt)
+        found = self._in_queue(attempt, queue)
+        if found:
+            return found
+        grace = self._queues.machine(attempt.machine).lost_after
+        if queue is None or queue.when < attempt.since:
+            # nothing is known of it, or nothing as new as it
+            return Verdict(state, "" if attempt.job_id else "being submitted, or not")
+        if attempt.job_id is None:
+            if queue.when - attempt.since < max(grace, 1):
+                return Verdict("queued", "being submitted")
+            return self._gone(attempt, "submitting it was cut short")
+        if self._queues.was_cancelled(attempt):
+            return self._gone(attempt, "by psweep-cancel")
+        account = self._queues.account(attempt)
+        waits = Verdict(
+            state, f"has left the queue; its notes may come within {grace} s", open=True
+        )
+        reason = "ended without an exit code"
+        if account is None:
+            if self._queues.machine(attempt.machine).account is not None:
+                return waits
+        elif account.lives:
+            return Verdict("queued" if account.state in _WAITING else state, "", open=True)
+        elif not account.unknown:
+            reason = account.reason or reason
+            never_ran = attempt.start is None and account.state.startswith("CANCELLED")
+            if never_ran and account.elapsed in ("00:00:00", "0", "0s"):
+                return self._gone(attempt, reason)
+            if account.end is not None and not account.may_come_back:
+                if queue.when - account.end >= grace:
+                    return self._gone(attempt, reason)
+                return waits
+        elif queue.forgets_after is not None and queue.forgets_after >= grace:
+            return self._gone(attempt, reason)  # it has been gone for so long
+        if self._queues.missing_for(attempt, queue) >= grace:
+            return self._gone(attempt, reason)
+        return waits
+
+    def _in_queue(self, attempt: Attempt, queue: Queue | None) -> Verdict | None:
+        """Judge a job that its scheduler still has; None if it has not."""
+        if queue is None:
+            return None
+        job_id = queue.find(attempt.cluster, attempt.job_id, attempt.known_as, attempt.task)
+        if job_id is None:
+            return None
+        runs, reason = queue.state(attempt.cluster, job_id)
+        if runs and attempt.start is None and attempt.task:
+            return Verdict("queued", "its task runs another pset")
+        if attempt.exit_code is not None:
+            return Verdict("running" if runs else "queued", "started again")
+        if runs is None:
+            runs = attempt.start is not None
+        return Verdict("running") if runs else Verdict("queued", reason)
+
+
+def _no_result(attempt: Attempt) -> str:
+    files = " nor ".join(RESULT_FILES)
+    return f"exit code 0, but no result in {attempt.folder}: there is neither {files}"
+
+
+def _first_line(cause: str) -> str:
+    # after "no result: job 7 on cluster: "
+    line, _, _ = cause.partition("; the end of ")[0].partition("\n")
+    return line.split(": ", maxsplit=2)[-1]
+
+
+def is_complete(folder: str) -> bool:
+    """Tell whether a job has written its result to the end; nothing in it is run."""
+    for name in RESULT_FILES:
+        path = os.path.join(folder, name)
+        if not os.path.exists(path):
+            continue
+        try:
+            with open(path, "rb") as file:
+                if name.endswith(".json"):
+                    json.load(file)
+                else:
+                    for _ in pickletools.genops(file):
+                        pass
+        except (OSError, ValueError):
+            return False
+        return True
+    return False
+
+
+def cancelled_name(machine: str) -> str:
+    """Name the list of the jobs that psweep has cancelled on a machine."""
+    return f".cancelled_{machine}"

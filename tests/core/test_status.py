@@ -1,0 +1,74 @@
+"""`psweep-status` for local runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psweep as ps
+from psweep.status import run_states, status
+
+SLOW = """
+import time, psweep as ps
+from pathlib import Path
+def func(pset):
+    if pset["a"] == 2:
+        raise ValueError("no luck")
+    while pset["a"] == 5 and not Path("go").exists():
+        time.sleep(0.02)
+    return {}
+ps.run_local(func, ps.plist("a", range(8)), on_error="record")
+"""
+
+
+def test_a_run_that_goes_on_ends_or_is_killed(capsys):
+    with subprocess.Popen([sys.executable, "-c", SLOW], stderr=subprocess.DEVNULL) as process:
+        while not Path("calc").exists() or sum(s["done"] for s in run_states()) < 4:
+            time.sleep(0.05)
+        assert status([]) == 3
+        out = capsys.readouterr().out
+        assert out.startswith("run 0: running, 5 of 8 psets, ")
+        assert "per second, about " in out
+        assert "; 1 failed: 1 x ValueError: no luck; last: pset 4 (" in out
+        assert status(["--json"]) == 3
+        found = json.loads(capsys.readouterr().out)
+        (run,) = found["runs"]
+        assert (run["n"], run["done"], run["failed"]) == (8, 4, 1)
+        assert run["causes"] == {"ValueError: no luck": 1}
+        assert run["seconds_left"] > 0
+        process.kill()
+    assert status([]) == 4
+    assert capsys.readouterr().out.startswith("run 0: stopped early, 5 of 8 psets")
+    ps.run_local(lambda pset: {}, ps.plist("a", range(8)), skip_dups=True)
+    ps.run_local(lambda pset: {}, [{"b": 1}])
+    states = run_states()
+    assert [state["state"] for state in states] == ["ended"] * 3
+    assert [state["done"] for state in states] == [4, 4, 1]
+
+
+def test_a_study_without_failures_and_none_at_all(capsys):
+    assert status([]) == 1
+    assert "psweep-status: there is no" in capsys.readouterr().err
+    ps.run_local(lambda pset: {"b": 1}, ps.plist("a", [1, 2]))
+    assert status([]) == 0
+    assert capsys.readouterr().out == "run 0: ended, 2 of 2 psets\n"
+    assert status(["--watch", "9"]) == 0
+
+
+def test_watching_in_a_pipe_prints_one_line_each_time():
+    code = "from psweep.status import status; raise SystemExit(status(['--watch', '0.2']))"
+    with subprocess.Popen([sys.executable, "-c", SLOW], stderr=subprocess.DEVNULL) as process:
+        while not Path("calc").exists() or not run_states():
+            time.sleep(0.05)
+        watch = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        first = [watch.stdout.readline() for _ in range(2)]
+        Path("go").touch()
+        rest = watch.stdout.read().splitlines()
+        watch.stdout.close()
+        assert watch.wait() == 4
+        process.wait()
+    assert all("run 0: running, " in line for line in first)
+    assert rest[-1].endswith("run 0: ended, 8 of 8 psets, 1 failed")
