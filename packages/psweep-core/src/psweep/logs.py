@@ -8,14 +8,13 @@ import os
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
-from .layout import Layout, run_of
+from .layout import Layout
+from .log_files import move_log
 
-__all__ = ["captured", "place_leftovers"]
+__all__ = ["captured"]
 
 # A process has one standard output, so runs in several threads take turns, pset by pset. A func may
 # call run_local, so one thread may have several turns at once.
@@ -65,31 +64,7 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
                     logs.append(_content(file).decode("utf-8", "replace"))
         finally:
             if place is not None:
-                _move(place, layout.log(pset_id))
-
-
-def place_leftovers(layout: Layout) -> None:
-    """Move the logs of psets that did not end, of runs that have ended, to where logs belong."""
-    folders = layout.unfinished_logs()
-    if not folders:
-        return
-    live = {run_of(journal)[1] for journal in layout.journals()}
-    for run_id, folder in folders.items():
-        if run_id not in live:
-            for place in folder.glob("*.txt"):
-                _move(place, layout.log(place.stem))
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-
-def _move(place: Path, target: Path) -> None:
-    try:
-        target.parent.mkdir(exist_ok=True)
-        os.replace(place, target)
-    except OSError as error:
-        if place.exists():  # else others were quicker: the run has ended
-            message = f"what a pset printed stays in {place}: {error}"
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
+                move_log(place, layout.log(pset_id))
 
 
 def _content(file: IO[bytes]) -> bytes:

@@ -26,7 +26,7 @@ from .garbage import no_garbage_collection
 from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
 from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
-from .logs import place_leftovers
+from .log_files import place_leftovers
 from .rows import Header
 from .run_record import RunRecord
 
