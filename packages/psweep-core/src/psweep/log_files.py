@@ -27,6 +27,7 @@ def place_leftovers(layout: Layout) -> None:
 
 
 def move_log(place: Path, target: Path) -> None:
+    """Move the log of a pset that has ended to where logs belong."""
     try:
         target.parent.mkdir(exist_ok=True)
         os.replace(place, target)
