@@ -29,7 +29,7 @@ PACKAGES = {
 }
 # of the others here
 NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "batch", "git"]}
-MODULES = {"core": "psweep", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
+MODULES = {"core": "psweep_core", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
     "core": [
         "pyarrow",

@@ -32,7 +32,7 @@ def programs(tmp_path, monkeypatch):
     for name in ("python", "python3"):
         cluster.script(folder / name, f'#!/bin/sh\nexec {python} "$@"\n')
     for name in ("status", "push", "pull"):
-        module = "psweep.status" if name == "status" else "psweep_batch.cli"
+        module = "psweep_core.status" if name == "status" else "psweep_batch.cli"
         code = f"import sys; from {module} import {name}; sys.exit({name}())"
         text = f'#!/bin/sh\nexec {python} -c {shlex.quote(code)} "$@"\n'
         cluster.script(folder / f"psweep-{name}", text)

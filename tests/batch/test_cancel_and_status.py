@@ -16,8 +16,8 @@ from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit, wait_for_jobs
 
 import psweep as ps
-from psweep.status import status
 from psweep_batch.cli import cancel
+from psweep_core.status import status
 
 SLEEP = "#!/bin/sh\ntouch started\nsleep 60\n"
 MODES = {"each": "", "array": "array: true\n", "packed": "array: true\npack: 2\n"}

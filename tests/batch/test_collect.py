@@ -350,7 +350,7 @@ def test_results_of_many_types_keep_them(templates):
 
 
 def test_status_as_a_command(templates, capsys):
-    from psweep.status import status
+    from psweep_core.status import status
 
     prepare(templates, [0, 2, 4])
     assert status([]) == 0

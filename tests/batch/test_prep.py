@@ -147,7 +147,7 @@ def test_git_without_psweep_git_fails_before_anything_is_touched(two_machines):
         import psweep_git  # noqa: F401
     except ImportError:
         for simulate in (True, False):
-            with pytest.raises(ps.MissingSiblingError, match="git=True needs psweep-git"):
+            with pytest.raises(ps.NotInstalledError, match="git=True needs psweep-git"):
                 ps.prep_batch([{"a": 1}], git=True, simulate=simulate)
         assert not Path("calc").exists()
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep.status import status
 from psweep_batch.cli import pull, push
+from psweep_core.status import status
 
 FUNC = """
 import math

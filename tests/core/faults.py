@@ -28,7 +28,7 @@ from pathlib import Path
 import pandas as pd
 
 import psweep as ps
-from psweep import journal, run_record
+from psweep_core.store import journal, run_record
 
 N_PSETS = 12
 run_record.GROUP_ROWS = 5  # or there would be none of them

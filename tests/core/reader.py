@@ -12,7 +12,7 @@ import warnings
 import pandas as pd
 
 import psweep as ps
-from psweep import cli
+from psweep_core import cli
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from kinds import COLUMNS, DATA, OBJECTS, described
 from strategies import same
 
 import psweep as ps
-from psweep import json_values, portable
+from psweep_core.store import json_values
+from psweep_core.store import portable_pickle as portable
 
 SUFFIXES = (".pk", ".json", ".parquet")
 OLD = Path(__file__).with_name("data")
@@ -275,7 +276,7 @@ def test_the_error_for_damaged_json_reads_no_journal():
     folder = Path("calc/.psweep/database.json")
     folder.mkdir(parents=True)
     ps.run_local(lambda _: {}, [{"a": 1}], database_basename="database.json")
-    from psweep.records import record
+    from psweep_core.store.records import record
 
     (folder / "7.x.0.journal").write_bytes(record(pickle.dumps(Trap())))
     Path("calc/database.json").write_text("{")

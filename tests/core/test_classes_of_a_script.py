@@ -10,9 +10,9 @@ import cloudpickle
 import pytest
 
 import psweep as ps
-from psweep.encoding import encoded
-from psweep.naming import MARK
-from psweep.portable import dumps
+from psweep_core.params.canonical import encoded
+from psweep_core.params.naming import MARK
+from psweep_core.store.portable_pickle import dumps
 
 STUDY = """
 import dataclasses

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import psweep as ps
-from psweep import cli
+from psweep_core import cli
 
 
 @pytest.fixture

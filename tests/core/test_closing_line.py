@@ -18,8 +18,8 @@ import pytest
 from test_progress import in_terminal
 
 import psweep as ps
-from psweep import database
-from psweep.closing_line import ClosingLine, failures_by_cause
+from psweep_core.show.closing_line import ClosingLine, failures_by_cause
+from psweep_core.store import database
 
 
 def func(pset):
@@ -152,7 +152,7 @@ def test_a_terminal_without_unicode_and_no_terminal_at_all(script):
 
 
 def test_a_notebook_gets_it_where_it_gets_the_bar(capsys, monkeypatch):
-    monkeypatch.setattr("psweep.progress.in_notebook", lambda: True)
+    monkeypatch.setattr("psweep_core.show.progress.in_notebook", lambda: True)
     ps.run_local(func, [{"a": 0}], on_error="record", save=False)
     out = capsys.readouterr()
     assert (out.out, out.err) == ("psweep: 1 of 1 failed: 1 × ValueError: no 0\n", "")
@@ -194,7 +194,7 @@ PSET = "the pset {'a': [\n1, (2)]} (_pset_seq=1, _pset_id='0-1')"
         ([f"PsetTimeoutError: {PSET} took longer than timeout=1 s"], "1 × timeout"),
         ([f"WorkerError: the worker process that ran {PSET} was ended by SIGKILL"],
          "1 × WorkerError: the worker process was ended by SIGKILL"),
-        ([f"psweep.errors.ResultError: func returned 3 (int) for {PSET}; return a dict"],
+        ([f"psweep.ResultError: func returned 3 (int) for {PSET}; return a dict"],
          "1 × ResultError: func returned 3 (int); return a dict"),
         ([f"WorkerError: the executor could not run {PSET}: OSError: lost"],
          "1 × WorkerError: the executor could not run a pset: OSError: lost"),

@@ -16,7 +16,9 @@ import pytest
 from strategies import same
 
 import psweep as ps
-from psweep import columns, files, portable
+from psweep_core.store import files
+from psweep_core.store import portable_pickle as portable
+from psweep_core.table import cells as columns
 
 FRAMES = {
     "typical": pd.DataFrame({"i": [1, 2], "f": [0.5, np.nan], "s": ["a", "b"], "b": [True, False]}),

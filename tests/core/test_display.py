@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from test_progress import in_terminal
 
 import psweep as ps
-from psweep import cli
-from psweep.display import fit, shortened, text_width
+from psweep_core import cli
+from psweep_core.show.terminal import fit, shortened, text_width
 
 IN_IPYTHON = """
 import json, sys
@@ -27,7 +27,7 @@ formatter = InteractiveShell.instance().display_formatter.formatters["text/html"
 formatter.for_type(pd.Timestamp, lambda _: "a stranger's")
 import psweep as ps
 import psweep.display
-psweep.display.fold_in_notebooks()  # as when it is loaded again
+psweep_core.show.terminal.fold_in_notebooks()  # as when it is loaded again
 
 def func(pset):
     if pset["a"] == 3:
@@ -54,7 +54,7 @@ with pd.option_context("display.notebook_repr_html", False):
     shown["no html"] = formatter(df)
 formatter.for_type(pd.DataFrame, lambda _: "another library's")
 shown["another"] = formatter(small)
-del sys.modules["psweep"], sys.modules["psweep.display"]
+del sys.modules["psweep"], sys.modules["psweep_core.show.terminal"]
 import psweep
 shown["another, kept for what is no study"] = formatter(small[["a"]])
 print(json.dumps(shown))

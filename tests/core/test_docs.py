@@ -19,7 +19,7 @@ NAMES = [name for name in ps.__all__ if not name.startswith("__")]
 
 @pytest.mark.parametrize("name", ["psweep", *MODULES])
 def test_doctests(name, tmp_path, monkeypatch):
-    if name == "psweep.html_report":
+    if name == "psweep_core.html_report.data":
         pytest.importorskip("plotly", reason="needs pip install 'psweep-core[report]'")
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for number, test in enumerate(doctest.DocTestFinder().find(importlib.import_module(name))):

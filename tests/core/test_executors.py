@@ -263,7 +263,7 @@ def test_ctrl_c_keeps_what_is_about_to_end(script):
     process = script(
         """
         import concurrent.futures as cf, time, psweep as ps, psweep.executors
-        psweep.executors._LAST_SECONDS = 100  # a busy machine may take longer than usual
+        psweep_core.engines.executor._LAST_SECONDS = 100  # on a busy machine
         def func(pset):
             open("started", "a").write("x")
             time.sleep(0.3)
@@ -329,7 +329,7 @@ def test_a_worker_of_dask_that_is_killed_costs_no_row(script):
 
 
 def test_dask_without_workers_is_told_of(monkeypatch):
-    monkeypatch.setattr("psweep.executors._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("psweep_core.engines.executor._PATIENCE_SECONDS", 0.1)
     with dask(n_workers=0) as client:
 
         def later():

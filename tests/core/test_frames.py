@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep import columns, frames
-from psweep.rows import Header
+from psweep_core.table import cells as columns
+from psweep_core.table import frames
+from psweep_core.table.rows import Header
 
 HEADER = Header("run", 0, "calc", 0, 10)
 

@@ -16,7 +16,7 @@ import pytest
 from hash_corpus import DIFFER, REFUSED, SAME
 
 import psweep as ps
-from psweep.portable import dumps
+from psweep_core.store.portable_pickle import dumps
 
 FOLDER = pathlib.Path(hash_corpus.__file__).parent
 PAIRS = {

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from strategies import nested, odd_names, plain_psets, psets
 
 import psweep as ps
-from psweep.hashing import pset_hashes
+from psweep_core.params.hashing import pset_hashes
 
 
 class Color(enum.Enum):
@@ -283,7 +283,7 @@ def test_names_that_are_the_same_key_hash_the_same_in_whatever_order_they_come()
         a = "a"
 
     for names in itertools.permutations(["a", np.str_("a"), Name.a]):
-        sys.modules["psweep.hashing"]._form.cache_clear()
+        sys.modules["psweep_core.params.hashing"]._form.cache_clear()
         assert len({ps.pset_hash({name: 1}) for name in names}) == 1
         assert len({ps.pset_hash({name: 1, "b": float("nan")}) for name in names}) == 1
 

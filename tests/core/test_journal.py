@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psweep import layout
-from psweep.journal import Journal, encode
-from psweep.journal_reader import read_header, read_journal
-from psweep.locks import file_lock
-from psweep.rows import Header
+from psweep_core.store import layout
+from psweep_core.store.journal import Journal, encode
+from psweep_core.store.journal_reader import read_header, read_journal
+from psweep_core.store.locks import file_lock
+from psweep_core.table.rows import Header
 
 HEADER = Header("id", 3, "calc", 10, 5)
 

@@ -17,8 +17,8 @@ import textwrap
 import pytest
 
 import psweep as ps
-from psweep import progress
-from psweep.progress import Progress
+from psweep_core.show import progress
+from psweep_core.show.progress import Progress
 
 HEAD = textwrap.dedent("""
     import sys, time

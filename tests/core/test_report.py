@@ -19,8 +19,9 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep import cli, report_cells
-from psweep.html_report import _error_line
+from psweep_core import cli
+from psweep_core.html_report import cells as report_cells
+from psweep_core.html_report.data import _error_line
 
 get_plotlyjs = pytest.importorskip("plotly.offline", reason="pip install plotly").get_plotlyjs
 
@@ -462,7 +463,7 @@ def test_an_error_inside_plotly_passes_through():
 def test_import_psweep_loads_nothing_of_it():
     code = "import sys, psweep as ps; 'report' in dir(ps) or 1/0; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"plotly", "psweep.html_report"} & set(done.stdout.split())
+    assert not {"plotly", "psweep_core.html_report.data"} & set(done.stdout.split())
 
 
 # psweep-report

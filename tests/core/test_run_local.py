@@ -782,7 +782,7 @@ def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch)
     def many(pset):
         return {f"r{j}": 1.0 for j in range(300)} | {"list": []}  # which could change: not kept
 
-    study = sys.modules["psweep.study"]
+    study = sys.modules["psweep_core.store.study"]
     made = []  # the lengths of the frames
     frame_of_block = study.frame_of_block
     monkeypatch.setattr(

@@ -23,7 +23,7 @@ def test_a_missing_sibling_is_named_with_the_command_that_installs_it(tmp_path):
         (lambda: ps.git_commits, "psweep.git_commits"),
         (lambda: ps.run_local(lambda p: ran.append(1), [{"a": 1}], git=True), "git=True"),
     ]:
-        with pytest.raises(ps.MissingSiblingError) as caught:
+        with pytest.raises(ps.NotInstalledError) as caught:
             use()
         assert isinstance(caught.value, ImportError)
         assert feature in str(caught.value)

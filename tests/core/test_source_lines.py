@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from psweep import crossing, portable
+from psweep_core.engines import wire as crossing
+from psweep_core.store import portable_pickle as portable
 
 ENGINES = {
     "serial": "run()",

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep.hashing import pset_hashes
+from psweep_core.params.hashing import pset_hashes
 
 IO = Path("/proc/self/io")
 counts_io = pytest.mark.skipif(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import psweep as ps
-from psweep.start_method import other_threads, usual_method, worker_method
+from psweep_core.engines.start_method import other_threads, usual_method, worker_method
 
 pytestmark = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="needs a system that forks"

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import psweep as ps
-from psweep.status import run_states, status
+from psweep_core.status import run_states, status
 
 SLOW = """
 import time, psweep as ps

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep import run_record
-from psweep.frames import frame_of_rows
-from psweep.journal import encode
-from psweep.layout import Layout
-from psweep.locks import file_lock
-from psweep.run_record import RunRecord
-from psweep.study import Study
+from psweep_core.store import run_record
+from psweep_core.store.journal import encode
+from psweep_core.store.layout import Layout
+from psweep_core.store.locks import file_lock
+from psweep_core.store.run_record import RunRecord
+from psweep_core.store.study import Study
+from psweep_core.table.frames import frame_of_rows
 
 
 def row(seq, name="id"):
@@ -129,7 +129,7 @@ def test_a_journal_that_vanishes_between_listing_and_reading_is_no_error(study, 
 
 
 def test_the_database_is_read_once_a_run(monkeypatch):
-    from psweep import database
+    from psweep_core.store import database
 
     ps.run_local(lambda p: {}, [{"a": 1}])
     reads = []

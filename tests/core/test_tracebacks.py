@@ -13,8 +13,8 @@ import pytest
 from test_closing_line import engine  # noqa: F401 (a fixture)
 
 import psweep as ps
-from psweep import work
-from psweep.errors import RemoteTraceback
+from psweep_core.errors import RemoteTraceback
+from psweep_core.running import recipe as work
 
 SCRIPT = """
     import concurrent.futures as cf, functools, json, sys

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import arrays, names, nested, odd_names, psets, same
 
 import psweep as ps
-from psweep import extract
+from psweep_core.table import extract
 
 runs = st.lists(st.lists(psets(), min_size=1, max_size=4), min_size=1, max_size=3)
 odd_runs = st.lists(

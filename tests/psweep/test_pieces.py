@@ -33,7 +33,7 @@ for use in (
     try:
         use()
         print("there")
-    except ps.MissingSiblingError as error:
+    except ps.NotInstalledError as error:
         print(error)
     except ps.PsweepError as error:
         print("refused:", error)

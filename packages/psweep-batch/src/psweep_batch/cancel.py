@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.layout import PathLike
+from psweep_core.plumbing import PathLike
 
 from .errors import BatchError
 from .queue import Queue

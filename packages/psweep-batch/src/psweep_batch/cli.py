@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.cli import run_command
-from psweep.status import Report, status
+from psweep_core.plumbing import Report, run_command, status
 
 from ._version import __version__
 from .cancel import batch_cancel

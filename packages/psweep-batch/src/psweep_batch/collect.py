@@ -10,19 +10,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from psweep import json_read, pickle_read
-from psweep.atoms import is_plain
-from psweep.columns import MISSING, cells, column
-from psweep.errors import ParamsTypeError, ResultError
-from psweep.files import file_write
-from psweep.frames import assemble, groups, is_private
-from psweep.json_values import check_storable
-from psweep.layout import PRIVATE, PathLike
-from psweep.options import holds_data_only
-from psweep.portable import dumps
-from psweep.progress import Progress
-from psweep.rows import BOOK, EXTRAS, RESERVED, RUNTIME
-from psweep.study import Study
+from psweep import ParamsTypeError, ResultError, file_write, json_read, pickle_read
+from psweep_core.plumbing import (
+    BOOK,
+    EXTRAS,
+    MISSING,
+    PRIVATE,
+    RESERVED,
+    RUNTIME,
+    PathLike,
+    Progress,
+    Study,
+    assemble,
+    cells,
+    check_storable,
+    column,
+    dumps,
+    groups,
+    holds_data_only,
+    is_plain,
+    is_private,
+)
 
 from .errors import BatchError
 from .jobs import RESULT_FILES

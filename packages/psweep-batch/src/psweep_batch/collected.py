@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep.files import file_read, file_write
-from psweep.layout import PRIVATE
+from psweep import file_read, file_write
+from psweep_core.plumbing import PRIVATE
 
 from .jobs import Attempt
 from .verdicts import Outcome

@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from psweep.portable import dumps
-from psweep.rows import BOOK
+from psweep_core.plumbing import BOOK, dumps
 
 from .errors import TemplateError
 from .machines import JOBSCRIPT, Machine, check_jobscript

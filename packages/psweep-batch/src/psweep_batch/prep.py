@@ -11,13 +11,18 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from psweep.checks import check_df, check_params, explain_mistakes
-from psweep.done import prepared_hashes
-from psweep.layout import Layout, PathLike
-from psweep.options import Options
-from psweep.params import Pset
-from psweep.study import Study
-from psweep.work import carry_out
+from psweep_core.plumbing import (
+    Layout,
+    Options,
+    PathLike,
+    Pset,
+    Study,
+    carry_out,
+    check_df,
+    check_params,
+    explain_mistakes,
+    prepared_hashes,
+)
 
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
@@ -135,7 +140,7 @@ def prep_batch(
         A template or what is said of a machine makes no sense; nothing was written.
     ParamsError, ParamsTypeError, UnknownKeywordError, HashError
         An argument makes no sense; nothing was written.
-    MissingSiblingError, VersionMismatchError
+    NotInstalledError, VersionMismatchError
         ``git=True`` without a psweep-git that fits; nothing was written.
     CalcDirError, DatabaseError
         As in `run_local`.

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep.files import file_read, file_write
-from psweep.layout import PRIVATE
+from psweep import file_read, file_write
+from psweep_core.plumbing import PRIVATE
 
 from .jobs import seconds
 from .machines import Machine

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.layout import PathLike
+from psweep_core.plumbing import PathLike
 
 from .errors import BatchError
 from .jobs import Attempt, machines_of, next_number

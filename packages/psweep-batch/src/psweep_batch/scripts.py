@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep.atomic import replacing
-from psweep.study import Study
+from psweep_core.plumbing import Study, replacing
 
 from .machines import INFO, JOBSCRIPT, Machine
 from .schedulers import REFUSALS, SCHEDULERS, Scheduler, shell_text

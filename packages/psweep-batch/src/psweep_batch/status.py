@@ -11,8 +11,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from psweep import df_read
-from psweep.layout import PathLike
-from psweep.rows import RUNTIME
+from psweep_core.plumbing import RUNTIME, PathLike
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError

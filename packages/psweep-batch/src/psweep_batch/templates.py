@@ -16,6 +16,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from psweep import NotInstalledError
+
 from .errors import TemplateError
 
 __all__ = ["DollarTemplate", "JinjaTemplate", "Template", "template_class"]
@@ -144,7 +146,7 @@ class JinjaTemplate(Template):
             if error.name != "jinja2":
                 raise
             message = "template_mode='jinja' needs Jinja: pip install 'psweep-batch[jinja]'"
-            raise TemplateError(message) from None
+            raise NotInstalledError(message, name="jinja2") from None
         from jinja2 import meta, nodes
 
         env = jinja2.Environment(

@@ -16,11 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep.atomic import replacing
-from psweep.frames import append_frame
-from psweep.layout import PRIVATE, temporary_name
-from psweep.rows import RUNTIME
-from psweep.study import Study
+from psweep_core.plumbing import PRIVATE, RUNTIME, Study, append_frame, replacing, temporary_name
 
 from .errors import TransferError
 from .jobs import last_attempt

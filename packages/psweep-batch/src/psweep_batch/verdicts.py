@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from psweep.files import file_read, file_write
-from psweep.layout import PRIVATE
+from psweep import file_read, file_write
+from psweep_core.plumbing import PRIVATE
 
 from .jobs import RESULT_FILES, Attempt
 from .machines import Machine, read_info

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from psweep.locks import file_lock
+from psweep_core.plumbing import file_lock
 
 from .errors import GitError
 

@@ -1,0 +1,26 @@
+"""psweep: loop like a pro, make parameter studies fun.
+
+>>> import psweep as ps
+>>> def func(pset):
+...     return {"result": pset["a"] * pset["b"]}
+>>> params = ps.pgrid(ps.plist("a", [1, 2, 3]), ps.plist("b", [88, 99]))
+>>> df = ps.run_local(func, params)
+
+This module is one file that gives out the public names of `psweep_core`. Older releases of psweep
+are a package, so none of their files has the path of one of ours, and an upgrade in place works.
+"""
+
+import psweep_core as _core
+from psweep_core import *  # noqa: F403
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return getattr(_core, name)
+    except AttributeError:
+        message = f"module 'psweep' has no attribute {name!r}"
+        raise AttributeError(message) from None
+
+
+def __dir__() -> list[str]:
+    return dir(_core)

@@ -1,0 +1,1 @@
+"""Run psets: in this process, in workers, on an executor. Psets in, finished rows out."""

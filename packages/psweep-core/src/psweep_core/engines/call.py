@@ -1,0 +1,247 @@
+"""One call of ``func`` on one pset, in whichever process: its time, its failure, its prints."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import Any
+
+import pandas as pd
+
+from ..errors import PsetExitError, ResultError
+from ..messages import safe_repr
+from ..params.grids import Pset
+from ..show.tracebacks import CALLERS, format_error
+from ..table.atoms import ATOMS, is_plain
+from ..table.rows import RESERVED, Row, RowTuple
+from .capture import captured
+from .failures import carried, note
+from .finished import _is_storable
+from .isolation import StudyFolder, WorkingFolder, copied
+from .job import Func, Job, JobTuple, RunPset, Settings, describe
+from .retries import call_again, retried
+
+__all__ = ["CALLERS", "note", "runner"]
+
+
+_IMMUTABLE = frozenset({int, float, str, bool, type(None), bytes, complex})
+
+
+def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
+    """Make the function that runs one pset, as often as it takes, and starts in a folder.
+
+    Its parameters and what it returns::
+
+        job : tuple
+            A Job, or its parts.
+        calls : int, default 1
+            The number of this call of func, if it was called for this pset before.
+        tell : callable, optional
+            Is called before each further call.
+
+        row : RowTuple
+        plain : bool
+            The params are those of the job, nothing in the row can change any more, and
+            ``pickle.dumps`` makes it into what a journal takes. For other rows that is `pickled`.
+
+    It raises what the last call of ``func`` raised, with a note that names the pset, unless
+    failures are to be recorded.
+    """
+    call = _caller(func, settings, folder)
+    if not settings.retries:
+        return call
+    again = _caller(functools.partial(call_again, func, folder), settings, folder)
+    return functools.partial(retried, call, again, settings.retries)
+
+
+def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
+    """Make what calls func on one pset.
+
+    It is one function, in which all that the calls have in common was looked up before, and each
+    result is gone through once, since for a quick func the time for all around it is felt.
+    """
+    header = settings.header
+    run_id, run_seq, first_seq = header.run_id, header.run_seq, header.first_seq
+    # Templates of jobs that run elsewhere get it as it was given.
+    calc_dir = (
+        StudyFolder(str(settings.layout.calc_dir), header.calc_dir)
+        if settings.ran
+        else header.calc_dir
+    )
+    shortest_move = folder.shortest_move
+    plain, data_only, extras = settings.plain, settings.data_only, settings.extras
+    quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
+    timestamp, freq, tz, unit = _how_timestamps_are_made()
+    now, clock = time.time_ns, time.perf_counter
+
+    def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
+        position, pset_id, pset_hash, as_given = job
+        params = as_given
+        seq = first_seq + position
+        time_ns = now()
+        given = params
+        if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
+            given = copied(params)
+        pset = {
+            **given,
+            "_run_id": run_id,
+            "_pset_id": pset_id,
+            "_calc_dir": calc_dir,
+            "_time_utc": timestamp(time_ns, freq, tz, unit),
+            "_pset_hash": pset_hash,
+            "_pset_seq": seq,
+            "_run_seq": run_seq,
+        }
+        if not quick:
+            try:
+                finished = _careful_call(func, Job(*job), settings, pset, time_ns)
+            finally:
+                folder.return_to()
+            row_plain = plain and finished.params is params and is_plain(finished.results)
+            row: RowTuple = (*finished,)  # a plain one is quick to pickle
+            return row, row_plain and (not data_only or _is_storable(row))
+        start = clock()
+        try:
+            result = func(pset)
+            runtime = clock() - start
+            if runtime > shortest_move:
+                folder.return_to()
+            row_plain = plain
+            usual = type(result) is dict
+            if usual:
+                result = {**result}  # func may use its dict again
+                for name, value in result.items():
+                    if name in RESERVED or name in params:
+                        usual = False
+                    elif type(value) not in ATOMS or type(name) not in ATOMS:
+                        row_plain = False
+            if not usual:
+                params, result = _merged(Job(*job), result, settings)
+                row_plain = plain and params is as_given and is_plain(result)
+        except BaseException as error:
+            folder.return_to()
+            problem = _blamed(error, Job(*job), settings)
+            if problem is error:
+                raise
+            raise problem from error
+        if not settings.ran:
+            runtime = float("nan")
+        row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
+        if data_only:
+            row_plain = row_plain and _is_storable(row)
+        return row, row_plain
+
+    CALLERS.add(call.__code__)
+    return call
+
+
+def _how_timestamps_are_made() -> tuple[Any, ...]:
+    """Give a function of ns since 1970, and its three further arguments.
+
+    What pickle calls takes half the time of the constructor.
+    """
+    some = pd.Timestamp(1_600_000_000_123_456_789)
+    reduced: Any = some.__reduce__()
+    function, (value, *rest) = reduced
+    if value == some.value and len(rest) == 3 and function(value, *rest) == some:
+        return function, *rest
+    return lambda ns, *_: pd.Timestamp(ns), None, None, None  # pandas has changed
+
+
+def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int) -> Row:
+    """Run one pset that is to be shown, or whose prints or failure are to be recorded."""
+    params = job.params
+    if settings.verbose:
+        book = {name: pset[name] for name in pset.keys() & RESERVED}
+        _print_row(params, book | {"_calc_dir": settings.header.calc_dir}, settings.verbose)
+    result: Pset = {}
+    extras = dict(settings.extras or {})
+    failure = None
+    where = settings.capture_logs
+    with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
+        start = time.perf_counter()
+        try:
+            returned = func(pset)
+            runtime = time.perf_counter() - start
+            params, result = _merged(job, returned, settings)
+        except BaseException as error:
+            runtime = time.perf_counter() - start
+            if settings.on_error == "raise" or isinstance(error, KeyboardInterrupt):
+                problem = _blamed(error, job, settings)
+                if problem is error:
+                    raise
+                raise problem from error
+            failure = format_error(error)
+    if settings.on_error == "record":
+        extras |= {"_failed": failure is not None, "_exc_txt": failure}
+    if settings.capture_logs in ("db", "db+file"):
+        extras["_logs"] = "".join(logs)
+    if not settings.ran:
+        runtime = float("nan")
+    seq = settings.header.first_seq + job.position
+    return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None)
+
+
+CALLERS.update((_careful_call.__code__, call_again.__code__))
+
+
+def _blamed(error: BaseException, job: Job, settings: Settings) -> BaseException:
+    """Return what is to be raised because func raised `error`: itself with a note, mostly."""
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    if isinstance(error, SystemExit):
+        # It would end the program at once, and with sys.exit(0) as if all had been well.
+        return PsetExitError(
+            f"func called sys.exit({safe_repr(error.code)}) for {describe(job, settings)}; raise "
+            "an exception instead, or record failures by on_error='record'"
+        )
+    note(error, f"psweep: raised for {describe(job, settings)}")
+    return carried(error)
+
+
+def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
+    """Sort what func returned into new values of params, and results."""
+    if not isinstance(result, dict):
+        what = f"{safe_repr(result)} ({type(result).__name__})"
+        message = (
+            f"func returned {what} for {describe(job, settings)}; "
+            'return a dict, such as {"result": value}'
+        )
+        raise ResultError(message)
+    params = job.params
+    if result.keys().isdisjoint(params) and result.keys().isdisjoint(RESERVED):
+        return params, {**result}  # func may use its dict again, which may be of a kind of its own
+    given = {
+        "_run_id": settings.header.run_id,
+        "_pset_id": job.pset_id,
+        "_calc_dir": str(settings.layout.calc_dir),
+        "_pset_hash": job.pset_hash,
+        "_pset_seq": settings.header.first_seq + job.position,
+        "_run_seq": settings.header.run_seq,
+    }
+    results = {}
+    for name, value in result.items():
+        if name in params:
+            params = {**params, name: value}
+        elif not (isinstance(name, str) and name in RESERVED):
+            results[name] = value
+        elif name == "_calc_dir" and value == settings.header.calc_dir:
+            pass  # as it is in the row
+        elif name != "_time_utc" and (name not in given or value != given[name]):
+            message = (
+                f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps "
+                "for its book-keeping; return the value under another name"
+            )
+            raise ResultError(message)
+    return params, results
+
+
+def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> None:
+    row = {**params, **book}
+    names = params if isinstance(verbose, bool) else verbose
+    shown = {name: row.get(name) for name in names}
+    try:
+        text = pd.DataFrame([shown], index=[book["_time_utc"]]).to_string()
+    except Exception:  # a value that cannot be shown
+        text = safe_repr(shown)
+    print(text, flush=True)

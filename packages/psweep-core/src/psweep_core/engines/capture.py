@@ -1,0 +1,176 @@
+"""Catch what a function prints, and what the programs print that it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+from ..store.layout import Layout
+from ..store.log_files import move_log
+
+__all__ = ["captured"]
+
+# A process has one standard output, so runs in several threads take turns, pset by pset. A func may
+# call run_local, so one thread may have several turns at once.
+_turn = threading.RLock()
+
+# Streams on the descriptors 1 and 2, made once a process and never closed: a logging handler that
+# func makes holds on to the one that it finds.
+_streams: dict[int, IO[str]] = {}
+
+
+@contextlib.contextmanager
+def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> Iterator[list[str]]:
+    """Collect what is printed while the context is open.
+
+    Parameters
+    ----------
+    where : {"db", "file", "db+file"} or None
+        None: do nothing.
+    layout : Layout
+        Of the study. While the pset runs, the log is in psweep's own folder, because the folder of
+        the pset is func's to make.
+    run_id, pset_id : str
+
+    Yields
+    ------
+    list of str
+        When the context is left, all that was printed is in it.
+    """
+    logs: list[str] = []
+    if where is None:
+        yield logs
+        return
+    with _turn:
+        place = None
+        if "file" in where:
+            place = layout.unfinished_log(run_id, pset_id)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file: IO[bytes] = open(place, "w+b", buffering=0)
+        else:
+            file = tempfile.TemporaryFile(buffering=0)
+        try:
+            with file:
+                try:
+                    with _redirected(file):
+                        yield logs
+                finally:
+                    logs.append(_content(file).decode("utf-8", "replace"))
+        finally:
+            if place is not None:
+                move_log(place, layout.log(pset_id))
+
+
+def _content(file: IO[bytes]) -> bytes:
+    if not hasattr(os, "pread"):
+        file.seek(0)
+        return file.read()
+    # A program that func has left running writes where the file stands.
+    parts = []
+    n = 0
+    while part := os.pread(file.fileno(), 1 << 20, n):
+        parts.append(part)
+        n += len(part)
+    return b"".join(parts)
+
+
+@contextlib.contextmanager
+def _redirected(file: IO[bytes]) -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    _flush(*before)
+    # Programs that func starts, and code in C, write to the descriptors 1 and 2.
+    saved: dict[int, int] = {}
+    try:
+        for fd in (1, 2):
+            if _is_open(fd):
+                saved[fd] = os.dup(fd)
+        for fd in saved:
+            os.dup2(file.fileno(), fd)
+        # Python writes to sys.stdout and sys.stderr, which in a notebook are something else.
+        ours = _stream(1, file), _stream(2, file)
+        with _handlers_moved(dict(zip(map(id, before), ours, strict=True))):
+            sys.stdout, sys.stderr = ours
+            yield
+    finally:
+        _flush(sys.stdout, sys.stderr, *before, *_streams.values())
+        sys.stdout, sys.stderr = before
+        for fd, old in saved.items():
+            os.dup2(old, fd)
+            os.close(old)
+
+
+def _stream(fd: int, file: IO[bytes]) -> IO[str]:
+    """Give the text stream on a descriptor, or on `file` where there is no such descriptor."""
+    closefd = not _is_open(fd)
+    if closefd:
+        fd = os.dup(file.fileno())
+    elif fd in _streams and _is_usable(_streams[fd]):
+        return _streams[fd]
+    stream = open(
+        fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=closefd
+    )
+    if not closefd:
+        _streams[fd] = stream
+    return stream
+
+
+def _is_usable(stream: IO[str]) -> bool:
+    """Tell whether func has closed or detached a stream."""
+    try:
+        return not stream.closed
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def _handlers_moved(streams: dict[int, IO[str]]) -> Iterator[None]:
+    """Let logging handlers that write to the usual streams write to others."""
+    others = [*logging.root.manager.loggerDict.values()]
+    loggers = [logging.root, *(one for one in others if isinstance(one, logging.Logger))]
+    moved: list[tuple[logging.StreamHandler[Any], Any]] = []
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
+            moved.append((handler, handler.stream))
+            _set_stream(handler, streams[id(handler.stream)])
+    try:
+        yield
+    finally:
+        for handler, stream in moved:
+            _set_stream(handler, stream)
+
+
+def _set_stream(handler: logging.StreamHandler[Any], stream: Any) -> None:
+    # (`handler.setStream` fails if func has closed the stream.)
+    with contextlib.suppress(Exception):
+        handler.flush()
+    handler.stream = stream
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _flush(*streams: Any) -> None:
+    for stream in streams:
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _forget_turns() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+# In a process that another thread has forked, nobody would end that thread's turn.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_turns)

@@ -1,0 +1,363 @@
+"""Run psets on an engine of the user's: any `concurrent.futures.Executor`, or dask's Client.
+
+Psets travel in chunks that take a fraction of a second. What comes back are finished rows, which
+the parent writes into its journal, so nothing is asked of the engine but that it runs a function
+and gives back what that returns.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import os
+import pickle
+import platform
+import queue
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..errors import ParamsError, ParamsTypeError, WorkerError
+from ..messages import safe_str
+from ..store.journal import encode
+from ..store.run_record import Record
+from ..table.rows import is_failed
+from .call import runner
+from .dispatch import Dispatch, Step
+from .finished import pickled, save_row
+from .isolation import WorkingFolder, threads_share_output
+from .job import Func, Job, Jobs, Settings, describe
+from .random_state import process_token, reseed_once
+from .wire import Failed, dumps, pickled_func
+
+__all__ = ["check_executor", "run_executor"]
+
+_CHUNK_SECONDS = 0.2
+_MAX_CHUNK = 1000
+_TICK_SECONDS = 1.0  # something is said at least so often
+_PATIENCE_SECONDS = 20.0  # without a single worker, until something is done about it
+_LAST_SECONDS = 2.0  # rows that are on their way when a run is ended are waited for so long
+
+
+def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None) -> None:
+    """Refuse what is no engine, and what an engine cannot do."""
+    if poolsize is not None:
+        message = f"poolsize={poolsize} and executor say two different things; leave out one"
+        raise ParamsError(message)
+    if not (isinstance(executor, concurrent.futures.Executor) or _is_dask_client(executor)):
+        hint = ""
+        if isinstance(executor, type):
+            hint = f"; make one: {executor.__name__}()"
+        elif hasattr(executor, "get_client"):
+            hint = "; pass executor.get_client()"
+        message = (
+            "executor must be a concurrent.futures.Executor or a dask.distributed.Client, not "
+            f"{executor!r}{hint}"
+        )
+        raise ParamsTypeError(message)
+    is_pool = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+    if capture_logs and (is_pool or _uses_threads(executor)):
+        raise ParamsError(threads_share_output())
+
+
+def _uses_threads(executor: Any) -> bool:
+    """Tell whether a dask cluster has workers that run several psets at once in one process."""
+    with contextlib.suppress(Exception):  # a scheduler that does not answer; the run will see
+        if _is_dask_client(executor):
+            workers = executor.nthreads()
+            return any(n > 1 or at.startswith("inproc:") for at, n in workers.items())
+    return False
+
+
+def _is_dask_client(executor: Any) -> bool:
+    return _is_a(executor, "distributed.client.Client")
+
+
+def _is_a(value: Any, kind: str) -> bool:
+    """Tell whether something is of a class whose library is perhaps not there."""
+    return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
+
+
+class _Result(NamedTuple):
+    """What an executor returns of a chunk: finished rows, and what ended it early, if anything did.
+
+    The psets after these rows were not run: time was up, or there is an error.
+    """
+
+    row_bytes: list[bytes]
+    n_failed: int
+    seconds: float
+    error: Failed | None
+
+
+def run_executor(
+    func: Func, jobs: Jobs, settings: Settings, record: Record, executor: Any
+) -> Iterator[Step]:
+    """Run all psets on an executor.
+
+    Parameters
+    ----------
+    func : callable
+    jobs : Jobs
+    settings : Settings
+    record : RunRecord or UnsavedRecord
+        Where the rows are kept.
+    executor : Executor or Client
+
+    Yields
+    ------
+    Step
+        At least once a second, even if nothing has finished.
+
+    Raises
+    ------
+    Exception
+        Of ``func``, unless failures are to be recorded.
+    WorkerError
+        The executor has given up.
+    """
+    engine = _Engine(func, jobs, settings, record, executor)
+    here = os.getpid(), settings.header.run_id
+    _started_here[here] = threading.get_ident()
+    try:
+        yield from engine.results()
+    except BaseException:
+        engine.keep_what_comes()
+        raise
+    finally:
+        del _started_here[here]
+
+
+# The threads of this process that wait for an engine, by process and run.
+_started_here: dict[tuple[int, str], int] = {}
+
+
+class _Engine:
+    def __init__(
+        self, func: Func, jobs: Jobs, settings: Settings, record: Record, executor: Any
+    ) -> None:
+        self._settings = settings
+        self._record = record
+        self._jobs = jobs
+        self._dispatch = Dispatch(jobs, settings, _CHUNK_SECONDS, _MAX_CHUNK)
+        self._sent: dict[Any, list[int]] = {}  # the psets of chunks that have not returned
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # Psets that the executor has given up, perhaps only because they were on the same worker as
+        # the one that killed it. They are run once more, one at a time, after all others.
+        self._suspects: collections.deque[int] = collections.deque()
+        self._suspected: set[int] = set()
+        self._client = executor if _is_dask_client(executor) else None
+        self._executor = executor
+        self._seen = time.monotonic()  # when dask last had a worker
+        self._shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
+        self._func: Any = func if self._shares_memory else pickled_func(func)
+        if not self._shares_memory:
+            self._settings = replace(settings, caller=process_token())
+
+    def results(self) -> Iterator[Step]:
+        while self._dispatch.n_left:
+            self._feed()
+            try:
+                future = self._done.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                self._look_for_workers()
+                yield Step(0, 0)
+                continue
+            positions = self._sent.pop(future)
+            try:
+                result = self._outcome(future)
+                if result is None:
+                    self._expect(future, positions)
+                    self._look_for_workers()
+                    yield Step(0, 0)
+                    continue
+            except concurrent.futures.BrokenExecutor as error:
+                message = (
+                    f"the executor {self._executor!r} is broken ({type(error).__name__}: {error}), "
+                    "probably since one of its workers died; make a new one and call again with "
+                    "skip_dups=True"
+                )
+                raise WorkerError(message) from error
+            except (Exception, concurrent.futures.CancelledError) as error:
+                n_failed = self._given_up(positions, error)
+                yield Step(n_failed, n_failed)
+                continue
+            self._seen = time.monotonic()
+            self._dispatch.put_back(positions[len(result.row_bytes) :])
+            self._keep(result)
+            yield Step(len(result.row_bytes), result.n_failed)
+            if result.error is not None:
+                raise result.error.to_exception()
+
+    def _feed(self) -> None:
+        workers = self._n_workers()
+        while self._dispatch.has_next and len(self._sent) < 2 * workers:
+            self._submit(self._dispatch.next_chunk(workers))
+        if not self._sent:
+            self._submit([self._suspects.popleft()])
+
+    def _submit(self, positions: list[int]) -> None:
+        calls = self._dispatch.calls(positions)
+        sent: Any = [(job, calls.get(job[0], 1)) for job in self._jobs.tuples(positions)]
+        if not self._shares_memory:
+            sent = dumps(sent)
+        try:
+            # Not by dask's get_executor(): a future of that never ends where a worker dies between
+            # its task's end and the result's way home, and then the task fails when it is repeated.
+            # And dask would run a task once for two that look the same to it.
+            kwds = {} if self._client is None else {"pure": False}
+            future = self._executor.submit(_run_chunk, self._func, sent, self._settings, **kwds)
+        except Exception as error:  # broken, or shut down
+            message = f"the executor {self._executor!r} takes no more work: {error}"
+            raise WorkerError(message) from error
+        self._expect(future, positions)
+
+    def _expect(self, future: Any, positions: list[int]) -> None:
+        self._sent[future] = positions
+        future.add_done_callback(self._done.put)
+
+    def _outcome(self, future: Any) -> _Result | None:
+        """Return the result of a chunk; None if it has to be waited for once more."""
+        seconds = _TICK_SECONDS if self._client else None
+        while True:
+            try:
+                result: _Result = future.result(timeout=seconds)
+                if self._client is not None:
+                    future.release()  # or dask runs it again when this worker dies
+                return result
+            except Exception as error:
+                # asyncio's, too, which Python 3.10 tells from the builtin one
+                if seconds is None or type(error).__name__ != "TimeoutError":
+                    raise
+                if not future.done():  # any more: lost with its worker, and to be run again
+                    return None
+                seconds *= 2  # large, or on a slow network
+
+    def _n_workers(self) -> int:
+        if self._client is not None:
+            if self._settings.capture_logs and _uses_threads(self._client):  # that came later
+                raise ParamsError(threads_share_output())
+            with contextlib.suppress(Exception):
+                n_threads: int = sum(self._client.nthreads().values())  # these may come and go
+                return max(1, n_threads)
+        for name in ("_max_workers", "num_workers"):  # of the standard library, loky; mpi4py
+            n = getattr(self._executor, name, None)
+            if isinstance(n, int) and n > 0:
+                return n
+        return os.cpu_count() or 1
+
+    def _look_for_workers(self) -> None:
+        """Do something about a dask cluster that has no workers: it would wait for ever."""
+        if self._client is None:
+            return
+        try:
+            there = bool(self._client.nthreads())
+        except Exception:  # the scheduler is gone, too; then all futures end
+            return
+        if there:
+            self._seen = time.monotonic()
+        if time.monotonic() - self._seen < _PATIENCE_SECONDS:
+            return
+        self._seen = time.monotonic()
+        cluster = self._client.cluster
+        if _is_a(cluster, "distributed.deploy.local.LocalCluster") and cluster.worker_spec:
+            # Some time after a worker has died (lost-worker-timeout, 15 s), it closes for good what
+            # has not yet started again by then; so one that dies often may be just missed.
+            cluster.scale(len(cluster.worker_spec))
+            return
+        message = (
+            "the dask cluster has no workers, so the run waits for the first one; if none is to "
+            "come, start some, such as by cluster.scale(2)"
+        )
+        warnings.warn(message, stacklevel=2)
+
+    def _keep(self, result: _Result) -> None:
+        """Keep the rows of a chunk."""
+        for row_bytes in result.row_bytes:
+            self._record.reserve()
+            self._record.add_bytes(row_bytes)
+            if self._settings.tmpsave:
+                save_row(pickle.loads(row_bytes), self._settings)
+        self._dispatch.took(len(result.row_bytes), result.seconds)
+
+    def _given_up(self, positions: list[int], error: BaseException) -> int:
+        """Account for a chunk that the executor could not run; return how many psets failed."""
+        dispatch = self._dispatch
+        if len(positions) > 1:  # one of them is to blame; alone, each shows whether it is the one
+            for position in positions:
+                self._submit([position])
+            return 0
+        (position,) = positions
+        if dispatch.may_retry(position):
+            self._submit(positions)
+            return 0
+        if self._settings.on_error == "record" and position not in self._suspected:
+            self._suspected.add(position)
+            self._suspects.append(position)
+            return 0
+        what = f"the executor could not run {dispatch.describe(position)}: "
+        problem = WorkerError(f"{what}{type(error).__name__}: {safe_str(error)}")
+        problem.__cause__ = error
+        self._record.add_bytes(encode(dispatch.blame(position, problem)))
+        return 1
+
+    def keep_what_comes(self) -> None:
+        """Take back what has not begun; keep the rows of what is about to end."""
+        if self._client is None:  # dask would also cancel what has begun
+            for future in self._sent:
+                future.cancel()
+        deadline = time.monotonic() + _LAST_SECONDS
+        waiting = {future for future in self._sent if not future.cancelled()}
+        while waiting:
+            try:
+                future = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if future in waiting:
+                waiting.discard(future)
+                with contextlib.suppress(BaseException):
+                    self._keep(future.result(timeout=_LAST_SECONDS))
+        for future in waiting:
+            future.cancel()
+
+
+def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
+    """Run some psets, in whichever process and machine this is."""
+    start = time.perf_counter()
+    all_bytes: list[bytes] = []
+    n_failed = 0
+    job = folder = problem = None
+    try:
+        captures = settings.capture_logs is not None
+        me = threading.get_ident()
+        if captures and _started_here.get((os.getpid(), settings.header.run_id), me) != me:
+            raise ParamsError(threads_share_output())
+        folder = WorkingFolder(captures, of_executor=True)
+        if isinstance(func, bytes):
+            n_modules = len(sys.modules)
+            func = pickle.loads(func)
+            sent = pickle.loads(sent)
+            reseed_once(settings.caller, again=len(sys.modules) > n_modules)
+        settings = replace(
+            settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
+        )
+        run = runner(func, settings, folder)
+        for job, calls in sent:
+            row, row_bytes = pickled(job, run(job, calls)[0], settings)
+            all_bytes.append(row_bytes)
+            n_failed += is_failed(row)
+            if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
+                break  # psets may differ: finished ones should not wait for others
+    except BaseException as error:
+        before = "what a worker does before it runs a pset"
+        where = before if job is None else describe(Job(*job), settings)
+        problem = Failed.of(error, where)
+    finally:
+        if folder is not None:
+            folder.close()
+    return _Result(all_bytes, n_failed, time.perf_counter() - start, problem)

@@ -1,0 +1,93 @@
+"""A finished pset becomes a row: what a journal takes, or the row of a failure."""
+
+from __future__ import annotations
+
+from ..errors import ResultError
+from ..messages import safe_repr, safe_str
+from ..store.database import df_write
+from ..store.journal import encode
+from ..store.json_values import check_storable
+from ..table.frames import frame_of_rows
+from ..table.rows import Row, RowTuple
+from .isolation import with_given_folders
+from .job import Job, JobTuple, Settings, describe
+
+__all__ = ["failed_row", "pickled", "save_row"]
+
+
+def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple, bytes]:
+    """Make a row into what a journal takes.
+
+    Returns
+    -------
+    row : RowTuple
+        Another one, that of a failure, if the result cannot be stored and failures are to be
+        recorded.
+    payload : bytes
+
+    Raises
+    ------
+    ResultError
+        The result cannot be stored.
+    """
+    try:
+        if settings.data_only:
+            finished = Row._make(row)
+            row = finished._replace(
+                params=with_given_folders(finished.params),
+                results=with_given_folders(finished.results),
+            )
+            _check_storable(row)
+        return row, encode(row)
+    except Exception as error:
+        job = Job(*job)
+        message = (
+            f"the result of {describe(job, settings)} cannot be stored: {_culprit(row)} "
+            f"({safe_str(error)}); return data instead, or write it to a file and return its name"
+        )
+        problem = ResultError(message)
+        if settings.on_error == "raise":
+            raise problem from error
+        lost = Row._make(row)
+        failed = failed_row(job, settings, lost.time_ns, lost.runtime, f"ResultError: {message}")
+        # with what it printed
+        failed = failed._replace(extras={**(lost.extras or {}), **(failed.extras or {})})
+        return failed, encode(failed)
+
+
+def _check_storable(row: RowTuple) -> None:
+    *_, params, results, _extras = row
+    check_storable({**params, **results})  # func may have replaced params, too
+
+
+def _is_storable(row: RowTuple) -> bool:
+    try:
+        _check_storable(row)
+    except Exception:
+        return False
+    return True
+
+
+def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
+    """Make the row of a pset that has no result."""
+    extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
+    seq = settings.header.first_seq + job.position
+    return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras)
+
+
+def save_row(row: RowTuple, settings: Settings) -> None:
+    """Write a finished row to a file of its own, where that was asked for."""
+    if settings.tmpsave:
+        path = settings.layout.tmpsave(settings.header.run_id, Row._make(row).pset_id)
+        df_write(frame_of_rows([row], settings.header), path)
+
+
+def _culprit(row: RowTuple) -> str:
+    named = Row._make(row)
+    for values in (named.results, named.params):
+        for name, value in values.items():
+            try:
+                encode(named._replace(params={}, results={name: value}, extras=None))
+            except Exception:
+                return f"{safe_repr(name)} is {safe_repr(value)} ({type(value).__name__})"
+    return "a value in it"

@@ -1,0 +1,124 @@
+"""What is to be run: a function, psets, and what all calls have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..messages import safe_repr
+from ..params.grids import Pset
+from ..params.hashing import pset_hashes
+from ..store.layout import Layout
+from ..table.rows import Header, RowTuple
+
+__all__ = ["Func", "Job", "JobTuple", "Jobs", "RunPset", "Settings", "describe"]
+
+
+Func = Callable[[Pset], Any]
+
+
+class Job(NamedTuple):
+    """One pset that is to be run."""
+
+    position: int  # among the psets that the run has to do
+    pset_id: str
+    pset_hash: str
+    params: Pset
+
+
+# A Job, or the same as a plain tuple, which is made in a fifth of the time.
+JobTuple = tuple[int, str, str, Pset]
+
+
+RunPset = Callable[..., "tuple[RowTuple, bool]"]  # see `runner`
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all calls of a run have in common."""
+
+    header: Header
+    layout: Layout  # of the study; its paths are absolute, because func may change the folder
+    on_error: str
+    capture_logs: str | None
+    verbose: bool | tuple[Any, ...]
+    tmpsave: bool
+    data_only: bool  # the database is a format that cannot hold everything
+    extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
+    ran: bool = True  # False: func only prepares the pset, which has no runtime yet
+    retries: int = 0  # how many times a pset that fails is called again
+    timeout: float | None = None  # s for one pset
+    plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
+    caller: bytes | None = None  # see `random_state.reseed_once`
+
+
+def describe(job: Job, settings: Settings) -> str:
+    """Name a pset in a message."""
+    text = safe_repr(job.params)
+    seq = settings.header.first_seq + job.position
+    return f"the pset {text} (_pset_seq={seq}, _pset_id={job.pset_id!r})"
+
+
+class Jobs(Sequence[Job]):
+    """Jobs that are made when they are wanted, since a million of them take room and time.
+
+    So are their hashes if there are none yet, each time. A forked worker, which has all jobs in its
+    memory, thus makes those of its psets.
+    """
+
+    def __init__(self, ids: list[str], hashes: list[str] | None, psets: list[Pset]) -> None:
+        self.ids = ids
+        self.psets = psets
+        self._hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, position: Any) -> Any:
+        return Job(*next(self.tuples([position])))
+
+    def __iter__(self) -> Iterator[Job]:
+        return map(Job._make, self.tuples())
+
+    def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
+        """Give some of them, one after another; None: all."""
+        ids, psets, hashes = self.ids, self.psets, self._hashes
+        if positions is None:
+            positions = range(len(self))
+        else:
+            ids = [ids[i] for i in positions]
+            psets = [psets[i] for i in positions]
+            hashes = [hashes[i] for i in positions] if hashes is not None else None
+        if hashes is None:
+            hashes = pset_hashes(psets)
+        return zip(positions, ids, hashes, psets, strict=True)
+
+
+def _uuids(n: int) -> list[str]:
+    """Make random UUIDs (RFC 9562, version 4), at a tenth of the cost of `uuid.uuid4`."""
+    ids: list[str] = []
+    while n:
+        some = min(n, 4000)  # with little memory, which is used again and again
+        ids += _few_uuids(some)
+        n -= some
+    return ids
+
+
+def _few_uuids(n: int) -> list[str]:
+    data = np.frombuffer(bytearray(os.urandom(16 * n)), dtype=np.uint8).reshape(n, 16)
+    data[:, 6] = data[:, 6] & 0x0F | 0x40  # the version
+    data[:, 8] = data[:, 8] & 0x3F | 0x80  # the variant
+    digits = _TWO_DIGITS[data].view(np.uint8)
+    text = np.full((n, 36), ord("-"), dtype=np.uint8)
+    for place, digit, length in ((0, 0, 8), (9, 8, 4), (14, 12, 4), (19, 16, 4), (24, 20, 12)):
+        text[:, place : place + length] = digits[:, digit : digit + length]
+    joined = text.tobytes().decode("ascii")
+    return [joined[i : i + 36] for i in range(0, 36 * n, 36)]
+
+
+# of each byte, as one number, so that they are copied together
+_TWO_DIGITS = np.frombuffer(bytes(range(256)).hex().encode("ascii"), dtype=np.uint16)

@@ -1,0 +1,354 @@
+"""Run psets in worker processes.
+
+Each worker writes the rows of its psets into a journal of its own, so that not even a ``kill -9``
+of the parent costs a finished pset, and nothing but counts travels back. It gets its psets in
+chunks that take a fraction of a second, and the next chunk before it is through with one.
+
+Where processes are forked, a worker has the function and all psets in its memory, as they are;
+elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too. Which
+it is can change during a run, if the program starts threads, see `start_method`.
+
+The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
+once, but never in the middle of a row.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import weakref
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import numpy as np
+
+from ..errors import PsetTimeoutError, WorkerError
+from ..store.journal import encode
+from ..store.journal_reader import read_journal
+from ..store.run_record import Record
+from ..table.row_groups import Block, cells_of, joined, unpacked
+from ..table.rows import RowTuple, is_failed
+from .call import note
+from .dispatch import Dispatch, Step
+from .job import Func, Job, Jobs, Settings
+from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
+from .wire import Again, Chunk, Done, Failed, pickled_func, pickled_job
+from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
+
+__all__ = ["run_pool"]
+
+_MAX_CHUNK = 5000
+_GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
+
+
+def run_pool(
+    func: Func, jobs: Jobs, settings: Settings, record: Record, poolsize: int
+) -> Iterator[Step]:
+    """Run all psets, a few at a time, each in one of several processes.
+
+    Parameters
+    ----------
+    func : callable
+    jobs : Jobs
+    settings : Settings
+    record : RunRecord or UnsavedRecord
+        Where the rows are kept.
+    poolsize : int
+        How many processes.
+
+    Yields
+    ------
+    Step
+        At least once a second, even if nothing has finished.
+
+    Raises
+    ------
+    Exception
+        Of ``func``, unless failures are to be recorded.
+    WorkerError
+        A worker died, unless failures are to be recorded, or did not start.
+    """
+    if not jobs:
+        return
+    pool = _Pool(func, jobs, settings, record)
+    try:
+        pool.start(min(poolsize, len(jobs)))
+        yield from pool.results()
+    finally:
+        pool.stop()
+
+
+class _Worker:
+    """A worker process, as its parent sees it."""
+
+    def __init__(self, method: str, number: int, setup: WorkerSetup) -> None:
+        self.number = number
+        self.method = method
+        self.connection, theirs = multiprocessing.Pipe()
+        _parent_ends.add(self.connection)
+        self.process = new_process(method, f"psweep-worker-{number}", main, (theirs, setup))
+        self.process.start()
+        theirs.close()
+        self.clock = setup.clock
+        self.overdue = False  # it was killed for that
+        self.journal_path = setup.journal_path
+        self.started = False
+        self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
+
+    def send_bytes(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
+            self.connection.send_bytes(data)
+
+    def kill(self) -> None:
+        """End it, and all that func has started in it."""
+        if self.process.pid is not None:
+            end_group(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+
+    def fate(self) -> str:
+        """Say in words how it ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        if code >= 0:
+            return f"exited with status {code}"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = ", possibly because it was out of memory" if name == "SIGKILL" else ""
+            return f"was ended by {name}{hint}"
+        return f"was ended by signal {-code}"
+
+
+class _Pool:
+    def __init__(self, func: Func, jobs: Jobs, settings: Settings, record: Record) -> None:
+        self._settings = settings
+        self._record = record
+        self._jobs = jobs
+        self._dispatch = Dispatch(jobs, settings, REPORT_SECONDS, _MAX_CHUNK)
+        self._workers: list[_Worker] = []
+        self._n_started = 0
+        # What workers report of their rows, in columns. None: some are in a journal only.
+        self._reported: list[Block] | None = [] if record.saves else None
+        self._func = func
+        self._pickled_func: bytes | None = None  # made when it is first needed
+
+    def start(self, n: int) -> None:
+        for _ in range(n):
+            # Each time, because the program may have started threads meanwhile.
+            worker = self._new_worker(worker_method())
+            if worker.method == "fork" and native_threads():
+                worker.kill()
+                worker.process.join()
+                worker.connection.close()
+                worker = self._new_worker("spawn")
+            self._workers.append(worker)
+
+    def _new_worker(self, method: str) -> _Worker:
+        self._n_started += 1
+        is_forked = method == "fork"
+        setup = WorkerSetup(
+            func=self._func if is_forked else self._func_bytes(),
+            jobs=self._jobs if is_forked else None,
+            settings=self._settings,
+            journal_path=self._record.worker_journal(self._n_started),
+            clock=None if self._settings.timeout is None else Clock(method),
+        )
+        return _Worker(method, self._n_started, setup)
+
+    def _func_bytes(self) -> bytes:
+        if self._pickled_func is None:
+            try:
+                self._pickled_func = pickled_func(self._func)
+            except Exception as error:
+                if usual_method() == "fork":
+                    names = ", ".join(other_threads()) or "those of a library"
+                    note(
+                        error,
+                        "psweep: workers are not forked, and func has to be sent to them, because "
+                        f"the program has other threads: {names}",
+                    )
+                raise
+        return self._pickled_func
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            if self._dispatch.n_left:
+                worker.connection.close()
+            else:
+                worker.send_bytes(b"")  # the end: it may leave in peace
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.exitcode is None:
+                worker.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers = []
+
+    def results(self) -> Iterator[Step]:
+        while self._dispatch.n_left:
+            for worker in self._workers:
+                self._feed(worker)
+            for worker in self._with_messages():
+                message = None
+                with contextlib.suppress(EOFError, OSError):
+                    if worker.connection.poll():
+                        message = worker.connection.recv()
+                # (Not in an `except` block: what is raised in a worker that is forked there would
+                # show our exception as its context.)
+                if message is None:
+                    n_started = self._n_started
+                    step = self._buried(worker)
+                    yield step._replace(n_replaced=self._n_started - n_started)
+                    continue
+                worker.started = True
+                if isinstance(message, Failed):
+                    raise message.to_exception()
+                if isinstance(message, Again):
+                    self._dispatch.called_again(message.position)
+                if isinstance(message, Done):
+                    yield self._counted(worker, message)
+            yield Step(0, 0)
+        rows = self._all_reported()
+        if rows is not None:
+            self._record.cache(rows)
+        else:
+            self._record.give_up_cache()
+
+    def _all_reported(self) -> Block | None:
+        """Return all rows if they were reported."""
+        if not self._reported:
+            return None
+        block = joined(sorted(self._reported, key=lambda some: int(some.seqs[0])))
+        first = self._settings.header.first_seq
+        if not np.array_equal(block.seqs, np.arange(first, first + len(self._jobs))):
+            return None  # psets of a worker that died were run out of order
+        return block._replace(ids=self._jobs.ids, params=cells_of(self._jobs.psets))
+
+    def _with_messages(self) -> list[_Worker]:
+        """Wait until a worker has sent something, or has died, or a second has gone by."""
+        seconds = self._stop_overdue()
+        ready = wait([worker.connection for worker in self._workers], timeout=seconds)
+        # A worker's pipe stays open when a process that func has started has inherited it, so
+        # its silence is looked into.
+        return [
+            worker
+            for worker in self._workers
+            if worker.connection in ready or worker.process.exitcode is not None
+        ]
+
+    def _stop_overdue(self) -> float:
+        """Kill workers whose pset takes too long; give the seconds until the next look."""
+        seconds = 1.0
+        for worker in self._workers:
+            if worker.clock is None or worker.overdue or self._settings.timeout is None:
+                continue
+            since, position = worker.clock.read()
+            if position is not None:
+                left = since + self._settings.timeout - time.monotonic()
+                if left <= 0:
+                    worker.overdue = True
+                    worker.kill()
+                else:
+                    seconds = min(seconds, left + 0.001)
+        if self._settings.timeout is not None:
+            seconds = min(seconds, self._settings.timeout)  # of a pset that starts meanwhile
+        return seconds
+
+    def _counted(self, worker: _Worker, done: Done) -> Step:
+        self._dispatch.took(done.n, done.seconds)
+        for _ in range(done.n):
+            worker.jobs.popleft()
+        if self._reported is None or done.groups is None:
+            self._reported = None
+        else:
+            self._reported += map(unpacked, done.groups)
+        for row_bytes in done.row_bytes:
+            self._record.add_bytes(row_bytes)
+        return Step(done.n, done.n_failed)
+
+    def _feed(self, worker: _Worker) -> None:
+        """Send a worker its next psets, if it has few left."""
+        dispatch = self._dispatch
+        # A pset that takes long is not handed out before its worker is free: another one might
+        # be free earlier. Of quick ones there is always a chunk waiting.
+        is_quick = dispatch.pace is not None and dispatch.pace < REPORT_SECONDS
+        enough = dispatch.chunk_size(len(self._workers)) if is_quick else 0
+        if dispatch.has_next and len(worker.jobs) <= enough:
+            chunk = dispatch.next_chunk(len(self._workers))
+            worker.jobs.extend(chunk)
+            sent: list[Any] = chunk
+            if worker.method != "fork":
+                sent = list(self._jobs.tuples(chunk))
+                if not self._settings.plain:
+                    sent = [pickled_job(Job(*job)) for job in sent]
+            worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
+
+    def _buried(self, worker: _Worker) -> Step:
+        """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
+        fate = worker.fate()
+        self._reported = None
+        if worker.process.pid is not None:
+            end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
+        self._workers.remove(worker)
+        worker.connection.close()
+        if not worker.started:
+            message = (
+                f"a worker process {fate} before it was ready; its own message is above. In a "
+                'script, the call of run_local must stand below `if __name__ == "__main__":` '
+                f"where processes are started by {worker.method!r}"
+            )
+            raise WorkerError(message)
+        finished = self._finished_by(worker)
+        step = Step(len(finished), sum(map(is_failed, finished.values())))
+        dispatch = self._dispatch
+        dispatch.n_left -= step.n
+        unfinished = [i for i in worker.jobs if i not in finished]
+        dispatch.put_back(unfinished[1:])
+        if unfinished and dispatch.may_retry(unfinished[0]):
+            dispatch.put_back(unfinished[:1])
+        elif unfinished:
+            self._record.add_bytes(encode(self._blamed(worker, unfinished[0], fate)))
+            step = Step(step.n + 1, step.n_failed + 1)
+        self.start(1 if dispatch.n_left else 0)
+        return step
+
+    def _blamed(self, worker: _Worker, position: int, fate: str) -> RowTuple:
+        """Make the row of the pset that a dead worker was running, or raise."""
+        what = self._dispatch.describe(position)
+        if worker.overdue:
+            seconds = float(self._settings.timeout or 0)
+            problem = PsetTimeoutError(f"{what} took longer than timeout={seconds:g} s")
+            return self._dispatch.blame(position, problem, seconds)
+        died = WorkerError(f"the worker process that ran {what} {fate}")
+        return self._dispatch.blame(position, died)
+
+    def _finished_by(self, worker: _Worker) -> dict[int, RowTuple]:
+        """Find what a dead worker has finished, but had no time to report, by position."""
+        if worker.journal_path is None:
+            return {}
+        with contextlib.suppress(FileNotFoundError):
+            rows = read_journal(worker.journal_path).rows
+            first = self._settings.header.first_seq
+            return {row.seq - first: row for row in rows if row.seq - first in worker.jobs}
+        return {}
+
+
+# A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
+# not notice that the parent is gone.
+_parent_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def _close_parent_ends() -> None:
+    for connection in list(_parent_ends):
+        connection.close()
+    _parent_ends.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_parent_ends)

@@ -1,0 +1,85 @@
+"""Call func again for a pset that failed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..table.rows import RowTuple
+from .failures import note
+from .isolation import WorkingFolder, copied
+
+__all__ = ["call_again", "retried"]
+
+Pset = dict[Any, Any]
+Call = Callable[..., tuple[RowTuple, bool]]
+
+
+def retried(
+    first: Call,
+    again: Call,
+    retries: int,
+    job: Any,
+    calls: int = 1,
+    tell: Callable[[], None] | None = None,
+) -> tuple[RowTuple, bool]:
+    """Run one pset, up to `retries` times more if it fails.
+
+    Parameters
+    ----------
+    first, again : callable
+        Take a job and run its pset, for the first time and later.
+    retries : int
+    job, calls, tell, and returns
+        See `call.runner`.
+    """
+    while True:
+        last = calls > retries
+        try:
+            row, plain = first(job) if calls == 1 else again(job)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if last:
+                note(error, f"psweep: {_calls(calls)}")
+                raise
+        else:
+            *_, extras = row
+            if extras is None or not extras.get("_failed"):
+                return row, plain
+            if last:
+                extras["_exc_txt"] += f"psweep: {_calls(calls)}\n"
+                return row, plain
+        calls += 1
+        if tell is not None:
+            tell()
+
+
+def _calls(n: int) -> str:
+    return f"func was called {n} times for this pset" if n > 1 else "func was called once"
+
+
+def call_again(func: Callable[[Pset], Any], start: WorkingFolder, pset: Pset) -> Any:
+    """Call func for a pset that it was called for before.
+
+    If all that stops it is the folder that it made the last time, as by ``folder.mkdir()``, the
+    folder is moved out of the way. One that it goes on to use, as for a checkpoint, stays.
+    """
+    folder = Path(pset["_calc_dir"], pset["_pset_id"])
+    if not folder.exists():
+        return func(pset)
+    once_more = {**copied(pset), "_calc_dir": pset["_calc_dir"]}
+    try:
+        return func(pset)
+    except FileExistsError as error:
+        name = error.filename
+        if not isinstance(name, str | os.PathLike) or os.path.abspath(name) != str(folder):
+            raise
+    numbers = itertools.count(1)
+    old = next(path for n in numbers if not (path := Path(f"{folder}.call_{n}")).exists())
+    folder.rename(old)
+    start.return_to()
+    return func(once_more)

@@ -1,0 +1,180 @@
+"""What is sent to another process and back: func, psets, exceptions, messages."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import pickle
+import types
+from typing import Any, NamedTuple
+
+import cloudpickle
+
+from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
+from ..messages import safe_str
+from ..params.naming import mark_main
+from ..show.tracebacks import format_error
+from .failures import carried, note, original
+from .job import Func, Job
+
+__all__ = [
+    "Again",
+    "Chunk",
+    "Done",
+    "Failed",
+    "Ready",
+    "dumps",
+    "pickled_func",
+    "pickled_job",
+    "unpickled_job",
+]
+
+
+class Chunk(NamedTuple):
+    """To a worker: run these psets."""
+
+    jobs: list[Any]  # positions, or what `pickled_job` made of jobs
+    calls: dict[int, int]  # the number of this call of func, for positions where it is not 1
+
+
+class Ready(NamedTuple):
+    """From a worker: it has started."""
+
+
+class Again(NamedTuple):
+    """From a worker: func is called once more for a pset."""
+
+    position: int
+
+
+class Done(NamedTuple):
+    """From a worker: psets have finished."""
+
+    n: int
+    n_failed: int
+    seconds: float
+    row_bytes: list[bytes]  # the rows, if they are in no journal
+    groups: list[Any] | None  # the same in columns, see `blocks.packed`; None: only in the journal
+
+
+class Failed(NamedTuple):
+    """From a worker, before it ends: func raised, and the run is to end.
+
+    Also what an executor returns with the rows that were finished before.
+    """
+
+    exception: bytes
+    summary: str
+    traceback: str
+    where: str
+
+    @classmethod
+    def of(cls, error: BaseException, where: str) -> Failed:
+        """Describe an exception; `where` names the pset."""
+        error = original(error)
+        summary = f"{type(error).__name__}: {safe_str(error)}"
+        return cls(_pickled_exception(error), summary, format_error(error), where)
+
+    def to_exception(self) -> BaseException:
+        """Convert to an exception of this process."""
+        return _unpickled_exception(self.exception, self.summary, self.traceback, self.where)
+
+
+def dumps(obj: Any) -> bytes:
+    """Pickle any object for another process, which loads it with `pickle.loads`."""
+    stream = io.BytesIO()
+    _Pickler(stream).dump(obj)
+    return stream.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickle functions together with the name and the lines of their file.
+
+    Tracebacks in the other process need both. cloudpickle 3.1.3 drops the name. The lines are
+    sent because a notebook cell is not a file, and a script may be missing on another machine.
+    """
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self._files: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is not types.CodeType:
+            return super().reducer_override(obj)
+        file = obj.co_filename
+        lines: list[str] = []
+        if file not in self._files:
+            self._files.add(file)
+            linecache.checkcache(file)
+            lines = linecache.getlines(file)
+        return _code, (*self.dispatch_table[types.CodeType](obj), file, lines)
+
+
+def _code(make: Any, args: tuple[Any, ...], file: str, lines: list[str]) -> Any:
+    """Make a code object, and keep the lines of its file for tracebacks."""
+    if lines and lines != linecache.getlines(file):
+        # without a time of the last change (None), so linecache does not look for the file
+        linecache.cache[file] = sum(map(len, lines)), None, lines, file
+    return make(*args).replace(co_filename=file)
+
+
+def pickled_func(func: Func) -> bytes:
+    """Pickle func, or say what is wrong with it."""
+    mark_main()
+    try:
+        data: bytes = dumps(func)
+    except Exception as error:
+        message = (
+            f"func {func!r} cannot be sent to worker processes: {error}; open files, locks and "
+            "connections inside func instead of outside, or run without poolsize"
+        )
+        raise ParamsTypeError(message) from error
+    return data
+
+
+def pickled_job(job: Job) -> tuple[int, str, str, bytes]:
+    """Pickle a pset that is to be run; its params apart.
+
+    So a worker that cannot unpickle them still knows whose they are.
+    """
+    return job.position, job.pset_id, job.pset_hash, dumps(job.params)
+
+
+def unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
+    """Make what `pickled_job` gave into a Job again."""
+    try:
+        return Job(*sent[:3], pickle.loads(sent[3]))
+    except Exception as error:
+        note(error, f"psweep: raised when a worker unpickled the pset with _pset_id={sent[1]!r}")
+        raise
+
+
+def _pickled_exception(error: BaseException) -> bytes:
+    """Pickle an exception; nothing if there is no way to get it out again."""
+    # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
+    parts = type(error), error.args, {**error.__dict__}
+    for attempt in (error, parts):
+        with contextlib.suppress(Exception):
+            payload: bytes = dumps(attempt)
+            pickle.loads(payload)
+            return payload
+    return b""
+
+
+def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
+    """Make the exception of a worker into one of this process."""
+    try:
+        error: Any = pickle.loads(payload)
+        if isinstance(error, tuple):
+            kind, args, state = error
+            error = kind.__new__(kind, *args)
+            BaseException.__setattr__(error, "args", args)  # also if the class is frozen
+            error.__dict__.update(state)
+    except Exception:
+        error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
+    cause: BaseException = error
+    BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
+    if where not in "".join(getattr(cause, "__notes__", [])):
+        note(cause, f"psweep: raised for {where}")
+    return carried(cause)

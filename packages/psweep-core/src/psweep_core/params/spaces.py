@@ -1,0 +1,97 @@
+"""Sequences of numbers to vary a parameter over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParamsError
+
+__all__ = ["intspace", "logspace"]
+
+
+def logspace(
+    start: float, stop: float, num: int = 50, offset: float = 0, **kwds: Any
+) -> npt.NDArray[Any]:
+    """Make numbers spaced evenly on a log scale, between bounds given as they are.
+
+    Unlike `numpy.logspace`, which takes the exponents of the bounds.
+
+    Parameters
+    ----------
+    start, stop : float
+        The bounds; both are part of the result.
+    num : int, default 50
+        How many numbers.
+    offset : float, default 0
+        Added to the bounds before, and taken off the result after. Zero or
+        negative bounds become possible, and a larger offset makes the spacing
+        more even.
+    **kwds
+        For `numpy.geomspace`, such as ``endpoint`` or ``dtype``.
+
+    Returns
+    -------
+    ndarray, shape (num,)
+        The numbers, from `start` to `stop`.
+
+    Raises
+    ------
+    ParamsError
+        A bound plus `offset` is not above zero, so it has no logarithm.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.logspace(1, 100, 3).tolist()
+    [1.0, 10.0, 100.0]
+    >>> ps.logspace(0, 100, 5, offset=1).round(2).tolist()
+    [0.0, 2.17, 9.05, 30.86, 100.0]
+    """
+    low = min(start, stop) + offset
+    if not low > 0:
+        message = (
+            f"logspace({start!r}, {stop!r}, offset={offset!r}): {low!r} has no logarithm; "
+            f"take an offset above {-min(start, stop)!r}"
+        )
+        raise ParamsError(message)
+    points = np.geomspace(start + offset, stop + offset, num, **kwds) - offset
+    # Taking the offset off again leaves rounding errors on the bounds, which came exact.
+    if len(points):
+        points[0] = start
+    if len(points) > 1 and kwds.get("endpoint", True):
+        points[-1] = stop
+    return points
+
+
+def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.NDArray[Any]:
+    """Make ints spaced evenly: `numpy.linspace`, rounded, each only once.
+
+    Parameters
+    ----------
+    *args
+        For `numpy.linspace`: ``start``, ``stop``, ``num``.
+    dtype : dtype, default int64
+        Of the result.
+    **kwds
+        Further ones for `numpy.linspace`, such as ``endpoint``.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The ints in rising order; n is at most ``num``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        What `numpy.linspace` cannot make, such as a negative ``num``.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.intspace(0, 4, 10).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    return np.unique(np.rint(np.linspace(*args, **kwds)).astype(dtype))

@@ -1,0 +1,219 @@
+"""Refuse wrong arguments before a file is touched or a pset is run."""
+
+# ruff: noqa: TRY201 (a bare `raise` would show the long traceback again, on Python 3.10)
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from ..errors import ParamsError, ParamsTypeError, UnknownKeywordError
+from ..messages import safe_repr, safe_str
+from ..params.grids import brief
+from ..show.tracebacks import shortened
+from ..store.json_values import check_storable
+from ..store.portable_pickle import dumps_plain_first
+from ..table.frames import usable
+from ..table.rows import RESERVED
+from .options import holds_data_only
+
+__all__ = [
+    "check_df",
+    "check_func",
+    "check_params",
+    "check_params_storable",
+    "explain_mistakes",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
+    """Explain unknown keywords, and show exceptions without the frames of psweep.
+
+    One frame of psweep is left in the traceback: that of the function returned here, because
+    Python adds it. pytest and IPython hide that one, too.
+    """
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwds: P.kwargs) -> T:
+        __tracebackhide__ = True
+        try:
+            for name in kwds:
+                if name not in known:
+                    raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
+            return function(*args, **kwds)
+        except BaseException as error:
+            if not shortened(error):
+                raise
+            raise error  # PSWEEP_FULL_TRACEBACK=1 shows the frames of psweep, too
+
+    return checked
+
+
+def _unknown_keyword(function: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"valid keywords are {', '.join(known)}"
+    return f"{function} got an unknown keyword {name!r}; {hint}"
+
+
+def check_func(func: Any, params: Any = None) -> None:
+    """Refuse what cannot be called with a pset alone; `params` helps to explain the mistake."""
+    if not callable(func):
+        message = (
+            "func must be callable (it takes a pset and returns a dict), not "
+            f"{brief(func)}; {_instead_of(func, params)}"
+        )
+        raise ParamsTypeError(message)
+    try:
+        if getattr(func, "__signature__", None) is not None:
+            return  # written by hand, or by a decorator, so perhaps not that of the call
+        # (Not of a function that this one wraps: the wrapper may call that in another way.)
+        signature = inspect.signature(func, follow_wrapped=False)
+    except Exception:
+        return  # such as of builtins
+    try:
+        signature.bind({})
+    except TypeError:
+        name = str(getattr(func, "__name__", "func")).replace("<lambda>", "func")
+        hint = _call_with_one(name, signature)
+        if isinstance(func, type):
+            hint = f"{name} is a class; pass a function, or an object that can be called"
+        message = (
+            f"func gets one argument, the pset, which is a dict, but {name}{signature} cannot be "
+            f"called like that; {hint}"
+        )
+        raise ParamsTypeError(message) from None
+
+
+def _instead_of(func: Any, params: Any) -> str:
+    if callable(params):
+        return "func and params are swapped: write run_local(func, params)"
+    if isinstance(func, str):
+        return "pass the function itself, not its name"
+    return "pass the function itself, such as run_local(func, params), not what func(...) returns"
+
+
+def _call_with_one(name: str, signature: inspect.Signature) -> str:
+    """Suggest how to make a function with another signature into one that takes a pset."""
+    args, n_positional = [], 0
+    for parameter in signature.parameters.values():
+        is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if is_variadic or parameter.default is not parameter.empty:
+            continue
+        value = f'pset["{parameter.name}"]'
+        by_name = parameter.kind is parameter.KEYWORD_ONLY
+        args.append(f"{parameter.name}={value}" if by_name else value)
+        n_positional += not by_name
+    if not args:
+        return f"give it a parameter for the pset: def {name}(pset): ..."
+    if n_positional == 1:  # it takes the pset, and more by name
+        args[0] = "pset"
+    return f"write lambda pset: {name}({', '.join(args)})"
+
+
+def check_params(params: Any) -> None:
+    """Refuse what is not a list of dicts, and names that psweep writes itself."""
+    if not isinstance(params, Sequence) or isinstance(params, str | bytes):
+        message = f"params must be a list of dicts, not {brief(params)}; {_list_of_dicts(params)}"
+        raise ParamsTypeError(message)
+    # In C first, for all at once, since there may be a million.
+    if {*map(type, params)} == {dict} and RESERVED.isdisjoint(set().union(*params)):
+        return
+    for position, pset in enumerate(params):
+        if not isinstance(pset, dict):
+            message = f"params[{position}] must be a dict, not {brief(pset)}; {_one_dict(pset)}"
+            raise ParamsTypeError(message)
+        if not RESERVED.isdisjoint(pset):
+            names = sorted(RESERVED & pset.keys())
+            message = (
+                f"params[{position}] has the names {names!r}, which are reserved by psweep; "
+                "rename them, or take psets out of a database by df_extract_params"
+            )
+            raise ParamsError(message)
+
+
+def _list_of_dicts(params: Any) -> str:
+    """Suggest what to write instead of something that is not a list."""
+    if isinstance(params, pd.DataFrame):
+        return "take the psets out of it by df_extract_params(df)"
+    if isinstance(params, zip | itertools.product):
+        return "write itr2params(params)"
+    if isinstance(params, Iterator):
+        return "write list(params)"
+    if not isinstance(params, Mapping):
+        return "build it with plist and pgrid"
+    lists = {
+        name: value
+        for name, value in params.items()
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    }
+    if not lists:
+        return "put the one pset into a list: [pset]"
+    plists = [f"plist({name!r}, {_values(params, lists, name)})" for name in [*params][:3]]
+    plists += ["..."] if len(params) > len(plists) else []
+    grid = plists[0] if len(params) == 1 else f"pgrid({', '.join(plists)})"
+    return f"write {grid} to vary the values, or [pset] if this is one pset"
+
+
+def _values(params: Mapping[Any, Any], lists: Mapping[Any, Any], name: Any) -> str:
+    text = repr(params[name]) if name in lists else repr([params[name]])
+    return text if len(text) <= 40 else "[...]"
+
+
+def _one_dict(pset: Any) -> str:
+    """Suggest what to write instead of something in params that is not a dict."""
+    if isinstance(pset, tuple | list) and pset and all(isinstance(each, dict) for each in pset):
+        if isinstance(pset, tuple):
+            return "merge the dicts by itr2params(params)"
+        return "this is a list of lists: combine plists by pgrid(a, b), or join lists by a + b"
+    if isinstance(pset, tuple | list) and pset:
+        names = [f"{name!r}: {name}" for name in "abcdefgh"[: len(pset)]]
+        loop = ", ".join("abcdefgh"[: len(pset)]) + ("," if len(pset) == 1 else "")
+        if len(pset) <= len(names):
+            return f"give the values names: [{{{', '.join(names)}}} for {loop} in params]"
+    return "give the values a name by plist(name, values), or make params as a list of dicts"
+
+
+def check_params_storable(
+    params: Sequence[dict[Any, Any]], database_basename: str, plain: bool = False
+) -> None:
+    """Refuse values that the database could not give back; `plain` says that none needs a look."""
+    data_only = holds_data_only(database_basename)
+    if plain and not data_only:
+        return
+    for position, pset in enumerate(params):
+        try:
+            if data_only:
+                check_storable(pset)
+            else:
+                dumps_plain_first(pset, pset)
+        except Exception as error:
+            message = (
+                f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "
+                f"{safe_str(error)}; pass data instead, or run with save=False"
+            )
+            raise ParamsTypeError(message) from error
+
+
+def check_df(df: Any) -> pd.DataFrame | None:
+    """Refuse a DataFrame that is not a database; return it in the shape that runs extend."""
+    if df is None:
+        return None
+    if not isinstance(df, pd.DataFrame):
+        message = f"df must be a DataFrame that run_local returned, or None, not {brief(df)}"
+        if isinstance(df, str | os.PathLike):
+            message += f"; pass a folder by name: calc_dir={os.fspath(df)!r}"
+        elif isinstance(df, int):
+            message += f"; options are passed by name, such as poolsize={df}"
+        raise ParamsTypeError(message)
+    return usable(df, "df")

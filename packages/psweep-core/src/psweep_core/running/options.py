@@ -1,0 +1,176 @@
+"""The options of a run: the keywords of `run_local`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import _siblings
+from ..engines.job import Settings
+from ..errors import ParamsError, ParamsTypeError
+from ..store.database import check_suffix
+from ..store.json_parquet import need_pyarrow
+from ..store.layout import Layout, PathLike
+from ..table.rows import Header
+
+__all__ = ["Options", "holds_data_only"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out. For what each option means see `run_local`.
+
+    Raises
+    ------
+    ParamsError, ParamsTypeError
+        An option has a value that it cannot have, or two options contradict each other.
+    """
+
+    calc_dir: PathLike = "calc"
+    database_basename: str = "database.pk"
+    poolsize: int | None = None
+    executor: Any = None
+    save: bool = True
+    simulate: bool = False
+    backup: bool = False
+    git: bool = False
+    skip_dups: bool = False
+    on_error: str = "raise"
+    retries: int = 0
+    timeout: float | None = None
+    capture_logs: str | None = None
+    progress: bool | None = None
+    verbose: bool | Sequence[Any] = False
+    tmpsave: bool = False
+    only_prepares: bool = False  # func prepares psets that run later, so they have no runtime yet
+
+    def __post_init__(self) -> None:
+        poolsize, retries, timeout = self.poolsize, self.retries, self.timeout
+        if poolsize is not None and (
+            not isinstance(poolsize, int) or isinstance(poolsize, bool) or poolsize < 1
+        ):
+            message = f"poolsize must be None or an integer ≥ 1, not {_number(poolsize)}"
+            raise ParamsError(message)
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            message = f"retries must be an integer ≥ 0, not {_number(retries)}"
+            raise ParamsError(message)
+        if timeout is not None:
+            if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+                message = (
+                    f"timeout must be a number of seconds above 0, or None, not {_number(timeout)}"
+                )
+                raise ParamsError(message)
+            if poolsize is None:
+                message = (
+                    f"timeout={timeout!r} needs worker processes, because nothing can stop a "
+                    "function in this one; add poolsize=1 or more"
+                )
+                raise ParamsError(message)
+        _one_of("on_error", self.on_error, ("raise", "record"))
+        _one_of("capture_logs", self.capture_logs, (None, "db", "file", "db+file"))
+        verbose = self.verbose
+        if isinstance(verbose, str) or not isinstance(verbose, bool | Sequence):
+            message = (
+                f"verbose must be a bool or a list of names, not {verbose!r}; write [{verbose!r}]"
+            )
+            raise ParamsTypeError(message)
+        basename = self.database_basename
+        if not isinstance(basename, str) or Path(basename).name != basename:
+            message = (
+                f"database_basename must be the name of a file in calc_dir, not {basename!r}; "
+                "put the folder into calc_dir"
+            )
+            raise ParamsError(message)
+        check_suffix(Path(basename))
+        if self.save and basename.endswith(".parquet"):
+            need_pyarrow()
+        if not self.save:
+            self._check_that_nothing_is_written()
+        self._check_engine()
+
+    def _check_that_nothing_is_written(self) -> None:
+        for name, given in (
+            ("tmpsave=True", self.tmpsave),
+            ("backup=True", self.backup),
+            ("git=True", self.git),
+            (f"capture_logs={self.capture_logs!r}", self.capture_logs in ("file", "db+file")),
+        ):
+            if given:
+                message = f"{name} writes files, but save=False forbids that; drop one of the two"
+                raise ParamsError(message)
+
+    def _check_engine(self) -> None:
+        # Imported here because `import psweep` should be quick.
+        if self.executor is not None:
+            from ..engines.executor import check_executor
+
+            check_executor(self.executor, self.poolsize, self.capture_logs)
+        elif self.poolsize is not None and not self.simulate:
+            from ..engines.start_method import check_may_start_workers
+
+            check_may_start_workers(self.poolsize)
+
+    @property
+    def data_only(self) -> bool:
+        """Whether the database is in a format that cannot hold everything."""
+        return self.save and holds_data_only(self.database_basename)
+
+    def git_commits(self) -> Callable[..., Any] | None:
+        """Return what makes commits around a run, see psweep-git; None if none are wanted.
+
+        Raises
+        ------
+        NotInstalledError, VersionMismatchError
+            psweep-git is not installed, or is of another version.
+        """
+        return _siblings.load("psweep_git", "git=True").git_commits if self.git else None
+
+    def settings(self, header: Header, layout: Layout, commit: str | None, plain: bool) -> Settings:
+        """Return what the calls of func need to know.
+
+        Parameters
+        ----------
+        header : Header
+        layout : Layout
+        commit : str or None
+            With the code that runs.
+        plain : bool
+            No value in the params can be changed, or needs care when it is pickled.
+        """
+        return Settings(
+            header=header,
+            layout=layout,
+            on_error=self.on_error,
+            capture_logs=self.capture_logs,
+            verbose=self.verbose if isinstance(self.verbose, bool) else tuple(self.verbose),
+            tmpsave=self.tmpsave,
+            data_only=self.data_only,
+            extras={"_git_commit": commit} if commit else None,
+            ran=not self.only_prepares,
+            retries=self.retries,
+            timeout=self.timeout,
+            plain=plain,
+        )
+
+
+def holds_data_only(database_basename: str) -> bool:
+    """Return whether a format cannot hold everything that a pickle can."""
+    return Path(database_basename).suffix.lower() in (".json", ".parquet")
+
+
+def _number(value: Any) -> str:
+    """Show a value that should be a number, and that number if it is the text of one."""
+    if not isinstance(value, str):
+        return repr(value)
+    is_text_of_one = value.strip().replace(".", "", 1).isdecimal()
+    return f"{value!r} (str)" + (
+        f"; write {value.strip()} without quotes" if is_text_of_one else ""
+    )
+
+
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        message = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+        raise ParamsError(message)

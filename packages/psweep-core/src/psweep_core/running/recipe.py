@@ -1,0 +1,267 @@
+"""The recipe of a run: what happens first and last, and which engine runs the psets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ..engines.dispatch import Step
+from ..engines.failures import note, raises_originals
+from ..engines.job import Func, Jobs
+from ..engines.pool import run_pool
+from ..engines.random_state import shared_generators_notice
+from ..engines.serial import run_serial
+from ..errors import DatabaseError
+from ..params.grids import Pset
+from ..params.hashing import pset_hashes
+from ..show.closing_line import ClosingLine
+from ..show.progress import Progress
+from ..store.backup import backup
+from ..store.journal_reader import count_rows
+from ..store.layout import Layout
+from ..store.run_record import Record, RunRecord, UnsavedRecord
+from ..store.study import Study
+from ..table.atoms import are_plain
+from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
+from ..table.rows import Header
+from .checks import check_df, check_params, check_params_storable
+from .done import done_hashes
+from .options import Options
+from .plan import header_after, next_number, plan_jobs
+from .simulate import run_simulated
+
+__all__ = ["carry_out"]
+
+Done = Callable[["pd.DataFrame | None"], set[str]]
+
+
+@raises_originals
+def carry_out(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None,
+    options: Options,
+    *,
+    done: Done = done_hashes,
+    afterwards: Callable[[Study], object] | None = None,
+) -> pd.DataFrame:
+    """Check params, skip what is done, run the rest, and return the study.
+
+    Parameters
+    ----------
+    func : callable
+    params : list of dict
+    df : DataFrame or None
+        The part of the study that the caller has.
+    options : Options
+    done : callable
+        Takes the database and returns the hashes that ``skip_dups=True`` skips.
+    afterwards : callable, optional
+        Is called with the study when all rows are in the database, before what is there is
+        committed.
+
+    Returns
+    -------
+    DataFrame
+        `df`, or the whole study, with the new rows.
+    """
+    df = check_df(df)
+    check_params(params)
+    plain = are_plain(params)
+    # The hashes of plain psets cannot fail, so they can be left to the workers.
+    hashes = None if plain and options.poolsize else pset_hashes(params)
+    if options.save:
+        check_params_storable(params, options.database_basename, plain)
+    study = Study(options.calc_dir, options.database_basename)
+    skips = done if options.skip_dups else None
+    git_commits = options.git_commits()
+    if options.simulate:
+        return run_simulated(
+            study, params, df, poolsize=options.poolsize, save=options.save, done=skips
+        )
+    run = _Run(func, options, study, plain)
+    if not options.save:
+        return run.unsaved(params, hashes, df, skips)
+    run_id = str(uuid.uuid4())
+    with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
+        extended = run.saved(params, hashes, df, skips, run_id)
+        if afterwards is not None:
+            afterwards(study)
+    return extended
+
+
+@dataclass
+class _Run:
+    func: Func
+    options: Options
+    study: Study
+    plain: bool  # see `call.Settings`
+    commit: str | None = None
+    closing: ClosingLine = field(default_factory=ClosingLine)
+
+    def saved(
+        self,
+        params: Sequence[Pset],
+        hashes: list[str] | None,
+        df: pd.DataFrame | None,
+        done: Done | None,
+        run_id: str,
+    ) -> pd.DataFrame:
+        """Run psets in a study on disk."""
+        study, layout = self.study, self.study.layout
+        with study.locked():
+            known = study.fold()  # what killed runs have left comes first
+            if df is not None:
+                df = study.storable(df)
+                known = study.adopt(df)
+            if self.options.backup:
+                backup(study, run_id)
+            jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
+            if not jobs:
+                return self._without_jobs(known, df)
+            header = study.reserve(
+                run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
+            )
+            record = RunRecord(header, layout)
+        try:
+            self._run_psets(jobs, record, len(params) - len(jobs))
+        except BaseException as error:
+            record.close()
+            with _rows_are_safe(layout, self.closing, error):
+                known = study.fold_now()
+                if isinstance(error, KeyboardInterrupt):
+                    self._report_interruption(known, header, len(jobs))
+            self.closing.show()
+            raise
+        record.close()
+        with _rows_are_safe(layout, self.closing):
+            known = study.fold_now(record)
+        new = rows_of_run(known, header)
+        n_rows = int(new.sum())
+        if n_rows != len(jobs):
+            message = (
+                f"{len(jobs)} psets were run, but {layout.database} has {n_rows} rows of this run: "
+                f"was {layout.name!r} removed or modified during the run? The missing rows may be "
+                f"in {layout.calc_dir} or its backups"
+            )
+            raise DatabaseError(message)
+        self.closing.count_failures(known, new)
+        self.closing.show()
+        return known if df is None else append_frame(df, known[new])
+
+    def unsaved(
+        self,
+        params: Sequence[Pset],
+        hashes: list[str] | None,
+        df: pd.DataFrame | None,
+        done: Done | None,
+    ) -> pd.DataFrame:
+        """Run psets and touch no file."""
+        jobs = plan_jobs(params, hashes, done(df) if done else None)
+        record = UnsavedRecord(header_after(df, self.study.layout.name, len(jobs)))
+        try:
+            self._run_psets(jobs, record, len(params) - len(jobs))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self.closing.interrupted(
+                    f"{len(record.rows)} of {len(jobs)} psets were finished, but nothing is kept "
+                    "because of save=False"
+                )
+            self.closing.show()
+            raise
+        new = frame_of_rows(record.rows, record.header)
+        self.closing.count_failures(new)
+        self.closing.show()
+        return self._with_extras(append_frame(df, new))
+
+    def _run_psets(self, jobs: Jobs, record: Record, n_skipped: int) -> None:
+        """Run psets; their rows go to the record."""
+        bar = Progress(len(jobs), self.options.progress, n_skipped)
+        try:
+            for step in self._steps(jobs, record):
+                bar.add(step.n, step.n_failed)
+                self.closing.n_replaced += step.n_replaced
+        finally:
+            bar.close()
+        if jobs and self._sends_func():
+            notice = shared_generators_notice(self.func)
+            if notice is not None:
+                self.closing.add(notice)
+
+    def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
+        options = self.options
+        settings = options.settings(record.header, self.study.layout, self.commit, self.plain)
+        if options.executor is not None:
+            from ..engines.executor import (
+                run_executor,  # here, because `import psweep` should be quick
+            )
+
+            return run_executor(self.func, jobs, settings, record, options.executor)
+        if options.poolsize is not None:
+            return run_pool(self.func, jobs, settings, record, options.poolsize)
+        return run_serial(self.func, jobs, settings, record)
+
+    def _sends_func(self) -> bool:
+        executor = self.options.executor
+        return self.options.poolsize is not None or not (
+            executor is None or isinstance(executor, ThreadPoolExecutor)
+        )
+
+    def _with_extras(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns that every run with these options has, even one without psets."""
+        return with_extras(df, "_failed", "_exc_txt") if self.options.on_error == "record" else df
+
+    def _without_jobs(self, known: pd.DataFrame, df: pd.DataFrame | None) -> pd.DataFrame:
+        """Return what a run that had nothing to do returns; the lock is held."""
+        extended = self._with_extras(known) if len(known) else known
+        if extended is not known:
+            self.study.write_database(extended)
+        if not len(extended.columns):
+            extended = self._with_extras(frame_of_rows([], Header("", 0, "", 0, 0)))
+        return extended if df is None else self._with_extras(append_frame(df, extended[:0]))
+
+    def _report_interruption(self, known: pd.DataFrame, header: Header, n_psets: int) -> None:
+        """Report what is in the database after Ctrl-C, and how to go on."""
+        rows = rows_of_run(known, header)
+        layout = self.study.layout
+        self.closing.interrupted(
+            f"{int(rows.sum())} of {n_psets} psets are finished and safe in "
+            f"{os.path.join(layout.name, layout.basename)}; to run the rest, call it again with "
+            "skip_dups=True"
+        )
+        self.closing.count_failures(known, rows)
+
+
+@contextlib.contextmanager
+def _rows_are_safe(
+    layout: Layout, closing: ClosingLine, error: BaseException | None = None
+) -> Iterator[None]:
+    """Where the database cannot be written, say where the rows are and what to do."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        closing.interrupted(
+            f"the finished psets are safe below {layout.calc_dir}, but not all of them are in "
+            f"{layout.database} yet: start another run or call psweep.recover({layout.name!r})"
+        )
+        closing.show()
+        raise
+    except Exception as problem:
+        where = (
+            f"the database {layout.database} could not be written "
+            f"({type(problem).__name__}: {problem}). {count_rows(layout.journals())} finished "
+            f"psets are safe in journals below {layout.calc_dir}: fix the cause, then start "
+            f"another run or call psweep.recover({layout.name!r})"
+        )
+        if isinstance(error, KeyboardInterrupt):
+            closing.interrupted(where)
+        else:
+            note(problem if error is None else error, f"psweep: {where}")
+        if error is None:
+            raise

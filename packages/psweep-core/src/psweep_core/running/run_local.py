@@ -1,0 +1,178 @@
+"""`run_local`: loop over params, keep everything. What it takes, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..engines.job import Func
+from ..params.grids import Pset
+from ..store.layout import PathLike
+from .checks import check_func, explain_mistakes
+from .options import Options
+from .recipe import carry_out
+
+__all__ = ["run", "run_local"]
+
+
+@explain_mistakes
+def run_local(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None = None,
+    *,
+    poolsize: int | None = None,
+    executor: Any = None,
+    save: bool = True,
+    calc_dir: PathLike = "calc",
+    database_basename: str = "database.pk",
+    simulate: bool = False,
+    backup: bool = False,
+    git: bool = False,
+    skip_dups: bool = False,
+    on_error: Literal["raise", "record"] = "raise",
+    retries: int = 0,
+    timeout: float | None = None,
+    capture_logs: Literal["db", "file", "db+file"] | None = None,
+    progress: bool | None = None,
+    verbose: bool | Sequence[Any] = False,
+    tmpsave: bool = False,
+) -> pd.DataFrame:
+    """Call ``func`` on each pset and keep every parameter set and result in a database.
+
+    Every finished pset is on disk before the next one starts. Whatever ends a run, the next run
+    in the same `calc_dir`, or `recover`, finds all that was finished; `df_read` of the folder shows
+    it at any time.
+
+    Parameters
+    ----------
+    func : callable
+        Takes a pset, a dict, and returns a dict that is merged over it. What
+        it gets is a copy with ``_run_id``, ``_pset_id``, ``_calc_dir``, ``_time_utc``,
+        ``_pset_hash``, ``_pset_seq`` and ``_run_seq`` in it.
+    params : list of dict
+        The psets. They are not modified.
+    df : DataFrame, optional
+        The study to extend, as returned by an earlier call. None: the one in
+        `calc_dir`, or a new one if `save` is False.
+    poolsize : int, optional
+        Number of worker processes. With None, psets run one after another in this process. Workers
+        draw fresh random numbers, whatever is seeded here. They are forked only while the program
+        has no other threads.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Run there: on a pool of threads or processes, loky's, mpi4py's, dask's, and so also on many
+        machines, which need psweep-core. Rows come home as they finish; the column ``_exec_host``
+        tells where each ran. The executor is not shut down. If one of its processes dies, a pool
+        of the standard library is broken, and the run ends; dask tries again. Each process draws
+        fresh random numbers; threads draw from this process's state. None: see `poolsize`.
+    save : bool, default True
+        Keep everything on disk. False: touch no file at all.
+    calc_dir : str or path, default "calc"
+        Folder of the study.
+    database_basename : str, default "database.pk"
+        Name of the database in it; the suffix chooses the format, see `df_write`.
+    simulate : bool, default False
+        Look before you leap: do not call ``func``, append rows without results
+        to a copy of the database in ``<calc_dir>.simulate``, and say on stderr
+        what a real run would do.
+    backup : bool, default False
+        Copy `calc_dir` to ``<calc_dir>.bak_<timestamp>_run_id_<id>`` first, with the
+        time and the run id of the last row that it holds.
+    git : bool, default False
+        Commit what is uncommitted in the repository of the working directory, run, and commit the
+        results, too. Each row's ``_git_commit`` is the commit with the code that ran. Needs the
+        distribution psweep-git.
+    skip_dups : bool, default False
+        Run only psets whose hash has no successful row yet, and each of them
+        once. Resumes a study.
+    on_error : {"raise", "record"}, default "raise"
+        What an exception in ``func`` does: end the run, with all finished psets
+        in the database, or become a row with ``_failed=True`` and the traceback in
+        ``_exc_txt`` while the others continue. The run then prints one line on stderr at its
+        end, with the number of failures and their causes.
+    retries : int, default 0
+        Call ``func`` for a pset that failed up to so many times more, whether it raised, its
+        worker process died, or it took too long.
+    timeout : float, optional
+        Seconds for one call. Past them the worker process is stopped, with all that it has
+        started, and the pset counts as failed. Needs `poolsize`. None: there is no limit.
+    capture_logs : {"db", "file", "db+file"}, optional
+        Keep what ``func`` and the programs it starts print: in the column ``_logs``,
+        in ``<calc_dir>/<pset_id>/logs.txt``, or in both. None: it is printed.
+    progress : bool, optional
+        Show a progress bar: how many psets are through, failed, and were skipped by
+        `skip_dups`, how fast it goes and when it will be done. None: only in a terminal
+        or a notebook, and only if the run takes more than a second. True: also in a log
+        or a pipe, as a plain line a minute and one at the end.
+    verbose : bool or sequence of names, default False
+        Print each pset as it starts, or the named columns of it.
+    tmpsave : bool, default False
+        Also write each finished row to ``<calc_dir>/tmpsave/<run_id>/<pset_id>.pk``.
+
+    Returns
+    -------
+    DataFrame
+        The whole study, one row a pset, in the order of `params` whatever the
+        order in which they finished. ``df.index`` equals ``_pset_seq``. Columns:
+        first the params, then the book-keeping from ``_run_id`` on, then the
+        results, then ``_pset_runtime``, seconds.
+
+    Raises
+    ------
+    ParamsError, ParamsTypeError, UnknownKeywordError, HashError
+        An argument makes no sense; nothing was run or written.
+    NotInstalledError, VersionMismatchError
+        ``git=True`` without a psweep-git that fits; nothing was run or written.
+    CalcDirError
+        `calc_dir` is a file, or cannot be written to.
+    DatabaseError
+        The database is damaged; it was left as it is, and nothing was run.
+    ResultError
+        ``func`` returned something else than a dict, or what cannot be stored.
+    WorkerError, PsetTimeoutError
+        A worker process died, or a pset took too long, unless failures are to be recorded.
+    Exception
+        Of ``func``, with a note that names the pset. The traceback shows your frames, not those
+        of psweep; the environment variable ``PSWEEP_FULL_TRACEBACK=1`` shows all.
+    KeyboardInterrupt
+        Of Ctrl-C. One line on stderr says how many psets are safe and how to go on.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> def func(pset):
+    ...     return {"result": pset["a"] * pset["b"]}
+    >>> params = ps.pgrid(ps.plist("a", [1, 2]), ps.plist("b", [88, 99]))
+    >>> df = ps.run_local(func, params)
+    >>> ps.df_print(df)
+     a  b  result
+     1 88      88
+     1 99      99
+     2 88     176
+     2 99     198
+    """
+    check_func(func, params)
+    options = Options(
+        calc_dir=calc_dir,
+        database_basename=database_basename,
+        poolsize=poolsize,
+        executor=executor,
+        save=save,
+        simulate=simulate,
+        backup=backup,
+        git=git,
+        skip_dups=skip_dups,
+        on_error=on_error,
+        retries=retries,
+        timeout=timeout,
+        capture_logs=capture_logs,
+        progress=progress,
+        verbose=verbose,
+        tmpsave=tmpsave,
+    )
+    return carry_out(func, params, df, options)
+
+
+run = run_local

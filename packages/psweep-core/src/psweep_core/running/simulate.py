@@ -1,0 +1,83 @@
+"""``simulate=True``: what a run would do, without running it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from ..params.grids import Pset
+from ..params.hashing import pset_hashes
+from ..store import database
+from ..store.study import Study
+from ..table.frames import append_frame, frame_of_rows, usable
+from ..table.rows import RUNTIME, RowTuple
+from .done import done_hashes, successful
+from .plan import header_after, plan_jobs
+
+__all__ = ["run_simulated"]
+
+
+def run_simulated(
+    study: Study,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None,
+    *,
+    poolsize: int | None,
+    save: bool,
+    done: Callable[[pd.DataFrame | None], set[str]] | None,
+) -> pd.DataFrame:
+    """Append rows without results to a copy of the study, and say what a real run would do."""
+    hashes = pset_hashes(params)
+    known = study.known() if df is None and save else df
+    if known is not None:
+        known = usable(known, str(study.layout.database))
+    there = (done or done_hashes)(known)
+    jobs = plan_jobs(params, hashes, there if done else None)
+    copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
+    header = header_after(known, copy.layout.name, len(jobs))
+    now = time.time_ns()
+    rows: list[RowTuple] = [
+        (
+            header.first_seq + job.position,
+            job.pset_id,
+            now,
+            job.pset_hash,
+            0.0,
+            job.params,
+            {},
+            None,
+        )
+        for job in jobs
+    ]
+    simulated = append_frame(known, frame_of_rows(rows, header))
+    if save:
+        with copy.locked():
+            copy.forget_journals()
+            simulated = database.write_file(simulated, copy.layout.database)
+    _say_what_would_run(known, hashes, there, len(jobs), poolsize)
+    return simulated
+
+
+def _say_what_would_run(
+    known: pd.DataFrame | None, hashes: list[str], done: set[str], n: int, poolsize: int | None
+) -> None:
+    new = len(set(hashes) - done)
+    text = (
+        f"psweep: simulate: {len(hashes)} psets, {new} new, "
+        f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
+    )
+    ran = successful(known)
+    if RUNTIME in ran.columns and len(ran) and n:
+        seconds = float(ran[RUNTIME].median()) * n / (poolsize or 1)
+        text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
+        text += f" with poolsize={poolsize}" if poolsize else ""
+    print(text, file=sys.stderr)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

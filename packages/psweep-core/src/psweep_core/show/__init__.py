@@ -1,0 +1,1 @@
+"""Show studies and runs to people: tables, bars, tracebacks, the closing line."""

@@ -1,0 +1,75 @@
+"""Show a study in a notebook, with the bookkeeping folded away."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+
+from ..table.rows import BOOK
+from .terminal import ERROR, errors_of
+
+__all__ = ["fold_in_notebooks", "folded_html"]
+
+
+def fold_in_notebooks() -> None:
+    """Where IPython runs, let it show studies by `folded_html`, and all else as before."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
+    formatter = formatters.get("text/html")
+    if formatter is None:
+        return
+    before = formatter.for_type(pd.DataFrame)
+    if getattr(before, "__module__", "") == __name__:  # psweep was loaded again
+        return
+
+    def show(df: pd.DataFrame) -> str | None:
+        if _is_study(df):
+            return folded_html(df)
+        html: str | None = before(df) if before else df._repr_html_()  # type: ignore[operator]
+        return html
+
+    formatter.for_type(pd.DataFrame, show)
+
+
+def _is_study(df: pd.DataFrame) -> bool:
+    return df.columns.nlevels == 1 and all(name in df.columns for name in BOOK)
+
+
+def folded_html(df: pd.DataFrame) -> str | None:
+    """Write params and results as pandas does, with the book-keeping below, folded away.
+
+    If rows failed, the last of the columns says why.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database.
+
+    Returns
+    -------
+    str or None
+        HTML without scripts. None if pandas is told to give none.
+    """
+    first = list(df.columns).index("_run_id")
+    folded = [
+        place >= first and isinstance(name, str) and name.startswith("_")
+        for place, name in enumerate(df.columns)
+    ]
+    table = df.loc[:, [not fold for fold in folded]]
+    errors = errors_of(df)
+    if errors is not None:
+        table = table.assign(**{ERROR: errors})
+    shown = table._repr_html_()  # type: ignore[operator]
+    book = df.loc[:, folded]._repr_html_()  # type: ignore[operator]
+    if shown is None or book is None:
+        return None
+    title = f"{sum(folded)} columns of book-keeping"
+    n_failed = int(df["_failed"].isin([True]).sum()) if "_failed" in df.columns else 0
+    if n_failed:
+        title += f"; {n_failed} of {len(df)} rows failed"
+    return (
+        f'<div>\n{shown}\n<details>\n<summary style="cursor: pointer">{title}</summary>\n'
+        f"{book}\n</details>\n</div>"
+    )

@@ -1,0 +1,388 @@
+"""A DataFrame to a file and back, by the file's suffix.
+
+``.pk`` (also ``.pkl``, ``.pickle``) holds values of any type and loads with `pandas.read_pickle`.
+Unpickling runs code that the file chooses, so read only files that you trust. ``.json`` and
+``.parquet`` hold data only, and are the formats to accept from strangers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DatabaseError, ParamsTypeError, StudyNotFoundError
+from ..table.atoms import ATOMS
+from ..table.cells import cells, column, objects
+from ..table.frames import assemble
+from .atomic import replacing
+from .journal_reader import count_rows
+from .json_parquet import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
+from .json_values import same_data
+from .layout import Layout, PathLike
+from .portable_pickle import dump
+
+__all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "write_file"]
+
+
+def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
+    """Write a DataFrame to a file, which is replaced as a whole or not at all.
+
+    A file with more than plain columns is read back before it replaces the old one. A column that
+    a pickle could not give back becomes one of objects; JSON and Parquet keep values, and dtypes
+    only where psweep would choose them.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What to write.
+    path : str or path
+        Suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json``, or ``.parquet`` (needs
+        ``psweep-core[parquet]``). Folders above it are made where missing. The
+        two arguments may come in either order.
+
+    Raises
+    ------
+    DatabaseError
+        The suffix is unknown.
+    ParamsTypeError
+        Neither argument is a DataFrame, or a column cannot be written in this
+        format. The old file is still there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import psweep as ps
+    >>> ps.df_write(pd.DataFrame({"a": [1, 2]}), "eval.json")
+    >>> ps.df_read("eval.json")
+       a
+    0  1
+    1  2
+    """
+    if isinstance(path, pd.DataFrame):
+        df, path = path, df
+    if not isinstance(df, pd.DataFrame) or isinstance(path, pd.DataFrame):
+        message = f"df_write needs a DataFrame and a path, not {df!r} and {path!r}"
+        raise ParamsTypeError(message)
+    path = Path(path)
+    check_suffix(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(df, path)
+
+
+def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
+    """Write a DataFrame as JSON text, the same as in a ``.json`` file.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Any one, with values of the types that `df_write` can keep as JSON.
+    **kwds
+        For `json.dumps`, such as ``indent=2``.
+
+    Returns
+    -------
+    str
+        One object with the lists ``columns``, ``index`` and ``data`` (a list
+        a row), which ``pandas.read_json(..., orient="split")`` reads, too. What JSON
+        has no word for is an object with the key ``"__py__"``.
+
+    Raises
+    ------
+    ParamsTypeError
+        A value is of a type that has no form in JSON.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import psweep as ps
+    >>> print(ps.df_to_json(pd.DataFrame({"a": [1, 2]})))
+    {"columns": ["a"], "index": [0, 1], "data": [[1], [2]]}
+    """
+    return json.dumps(frame_to_json(df), **kwds)
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """Read one database file."""
+    if not path.exists():
+        message = f"there is no database {path}"
+        raise StudyNotFoundError(message)
+    read = check_suffix(path).read
+    try:
+        with open(path, "rb") as file:
+            df = read(file)
+    except (OSError, MemoryError):
+        raise
+    except (ImportError, AttributeError) as error:
+        message = (
+            f"{path} holds a value whose class or module is not here ({error}); the file is "
+            "whole: read it where the script that wrote it runs"
+        )
+        raise DatabaseError(message) from error
+    except Exception as error:
+        # Unpickling garbage can raise nearly anything.
+        message = (
+            f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is. "
+            f"{_what_is_left(path)}"
+        )
+        raise DatabaseError(message) from error
+    if not isinstance(df, pd.DataFrame):
+        message = f"{path} holds a {type(df).__name__}, not a DataFrame"
+        raise DatabaseError(message)
+    return df
+
+
+def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Write one database file whose folder is there, and read it back before it takes its name.
+
+    Returns
+    -------
+    DataFrame
+        What will be read from the file: `df`, or one with other dtypes where the format has none
+        for a column.
+
+    Raises
+    ------
+    ParamsTypeError
+        A column cannot be kept; the old file is still there.
+    """
+    if type(df) is not pd.DataFrame:  # a subclass, which other programs may not have
+        df = pd.DataFrame(df)
+    try:
+        return _write_checked(df, path)
+    except (OSError, MemoryError, DatabaseError):
+        raise
+    except Exception:
+        return _write_checked(storable(df, path), path)
+
+
+def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+    form = check_suffix(path)
+    known = df
+
+    def check(beside: Path) -> None:
+        nonlocal known
+        with open(beside, "rb") as file:
+            found = form.read(file)
+        difference = form.difference(df, found)
+        if difference:
+            raise ParamsTypeError(difference)
+        if form.data_only:
+            known = found  # it may have other dtypes
+
+    plain = not df.attrs and not odd_columns(df, form.data_only) and _is_plain_index(df)
+    with replacing(path, None if plain else check) as file:
+        form.write(df, file)
+    return known
+
+
+def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:
+    """Make a DataFrame into what will be read from a file.
+
+    Its values are the same. JSON and Parquet have no form for some dtypes, and a column that a
+    pickle would give back as something else becomes one of objects.
+
+    Parameters
+    ----------
+    df : DataFrame
+    path : Path
+        Its suffix says which file.
+    sample : bool, default False
+        Of columns of objects in a pickle try one object of each type only, since all of them came
+        out of a pickle.
+
+    Raises
+    ------
+    ParamsTypeError
+        A column cannot be kept.
+    """
+    form = check_suffix(path)
+    changed: dict[int, Any] = {}
+    for position in odd_columns(df, form.data_only):
+        series = df.iloc[:, position].reset_index(drop=True)
+        tried = series
+        if sample and series.dtype == object and not form.data_only:
+            tried = series.iloc[[*{type(v): i for i, v in enumerate(series)}.values()]]
+        try:
+            found = form.try_out(tried)
+            if form.data_only and found.dtype != series.dtype:
+                changed[position] = found
+        except Exception as error:
+            try:
+                as_objects = pd.Series(objects(cells(series)), dtype=object)
+                found = form.try_out(as_objects)
+                changed[position] = found if form.data_only else as_objects
+            except Exception:
+                message = (
+                    f"the column {df.columns[position]!r} (dtype {series.dtype}) cannot be kept in "
+                    f"{path}: {error}; remove it, or convert it to numbers, text, lists and dicts"
+                )
+                raise ParamsTypeError(message) from error
+    if not changed:
+        return df
+    columns = [changed.get(i, df.iloc[:, i]) for i in range(df.shape[1])]
+    return assemble(list(df.columns), columns, df.index)
+
+
+def odd_columns(df: pd.DataFrame, data_only: bool) -> list[int]:
+    """Find the columns that need to be read back: all but those of plain values."""
+    odd = []
+    for position, dtype in enumerate(df.dtypes):
+        if dtype == np.dtype(object):
+            series = df.iloc[:, position]
+            plain = ATOMS.issuperset(map(type, series.to_numpy()))
+            plain = plain and (not data_only or column(cells(series)).dtype == object)
+        elif data_only:
+            missing = df.iloc[:, position].isna()
+            plain = str(dtype) in NATURAL and not (len(df) and missing.all())
+        else:
+            plain = isinstance(dtype, np.dtype) or str(dtype) in NATURAL
+        if not plain:
+            odd.append(position)
+    return odd
+
+
+def _is_plain_index(df: pd.DataFrame) -> bool:
+    index, names = df.index, df.columns
+    return (
+        (type(index) is pd.RangeIndex or index.dtype == np.int64)
+        and type(names) is pd.Index
+        and ATOMS.issuperset(map(type, names))
+    )
+
+
+class _Format(NamedTuple):
+    """How files of one kind are written and read."""
+
+    read: Callable[[IO[bytes]], Any]
+    write: Callable[[pd.DataFrame, IO[bytes]], None]
+    data_only: bool
+
+    def difference(self, df: pd.DataFrame, found: pd.DataFrame) -> str:
+        """Say in what a DataFrame was not read back as it was written; empty if in nothing."""
+        if df.shape != found.shape:
+            return f"of shape {df.shape}, shape {found.shape} was read back"
+        for position in odd_columns(df, self.data_only):
+            old, new = df.iloc[:, position], found.iloc[:, position]
+            if not _are_alike(old, new, self.data_only):
+                return f"the column {df.columns[position]!r} was read back as other values"
+        if not self.data_only and not _are_alike(df.index, found.index):
+            return "the index was read back as another one"
+        return ""
+
+    def try_out(self, series: pd.Series[Any]) -> pd.Series[Any]:
+        """Write one column and read it back.
+
+        Returns
+        -------
+        Series
+            What was read.
+
+        Raises
+        ------
+        Exception
+            Any, if that does not work.
+        """
+        df = assemble(["column"], [series], pd.RangeIndex(len(series)))
+        stream = io.BytesIO()
+        self.write(df, stream)
+        stream.seek(0)
+        found = self.read(stream)
+        difference = self.difference(df, found)
+        if difference:
+            raise ParamsTypeError(difference)
+        column: pd.Series[Any] = found.iloc[:, 0]
+        return column
+
+
+def _are_alike(old: Any, new: Any, data_only: bool = False) -> bool:
+    if data_only:
+        return same_data(cells(old), cells(new))
+    if str(old.dtype) != str(new.dtype):
+        return False
+    if old.dtype == object:
+        return True  # What objects are is for them to say. They could be read.
+    # pyarrow cannot compare everything, and its NaN is not equal to itself
+    with contextlib.suppress(Exception):
+        if old.array.equals(new.array):
+            return True
+    return list(map(repr, old)) == list(map(repr, new))
+
+
+def _read_pickle(file: IO[bytes]) -> Any:
+    try:
+        return pickle.load(file)
+    except (OSError, MemoryError):
+        raise
+    except Exception:
+        # pandas knows where its classes were in older versions.
+        file.seek(0)
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pd.read_pickle(file, compression=None)
+        raise
+
+
+def _write_pickle(df: pd.DataFrame, file: IO[bytes]) -> None:
+    dump(df, file)
+
+
+def _read_json(file: IO[bytes]) -> pd.DataFrame:
+    return json_to_frame(json.loads(file.read().decode("utf-8")))
+
+
+def _write_json(df: pd.DataFrame, file: IO[bytes]) -> None:
+    file.write(df_to_json(df).encode("utf-8"))
+
+
+_PICKLE = _Format(_read_pickle, _write_pickle, data_only=False)
+_FORMATS: dict[str, _Format] = {
+    ".pk": _PICKLE,
+    ".pkl": _PICKLE,
+    ".pickle": _PICKLE,
+    ".json": _Format(_read_json, _write_json, data_only=True),
+    ".parquet": _Format(parquet_to_frame, write_parquet, data_only=True),
+}
+
+
+def check_suffix(path: Path) -> _Format:
+    """Find how to read and write a file, or refuse its suffix."""
+    found = _FORMATS.get(path.suffix.lower())
+    if found is None:
+        message = (
+            f"{path}: the suffix {path.suffix!r} names no database format; "
+            f"take one of {', '.join(_FORMATS)}"
+        )
+        raise DatabaseError(message)
+    return found
+
+
+def _what_is_left(path: Path) -> str:
+    """Say what else holds the rows of a damaged file."""
+    layout = Layout(path.absolute().parent, path.name)
+    # (Journals are pickles, which the reader of a data-only file need not trust.)
+    rows = 0 if check_suffix(path).data_only else count_rows(layout.journals())
+    backups = [folder.name for folder in layout.backups()]
+    found = []
+    if rows:
+        found.append(f"{rows} rows in the journals of {layout.private.parent}")
+    if layout.tmpsave_dir.is_dir():
+        found.append(f"the rows below {layout.tmpsave_dir}")
+    if backups:
+        found.append(f"the backups {', '.join(backups)}")
+    if not found:
+        return (
+            "Nothing else of it was found: restore it from a copy, or move it away to start anew."
+        )
+    return (
+        f"What can still be recovered: {'; '.join(found)}. Restore the file from a copy, or move "
+        "it away and call psweep.recover, which makes a new one from the journals."
+    )

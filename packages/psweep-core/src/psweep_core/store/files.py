@@ -1,0 +1,206 @@
+"""Small helpers to read and write files; every write replaces the file as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+from .atomic import replacing
+from .layout import PathLike
+
+__all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
+
+
+def file_read(path: PathLike) -> str:
+    """Read a text file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    str
+        Its text, decoded as UTF-8.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or it cannot be read.
+    UnicodeDecodeError
+        It is not UTF-8.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("input.txt", "a = 3")
+    >>> ps.file_read("input.txt")
+    'a = 3'
+    """
+    return Path(path).read_text(encoding="utf-8")
+
+
+def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
+    """Write a text file, and the folders above it where they are missing.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    txt : str
+        Its text, which is encoded as UTF-8.
+    mode : {"w", "a", "x"}, default "w"
+        Replace the file, append to it, or refuse if it exists.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists, with mode "x".
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("runs/1/log.txt", "begin, ")
+    >>> ps.file_write("runs/1/log.txt", "end", mode="a")
+    >>> ps.file_read("runs/1/log.txt")
+    'begin, end'
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if mode == "w":
+        with replacing(path) as file:
+            file.write(txt.encode("utf-8"))
+    else:
+        with open(path, mode, encoding="utf-8") as file:
+            file.write(txt)
+
+
+def pickle_read(path: PathLike) -> Any:
+    """Read one object from a pickle file.
+
+    Unpickling runs code that the file chooses: read only files that you trust.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    object
+        What is in the file.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or it cannot be read.
+    pickle.UnpicklingError, EOFError
+        It is damaged, or no pickle.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.pickle_write("pset.pk", {"a": 1})
+    >>> ps.pickle_read("pset.pk")
+    {'a': 1}
+    """
+    with open(path, "rb") as file:
+        return pickle.load(file)
+
+
+def pickle_write(path: PathLike, obj: Any) -> None:
+    """Write one object to a pickle file, and the folders above it where they are missing.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. It is replaced as a whole or not at all.
+    obj : object
+        DataFrames and arrays are written so that other versions of pandas and
+        NumPy can read them.
+
+    Raises
+    ------
+    TypeError, pickle.PicklingError
+        Something in `obj` cannot be pickled, such as an open file.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.pickle_write("results/fit.pk", {"slope": 2.5})
+    >>> ps.pickle_read("results/fit.pk")
+    {'slope': 2.5}
+    """
+    from .portable_pickle import dumps
+
+    data = dumps(obj)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(data)
+
+
+def json_read(path: PathLike) -> Any:
+    """Read a JSON file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    object
+        What is in the file: dicts, lists, strs, numbers, bools and None.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or it cannot be read.
+    json.JSONDecodeError
+        It is no JSON.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.json_write("result.json", {"area": 12.5})
+    >>> ps.json_read("result.json")
+    {'area': 12.5}
+    """
+    return json.loads(file_read(path))
+
+
+def json_write(path: PathLike, obj: Any, **kwds: Any) -> None:
+    """Write a JSON file, and the folders above it where they are missing.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. It is replaced as a whole or not at all.
+    obj : object
+        Dicts, lists, strs, numbers, bools and None.
+    **kwds
+        For `json.dumps`, such as ``indent=2``.
+
+    Raises
+    ------
+    TypeError
+        Something in `obj` has no form in JSON, such as a NumPy array.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.json_write("result.json", {"area": 12.5}, indent=2)
+    >>> print(ps.file_read("result.json"))
+    {
+      "area": 12.5
+    }
+    """
+    file_write(path, json.dumps(obj, **kwds))

@@ -1,0 +1,181 @@
+"""The rows of a run while it lives: in journals, and cached so that these need not be read back.
+
+The cache is an optimisation: it holds rows only while nothing in them can change (see `portable`),
+and is given up as soon as one comes that it cannot hold. Then the journals are read at the end.
+
+Rows of a run without workers also get a copy in columns in a file next to the journal, a group of
+them at a time, because rows that were written one by one take long to read one by one. What it
+lacks is read from the journal::
+
+    record   see `records`, of a pickled tuple: where in the journal the rows of the group end, and
+             what `blocks.packed` makes of the group
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from pathlib import Path
+from typing import IO, Any
+
+from ..table.row_groups import Block, block_of, joined, packed
+from ..table.rows import ROW_SIZE, Header, RowTuple
+from .journal import Journal
+from .layout import Layout, row_groups_of
+from .records import record
+
+__all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord"]
+
+GROUP_ROWS = 600  # in a group; this few dicts at a time do not wake the garbage collector
+_MAX_GROUP = 1 << 20  # bytes of its rows in the journal; reading larger rows is quick enough
+_MAX_CACHED = 1 << 28  # bytes in a journal, beyond which its rows are not cached
+
+
+class RunRecord:
+    """The rows of one run, on disk.
+
+    Parameters
+    ----------
+    header : Header
+        What the rows have in common.
+    layout : Layout
+        Of the study.
+    """
+
+    saves = True
+
+    def __init__(self, header: Header, layout: Layout) -> None:
+        self.header = header
+        self._layout = layout
+        self._journal = Journal(self._journal_path(0), header)
+        self._worker_journals: list[Path] = []
+        # The cached rows: groups, and the newest ones, one after another in one list, because
+        # tuples would keep the garbage collector busy. None: the cache was given up.
+        self._groups: list[Block] = []
+        self._pending: list[Any] | None = []
+        self._copy: IO[bytes] | None = None
+        self._copied_to: int | None = 0  # in bytes of the journal; None: no more is copied
+
+    def _journal_path(self, number: int) -> Path:
+        return self._layout.journal(self.header.run_seq, self.header.run_id, number)
+
+    @property
+    def journals(self) -> set[Path]:
+        """All journals of the run."""
+        return {self._journal.path, *self._worker_journals}
+
+    def worker_journal(self, number: int) -> Path | None:
+        """Return where a worker writes its journal; None if it sends its rows instead."""
+        path = self._journal_path(number)
+        self._worker_journals.append(path)
+        return path
+
+    def reserve(self) -> None:
+        """Make sure that the next row has space on the disk."""
+        self._journal.reserve()
+
+    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
+        """Write a row.
+
+        Parameters
+        ----------
+        row : RowTuple
+        row_bytes : bytes, optional
+            What `journal.encode` made of it. None: nothing in it can change any more,
+            `pickle.dumps` takes it, and rows come in the order of their numbers.
+        """
+        if row_bytes is not None:
+            self.add_bytes(row_bytes)
+            return
+        journal = self._journal
+        journal.append(pickle.dumps(row, 5))
+        pending = self._pending
+        if pending is not None:
+            pending += row
+            if len(pending) >= GROUP_ROWS * ROW_SIZE:
+                self._end_group(pending)
+                self._pending = []
+            elif journal.end > _MAX_CACHED:
+                self.give_up_cache()
+
+    def add_bytes(self, row_bytes: bytes) -> None:
+        """Write a row that is not cached."""
+        self._journal.append(row_bytes)
+        self.give_up_cache()
+
+    def _end_group(self, rows: list[Any]) -> None:
+        group = block_of(rows)
+        self._groups.append(group)
+        begin, self._copied_to = self._copied_to, None
+        end = self._journal.end
+        if begin is None or end - begin > _MAX_GROUP:
+            return
+        with contextlib.suppress(OSError):  # the disk is full; then the journal is read
+            if self._copy is None:
+                self._copy = open(row_groups_of(self._journal.path), "xb", buffering=0)
+            self._copy.write(record(pickle.dumps((end, packed(group)), 5)))
+            self._copied_to = end
+
+    def give_up_cache(self) -> None:
+        """Leave it to the end to read the journals."""
+        self._pending = None
+        self._groups = []
+
+    def cache(self, group: Block) -> None:
+        """Cache all rows, which workers have written to their journals."""
+        self._pending = []
+        self._groups = [group]
+
+    def cached(self) -> Block | None:
+        """Return all rows of the run if they were cached."""
+        if self._pending is None:
+            return None
+        rows = joined([*self._groups, block_of(self._pending)])
+        return rows if len(rows.ids) == self.header.n_psets else None
+
+    def close(self) -> None:
+        """Stop writing and let others move the rows into the database."""
+        self._journal.close()
+        if self._copy is not None:
+            self._copy.close()
+
+
+class UnsavedRecord:
+    """The rows of one run with ``save=False``, in memory.
+
+    Parameters
+    ----------
+    header : Header
+    """
+
+    saves = False
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.rows: list[RowTuple] = []
+
+    def worker_journal(self, number: int) -> None:
+        """Return None: workers send their rows."""
+
+    def reserve(self) -> None:
+        """Do nothing."""
+
+    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
+        """Keep a row."""
+        self.rows.append(row if row_bytes is None else pickle.loads(row_bytes))
+
+    def add_bytes(self, row_bytes: bytes) -> None:
+        """Keep a row that another process has pickled."""
+        self.rows.append(pickle.loads(row_bytes))
+
+    def cache(self, group: Block) -> None:
+        """Do nothing: workers have sent their rows."""
+
+    def give_up_cache(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+Record = RunRecord | UnsavedRecord

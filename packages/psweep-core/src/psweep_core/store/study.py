@@ -1,0 +1,295 @@
+"""A study on disk: its database, its journals and its lock; `layout` says where they are.
+
+All that is known of a study is the union of its database and its journals, by ``_pset_id``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import operator
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
+from ..table import frames
+from ..table.frames import append_frame, frame_of_block, rows_of_run
+from ..table.gc_pause import no_garbage_collection
+from ..table.row_groups import block_of, joined, without
+from ..table.rows import Header
+from . import database
+from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
+from .layout import Layout, PathLike, remove_journal
+from .locks import LockRefusedError, file_lock, try_lock
+from .log_files import place_leftovers
+from .run_record import RunRecord
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+__all__ = ["Study"]
+
+
+class Study:
+    """A ``calc_dir`` and the database in it.
+
+    Parameters
+    ----------
+    calc_dir : str or path
+        The folder.
+    basename : str, default "database.pk"
+        The database in it.
+    """
+
+    def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
+        self.layout = Layout(calc_dir, basename)
+        self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+
+    @classmethod
+    def of_folder(cls, calc_dir: PathLike) -> Study:
+        """Find the one study of a folder, whatever its database is called."""
+        names = Layout(calc_dir).basenames()
+        if not names or "database.pk" in names:
+            return cls(calc_dir)
+        if len(names) > 1:
+            message = f"{calc_dir} holds the databases {sorted(names)!r}; name one of these files"
+            raise StudyNotFoundError(message)
+        return cls(calc_dir, names.pop())
+
+    @classmethod
+    def find(cls, calc_dir: PathLike, basename: str | None = None) -> Study:
+        """Find the study in a folder that must have one; see `of_folder` if `basename` is None."""
+        study = cls.of_folder(calc_dir) if basename is None else cls(calc_dir, basename)
+        if not study.exists():
+            where = (
+                f"database in {os.fspath(calc_dir)}" if basename is None else study.layout.database
+            )
+            message = f"there is no {where}, and no unfinished run either"
+            raise StudyNotFoundError(message)
+        return study
+
+    # look at it, without a lock
+
+    def exists(self) -> bool:
+        """Tell whether there is a database, or a journal of a run that did not get to write one."""
+        return self.layout.database.exists() or bool(self.layout.journals())
+
+    @no_garbage_collection()
+    def known(self) -> pd.DataFrame:
+        """Give every finished pset known so far, also of runs that go on or were killed."""
+        # The journals first: a run that ends in between moves its rows to the database, where
+        # they are found again, and not the other way round.
+        found = [find_journal(path) for path in self.layout.journals()]
+        journals = [contents for contents in found if contents is not None]
+        df = self.read_database()
+        for contents in journals:
+            _warn_unreadable(self.layout.calc_dir, contents)
+        return _union(df, journals)
+
+    # change it, with the lock held
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who changes the database."""
+        self._make_folders()
+        with self._lock():
+            yield
+
+    def _make_folders(self) -> None:
+        try:
+            self.layout.private.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.layout.private) as file:  # it can be written to
+                try_lock(file.fileno())
+            if not self.layout.gitignore.exists():
+                self.layout.gitignore.write_text("*\n")  # journals and locks are nothing to commit
+        except OSError as error:
+            blocked = next(
+                p for p in (self.layout.private, *self.layout.private.parents) if p.exists()
+            )
+            why = (
+                f"the file system of {blocked} refuses locks ({error}), without which runs would "
+                "harm each other; take a folder on another one, or have it mounted with locks"
+                if isinstance(error, LockRefusedError)
+                else f"{blocked} is a file"
+                if not blocked.is_dir()
+                else f"{blocked} cannot be written to"
+                if isinstance(error, PermissionError) or error.errno == errno.EROFS
+                else str(error)
+            )
+            message = f"calc_dir={self.layout.name!r}: {why}; name another folder"
+            raise CalcDirError(error.errno, message) from error
+
+    def _lock(self) -> BaseFileLock:
+        return file_lock(self.layout.lock)
+
+    @no_garbage_collection()
+    def fold(self, record: RunRecord | None = None) -> pd.DataFrame:
+        """Move the rows of all runs that have ended, however they did, into the database.
+
+        Parameters
+        ----------
+        record : RunRecord, optional
+            A run that has just ended. The rows that it has cached need not be read.
+
+        Returns
+        -------
+        DataFrame
+            The database; an empty one if there is none yet.
+        """
+        for rest in self.layout.unfinished_writes():
+            rest.unlink()  # of a writer that was killed; nobody else writes now
+        # A column that a user added must not keep rows out of the database that are run now.
+        known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
+        unread = ended = [path for path in self.layout.journals() if is_over(path)]
+        cached = None if record is None else record.cached()
+        # (Of our run there may be rows already, and fewer journals than it had, if others folded
+        # before it was quite over.)
+        if (
+            record is not None
+            and cached is not None
+            and record.journals <= {*ended}
+            and not rows_of_run(known, record.header).any()
+        ):
+            df = append_frame(df, frame_of_block(cached, record.header))
+            unread = [path for path in ended if path not in record.journals]
+        contents = {path: read_journal(path) for path in unread}
+        df = _union(df, contents.values())
+        if df is not known:
+            df = self.write_database(df)
+        for path in ended:
+            if path in contents and contents[path].unreadable:
+                _warn_unreadable(path, contents[path])
+            else:
+                remove_journal(path)
+        place_leftovers(self.layout)
+        return df
+
+    def fold_now(self, record: RunRecord | None = None) -> pd.DataFrame:
+        """Take the lock and `fold`."""
+        with self.locked():
+            return self.fold(record)
+
+    def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Take over a DataFrame of the user's: its new rows, and its changes to the others.
+
+        Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
+        """
+        known = frames.usable(self.read_database(), str(self.layout.database))
+        if not len(df) or frames.are_same(known, df):
+            return known
+        ids = set(df["_pset_id"])
+        if set(known.columns) <= set(df.columns):
+            known, new = known[~known["_pset_id"].isin(ids)] if len(known) else known, df
+        else:
+            new = df[~df["_pset_id"].isin(set(known["_pset_id"]))]
+        if not len(new):
+            return known
+        taken = set(known["_pset_seq"]) & set(new["_pset_seq"]) if len(known) else set()
+        if taken:
+            message = (
+                f"df holds rows that {self.layout.database} does not have, but whose _pset_seq it "
+                f"has ({sorted(taken)[:5]!r} and so on): these are two studies. Leave out df to "
+                "extend the one on disk, or name another calc_dir"
+            )
+            raise ParamsError(message)
+        return self.write_database(append_frame(known, new))
+
+    def forget_journals(self) -> None:
+        """Remove the journals of runs that have ended, rows and all."""
+        for path in self.layout.journals():
+            if is_over(path):
+                remove_journal(path)
+
+    def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
+        """Choose the numbers of a new run: none that the database or a live run has."""
+        for path in self.layout.journals():
+            other = read_header(path)
+            run_seq = max(run_seq, other.run_seq + 1)
+            first_seq = max(first_seq, other.first_seq + other.n_psets)
+        return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
+
+    def read_database(self) -> pd.DataFrame:
+        """Read the database file, unless it is the one that was read or written last."""
+        signature = self._signature()
+        if signature is None:
+            return pd.DataFrame()
+        if signature != self._read[0]:
+            df = database.read_file(self.layout.database)
+            frames.check_book(df, str(self.layout.database))
+            with contextlib.suppress(DatabaseError):  # to look at it, the order does not matter
+                df = frames.arranged(df)
+            self._read = (signature, df)
+        return self._read[1]
+
+    def _read_for_writing(self) -> pd.DataFrame:
+        """Read the database, with all columns as they can be written."""
+        before = self._read[1]
+        df = self.read_database()
+        if df is not before:
+            df = self.storable(df)
+            self._read = (self._read[0], df)
+        return df
+
+    def storable(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Give a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
+        return database.storable(df, self.layout.database, sample=True)
+
+    def write_database(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Replace the database file; the lock is held.
+
+        Returns
+        -------
+        DataFrame
+            What is in the file now, see `database.write_file`.
+        """
+        df = database.write_file(df, self.layout.database)
+        self._read = (self._signature(), df)
+        return df
+
+    def _signature(self) -> object:
+        try:
+            stat = os.stat(self.layout.database)
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
+    """Add those rows of journals that the database does not have yet."""
+    runs: dict[str, list[JournalContents]] = {}
+    for contents in journals:
+        runs.setdefault(contents.header.run_id, []).append(contents)
+    for of_run in runs.values():
+        header = of_run[0].header
+        blocks = [block for contents in of_run for block in contents.blocks]
+        rows = [row for contents in of_run for row in contents.rows]
+        # A run may be killed after it wrote the database and before it removed its journals.
+        there = rows_of_run(df, header)
+        have = set(df.loc[there, "_pset_id"]) if there.any() else set()
+        if have:
+            blocks = [without(block, have) for block in blocks]
+        if have or len({row.pset_id for row in rows}) < len(rows):
+            rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
+        rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
+        block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
+        if block.ids:
+            df = append_frame(df, frame_of_block(block, header))
+    return df
+
+
+def _warn_unreadable(where: Path, contents: JournalContents) -> None:
+    if contents.unreadable:
+        warnings.warn(
+            f"{where}: {len(contents.unreadable)} finished psets could not be loaded "
+            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() where "
+            "the script that created them is importable.",
+            RuntimeWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,1 @@
+"""Rows and DataFrames, and how one becomes the other. No disk."""

@@ -1,0 +1,164 @@
+"""Rows of a run as columns of cells: what a DataFrame is made of."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import operator
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..params.grids import Pset
+from .cells import MISSING
+from .rows import ROW_SIZE
+
+__all__ = [
+    "Block",
+    "Cells",
+    "block_of",
+    "cells_of",
+    "joined",
+    "listed",
+    "packed",
+    "unpacked",
+    "without",
+]
+
+# An array where all are ints or all are floats, else a list.
+Column = list[Any] | np.ndarray[Any, Any]
+Cells = dict[Any, Column]
+
+
+class Block(NamedTuple):
+    """The parts of some rows, see `rows.Row`; of params and results the cells of each name."""
+
+    seqs: np.ndarray[Any, Any]
+    ids: list[str]
+    times: np.ndarray[Any, Any]
+    hashes: list[str]
+    runtimes: np.ndarray[Any, Any]
+    params: Cells
+    results: Cells
+    extras: list[dict[str, Any] | None]
+
+
+def block_of(flat: list[Any], known: bool = False) -> Block:
+    """Make a block of rows that stand one after another in one list.
+
+    Parameters
+    ----------
+    flat : list
+    known : bool, default False
+        Leave out ids and params: whoever gets the block has them.
+    """
+    seqs, ids, times, hashes, runtimes, params, results, extras = (
+        flat[part::ROW_SIZE] for part in range(ROW_SIZE)
+    )
+    return Block(
+        np.array(seqs, dtype=np.int64),
+        [] if known else ids,
+        np.array(times, dtype=np.int64),
+        hashes,
+        np.array(runtimes, dtype=np.float64),
+        {} if known else cells_of(params),
+        cells_of(results),
+        extras,
+    )
+
+
+def cells_of(dicts: list[Pset]) -> Cells:
+    """Make dicts into a column a name."""
+    return {name: _compact(column) for name, column in _columns(dicts)}
+
+
+def _columns(dicts: list[Pset]) -> list[tuple[Any, list[Any]]]:
+    if len(set(map(len, dicts))) == 1:
+        with contextlib.suppress(KeyError):  # they differ in their names
+            return [(name, list(map(operator.itemgetter(name), dicts))) for name in dicts[0]]
+    names = dict.fromkeys(itertools.chain.from_iterable(dicts))
+    return [(name, [dct.get(name, MISSING) for dct in dicts]) for name in names]
+
+
+def _compact(values: list[Any]) -> Column:
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        return np.array(values, dtype=np.float64)
+    if kinds == {int}:
+        with contextlib.suppress(OverflowError):
+            return np.array(values, dtype=np.int64)
+    return values
+
+
+def packed(block: Block) -> list[Any]:
+    """Make a block into what is quickly pickled."""
+    seqs, ids, times, hashes, runtimes, *rest = block
+    texts = [" ".join(part) for part in (ids, hashes)]  # there are no spaces in them
+    return [seqs.tobytes(), times.tobytes(), runtimes.tobytes(), *texts, *rest]
+
+
+def unpacked(parts: list[Any]) -> Block:
+    """Make what `packed` gave into a block again."""
+    seqs, times = (np.frombuffer(part, dtype=np.int64).copy() for part in parts[:2])
+    runtimes = np.frombuffer(parts[2], dtype=np.float64).copy()
+    ids, hashes = (part.split(" ") if part else [] for part in parts[3:5])
+    return Block(seqs, ids, times, hashes, runtimes, *parts[5:])
+
+
+def joined(blocks: list[Block]) -> Block:
+    """Put blocks below each other."""
+    blocks = [block for block in blocks if len(block.seqs)] or blocks[:1]
+    if len(blocks) == 1:
+        return blocks[0]
+    lengths = [len(block.seqs) for block in blocks]
+    parts: list[Any] = []
+    for cells in zip(*blocks, strict=True):
+        if isinstance(cells[0], dict):
+            names = dict.fromkeys(itertools.chain.from_iterable(cells))
+            parts.append({name: _below(name, cells, lengths) for name in names})
+        elif isinstance(cells[0], np.ndarray):
+            parts.append(np.concatenate(cells))
+        else:
+            parts.append([*itertools.chain.from_iterable(cells)])
+    return Block(*parts)
+
+
+def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> Column:
+    parts = [some.get(name) for some in cells]
+    kinds = {part.dtype if isinstance(part, np.ndarray) else None for part in parts}
+    if len(kinds) == 1 and None not in kinds:
+        return np.concatenate(parts)  # type: ignore[arg-type]
+    column: list[Any] = []
+    for part, n in zip(parts, lengths, strict=True):
+        column += [MISSING] * n if part is None else listed(part)
+    return column
+
+
+def listed(column: Column) -> list[Any]:
+    """Give cells as Python objects."""
+    return column if isinstance(column, list) else column.tolist()
+
+
+def without(block: Block, ids: set[str]) -> Block:
+    """Leave out rows."""
+    positions = [i for i, pset_id in enumerate(block.ids) if pset_id not in ids]
+    parts: list[Any] = []
+    for part in block:
+        if isinstance(part, dict):
+            cells = {name: _some(column, positions) for name, column in part.items()}
+            # Names that no other row has are gone, too.
+            parts.append({name: some for name, some in cells.items() if not _is_empty(some)})
+        else:
+            parts.append(_some(part, positions))
+    return Block(*parts)
+
+
+def _some(column: Column, positions: list[int]) -> Column:
+    if isinstance(column, np.ndarray):
+        return column[positions]
+    return [column[i] for i in positions]
+
+
+def _is_empty(column: Column) -> bool:
+    return len(column) == 0 or (isinstance(column, list) and column.count(MISSING) == len(column))
