@@ -265,7 +265,8 @@ def test_arrays_of_other_directives_and_names(templates, fake_scheduler, with_lo
 def test_shellcheck_finds_nothing_in_posix_shell(templates, fake_scheduler):
     templates(here=("subcmd: sh", ""), each=("subcmd: fakesub", "#!/bin/bash\n"))
     templates(array=("subcmd: fakesub\narray: true", ""))
-    ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None)
+    for name in ("here", "each", "array"):
+        ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=[name])
     submit("calc/run_each.sh")
     submit("calc/run_array.sh")
     scripts = [*Path("calc").glob("*.sh"), *Path("calc").glob("*/*.sh")]
