@@ -269,7 +269,8 @@ def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
     cluster_here.run("scontrol", "requeue", job_id)
     while "exit" not in Path("calc", df._pset_id[0], ".job_m.1").read_text():
         time.sleep(0.1)
-    status = ps.batch_status()
+    while (status := ps.batch_status()).state.tolist() == ["running"]:
+        time.sleep(0.1)  # it is just ending
     assert status.state.tolist() == ["queued"]  # SLURM waits two minutes before it does
     assert status.reason.tolist() == ["started again"]
     assert not ps.batch_collect()._failed.any()

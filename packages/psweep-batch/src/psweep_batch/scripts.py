@@ -235,12 +235,18 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         )
     else:
         alive = "return 1"
-    return "\n".join(
-        [
-            f"ps_scheduler={machine.scheduler or 'other'}",
-            f"ps_prefix={shlex.quote(of.prefix)}",
-            f"ps_refusals={shlex.quote(REFUSALS[machine.scheduler])}",
-            f"ps_stdin={'yes' if of.by_stdin else ''}",
+    lines = [
+        f"ps_scheduler={machine.scheduler or 'other'}",
+        f"ps_refusals={shlex.quote(REFUSALS[machine.scheduler])}",
+        f"ps_stdin={'yes' if of.by_stdin else ''}",
+        "",
+        "alive() { # NUMBER: does this job wait or run?",
+        f"    {alive}",
+        "}",
+        "",
+    ]
+    if machine.array:
+        lines += [
             f"ps_first_task={of.first_task}",
             f"ps_task={shlex.quote(of.task)}",
             "",
@@ -248,16 +254,17 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
             f"    {of.array}",
             "}",
             "",
-            "alive() { # NUMBER: does this job wait or run?",
-            f"    {alive}",
-            "}",
+        ]
+    else:
+        lines += [
+            f"ps_prefix={shlex.quote(of.prefix)}",
             "",
             "job_head() { # SHELL: directives that the jobscript does not have",
             *head,
             "}",
             "",
         ]
-    )
+    return "\n".join(lines)
 
 
 def _filled(text: str, machine: Machine) -> str:

@@ -111,8 +111,14 @@ find_output() { # ps_log, ps_err: the files of the scheduler, if they are here; 
 
 run_task() { # LIST PACK PARALLEL TASK: run the psets of this task of an array
     ps_own_log=yes
+    ps_n=$3
     ps_first=$(($4 * $2 + 1))
-    run_all "$3" $(sed -n "$ps_first,$((ps_first + $2 - 1))p" "$ps_calc/$1")
+    ps_list=$(sed -n "$ps_first,$((ps_first + $2 - 1))p" "$ps_calc/$1")
+    set -- # one word each; the names have no spaces
+    for ps_pset in $ps_list; do
+        set -- "$@" "$ps_pset"
+    done
+    run_all "$ps_n" "$@"
     # What SLURM itself has to say of a task comes to a file of its own; mostly there is nothing.
     ps_log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
     case $ps_log in

@@ -29,7 +29,7 @@ note_exit() { # STATUS SIGNAL: the signal that the job got, if any
 state_of() { # NOTE: ps_state is the exit code in it, or -, and r if there is a result
     ps_state=-
     if [ -e "$1" ]; then
-        while read -r ps_word ps_value ps_rest; do
+        while read -r ps_word ps_value _; do
             case $ps_word in
             start) ps_state=- ;;
             exit) ps_state=$ps_value ;;
