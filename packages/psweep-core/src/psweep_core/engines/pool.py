@@ -1,15 +1,35 @@
 """Run psets in worker processes.
 
-Each worker writes the rows of its psets into a journal of its own, so that not even a ``kill -9``
-of the parent costs a finished pset, and nothing but counts travels back. It gets its psets in
-chunks that take a fraction of a second, and the next chunk before it is through with one.
+::
+
+    parent                                   worker 1                       worker 2 ...
+    ------------------------------           ----------------------------   ---------
+    takes the study's lock, makes
+    its journal, releases the lock
+                          | chunk: positions, or pickled psets
+    dispatch  --------- pipe --------------> thread psweep-listen, a queue
+    (who gets                                main thread: func(pset)
+     what next)                                | each finished row
+                                               v
+                                             journal 1, synced by           journal 2
+                                             thread psweep-sync
+                          | counts, and rows in columns
+    progress  <-------- pipe --------------- some times a second
+    bar
+    takes the study's lock, folds            has closed its journal, and
+    all journals into the database           ended
+
+Each worker writes the rows of its psets into a journal of its own, so not even a ``kill -9`` of the
+parent loses a finished pset. Chunks take a fraction of a second, and the next one is sent before a
+worker has finished with one.
 
 Where processes are forked, a worker has the function and all psets in its memory, as they are;
 elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too. Which
 it is can change during a run, if the program starts threads, see `start_method`.
 
-The pipe to a worker is also its lifeline: when the parent closes it, or dies, the worker ends at
-once, but never in the middle of a row.
+The pipe to a worker is also its lifeline: when the parent closes it, or dies, `psweep-listen` ends
+the worker at once, but never in the middle of a row. If a worker dies, its journal shows which
+psets of its chunk had finished, and which one was running: that one is to blame.
 """
 
 from __future__ import annotations

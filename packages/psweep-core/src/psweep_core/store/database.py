@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DatabaseError, ParamsTypeError, StudyNotFoundError
+from ..errors import DatabaseError, NotInstalledError, ParamsTypeError, StudyNotFoundError
 from ..table.atoms import ATOMS
 from ..table.cells import cells, column, objects
 from ..table.frames import assemble
@@ -119,7 +119,7 @@ def read_file(path: Path) -> pd.DataFrame:
     try:
         with open(path, "rb") as file:
             df = read(file)
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, NotInstalledError):
         raise
     except (ImportError, AttributeError) as error:
         message = (
@@ -158,7 +158,7 @@ def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
         df = pd.DataFrame(df)
     try:
         return _write_checked(df, path)
-    except (OSError, MemoryError, DatabaseError):
+    except (OSError, MemoryError, DatabaseError, NotInstalledError):
         raise
     except Exception:
         return _write_checked(storable(df, path), path)
