@@ -1,10 +1,8 @@
-"""Upgrade from a psweep that shipped its own files, the way that README.md says."""
+"""Upgrade in place from releases that were one package, as `pip install -U psweep` does."""
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,43 +11,102 @@ import pytest
 
 import psweep as ps
 
-ROOT = Path(__file__).resolve().parents[2]
 WHEELS = sorted(Path(os.environ.get("PSWEEP_WHEELS", "nowhere")).rglob("*.whl"))
-OLD = "psweep==0.16.0"
+PROGRAMS = ["checkdir", "db2json", "db2table", "pull", "push", "report", "status"]
+pytestmark = pytest.mark.skipif(not WHEELS, reason="needs wheels: run it by nox")
 
 
-@pytest.mark.skipif(not WHEELS, reason="needs wheels: run it by nox")
-@pytest.mark.parametrize("tool", ["pip", "uv"])
-def test_upgrade_in_place(tmp_path, tool):
-    env = tmp_path / "env"
-    subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
-    python = str(env / "bin" / "python")
+class Env:
+    """A virtual environment, changed by pip or by uv."""
 
-    def pip(*words, check=True):
+    def __init__(self, folder: Path, tool: str) -> None:
+        self.folder = folder
+        self._tool = tool
+        subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
+        self.bin = folder / "env" / "bin"
+        self.python = str(self.bin / "python")
+
+    def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = {
-            "pip": [python, "-m", "pip", *words],
-            "uv": [sys.executable, "-m", "uv", "pip", words[0], "--python", python, *words[1:]],
-        }[tool]
+            "pip": [self.python, "-m", "pip", *words],
+            "uv": [sys.executable, "-m", "uv", "pip", words[0], "--python", self.python],
+        }[self._tool]
+        if self._tool == "uv":  # which does not ask
+            command += [word for word in words[1:] if word != "--yes"]
+        # Old releases need older versions of what they depend on than those that tests take.
+        environ = {
+            name: value for name, value in os.environ.items() if "CONSTRAINT" not in name
+        }
         # uv trusts certificates of its own, pip those of the system: let both trust these
-        environ = {**os.environ, "UV_SYSTEM_CERTS": "true"}
+        environ["UV_SYSTEM_CERTS"] = "true"
         return subprocess.run(command, check=check, capture_output=True, text=True, env=environ)
 
-    first = pip("install", OLD, check=False)
-    if first.returncode != 0:
-        pytest.skip(f"needs an index that has {OLD}: {first.stderr.strip().splitlines()[-1]}")
-    readme = (ROOT / "README.md").read_text()
-    (commands,) = re.findall(r"```sh\n(pip uninstall --yes psweep\npip install .*)\n```", readme)
-    for command in commands.splitlines():
-        words = shlex.split(command)[1:]
-        if words[0] == "uninstall" and tool == "uv":
-            words.remove("--yes")  # it does not ask
-        # in place of the folders of a clone, the wheels that were built of them
-        words = [word for word in words if not word.startswith("./")]
-        if words[0] == "install":
-            words += map(str, WHEELS)
-        pip(*words)
-    code = "import psweep as ps; print(ps.__version__, len(ps.run(lambda p: {}, [{}], save=False)))"
-    done = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert done.stdout.split() == [ps.__version__, "1"]
+    def run(self, code: str) -> str:
+        done = subprocess.run(
+            [self.python, "-c", code], capture_output=True, text=True, cwd=self.folder
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def install_old(self, release: str) -> None:
+        done = self("install", release, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"needs an index that has {release}: {done.stderr.strip()[-200:]}")
+
+    def programs(self) -> list[str]:
+        names = [name for name in PROGRAMS if (self.bin / f"psweep-{name}").exists()]
+        for name in names:
+            subprocess.run(
+                [str(self.bin / f"psweep-{name}"), "--version"], check=True, capture_output=True
+            )
+        return names
+
+
+NEW = """
+import psweep as ps
+print(ps.__version__, len(ps.run(lambda p: {}, [{}], save=False)), ps.prep_batch.__module__)
+"""
+
+
+@pytest.mark.parametrize("release", ["psweep==0.8.0", "psweep==0.16.0"])
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_upgrade_in_place(tmp_path, tool, release):
+    env = Env(tmp_path, tool)
+    env.install_old(release)
+    env("install", "-U", *map(str, WHEELS))
+    version, n, module = env.run(NEW).split()
+    assert (version, n) == (ps.__version__, "1")
+    assert module.startswith("psweep_batch")
+    assert env.programs() == PROGRAMS
+    script = tmp_path / "script.py"
+    lines = {"reveal_type(ps.run_local(f, [{}]))": True, "ps.run_lokal": False}
+    for line, good in lines.items():
+        script.write_text(
+            "import psweep as ps\ndef f(pset: dict[str, int]) -> dict[str, int]:\n"
+            f"    return {{}}\n{line}\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--python-executable", env.python, str(script)],
+            capture_output=True, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        assert (done.returncode == 0) == good, done.stdout
+    # And back again, and forward again
+    env("install", release)
+    assert env.run("import psweep; print('old')") == "old\n"
+    env("uninstall", "--yes", "psweep-core", "psweep-batch", "psweep-git")
+    env("install", "-U", *map(str, WHEELS))
+    assert env.run(NEW).split()[0] == ps.__version__
+    assert env.programs() == PROGRAMS
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_what_an_uninstall_of_the_meta_package_leaves(tmp_path, tool):
+    env = Env(tmp_path, tool)
+    env("install", *map(str, WHEELS))
+    env("uninstall", "--yes", "psweep")
+    assert env.run(NEW).split()[0] == ps.__version__
+    # The scripts that it shares with the parts are gone; installing these again brings them back.
+    assert env.programs() == ["report", "status"]
+    parts = [str(wheel) for wheel in WHEELS if not wheel.name.startswith("psweep-")]
+    env("install", "--force-reinstall" if tool == "pip" else "--reinstall", "--no-deps", *parts)
+    assert env.programs() == PROGRAMS

@@ -40,11 +40,16 @@ class StudyFolder(str):
         return str, (self.given,)
 
 
-def with_given_folders(values: dict[Any, Any]) -> dict[Any, Any]:
+def with_given_folders(value: Any) -> Any:
     """Replace each `StudyFolder` by what the user wrote, for formats that do not pickle it."""
-    return {
-        name: value.given if type(value) is StudyFolder else value for name, value in values.items()
-    }
+    kind = type(value)
+    if kind is StudyFolder:
+        return value.given
+    if kind is dict:
+        return {name: with_given_folders(each) for name, each in value.items()}
+    if kind in (list, tuple):
+        return kind(map(with_given_folders, value))
+    return value
 
 
 def threads_share_output() -> str:

@@ -219,6 +219,8 @@ class _Encoder:
             message = "it cannot be told apart from others of its type"
             raise TypeError(message)
         reducer = copyreg.dispatch_table.get(kind)
+        if isinstance(obj, BaseException):
+            reducer = None  # where dask is imported, tblib has registered one of its own
         reduced: Any = reducer(obj) if reducer else obj.__reduce_ex__(4)
         if isinstance(reduced, str):
             module = str(getattr(obj, "__module__", None))

@@ -147,7 +147,7 @@ def cause_of(text: object) -> str:
         return "failed"
     if "_pset_seq=" in text:
         text = re.sub(_PSET, lambda found: "" if found[1] else " a pset", text)
-    line = error_line(text).removeprefix("psweep_core.errors.")
+    line = error_line(text).removeprefix("psweep.")
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
     )
