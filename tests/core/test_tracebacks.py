@@ -57,7 +57,7 @@ def test_python_prints_the_frames_of_the_user(script, kwds):
     ours = [frame for frame in frames(err) if frame[0] == "checks.py"]
     rest = [name for _, name in frames(err) if name in ("<module>", "func", "helper", "loads")]
     assert len(ours) == 1  # Python adds the frame in which run_local raises
-    assert err.count("/psweep/") == 1
+    assert err.count("/psweep_core/") == 1
     assert "PSWEEP_FULL_TRACEBACK=1 shows" in err
     assert sorted(rest) == ["<module>", "func", "helper", "loads"]
     for internal in ("multiprocessing", "concurrent", "contextlib"):
@@ -99,7 +99,7 @@ def test_causes_and_contexts_are_the_users(engine):  # noqa: F811
     text = shown(caught.value)
     assert "KeyError: 1" in text
     assert "direct cause" in text
-    assert text.count("/psweep/") == 1
+    assert text.count("/psweep_core/") == 1
     assert "in func" in text
 
 
@@ -138,7 +138,7 @@ def test_a_func_that_calls_psweep():
 def test_a_func_in_c():
     with pytest.raises(TypeError, match="not 'dict'") as caught:
         ps.run_local(float, [{"a": 1}])
-    assert shown(caught.value).count("/psweep/") == 1
+    assert shown(caught.value).count("/psweep_core/") == 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +156,7 @@ def test_an_exception_that_cannot_be_changed(engine):  # noqa: F811
     with pytest.raises(Frozen) as caught:
         ps.run_local(func, [{"a": 5}], **engine)
     assert caught.value.a == 5
-    assert shown(caught.value).count("/psweep/") == 1
+    assert shown(caught.value).count("/psweep_core/") == 1
     df = ps.run_local(func, [{"a": 5}], on_error="record", **engine)
     assert "Frozen" in df._exc_txt[0]
 
@@ -170,7 +170,7 @@ def test_errors_of_psweep_show_the_line_that_called_it(kwds):
     with pytest.raises(ps.PsweepError) as caught:
         ps.run_local(**{"func": lambda p: {}, "params": [{"a": 1}], **kwds})
     text = shown(caught.value)
-    assert text.count("/psweep/") == 1
+    assert text.count("/psweep_core/") == 1
     assert "ps.run_local(**{" in text
 
 
@@ -226,4 +226,4 @@ def test_the_traceback_of_another_process_is_the_cause():
             ps.run_local(bad, [{"a": 1}], executor=executor)
     assert isinstance(caught.value.__cause__, RemoteTraceback)
     assert "in bad" in str(caught.value.__cause__)
-    assert "/psweep/" not in str(caught.value.__cause__)
+    assert "/psweep_core/" not in str(caught.value.__cause__)

@@ -34,9 +34,7 @@ class Env:
         if self._tool == "uv":  # which does not ask
             command += [word for word in words[1:] if word != "--yes"]
         # Old releases need older versions of what they depend on than those that tests take.
-        environ = {
-            name: value for name, value in os.environ.items() if "CONSTRAINT" not in name
-        }
+        environ = {name: value for name, value in os.environ.items() if "CONSTRAINT" not in name}
         # uv trusts certificates of its own, pip those of the system: let both trust these
         environ["UV_SYSTEM_CERTS"] = "true"
         return subprocess.run(command, check=check, capture_output=True, text=True, env=environ)

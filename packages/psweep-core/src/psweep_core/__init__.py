@@ -120,6 +120,9 @@ else:
     def __dir__() -> list[str]:
         return sorted({*__all__, "report", *_siblings.installed_names()})
 
+
 # Errors say that they are of the module psweep. So it must be there also where only a part of
 # psweep_core was imported, as by a worker process, or pickle would not find their classes.
 import psweep as psweep  # noqa: E402
+
+from .errors import RemoteTraceback as RemoteTraceback  # noqa: E402 (is not public)

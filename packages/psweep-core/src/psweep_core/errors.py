@@ -248,5 +248,4 @@ class RemoteTraceback(PsweepError, RuntimeError):  # noqa: N818 (its name is wha
 
 # Users know them as psweep.ParamsError and so on, and see these names in tracebacks.
 for _name in __all__:
-    if _name != "RemoteTraceback":
-        globals()[_name].__module__ = "psweep"
+    globals()[_name].__module__ = "psweep"
