@@ -196,7 +196,7 @@ class PsetNotFoundError(PsweepError, KeyError):
 
 
 class PsetExitError(PsweepError, RuntimeError):
-    """``func`` called `sys.exit`, which would have ended the program in the middle of a run.
+    """``func`` called ``sys.exit``, which would have ended the program in the middle of a run.
 
     Its cause is the SystemExit.
 

@@ -68,7 +68,7 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     docstrings and format, their defaults, closures and base classes, and the
     values of the global names that they use.
 
-    Results that an object has cached (`functools.cached_property`) and version
+    Results that an object has cached (``functools.cached_property``) and version
     stamps of libraries in its state do not count.
 
     Examples
