@@ -85,7 +85,6 @@ __all__ = [
     "plist",
     "pset_hash",
     "recover",
-    "report",
     "run",
     "run_local",
     "stargrid",
