@@ -18,6 +18,8 @@ import psweep as ps
 from psweep_core.store import json_values
 from psweep_core.store import portable_pickle as portable
 
+pytestmark = pytest.mark.slow  # there are many of them
+
 SUFFIXES = (".pk", ".json", ".parquet")
 OLD = Path(__file__).with_name("data")
 

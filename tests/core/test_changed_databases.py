@@ -10,6 +10,8 @@ from strategies import same
 
 import psweep as ps
 
+pytestmark = pytest.mark.slow  # there are many of them
+
 PARAMS = [{"a": 1, "Z": 2.0, "k": "x"}, {"a": 2.5, "k": "y"}, {"a": 3, "Z": None, "m": True}]
 MORE = [{"a": 7, "k": "z", "Z": 0.5}, {"a": 8, "new": 1}]
 

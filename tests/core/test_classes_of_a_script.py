@@ -14,6 +14,8 @@ from psweep_core.params.canonical import encoded
 from psweep_core.params.naming import MARK
 from psweep_core.store.portable_pickle import dumps
 
+pytestmark = pytest.mark.slow  # there are many of them
+
 STUDY = """
 import dataclasses
 import enum

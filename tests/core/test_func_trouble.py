@@ -13,6 +13,8 @@ from engines import ENGINES, run
 
 import psweep as ps
 
+pytestmark = pytest.mark.slow  # there are many of them
+
 SAVED = [engine for engine in ENGINES if engine != "unsaved"]
 
 

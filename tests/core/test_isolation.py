@@ -20,6 +20,8 @@ from engines import ENGINES, PROCESSES, run
 
 import psweep as ps
 
+pytestmark = pytest.mark.slow  # there are many of them
+
 ONE_AT_A_TIME = ["serial", "unsaved", *PROCESSES]
 
 
