@@ -201,8 +201,8 @@ def test_each_pset_is_hashed_once(poolsize, skip_dups, monkeypatch):
             file.write(b"x" * len(psets))
             return pset_hashes(psets)
 
-        for name in ("work", "plan", "job"):
-            monkeypatch.setattr(sys.modules[f"psweep.{name}"], "pset_hashes", counted)
+        for name in ("running.recipe", "running.plan", "engines.job"):
+            monkeypatch.setattr(sys.modules[f"psweep_core.{name}"], "pset_hashes", counted)
         new_study(300, poolsize=poolsize, skip_dups=skip_dups)
         assert os.path.getsize("hashed") == 300
 
@@ -403,7 +403,7 @@ def test_import_loads_little_beyond_pandas():
         "print(*sorted(set(sys.modules) - there))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    new = [name for name in done.stdout.split() if name.partition(".")[0] != "psweep"]
+    new = [name for name in done.stdout.split() if not name.startswith("psweep")]
     assert len(new) <= 40, new
     tops = {name.partition(".")[0] for name in new}
     costly = {"IPython", "asyncio", "dask", "filelock", "joblib", "tabulate", "tqdm", "yaml"}
