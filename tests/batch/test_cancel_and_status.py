@@ -159,7 +159,7 @@ def test_a_statcmd_of_somebody_else_is_not_run(templates, fake_scheduler, capsys
     submit("calc/run_m.sh")
     assert status([]) == 3  # this one is the user's own
     Path("calc/info_m.yaml").write_text("subcmd: fakesub\nstatcmd: touch hacked; echo 1 R")
-    code = "from psweep.status import status; raise SystemExit(status())"
+    code = "from psweep_core.status import status; raise SystemExit(status())"
     done = subprocess.run(
         [sys.executable, "-c", code], stdin=-3, capture_output=True, text=True, check=False
     )

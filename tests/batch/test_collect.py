@@ -282,7 +282,7 @@ def test_killed_while_it_writes_the_database_is_the_old_or_the_new_one(templates
     submit()
     shutil.copytree("calc", "saved")
     code = (
-        "import os, psweep as ps, psweep.study as study\n"
+        "import os, psweep as ps, psweep_core.store.study as study\n"
         "replace = os.replace\n"
         "def kill(*args):\n    {0}\n    os.kill(os.getpid(), 9)\n"
         "os.replace = kill\nps.batch_collect()\n"
@@ -434,7 +434,7 @@ def test_notes_that_nobody_can_read_are_no_notes(templates, monkeypatch):
 
 def test_status_into_a_pipe_that_closes(templates):
     prepare(templates, range(300))
-    code = "from psweep.status import status; raise SystemExit(status(['-a']))"
+    code = "from psweep_core.status import status; raise SystemExit(status(['-a']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

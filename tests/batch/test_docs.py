@@ -88,7 +88,7 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path):
     # where psweep-batch is not installed, only importable
     spare = tmp_path / "spare"
     spare.mkdir()
-    call = "from psweep.status import status; raise SystemExit(status())"
+    call = "from psweep_core.status import status; raise SystemExit(status())"
     (spare / "psweep-status").write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{call}" "$@"\n')
     (spare / "psweep-status").chmod(0o755)
     path = f"{bin_dir}:{Path(sys.executable).parent}:/usr/bin:/bin:{spare}"

@@ -26,8 +26,8 @@ from IPython.core.interactiveshell import InteractiveShell
 formatter = InteractiveShell.instance().display_formatter.formatters["text/html"]
 formatter.for_type(pd.Timestamp, lambda _: "a stranger's")
 import psweep as ps
-import psweep.display
-psweep_core.show.terminal.fold_in_notebooks()  # as when it is loaded again
+from psweep_core.show import notebook
+notebook.fold_in_notebooks()  # as when it is loaded again
 
 def func(pset):
     if pset["a"] == 3:
@@ -54,7 +54,8 @@ with pd.option_context("display.notebook_repr_html", False):
     shown["no html"] = formatter(df)
 formatter.for_type(pd.DataFrame, lambda _: "another library's")
 shown["another"] = formatter(small)
-del sys.modules["psweep"], sys.modules["psweep_core.show.terminal"]
+for name in [name for name in sys.modules if name.startswith("psweep")]:
+    del sys.modules[name]
 import psweep
 shown["another, kept for what is no study"] = formatter(small[["a"]])
 print(json.dumps(shown))
@@ -292,7 +293,7 @@ def test_db2table_shows_why_rows_failed(capsys):
 def db2table_in_terminal(columns, *calls):
     """Give what is printed by several calls of db2table."""
     code = f"""
-        from psweep.cli import db2table
+        from psweep_core.cli import db2table
         for argv in {calls}:
             db2table(["calc", *argv])
             print("next")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -24,9 +25,19 @@ ps.run_local(func, ps.plist("a", range(8)), on_error="record")
 """
 
 
+@contextlib.contextmanager
+def slow_run():
+    process = subprocess.Popen([sys.executable, "-c", SLOW], stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_run_that_goes_on_ends_or_is_killed(capsys):
-    with subprocess.Popen([sys.executable, "-c", SLOW], stderr=subprocess.DEVNULL) as process:
-        while not Path("calc").exists() or sum(s["done"] for s in run_states()) < 4:
+    with slow_run() as process:
+        while not [*Path("calc").rglob("*.journal")] or sum(s["done"] for s in run_states()) < 4:
             time.sleep(0.05)
         assert status([]) == 3
         out = capsys.readouterr().out
@@ -59,13 +70,14 @@ def test_a_study_without_failures_and_none_at_all(capsys):
 
 
 def test_watching_in_a_pipe_prints_one_line_each_time():
-    code = "from psweep.status import status; raise SystemExit(status(['--watch', '0.2']))"
-    with subprocess.Popen([sys.executable, "-c", SLOW], stderr=subprocess.DEVNULL) as process:
-        while not Path("calc").exists() or not run_states():
+    code = "from psweep_core.status import status; raise SystemExit(status(['--watch', '0.2']))"
+    with slow_run() as process:
+        while not [*Path("calc").rglob("*.journal")] or not run_states():
             time.sleep(0.05)
         watch = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         first = [watch.stdout.readline() for _ in range(2)]
-        Path("go").touch()
+        Path("go").touch()  # or the run would go on
+        assert all(first)
         rest = watch.stdout.read().splitlines()
         watch.stdout.close()
         assert watch.wait() == 4
