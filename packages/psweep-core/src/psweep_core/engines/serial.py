@@ -38,8 +38,9 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     Step
         What has finished since the last one, some times a second.
     """
-    add, reserve = record.add, record.reserve
-    n = n_failed = told_at = 0
+    add, reserve, saves, tmpsave = record.add, record.reserve, record.saves, settings.tmpsave
+    n = n_failed = 0
+    step_from = step_to = 0  # ns
     folder = WorkingFolder(captures=settings.capture_logs is not None)
     with folder, _InterruptBetweenRows() as interrupt:
         run = runner(func, settings, folder)
@@ -48,13 +49,13 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
             row, atomic = run(job)
             if atomic:
                 add(row)
-            elif record.saves:
+            elif saves:
                 row, row_bytes = pickled(job, row, settings)
                 add(row, row_bytes)
             else:  # it may hold what func uses again
                 named = Row._make(row)
                 add(named._replace(params=copied(named.params), results=copied(named.results)))
-            if settings.tmpsave:
+            if tmpsave:
                 save_row(row, settings)
             n += 1
             _, _, time_ns, _, _, _, _, extras = row
@@ -63,8 +64,8 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
             if interrupt.pending:
                 raise KeyboardInterrupt
             # By the time when the pset started, which spares another look at the clock.
-            if abs(time_ns - told_at) > _STEP_NS:
-                told_at = time_ns
+            if not step_from <= time_ns < step_to:  # (The clock may be set back.)
+                step_from, step_to = time_ns, time_ns + _STEP_NS
                 yield Step(n, n_failed)
                 n = n_failed = 0
     yield Step(n, n_failed)

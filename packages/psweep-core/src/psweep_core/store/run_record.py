@@ -26,6 +26,7 @@ from .records import record
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord"]
 
+_dumps = pickle.dumps
 GROUP_ROWS = 600  # in a group; this few dicts at a time do not wake the garbage collector
 _MAX_GROUP = 1 << 20  # bytes of its rows in the journal; reading larger rows is quick enough
 _MAX_CACHED = 1 << 28  # bytes in a journal, beyond which its rows are not cached
@@ -55,6 +56,10 @@ class RunRecord:
         self._pending: list[Any] | None = []
         self._copy: IO[bytes] | None = None
         self._copied_to: int | None = 0  # in bytes of the journal; None: no more is copied
+        self._group_size = GROUP_ROWS * ROW_SIZE
+        # For quick psets each call is felt.
+        self.reserve = self._journal.reserve
+        self._append = self._journal.append
 
     def _journal_path(self, number: int) -> Path:
         return self._layout.journal(self.header.run_seq, self.header.run_id, number)
@@ -70,10 +75,6 @@ class RunRecord:
         self._worker_journals.append(path)
         return path
 
-    def reserve(self) -> None:
-        """Make sure that the next row has space on the disk."""
-        self._journal.reserve()
-
     def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
         """Write a row.
 
@@ -87,16 +88,15 @@ class RunRecord:
         if row_bytes is not None:
             self.add_bytes(row_bytes)
             return
-        journal = self._journal
-        journal.append(pickle.dumps(row, 5))
+        self._append(_dumps(row, 5))
         pending = self._pending
         if pending is not None:
             pending += row
-            if len(pending) >= GROUP_ROWS * ROW_SIZE:
+            if len(pending) >= self._group_size:
                 self._end_group(pending)
                 self._pending = []
-            elif journal.end > _MAX_CACHED:
-                self.give_up_cache()
+                if self._journal.end > _MAX_CACHED:
+                    self.give_up_cache()
 
     def add_bytes(self, row_bytes: bytes) -> None:
         """Write a row that is not cached."""
