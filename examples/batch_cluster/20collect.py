@@ -11,7 +11,7 @@ if __name__ == "__main__":
     df = ps.batch_collect("calc")
 
     print(f"{df._pset_runtime.notna().sum()} of {len(df)} psets have been run")
-    ps.df_print(df.sort_values("temperature"))
+    ps.df_print(df.sort_values("temperature"), skip_cols=["_error"])  # it is printed below
     if "_failed" in df:  # once the first job has ended
         for text in df._exc_txt[df._failed]:
             print(f"\n{text}")

@@ -236,7 +236,7 @@ def test_other_bad_arguments(templates):
     refused("template_mode must be one of 'dollar', 'jinja', not 'mako'", template_mode="mako")
     refused("did you mean 'template_mode'", TypeError, template_mod="jinja")
     refused(r"params\[0\] must be a dict", TypeError, params=[1])
-    refused("psweep keeps", ps.ParamsError, params=[{"_pset_id": 1}])
+    refused("reserved by psweep", ps.ParamsError, params=[{"_pset_id": 1}])
     refused("database_basename", ps.ParamsError, database_basename="x/y.pk")
     refused("cannot be hashed", TypeError, params=[{"a": (i for i in "x")}])
     refused("cannot be kept", TypeError, params=[{"_a": (i for i in "x")}])
