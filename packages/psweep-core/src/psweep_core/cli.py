@@ -93,7 +93,8 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         if ERROR not in df.columns and (errors is not None or ERROR in args.columns):
             df = df.assign(**{ERROR: errors})
         shown = _chosen(df, args.columns, args.all, failures=errors is not None)
-        rows = showable(shown.astype(object).where(shown.notna(), None)).to_numpy().tolist()
+        shown = showable(shown)
+        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
         names = [str(name) for name in shown.columns]
         index = shown.index.tolist() if args.index else []
 

@@ -222,6 +222,10 @@ def showable(df: pd.DataFrame) -> pd.DataFrame:
     return df
 
 
+# tabulate would make a float of a long complex, and pandas refuses units such as 25 s.
+_AS_TEXT = (np.clongdouble, np.datetime64, np.timedelta64)
+
+
 def _showable(value: Any) -> Any:
     kind = type(value)
     if kind in (str, float, bool, type(None)):
@@ -231,8 +235,7 @@ def _showable(value: Any) -> Any:
         repr(value)
     except Exception:
         return f"<{kind.__name__}>"
-    # tabulate would make a float of it, which is half of the truth
-    return text if kind is np.clongdouble else value
+    return text if kind in _AS_TEXT else value
 
 
 def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
