@@ -11,6 +11,7 @@ import fractions
 import pathlib
 import re
 import uuid
+import warnings
 import zoneinfo
 
 import numpy as np
@@ -143,6 +144,13 @@ class Point:
 Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024
 RECORDS = np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # NumPy 2.5 deprecates times without a unit
+    WITHOUT_UNIT = {
+        "datetime64 without unit": np.datetime64("NaT"),
+        "timedelta64 without unit": np.timedelta64(5),
+    }
+
 # Each has an equal in JSON and Parquet ...
 DATA = {
     "None": None,
@@ -187,9 +195,8 @@ DATA = {
         for unit in "Y M W D h m s ms us ns ps fs as 25s".split()
     },
     **{f"NaT {unit}": np.datetime64("NaT", unit) for unit in ("D", "s", "ns")},
-    "NaT without unit": np.datetime64("NaT"),
+    **WITHOUT_UNIT,
     "timedelta64": np.timedelta64(5, "D"),
-    "timedelta64 without unit": np.timedelta64(5),
     "timedelta64 NaT": np.timedelta64("NaT", "s"),
     "datetime64 before": np.datetime64("1900-01-01", "ns"),
     **{

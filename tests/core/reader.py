@@ -34,6 +34,7 @@ def read(folder: str, base: str, results: list[str]) -> dict:
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with contextlib.redirect_stdout(terminal):
         assert cli.db2table(["calc/" + base]) == 0
+        ps.df_print(df)
         terminal.flush()
     psets = [ps.df_extract_pset(df, pset_id) for pset_id in df._pset_id]
     rows = [ps.df_extract_row(df, pset_id) for pset_id in df._pset_id]

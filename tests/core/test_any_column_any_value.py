@@ -15,12 +15,15 @@ from kinds import COLUMNS, DATA, OBJECTS, described
 from strategies import same
 
 import psweep as ps
+from psweep_core import cli
 from psweep_core.store import json_values
 from psweep_core.store import portable_pickle as portable
 
 pytestmark = pytest.mark.slow  # there are many of them
 
 SUFFIXES = (".pk", ".json", ".parquet")
+SLOW = pytest.mark.slow
+PARQUET = pytest.param(".parquet", marks=SLOW)
 OLD = Path(__file__).with_name("data")
 
 
@@ -54,7 +57,7 @@ def test_a_pickle_names_only_public_places_of_pandas_and_numpy(name):
     assert [text for text in texts if text.startswith(inside)] == []
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [".pk", pytest.param(".json", marks=SLOW), PARQUET])
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_that_a_user_adds_to_a_study(name, suffix):
     need(suffix)
@@ -113,7 +116,7 @@ def test_data_in_json_and_parquet(name, suffix):
     )
 
 
-@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+@pytest.mark.parametrize("suffix", [".json", PARQUET])
 @pytest.mark.parametrize("name", OBJECTS)
 def test_what_is_no_data_is_refused_by_json_and_parquet(name, suffix):
     need(suffix)
@@ -182,6 +185,35 @@ def test_a_column_that_cannot_be_kept_is_refused_before_func_runs(value):
     assert Path("calc/database.pk").read_bytes() == before
     assert sorted(p.name for p in Path("calc").iterdir()) == [".psweep", "database.pk"]
     assert len(ps.run_local(func, [{"a": 3}])) == 3
+
+
+def test_tables_of_values_and_names_that_are_hard_to_print(capsys):
+    ps.run_local(
+        lambda _: {
+            "huge": 7**9000,
+            "half": "\ud800",
+            "z": np.clongdouble(1 + 2j),
+            "t": np.datetime64(5, "25s"),
+        },
+        [{"a": 1, None: 2, 1: 3, "1": 4}],
+    )
+    assert cli.db2table(["calc/database.pk"]) == 0
+    table = capsys.readouterr().out
+    names, _, values = table.splitlines()
+    assert names.split() == ["a", "None", "1", "1", "huge", "half", "z", "t"]
+    assert values.split() == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "<int>",
+        "\\ud800",
+        "(1+2j)",
+        "1970-01-01T00:02:05",
+    ]
+    ps.df_print(ps.df_read("calc"))
+    names, values = capsys.readouterr().out.splitlines()
+    assert values.split()[:6] == ["1", "2", "3", "4", "<int>", "\\ud800"]
 
 
 def nested(depth):

@@ -74,9 +74,8 @@ class Reader:
 @pytest.fixture(scope="module")
 def reader():
     reader = Reader()
-    yield reader
-    reader.process.stdin.close()
-    reader.process.wait()
+    with reader.process:  # which closes its pipes and waits for it
+        yield reader
 
 
 def take(name: str, places: list[int], index: pd.Index) -> pd.Series:

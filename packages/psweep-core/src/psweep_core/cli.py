@@ -15,6 +15,7 @@ from . import __version__
 from .errors import PsweepError
 from .show.terminal import (
     ERROR,
+    chosen,
     encodable,
     errors_of,
     fitted_cells,
@@ -92,7 +93,8 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         if ERROR not in df.columns and (errors is not None or ERROR in args.columns):
             df = df.assign(**{ERROR: errors})
         shown = _chosen(df, args.columns, args.all, failures=errors is not None)
-        rows = showable(shown.astype(object).where(shown.notna(), None)).to_numpy().tolist()
+        shown = showable(shown)
+        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
         names = [str(name) for name in shown.columns]
         index = shown.index.tolist() if args.index else []
 
@@ -249,11 +251,11 @@ def _chosen(
             message = f"there is no column {name!r}; there are {', '.join(by_text)}"
             raise PsweepError(message)
     if names:
-        return df[[by_text[name] for name in names]]
+        return chosen(df, [by_text[name] for name in names])
     if everything:
         return df
-    shown = [name for text, name in by_text.items() if not text.startswith("_")]
-    return df[[*shown, *([ERROR] if failures else [])]]
+    shown = [name for name in df.columns if not str(name).startswith("_")]
+    return chosen(df, [*shown, *([ERROR] if failures else [])])
 
 
 def _print(text: str) -> int:

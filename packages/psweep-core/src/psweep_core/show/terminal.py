@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
@@ -17,6 +18,7 @@ from .tracebacks import cause_of
 
 __all__ = [
     "ERROR",
+    "chosen",
     "df_print",
     "encodable",
     "errors_of",
@@ -195,6 +197,12 @@ def left_out(names: Sequence[Any], room: int, cure: str) -> str:
     return "\n".join([*lines, cure])
 
 
+def chosen(df: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
+    """Choose columns by their names; ``df[names]`` would not find None among strings."""
+    have = list(df.columns)
+    return df.iloc[:, [have.index(name) for name in names]]
+
+
 def encodable(text: str) -> str:
     """Escape what the standard output cannot write, such as half of a surrogate pair."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -206,7 +214,7 @@ def showable(df: pd.DataFrame) -> pd.DataFrame:
     for place, dtype in enumerate(df.dtypes):
         if dtype == object:  # noqa: E721
             cells = df.iloc[:, place].tolist()
-            texts = [value if _has_text(value) else _substitute(value) for value in cells]
+            texts = [_showable(value) for value in cells]
             if any(text is not cell for text, cell in zip(texts, cells, strict=True)):
                 columns = {i: df.iloc[:, i] for i in range(df.shape[1])}
                 columns[place] = pd.Series(texts, index=df.index, dtype=object)
@@ -214,17 +222,20 @@ def showable(df: pd.DataFrame) -> pd.DataFrame:
     return df
 
 
-def _has_text(value: Any) -> bool:
-    if type(value) in (str, float, bool, type(None)):
-        return True
+# tabulate would make a float of a long complex, and pandas refuses units such as 25 s.
+_AS_TEXT = (np.clongdouble, np.datetime64, np.timedelta64)
+
+
+def _showable(value: Any) -> Any:
+    kind = type(value)
+    if kind in (str, float, bool, type(None)):
+        return value
     try:
-        return isinstance(str(value), str) and isinstance(repr(value), str)
+        text = str(value)
+        repr(value)
     except Exception:
-        return False
-
-
-def _substitute(value: Any) -> str:
-    return f"<{type(value).__name__}>"
+        return f"<{kind.__name__}>"
+    return text if kind in _AS_TEXT else value
 
 
 def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
@@ -327,7 +338,7 @@ def df_print(
         or (name == ERROR and computed)
     ]
     shown = [name for name in shown if name not in skip_cols]
-    table = df[[name for name in shown if not (name == ERROR and computed)]]
+    table = chosen(df, [name for name in shown if not (name == ERROR and computed)])
     if computed and ERROR in shown:
         table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
     print(encodable(table_text(table, index=index, keep_all=bool(cols))))

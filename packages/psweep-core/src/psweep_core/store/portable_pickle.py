@@ -130,6 +130,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             # By its own method: where dask is imported, tblib has put one of its own into copyreg,
             # and what that one writes does not load where tblib is missing.
             return obj.__reduce_ex__(_PROTOCOL)
+        if kind is np.ufunc:
+            name = str(obj.__name__)
+            if getattr(np, name, None) is obj:
+                return operator.attrgetter(name), (np,)
         if obj is pd or obj is np:
             return importlib.import_module, (obj.__name__,)
         if kind is types.CodeType:

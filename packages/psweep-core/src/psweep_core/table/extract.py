@@ -257,6 +257,7 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     return pd.Series(
         objects(values[i] for i in have),
         index=index_of_names([df.columns[i] for i in have]),
+        dtype=object,
         name=row.index[0],
     )
 
