@@ -168,6 +168,7 @@ def prep_batch(
         verbose=verbose,
         only_prepares=True,
     )
+    options.git_commits()  # if psweep-git is missing, it is said before anything else is done
     df = check_df(df)
     check_params(params)
     machine_dir = Path(machine_templ_dir)

@@ -234,7 +234,10 @@ class Queue:
 
     def state(self, cluster: str, job_id: str) -> tuple[bool | None, str]:
         """Tell whether a job runs (None: nothing is said of it), and why it does not."""
-        return self._jobs[self._where(cluster, job_id)][:2]
+        job = self._jobs.get(self._where(cluster, job_id))
+        if job is None:  # `find` has found it by its command, on a cluster that was not noted
+            job = next(job for (_, number), job in self._jobs.items() if number == job_id)
+        return job[:2]
 
     def account(self, cluster: str, job_id: str) -> Account | None:
         """Give what is known of a job that it does not show."""
