@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import concurrent.futures as cf
 import multiprocessing
+import subprocess
 import sys
 import threading
 import time
@@ -90,18 +91,25 @@ def test_what_the_user_chose_is_taken(method, thread):
     assert worker_method() == method
 
 
+def printed(code):
+    """Run code in a program of its own, which has no threads of other tests."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_threads_of_psweep_itself_do_not_count():
     """Those that sync journals, and those that listen to the parent."""
-
-    def func(pset):
-        return {"others": other_threads(), "n": threading.active_count()}
-
-    df = ps.run_local(func, ps.plist("a", range(4)))
-    assert df.others.tolist() == [[]] * 4
-    df = ps.run_local(func, ps.plist("a", range(4)), poolsize=1)
-    assert df.others.tolist() == [[]] * 8
-    assert df.n[3] == 2
-    assert df.n[7] == 3
+    code = """
+import threading, psweep as ps
+from psweep_core.engines.start_method import other_threads
+def func(pset):
+    return {"others": other_threads(), "n": threading.active_count()}
+df = ps.run_local(func, ps.plist("a", range(4)))
+df = ps.run_local(func, ps.plist("a", range(4)), poolsize=1)
+print(df.others.tolist() == [[]] * 8, df.n[3], df.n[7])
+"""
+    assert printed(code) == ["True 2 3"]
 
 
 def test_asking_does_not_settle_the_start_method(script):
@@ -356,17 +364,14 @@ def test_a_daemonic_process_may_not_start_workers_and_is_told_the_way_out(script
 
 
 def test_workers_of_psweep_may_start_workers():
-    def outer(pset):
-        k = pset["a"]
-        df = ps.run_local(
-            lambda p: {"c": k * p["b"]}, ps.plist("b", [1, 2]), poolsize=2, save=False
-        )
-        return {"c": df.c.tolist(), "forked": hasattr(sys, "in_parent")}
-
-    sys.in_parent = True
-    try:
-        df = ps.run_local(outer, ps.plist("a", [1, 10]), poolsize=2, save=False)
-    finally:
-        del sys.in_parent
-    assert df.c.tolist() == [[1, 2], [10, 20]]
-    assert df.forked.all()
+    code = """
+import sys, psweep as ps
+def outer(pset):
+    k = pset["a"]
+    df = ps.run_local(lambda p: {"c": k * p["b"]}, ps.plist("b", [1, 2]), poolsize=2, save=False)
+    return {"c": df.c.tolist(), "forked": hasattr(sys, "in_parent")}
+sys.in_parent = True
+df = ps.run_local(outer, ps.plist("a", [1, 10]), poolsize=2, save=False)
+print(df.c.tolist(), df.forked.all())
+"""
+    assert printed(code) == ["[[1, 2], [10, 20]] True"]
