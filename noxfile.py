@@ -62,7 +62,14 @@ EXTRA_TOOLS = {
         "dask[distributed]",
     ],
 }
-TEST_TOOLS = ["pytest>=8", "pytest-xdist", "hypothesis", "coverage[toml]>=7.10", "joblib"]
+TEST_TOOLS = [
+    "pytest>=8",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "coverage[toml]>=7.10",
+    "joblib",
+]
 TOOLS = {
     "lint": [
         "ruff",

@@ -262,7 +262,7 @@ def test_a_pool_that_breaks_keeps_what_is_finished():
 def test_ctrl_c_keeps_what_is_about_to_end(script):
     process = script(
         """
-        import concurrent.futures as cf, time, psweep as ps, psweep.executors
+        import concurrent.futures as cf, time, psweep as ps, psweep_core.engines.executor
         psweep_core.engines.executor._LAST_SECONDS = 100  # on a busy machine
         def func(pset):
             open("started", "a").write("x")

@@ -163,6 +163,7 @@ def test_anything_that_is_written_can_be_read_elsewhere(
     check_anything(reader, suffix, params, results, column, by_df)
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.skipif(not MINUTES, reason="takes PSWEEP_TEST_MINUTES, which is not set")
 def test_anything_for_many_minutes(reader):
     end = time.monotonic() + 60 * MINUTES
