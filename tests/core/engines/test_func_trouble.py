@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from engines import ENGINES, run
+from every_engine import ENGINES, run
 
 import psweep as ps
 

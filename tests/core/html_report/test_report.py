@@ -551,7 +551,7 @@ def n_traces(page, plot):
 @pytest.mark.slow
 def test_the_demo_in_a_browser(open_page, tmp_path):
     """Table, plots and their choosers of the report of examples/compressors.py."""
-    demo = Path(__file__).resolve().parents[2] / "examples" / "compressors.py"
+    demo = Path(__file__).resolve().parents[3] / "examples" / "compressors.py"
     subprocess.run([sys.executable, str(demo)], check=True, stdout=subprocess.DEVNULL)
     page = open_page(ps.report())
     assert page.title() == "calc – psweep report"

@@ -10,7 +10,6 @@ import sys
 import traceback
 
 import pytest
-from test_closing_line import engine  # noqa: F401 (a fixture)
 
 import psweep as ps
 from psweep_core.errors import RemoteTraceback

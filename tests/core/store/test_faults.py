@@ -13,7 +13,7 @@ import pytest
 
 import psweep as ps
 
-SCRIPT = Path(__file__).with_name("faults.py")
+SCRIPT = Path(__file__).parents[1] / "faults.py"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The worked examples of the seed's README, typed into an interpreter."""
+"""The worked examples of the README of psweep 0.8.0, typed into an interpreter."""
 
 from __future__ import annotations
 

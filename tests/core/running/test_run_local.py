@@ -395,7 +395,7 @@ def test_backup_copies_the_folder_with_the_time_and_run_of_its_last_row():
     ps.run_local(double, [{"a": 2}], backup=True, skip_dups=True)
     assert len(list(Path().glob("calc.bak_*"))) == 3
     assert len(list(Path().iterdir())) == 4
-    # the way back, as the seed's README shows it
+    # the way back, as the README of psweep 0.8.0 shows it
     import shutil
 
     shutil.rmtree("calc")

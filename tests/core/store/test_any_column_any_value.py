@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow  # there are many of them
 SUFFIXES = (".pk", ".json", ".parquet")
 SLOW = pytest.mark.slow
 PARQUET = pytest.param(".parquet", marks=SLOW)
-OLD = Path(__file__).with_name("data")
+OLD = Path(__file__).parents[1] / "data"
 
 
 def need(suffix):

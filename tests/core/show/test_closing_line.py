@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures as cf
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_progress import in_terminal
+from terminal import in_terminal
 
 import psweep as ps
 from psweep_core.show.closing_line import ClosingLine, failures_by_cause
@@ -30,22 +29,6 @@ def func(pset):
 
 def good(pset):
     return {"b": 1}
-
-
-ENGINES = {
-    "serial": dict,
-    "poolsize": lambda: {"poolsize": 2},
-    "threads": lambda: {"executor": cf.ThreadPoolExecutor(2)},
-    "processes": lambda: {"executor": cf.ProcessPoolExecutor(2)},
-}
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    kwds = ENGINES[request.param]()
-    yield kwds
-    if "executor" in kwds:
-        kwds["executor"].shutdown()
 
 
 @pytest.mark.parametrize("save", [True, False])

@@ -1,4 +1,4 @@
-"""Building params: the seed's examples, properties, and bad input."""
+"""Building params: the examples of psweep 0.8.0, properties, and bad input."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from engines import ENGINES, PROCESSES, run
+from every_engine import ENGINES, PROCESSES, run
 
 import psweep as ps
 

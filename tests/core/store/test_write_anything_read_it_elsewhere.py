@@ -1,7 +1,7 @@
 """Write anything, read it in another process: never unreadable, never stuck, all as it went in.
 
-``PSWEEP_TEST_MINUTES=30 pytest tests/core/test_write_anything_read_it_elsewhere.py`` looks for new
-examples for half an hour; normally it is a short look.
+``PSWEEP_TEST_MINUTES=30 pytest`` of this file looks for new examples for half an hour; normally it
+is a short look.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("reader.py"))],
+            [sys.executable, str(Path(__file__).parents[1] / "reader.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

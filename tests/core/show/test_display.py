@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_progress import in_terminal
+from terminal import in_terminal
 
 import psweep as ps
 from psweep_core import cli
