@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import json
 import os
 import pathlib
@@ -17,12 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import textwrap
 
 from cases import ENVIRONMENTS, HERE, OLD, XYZPY, Base, Case, Results, Side, all_cases
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-RESULTS = FOLDER / "results.md"
+RESULTS = FOLDER / "results.csv"
+COLUMNS = ["case", "what", "median", "least", "most", "unit", "target"]
 README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
@@ -41,7 +42,7 @@ def main() -> None:
         sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join(known)}")
     chosen = [case for case in cases if not options.cases or case.name in options.cases]
     kept = not options.quick and not options.cases
-    around = {path: parts_around(path) for path in (RESULTS, README)} if kept else {}
+    before, after = parts_around(README)
     pythons = dict(peer.split("=", 1) for peer in options.python)
     missing = sorted(set(ENVIRONMENTS) - set(pythons))
     if missing:
@@ -56,17 +57,16 @@ def main() -> None:
         for case in chosen:
             measured[case.name] = runner.measure(case, 1 if options.quick else case.repeats)
             print("\n".join(report_rows(case, measured[case.name])), flush=True)
-        text = report(chosen, measured, runner.facts(), quick=options.quick)
-    sides = report_of_sides(chosen, measured)
-    print(f"{text}\n\n{sides}")
+        print(runner.facts())
+    if options.quick:
+        print("Quick: one repeat, a tenth of the psets. These figures say little.")
     if kept:
-        picture = RESULTS.with_suffix(".svg")
-        draw(chosen, measured, picture)
-        for path, parts in {RESULTS: (text, sides), README: (text,)}.items():
-            link = os.path.relpath(picture, path.parent).replace(os.sep, "/")
-            block = [BEGIN, *parts, f"![The times as bars]({link})", END]
-            before, after = around[path]
-            path.write_text(before + "\n\n".join(block) + after, encoding="utf-8")
+        with RESULTS.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows_of(chosen, measured))
+        block = "\n\n".join([BEGIN, bars(chosen[0], measured[chosen[0].name]), END])
+        README.write_text(before + block + after, encoding="utf-8")
 
 
 def parse(args: list[str]) -> argparse.Namespace:
@@ -175,7 +175,7 @@ def spread(values: list[float]) -> str:
 
 
 def report_rows(case: Case, repeated: list[Results]) -> list[str]:
-    """Write the rows of the table of targets."""
+    """Write what the checks of a case found, for a terminal."""
     rows = []
     for check in case.checks:
         values = [check.value(results) for results in repeated]
@@ -186,31 +186,35 @@ def report_rows(case: Case, repeated: list[Results]) -> list[str]:
     return rows
 
 
-def report(
-    cases: list[Case], measured: dict[str, list[Results]], facts: str, *, quick: bool
-) -> str:
-    """Write the table of targets."""
-    lines = [
-        "Median (smallest to largest) of the repeats; a multiple is taken within each repeat.",
-        facts,
-    ]
-    if quick:
-        lines.append("**Quick: one repeat, a tenth of the psets. These figures say little.**")
-    lines += ["", "| case | measured | target | reached |", "| --- | --- | --- | --- |"]
-    for case in cases:
-        lines += report_rows(case, measured[case.name])
-    return "\n".join(lines)
+def written(values: list[float]) -> dict[str, str]:
+    """Write the median, the least and the most."""
+    three = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: number(value) for name, value in three.items()}
 
 
-def report_of_sides(cases: list[Case], measured: dict[str, list[Results]]) -> str:
-    """Write the table of times."""
-    lines = ["| case | side | time | unit |", "| --- | --- | --- | --- |"]
+def rows_of(cases: list[Case], measured: dict[str, list[Results]]) -> list[dict[str, str]]:
+    """Make the rows of the CSV file: of each case the time of each side, then the checks."""
+    rows = []
     for case in cases:
-        title = case.title
         for name, values in case.times(measured[case.name]).items():
-            lines.append(f"| {title} | {name} | {spread(values)} | {case.unit} |")
-            title = ""
-    return "\n".join(lines)
+            rows.append({"case": case.title, "what": name, **written(values), "unit": case.unit})
+        for check in case.checks:
+            values = [check.value(results) for results in measured[case.name]]
+            rows.append(
+                {"case": case.title, "what": check.what, **written(values), "target": check.bound()}
+            )
+    return rows
+
+
+def bars(case: Case, repeated: list[Results]) -> str:
+    """Draw the median time of each side in text."""
+    medians = {name: statistics.median(t) for name, t in case.times(repeated).items()}
+    longest, width = max(medians.values()), max(map(len, medians))
+    lines = [
+        f"{name:<{width}} {chr(0x2588) * round(40 * value / longest)} {number(value)} {case.unit}"
+        for name, value in medians.items()
+    ]
+    return "\n".join(["```text", *lines, "```"])
 
 
 def parts_around(path: pathlib.Path) -> tuple[str, str]:
@@ -220,39 +224,6 @@ def parts_around(path: pathlib.Path) -> tuple[str, str]:
     if not begin or not end:
         sys.exit(f"{path} has no place for the report; put the lines {BEGIN} and {END} there")
     return before, after
-
-
-def draw(cases: list[Case], measured: dict[str, list[Results]], path: pathlib.Path) -> None:
-    """Draw the time of each side as a bar, a panel a case."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psweep", "font.size": 8})
-    from matplotlib import pyplot as plt
-
-    shown = [case for case in cases if case.plotted]
-    n_rows = (len(shown) + 1) // 2
-    figure, axes = plt.subplots(n_rows, 2, figsize=(9, 1.35 * n_rows), squeeze=False)
-    for axis in axes.flat[len(shown) :]:
-        axis.set_visible(False)
-    for axis, case in zip(axes.flat, shown, strict=False):
-        times = case.times(measured[case.name])
-        medians = [statistics.median(values) for values in times.values()]
-        errors = [
-            [middle - min(values) for middle, values in zip(medians, times.values(), strict=True)],
-            [max(values) - middle for middle, values in zip(medians, times.values(), strict=True)],
-        ]
-        ours = [name.startswith(HERE) and name != OLD for name in times]
-        colors = ["tab:blue" if own else "0.75" for own in ours]
-        bars = axis.barh(list(times), medians, xerr=errors, color=colors, ecolor="0.4")
-        axis.bar_label(bars, [number(middle) for middle in medians], padding=4)
-        axis.invert_yaxis()
-        axis.margins(x=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
-        title = textwrap.fill(f"{case.title.replace('`', '')}: {case.unit}", 45)
-        axis.set_title(title, fontsize=8, loc="left")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -54,13 +54,16 @@ def make_pictures(_app: Sphinx) -> None:
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir()
     for page in sorted(HERE.glob("*.md")):
-        if "](pictures/" not in page.read_text(encoding="utf-8"):
+        text = page.read_text(encoding="utf-8")
+        if "](pictures/" not in text or "```python" not in text:
             continue
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, str(HERE / "run_page.py"), str(page), folder]
             subprocess.run(command, check=True)
             for picture in Path(folder).glob("*.svg"):
                 shutil.copy(picture, pictures)
+    draw = HERE.parent / "benchmarks" / "draw.py"
+    subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
 
 
 def setup(app: Sphinx) -> None:
