@@ -1,0 +1,262 @@
+"""Captured output: each pset has its own, whatever func and other threads do."""
+
+from __future__ import annotations
+
+import concurrent.futures as cf
+import io
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from every_engine import run
+
+import psweep as ps
+
+pytestmark = pytest.mark.slow  # there are many of them
+
+
+def talks(pset):
+    """Print in all ways there are, some of it late."""
+    print("first", pset["a"])
+    time.sleep(0.002)
+    subprocess.run(["echo", f"program {pset['a']}"], check=True)
+    logging.getLogger("test_isolation").warning("logged %s", pset["a"])
+    time.sleep(0.002)
+    print("last", pset["a"], file=sys.stderr)
+    return {}
+
+
+def what_talks_prints(a):
+    return [f"first {a}", f"last {a}", f"logged {a}", f"program {a}"]
+
+
+def state_of_output():
+    """Give what must be the same after a run; that of the descriptors as their files."""
+    return (
+        sys.stdout, sys.stderr, *((os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in (1, 2)),
+        [(handler, getattr(handler, "stream", None)) for handler in logging.root.handlers],
+    )  # fmt: skip
+
+
+def check_logs(df):
+    for a, text in zip(df.a, df._logs, strict=True):
+        lines = sorted(line for line in text.splitlines() if line.split()[-1].isdigit())
+        assert lines == what_talks_prints(a)
+
+
+@pytest.fixture
+def handler():
+    """A logging handler on stderr, as of a program that logs."""
+    made = logging.StreamHandler(sys.stderr)
+    log = logging.getLogger("test_isolation")
+    log.propagate = False
+    log.addHandler(made)
+    yield made
+    log.removeHandler(made)
+
+
+def test_runs_in_two_threads_have_their_own_logs_and_leave_the_output_as_it_was(handler):
+    before = state_of_output(), handler.stream
+    with cf.ThreadPoolExecutor(3) as executor:
+        runs = [
+            executor.submit(
+                ps.run_local, talks, ps.plist("a", range(10 * i, 10 * i + 10)),
+                calc_dir=f"calc{i}", capture_logs=where,
+            )
+            for i, where in enumerate(["db", "db+file", "db"])
+        ]  # fmt: skip
+        for each in runs:
+            check_logs(each.result())
+    assert (state_of_output(), handler.stream) == before
+
+
+def test_output_is_not_captured_beside_a_thread_that_does_not_want_it():
+    inside, done = threading.Event(), threading.Event()
+
+    def waits(pset):
+        inside.set()
+        done.wait(60)
+        return {}
+
+    with cf.ThreadPoolExecutor(1) as executor:
+        first = executor.submit(ps.run_local, waits, [{"a": 1}], calc_dir="one")
+        inside.wait(60)
+        try:
+            with pytest.raises(ps.ParamsError, match="another thread.*capture_logs in both, or"):
+                ps.run_local(talks, [{"a": 1}], capture_logs="db", calc_dir="two")
+        finally:
+            done.set()
+        assert len(first.result()) == 1
+    assert len(ps.run_local(talks, [{"a": 1}], capture_logs="db", calc_dir="two")) == 1
+
+
+@pytest.mark.parametrize("cluster", ["2 threads", "in this process"])
+def test_dask_workers_with_threads_are_refused_before_anything_runs(cluster):
+    distributed = pytest.importorskip("distributed", reason="needs dask")
+    kwds = {"processes": True, "threads_per_worker": 2}
+    if cluster == "in this process":
+        kwds = {"processes": False, "threads_per_worker": 1}
+    with (
+        distributed.LocalCluster(dashboard_address=":0", n_workers=1, **kwds) as made,
+        distributed.Client(made) as client,
+    ):
+        with pytest.raises(ps.ParamsError, match="capture_logs.*threads_per_worker=1"):
+            ps.run_local(talks, [{"a": 1}], executor=client, capture_logs="db")
+        assert not Path("calc").exists()
+
+
+def test_dask_workers_with_one_thread_capture():
+    distributed = pytest.importorskip("distributed", reason="needs dask")
+    with (
+        distributed.LocalCluster(
+            dashboard_address=":0", n_workers=2, processes=True, threads_per_worker=1
+        ) as made,
+        distributed.Client(made) as client,
+    ):
+        df = ps.run_local(talks, ps.plist("a", range(8)), executor=client, capture_logs="db")
+    for a, text in zip(df.a, df._logs, strict=True):
+        assert f"first {a}\n" in text
+        assert text.count("first") == 1
+
+
+class HiddenThreads(cf.Executor):
+    """An engine that does not say what it is made of."""
+
+    def __init__(self):
+        self._pool = cf.ThreadPoolExecutor(4)
+
+    def submit(self, fn, /, *args, **kwargs):
+        return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, *args, **kwargs):
+        self._pool.shutdown(*args, **kwargs)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "record"])
+def test_an_engine_that_turns_out_to_be_threads_is_refused(on_error):
+    before = state_of_output()
+    with HiddenThreads() as executor:
+        with pytest.raises(ps.ParamsError, match="cannot tell threads apart"):
+            ps.run_local(
+                talks, ps.plist("a", range(20)), executor=executor, capture_logs="db",
+                on_error=on_error,
+            )  # fmt: skip
+        assert len(ps.run_local(talks, [{"a": 1}], executor=executor, calc_dir="other")) == 1
+    assert state_of_output() == before
+
+
+def replaces_it(pset):
+    sys.stdout = sys.stderr = io.StringIO()
+
+
+def closes_it(pset):
+    sys.stdout.close()
+    sys.stderr.close()
+
+
+def detaches_it(pset):
+    sys.stdout.detach()
+
+
+def closes_the_descriptors(pset):
+    os.close(1)
+    os.close(2)
+
+
+def adds_a_handler(pset):
+    logging.getLogger("test_isolation").addHandler(logging.StreamHandler(sys.stdout))
+
+
+def raises(pset):
+    raise LookupError
+
+
+@pytest.mark.parametrize("poolsize", [None, 1])
+@pytest.mark.parametrize(
+    "harm",
+    [replaces_it, closes_it, detaches_it, closes_the_descriptors, adds_a_handler, raises],
+)
+def test_whatever_func_does_to_the_output_the_next_pset_has_its_own(harm, poolsize, handler):
+    def func(pset):
+        print("pset", pset["a"], flush=True)
+        harm(pset)
+        return {}
+
+    logger = logging.getLogger("test_isolation")
+    before = state_of_output(), handler.stream
+    df = ps.run_local(
+        func, ps.plist("a", range(3)), capture_logs="db", on_error="record", poolsize=poolsize
+    )
+    assert [text.splitlines()[0] for text in df._logs] == [f"pset {a}" for a in range(3)]
+    assert (state_of_output(), handler.stream) == before
+    for each in logger.handlers[1:]:
+        logger.removeHandler(each)
+
+
+@pytest.mark.parametrize("engine", ["serial", "poolsize=2", "processes"])
+def test_the_log_file_leaves_the_folder_for_func_to_make(engine):
+    def func(pset):
+        folder = Path(pset["_calc_dir"], pset["_pset_id"])
+        folder.mkdir()
+        print("made", pset["a"])
+        if pset["a"] == 1:
+            raise ValueError("the real error")
+        return {}
+
+    df = run(engine, func, ps.plist("a", range(3)), capture_logs="file", on_error="record")
+    assert df._failed.tolist() == [False, True, False]
+    assert "ValueError: the real error" in df._exc_txt[1]
+    for a, pset_id in zip(df.a, df._pset_id, strict=True):
+        assert Path("calc", pset_id, "logs.txt").read_text() == f"made {a}\n"
+    assert not list(Path("calc/.psweep").rglob("*.txt"))
+
+
+def test_the_log_of_a_worker_that_was_killed_is_where_logs_belong():
+    def func(pset):
+        Path(pset["_calc_dir"], pset["_pset_id"]).mkdir()
+        print("before it was killed", flush=True)
+        if pset["a"] == 1:
+            os.kill(os.getpid(), 9)
+        return {}
+
+    df = ps.run_local(
+        func, ps.plist("a", [1, 2]), poolsize=1, capture_logs="file", on_error="record"
+    )
+    assert df._failed.tolist() == [True, False]
+    for pset_id in df._pset_id:
+        assert Path("calc", pset_id, "logs.txt").read_text() == "before it was killed\n"
+
+
+def test_the_log_of_a_run_that_was_killed_can_be_read_and_is_moved_later(script):
+    process = script(
+        """
+        import time
+        import psweep as ps
+
+        def func(pset):
+            print("still running", flush=True)
+            if pset["a"] == 2:
+                open("ready", "w").close()
+                time.sleep(600)
+            return {}
+
+        ps.run_local(func, ps.plist("a", [1, 2]), capture_logs="file")
+        """
+    )
+    while not Path("ready").exists():
+        time.sleep(0.05)
+        assert process.poll() is None
+    (log,) = Path("calc/.psweep/database.pk").glob("*.logs/*.txt")
+    assert log.read_text() == "still running\n"
+    ps.recover("calc")  # of no use while the run lives
+    assert log.exists()
+    process.kill()
+    process.wait()
+    assert len(ps.recover("calc")) == 1
+    assert Path("calc", log.stem, "logs.txt").read_text() == "still running\n"
+    assert not log.parent.exists()
