@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cluster import make_ssh, slurm, ssh_cluster  # noqa: F401 (fixtures)
+from fake_slurm import FakeSlurm
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,12 @@ def fake_scheduler(tmp_path, monkeypatch):
         return file.read_text().splitlines() if file.exists() else []
 
     return calls
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Have a SLURM of files on the PATH."""
+    fake = FakeSlurm(tmp_path / "fake")
+    monkeypatch.setenv("FAKE", str(fake.folder))
+    monkeypatch.setenv("PATH", f"{fake.folder}:{os.environ['PATH']}")
+    return fake

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 
 import psweep as ps
@@ -33,3 +34,24 @@ def wait_for_jobs(calc_dir="calc", machine=None, seconds=100):
             return status
         assert time.monotonic() < end, status.to_string()
         time.sleep(0.3)
+
+
+JOB = """
+import json, os, psweep as ps
+pset = ps.pickle_read("pset.pk")
+a = pset["a"]
+if a == 2:
+    print("no luck with", a)
+    raise SystemExit(3)
+if a == 3:
+    raise SystemExit(0)
+if a == 4:
+    os.kill(os.getpid(), 9)
+ps.pickle_write("result.pk", {"square": a ** 2, "half": a / 2, "name": f"n{a}", "even": a % 2 == 0})
+"""
+
+
+def prepare_squares(templates, n, **kwds):
+    """Prepare jobs that square a, but 2 fails, 3 leaves nothing, and 4 is killed."""
+    templates({"job.py": JOB}, local=("subcmd: sh", f"exec {sys.executable} job.py\n"))
+    return ps.prep_batch(ps.plist("a", n), write_pset=True, **kwds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,39 +11,19 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from helpers import submit
+from helpers import prepare_squares, submit
 
 import psweep as ps
 from psweep_batch import BatchError
 
-JOB = """
-import json, os, psweep as ps
-pset = ps.pickle_read("pset.pk")
-a = pset["a"]
-if a == 2:
-    print("no luck with", a)
-    raise SystemExit(3)
-if a == 3:
-    raise SystemExit(0)
-if a == 4:
-    os.kill(os.getpid(), 9)
-ps.pickle_write("result.pk", {"square": a ** 2, "half": a / 2, "name": f"n{a}", "even": a % 2 == 0})
-"""
-
-
-def prepare(templates, n, **kwds):
-    templates({"job.py": JOB}, local=("subcmd: sh", f"exec {sys.executable} job.py\n"))
-    return ps.prep_batch(ps.plist("a", n), write_pset=True, **kwds)
-
 
 def test_done_failed_lost_without_result_and_missing_are_told_apart(templates):
-    prepare(templates, range(5))
+    prepare_squares(templates, range(5))
     assert not ps.batch_collect()._failed.any()  # and not an error, though nothing ran yet
     submit()
-    prepare(templates, [5])
+    prepare_squares(templates, [5])
     df = ps.batch_collect()
     assert df._failed.tolist() == [False, False, True, True, True, False]
     assert df.square.tolist() == [0, 1, pd.NA, pd.NA, pd.NA, pd.NA]
@@ -67,10 +46,10 @@ def test_columns_are_those_of_run_local(templates):
 
     params = ps.plist("a", [0, 1, 5, 6])
     expected = ps.run_local(func, params, calc_dir="other", on_error="record")
-    prepare(templates, [0, 1])
+    prepare_squares(templates, [0, 1])
     submit()
     ps.batch_collect()
-    prepare(templates, [5, 6])
+    prepare_squares(templates, [5, 6])
     part = ps.batch_collect()
     assert part.square.tolist() == [0, 1, pd.NA, pd.NA]
     submit()
@@ -102,7 +81,7 @@ def test_results_of_jobs_that_were_run_by_other_means(templates, name):
 
 
 def test_incremental_and_idempotent(templates):
-    prepare(templates, range(3))
+    prepare_squares(templates, range(3))
     submit()
     first = ps.batch_collect()
     stamp = Path("calc/database.pk").stat().st_mtime_ns
@@ -110,7 +89,7 @@ def test_incremental_and_idempotent(templates):
     assert Path("calc/database.pk").stat().st_mtime_ns == stamp  # nothing new, nothing written
     first["comment"] = ["x", "y", "z"]
     ps.df_write(first, "calc/database.pk")
-    prepare(templates, [7])
+    prepare_squares(templates, [7])
     submit()
     df = ps.batch_collect()
     assert df.square.tolist() == [0, 1, pd.NA, 49]
@@ -119,7 +98,7 @@ def test_incremental_and_idempotent(templates):
 
 
 def test_what_was_mended_and_submitted_again(templates):
-    df = prepare(templates, range(5))
+    df = prepare_squares(templates, range(5))
     submit()
     ps.batch_collect()
     for pset_id in df._pset_id[2:]:
@@ -172,85 +151,11 @@ def test_while_jobs_run_only_what_has_ended_is_taken(templates):
     assert len(seen) > 1
 
 
-def test_a_reader_of_the_users(templates):
-    templates(local=("subcmd: sh", "test $a -eq 3 || echo v = $$(($a * 2)) >out.txt; exit $a"))
-    ps.prep_batch(ps.plist("a", [0, 3]), calc_templ_dir=None)
-    ps.prep_batch(ps.plist("a", [0]), calc_templ_dir=None)
-
-    def reader(folder):
-        return {"v": int(re.search("v = (.*)", (folder / "out.txt").read_text())[1])}
-
-    ps.batch_resubmit(machine="local", states=["not submitted"])
-    submit("calc/resubmit_local.sh")
-    df = ps.batch_collect(reader=reader)
-    assert df.v.tolist() == [0, pd.NA, 0]
-    assert df._failed.tolist() == [False, True, False]
-
-    def bad(folder):
-        raise ZeroDivisionError("of the reader")
-
-    ps.prep_batch(ps.plist("a", [0]), calc_templ_dir=None)
-    submit()
-    df = ps.batch_collect(reader=bad)
-    assert df._failed.tolist() == [False, True, False, True]
-    assert "ZeroDivisionError: of the reader" in df._exc_txt[3]
-    assert "in bad" in df._exc_txt[3]
-    assert ps.batch_collect(reader=reader)._failed.tolist() == [False, True, False, False]
-    ps.batch_resubmit(states=["done"])
-    submit("calc/resubmit_local.sh")
-    df = ps.batch_collect(reader=lambda folder: 5)
-    assert "returned 5 (int), not a dict" in df._exc_txt[0]
-    with pytest.raises(TypeError, match="reader must be a function of a folder"):
-        ps.batch_collect(reader="result.txt")
-
-
-@pytest.mark.parametrize(
-    ("data", "what"),
-    [
-        (b"garbage", "result.pk cannot be read"),
-        (b"", "result.pk cannot be read: EOFError"),
-        ([1, 2], r"holds [1, 2] (list), not a dict"),
-        ({"_pset_id": "x"}, "'_pset_id' is a name that psweep keeps"),
-        ({"_failed": True}, "'_failed' is a name that psweep keeps"),
-    ],
-)
-def test_results_that_make_no_sense_are_failures_with_a_cause(templates, data, what):
-    templates(local=("subcmd: sh", "true"))
-    df = ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None)
-    submit()
-    path = Path("calc", df._pset_id[0], "result.pk")
-    if isinstance(data, bytes):
-        path.write_bytes(data)
-    else:
-        ps.pickle_write(path, data)
-    ps.pickle_write(f"calc/{df._pset_id[1]}/result.pk", {"b": 1})
-    df = ps.batch_collect()
-    assert df._failed.tolist() == [True, False]
-    assert what in df._exc_txt[0]
-    assert df.b.tolist() == [pd.NA, 1]
-
-
-def test_a_result_may_be_the_whole_pset_and_of_any_type(templates):
-    job = (
-        "import psweep as ps, numpy as np\npset = ps.pickle_read('pset.pk')\n"
-        "ps.pickle_write('result.pk', {**pset, 'a': 10 * pset['a'], 'arr': np.arange(3), 4: 'x'})"
-    )
-    templates({"job.py": job}, local=("subcmd: sh", f"{sys.executable} job.py"))
-    ps.prep_batch([{"a": 1, "s": "t"}], write_pset=True)
-    submit()
-    df = ps.batch_collect()
-    assert df.columns.tolist()[:2] == ["a", "s"]
-    assert df.a[0] == 10  # as in run_local
-    assert df.arr[0].tolist() == [0, 1, 2]
-    assert df[4][0] == "x"
-    assert df.columns.tolist()[-3:] == ["arr", 4, "_pset_runtime"]
-
-
 @pytest.mark.parametrize("basename", ["database.json", "database.parquet", "my.pk"])
 def test_other_databases(templates, basename):
     if basename.endswith("parquet"):
         pytest.importorskip("pyarrow", reason="needs pip install pyarrow")
-    prepare(templates, range(3), database_basename=basename)
+    prepare_squares(templates, range(3), database_basename=basename)
     submit()
     df = ps.batch_collect()
     assert df.square.tolist() == [0, 1, pd.NA]
@@ -265,7 +170,7 @@ def test_other_databases(templates, basename):
 
 
 def test_runs_and_collects_at_once_lose_nothing(templates):
-    prepare(templates, [0, 1])
+    prepare_squares(templates, [0, 1])
     submit()
     code = "import psweep as ps; ps.batch_collect()"
     run = "import psweep as ps; ps.run_local(lambda p: {'r': p['b']}, ps.plist('b', range(50)))"
@@ -278,7 +183,7 @@ def test_runs_and_collects_at_once_lose_nothing(templates):
 
 
 def test_killed_while_it_writes_the_database_is_the_old_or_the_new_one(templates):
-    prepare(templates, [0, 1])
+    prepare_squares(templates, [0, 1])
     submit()
     shutil.copytree("calc", "saved")
     code = (
@@ -335,24 +240,10 @@ def test_the_last_machine_counts_unless_one_is_named(templates):
     assert ps.batch_collect(machine="one")._failed.tolist() == [False]
 
 
-def test_results_of_many_types_keep_them(templates):
-    values = {"i": 3, "f": 0.5, "n": None, "b": True, "s": "x", "l": [1, {"k": 2}], "nan": np.nan}
-    templates(local=("subcmd: sh", "true"))
-    df = ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None)
-    submit()
-    for pset_id in df._pset_id:
-        Path("calc", pset_id, "result.json").write_text(json.dumps(values))
-    df = ps.batch_collect()
-    for name, value in values.items():
-        got = df[name].tolist()[0]
-        assert type(got) is type(value), name
-        assert got == value or name == "nan"
-
-
 def test_status_as_a_command(templates, capsys):
     from psweep_core.status import status
 
-    prepare(templates, [0, 2, 4])
+    prepare_squares(templates, [0, 2, 4])
     assert status([]) == 0
     assert capsys.readouterr().out == "no machine: 3 psets: 3 not submitted\n"
     submit()
@@ -397,43 +288,8 @@ def test_a_machine_alone_takes_only_what_ran_there_last(templates):
     assert "no result" in df._exc_txt[1]
 
 
-def test_a_mended_reader_reads_again(templates):
-    templates(local=("subcmd: sh", "echo 5 >out.txt"))
-    ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None)
-    submit()
-    ps.batch_collect(reader=lambda folder: {"v": 0})
-
-    def mended(folder):
-        return {"v": int((folder / "out.txt").read_text())}
-
-    assert ps.batch_collect(reader=mended).v.tolist() == [0, 0]
-    assert ps.batch_collect(reader=mended, again=True).v.tolist() == [5, 5]
-
-
-def test_notes_that_nobody_can_read_are_no_notes(templates, monkeypatch):
-    df = prepare(templates, range(2))
-    submit()
-    folder = Path("calc", df._pset_id[0])
-    for text in (
-        "start x y z - log\n",
-        "exit\n",
-        "exit a b\n",
-        "\0\xff\n",
-        "start 1 h 9 - l\nexit 0",
-    ):
-        (folder / ".job_local.1").write_text(text)
-        assert ps.batch_status().state[0] in ("queued", "lost", "running")
-        ps.batch_collect()
-    (folder / ".submitted_local.1").write_text("nonsense")
-    assert ps.batch_status().state[1] == "done"
-    Path("calc/.psweep/batch_collected.json").unlink()
-    listdir = os.listdir  # a claim that is taken back at that moment
-    monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), ".submitted_local.7"])
-    assert ps.batch_status().state[1] == "not submitted"
-
-
 def test_status_into_a_pipe_that_closes(templates):
-    prepare(templates, range(300))
+    prepare_squares(templates, range(300))
     code = "from psweep_core.status import status; raise SystemExit(status(['-a']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

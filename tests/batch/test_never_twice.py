@@ -10,100 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_slurm import FakeSlurm, end, prepare, states
 from helpers import SHELLS, submit
 
 import psweep as ps
 from psweep_batch.cli import pull, push
-
-# A scheduler as files: `queue` is what squeue prints, `ended` what sacct does, `said` what sbatch
-# says. A file named like a command, with .fails, has it fail.
-FAKE = r"""#!/bin/sh
-me=${0##*/}
-cd "$FAKE" || exit
-echo "$*" >>"$me.calls"
-if [ -e "$me.fails" ]; then cat "$me.fails" >&2; exit 1; fi
-case $me in
-sbatch)
-    n=$(wc -l <sbatch.calls)
-    if [ -e said ]; then sed "s/N/$n/" said; exit "$(cat code 2>/dev/null || echo 0)"; fi
-    echo "Submitted batch job $n"
-    ;;
-squeue)
-    file=queue
-    case " $* " in *' -M other '*) file=queue.other ;; esac
-    [ ! -e "$file" ] || cat "$file"
-    ;;
-sacct) [ ! -e ended ] || cat ended ;;
-scontrol)
-    case $* in
-    'show config')
-        [ -e age ] || echo 2 >age
-        printf 'ClusterName = test\nMinJobAge = %s sec\n' "$(cat age)"
-        ;;
-    *'show job '*)
-        [ -e known ] && grep "^JobId=${*##* } " known ||
-            { echo 'Invalid job id specified' >&2; exit 1; }
-        ;;
-    esac
-    ;;
-esac
-"""
-
-
-class Fake:
-    """A fake SLURM, and what it knows."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        for name in ("sbatch", "squeue", "sacct", "scontrol"):
-            path = folder / name
-            path.write_text(FAKE)
-            path.chmod(0o755)
-
-    def __setitem__(self, name, text):
-        path = self.folder / name
-        if text is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_text(text)
-
-    def calls(self, name="sbatch"):
-        path = self.folder / f"{name}.calls"
-        return path.read_text().splitlines() if path.exists() else []
-
-
-@pytest.fixture
-def fake(tmp_path, monkeypatch):
-    fake = Fake(tmp_path / "fake")
-    monkeypatch.setenv("FAKE", str(fake.folder))
-    monkeypatch.setenv("PATH", f"{fake.folder}:{os.environ['PATH']}")
-    return fake
-
-
-def prepare(
-    templates, n=1, info="subcmd: sbatch", script="#!/bin/sh\necho '{\"b\": 1}' >result.json\n"
-):
-    templates(m=(info, script))
-    return ps.prep_batch(ps.plist("a", range(n)), calc_templ_dir=None)
 
 
 def run_job(pset_id, shell="sh", **kwds):
     return subprocess.run([shell, f"calc/{pset_id}/.jobscript_m"], check=False, **kwds).returncode
 
 
-def states(**kwds):
-    return ps.batch_status(**kwds).state.tolist()
-
-
-def end(n, state, ago=0.0):
-    """A line of sacct."""
-    return f"{n}|{state}|{time.time() - ago:.0f}|00:00:07||0:0\n{n}.batch|X|1|00:00:07|33K|0:0\n"
-
-
 @pytest.mark.parametrize("shell", [s for s in SHELLS if s != "busybox"])
 @pytest.mark.parametrize("inner", ["sh", "bash"])
-def test_row_1_2_a_trap_that_saves_and_exits_0_after_a_signal_to_all(templates, fake, shell, inner):
+def test_a_trap_that_saves_and_exits_0_after_a_signal_to_all(templates, fake, shell, inner):
     text = f'#!/bin/{inner}\ntrap \'echo "{{\\"b\\": 1}}" >result.json; exit 0\' TERM\n'
     df = prepare(templates, script=text + "touch started\nwhile :; do sleep 0.05; done\n")
     submit("calc/run_m.sh")
@@ -126,7 +46,7 @@ def test_row_1_2_a_trap_that_saves_and_exits_0_after_a_signal_to_all(templates, 
 
 
 @pytest.mark.parametrize("shell", [s for s in SHELLS if s != "busybox"])
-def test_row_1_a_signal_to_all_is_never_another_exit_code(templates, fake, shell):
+def test_a_signal_to_all_is_never_another_exit_code(templates, fake, shell):
     df = prepare(templates, 12, script="#!/bin/bash\ntouch started\nsleep 60\n")
     submit("calc/run_m.sh")
     started = [
@@ -149,7 +69,7 @@ def test_row_1_a_signal_to_all_is_never_another_exit_code(templates, fake, shell
     assert states() == ["lost"] * 12
 
 
-def test_row_1_negative_codes_of_an_older_psweep_count_as_killed(templates, fake):
+def test_negative_codes_of_an_older_psweep_count_as_killed(templates, fake):
     df = prepare(templates)
     submit("calc/run_m.sh")
     Path("calc", df._pset_id[0], ".job_m.1").write_text("start 1 h 9 1 log\nexit -1 2\n")
@@ -163,7 +83,7 @@ def test_row_1_negative_codes_of_an_older_psweep_count_as_killed(templates, fake
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_row_2_a_killed_jobs_complete_result_counts(templates, fake, complete):
+def test_a_killed_jobs_complete_result_counts(templates, fake, complete):
     text = '#!/bin/sh\nexec python3 -c "import os, signal, time\n'
     write = "import psweep; psweep.pickle_write('result.pk', {'b': 1})\n"
     part = "open('result.pk', 'wb').write(b'\\\\x80\\\\x04\\\\x95')\n"
@@ -181,7 +101,7 @@ def test_row_2_a_killed_jobs_complete_result_counts(templates, fake, complete):
     assert len(ps.batch_resubmit()) == (not complete)
 
 
-def test_row_4_jobs_on_another_cluster_are_asked_for_by_its_name(templates, fake):
+def test_jobs_on_another_cluster_are_asked_for_by_its_name(templates, fake):
     fake["said"] = "Submitted batch job N on cluster other\n"
     prepare(templates, 2)
     submit("calc/run_m.sh")
@@ -195,7 +115,7 @@ def test_row_4_jobs_on_another_cluster_are_asked_for_by_its_name(templates, fake
     assert any(call.startswith("-M other") for call in fake.calls("sacct"))
 
 
-def test_row_5_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
+def test_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
     df = prepare(templates)
     submit("calc/run_m.sh")
     # the wrapper still shows what was a minute ago: nothing; the controller knows better
@@ -222,7 +142,7 @@ def test_row_5_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
     assert ps.batch_collect().b.tolist() == [1]
 
 
-def test_row_5_a_job_that_lives_after_all_is_not_submitted_again(templates, fake):
+def test_a_job_that_lives_after_all_is_not_submitted_again(templates, fake):
     prepare(templates)
     submit("calc/run_m.sh")
     fake["ended"] = end(1, "FAILED", 130)
@@ -232,7 +152,7 @@ def test_row_5_a_job_that_lives_after_all_is_not_submitted_again(templates, fake
     assert len(fake.calls()) == 1
 
 
-def test_row_5_a_late_job_leaves_the_pset_to_the_later_one(templates, fake):
+def test_a_late_job_leaves_the_pset_to_the_later_one(templates, fake):
     df = prepare(templates, script="#!/bin/sh\necho x >>ran\necho '{}' >result.json\n")
     submit("calc/run_m.sh")
     fake["ended"] = end(1, "FAILED", 130)
@@ -245,7 +165,7 @@ def test_row_5_a_late_job_leaves_the_pset_to_the_later_one(templates, fake):
     assert Path("calc", df._pset_id[0], "ran").read_text() == "x\n"
 
 
-def test_row_5_a_job_that_ended_well_meanwhile_is_not_run_again_by_the_next(templates, fake):
+def test_a_job_that_ended_well_meanwhile_is_not_run_again_by_the_next(templates, fake):
     df = prepare(templates, script="#!/bin/sh\necho x >>ran\necho '{\"b\": 1}' >result.json\n")
     submit("calc/run_m.sh")
     job = Path("calc", df._pset_id[0], ".jobscript_m")
@@ -267,7 +187,7 @@ def test_row_5_a_job_that_ended_well_meanwhile_is_not_run_again_by_the_next(temp
 
 
 @pytest.mark.parametrize("broken", ["sacct", "scontrol"])
-def test_row_5_6_a_source_that_cannot_be_asked_is_no_answer(templates, fake, broken):
+def test_a_source_that_cannot_be_asked_is_no_answer(templates, fake, broken):
     prepare(templates)
     submit("calc/run_m.sh")
     fake["sacct.fails"] = "sacct: error: accounting storage is disabled"
@@ -281,110 +201,7 @@ def test_row_5_6_a_source_that_cannot_be_asked_is_no_answer(templates, fake, bro
         assert states() == ["lost"]
 
 
-def test_row_6_a_pipe_whose_first_program_is_missing(templates, fake_scheduler, capfd):
-    info = "subcmd: fakesub\nlost_after: 0\nstatcmd: no_qstat -u me | awk '{print $1}'"
-    templates(m=(info, "true\n"))
-    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
-    submit("calc/run_m.sh")
-    for _ in range(2):
-        assert states() == ["queued"]
-    assert "there is no no_qstat here" in capfd.readouterr().err
-    # or fails
-    info = info.replace("no_qstat -u me", "false")
-    Path("calc/info_m.yaml").write_text(info)
-    for _ in range(2):
-        assert states() == ["queued"]
-    Path("calc/info_m.yaml").write_text(info.replace("false", "true"))
-    assert states() == ["lost"]
-
-
-@pytest.mark.parametrize("array", [False, True])
-@pytest.mark.parametrize(
-    ("said", "code", "refused"),
-    [
-        ("sbatch: error: Batch job submission failed: Zero Bytes were transmitted", 1, 0),
-        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv", 1, 0),
-        ("", 137, 0),
-        ("", 1, 0),
-        ("sbatch: error: Batch job submission failed: Invalid account or account/partition", 1, 1),
-        ("sbatch: error: Batch job submission failed: Job violates accounting/QOS policy", 1, 1),
-        ("sbatch: error: Batch job submission failed: Invalid partition name specified", 1, 1),
-        ("sbatch: unrecognized option '--x'", 1, 1),
-        ("sbatch: error: Batch job submission failed: Unable to contact slurm controller", 1, 1),
-    ],
-)  # fmt: skip
-def test_row_7_only_known_refusals_are_refusals(templates, fake, said, code, refused, array):
-    prepare(templates, info="subcmd: sbatch" + "\narray: true" * array)
-    fake["said"] = said + "\n"
-    fake["code"] = str(code)
-    done = submit("calc/run_m.sh", check=False)
-    assert done.returncode == 1
-    assert ("may have been submitted" in done.stderr) == (not refused)
-    assert (" refused " in done.stderr) == bool(refused)
-    fake["said"] = None
-    submit("calc/run_m.sh")
-    assert len(fake.calls()) == 1 + refused
-
-
-@pytest.mark.parametrize("array", [False, True])
-def test_row_8_psets_that_were_not_submitted_stay_in_the_script(templates, fake, array, capsys):
-    info = "subcmd: sbatch" + "\narray: true" * array
-    prepare(templates, 2, info)
-    prepare(templates, 3, info)
-    assert "also submits 2 psets of earlier calls" in capsys.readouterr().err
-    assert "5 submitted now" in submit("calc/run_m.sh")
-    assert states() == ["queued"] * 5
-    prepare(templates, 1, info)
-    assert capsys.readouterr().err == ""
-    assert "1 submitted now, 0 earlier" in submit("calc/run_m.sh")
-
-
-def test_row_8_a_line_that_a_user_has_changed_stays_so(templates, fake):
-    prepare(templates, 2)
-    path = Path("calc/run_m.sh")
-    text = path.read_text().splitlines()
-    lines = [line for line in text if line.startswith("submit ")]
-    path.write_text("\n".join(text).replace(lines[0], lines[0].replace("sbatch", "sbatch -p big")))
-    prepare(templates, 1)
-    submit("calc/run_m.sh")
-    assert [call.split()[0] for call in fake.calls()] == ["-p", ".jobscript_m", ".jobscript_m"]
-
-
-@pytest.mark.parametrize("info", ["subcmd: sh", "subcmd: sbatch", "subcmd: sbatch\narray: true"])
-def test_row_9_claims_hold_across_machines(templates, fake, info):
-    templates(one=("subcmd: sh", "echo x >>../ran"), two=(info, "#!/bin/sh\necho x >>../ran\n"))
-    ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None)
-    submit("calc/run_one.sh")
-    assert "3 were submitted on another machine" in submit("calc/run_two.sh")
-    assert fake.calls() == []
-    assert Path("calc/ran").read_text() == "x\n" * 3
-
-
-def test_row_9_two_scripts_at_once_share_the_work(templates, tmp_path):
-    script = 'echo "${PWD##*/}" >>../ran\n'.replace("$", "$$")
-    templates(one=("subcmd: sh", script), two=("subcmd: sh", script))
-    ps.prep_batch(ps.plist("a", range(30)), calc_templ_dir=None)
-    started = [subprocess.Popen(["sh", f"calc/run_{n}.sh"], stderr=-1) for n in ("one", "two")]
-    for process in started:
-        process.communicate()
-    ran = Path("calc/ran").read_text().split()
-    assert len(ran) == len(set(ran)) == 30
-
-
-def test_row_9_machines_share_out_psets(templates, fake):
-    templates(one=("subcmd: sh", "true"), two=("subcmd: sh", "true"))
-    ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None, machines=["one"])
-    df = ps.prep_batch(ps.plist("a", range(2)), calc_templ_dir=None, machines=["two"])
-    assert not Path("calc", df._pset_id[0], "jobscript_two").exists()
-    assert "3 submitted now" in submit("calc/run_one.sh")
-    assert "2 submitted now" in submit("calc/run_two.sh")
-    with pytest.raises(ValueError, match=r"there is no machine 'x'; there are one, two"):
-        ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=["x"])
-    with pytest.raises(ValueError, match="names no machine"):
-        ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=[])
-
-
-def test_row_10_no_result_is_one_state(templates):
+def test_no_result_is_one_state(templates):
     templates(m=("subcmd: sh", "echo the last words\n[ $a = 1 ] || echo '{\"b\": 2}' >result.json"))
     ps.prep_batch(ps.plist("a", [0, 1]), calc_templ_dir=None)
     submit("calc/run_m.sh")
@@ -402,7 +219,7 @@ def test_row_10_no_result_is_one_state(templates):
     assert ps.batch_resubmit().empty
 
 
-def test_row_10_a_result_that_cannot_be_read_is_no_result(templates):
+def test_a_result_that_cannot_be_read_is_no_result(templates):
     templates(m=("subcmd: sh", "echo '{' >result.json"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)
     submit("calc/run_m.sh")
@@ -412,7 +229,7 @@ def test_row_10_a_result_that_cannot_be_read_is_no_result(templates):
     assert len(ps.batch_resubmit()) == 1
 
 
-def test_row_11_a_stderr_of_its_own_is_shown(templates, fake):
+def test_a_stderr_of_its_own_is_shown(templates, fake):
     df = prepare(templates, script="#!/bin/sh\necho out\necho the cause >&2\nexit 3\n")
     submit("calc/run_m.sh")
     folder = Path("calc", df._pset_id[0])
@@ -427,12 +244,12 @@ def test_row_11_a_stderr_of_its_own_is_shown(templates, fake):
     assert "\nout\n" in text
 
 
-def test_row_3_a_pull_that_breaks_changes_no_state(templates, make_ssh, tmp_path, monkeypatch):
+def test_a_pull_that_breaks_changes_no_state(templates, make_ssh, tmp_path, monkeypatch):
     home = tmp_path / "home"
     study = home / "study"
     study.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
-    fake = Fake(tmp_path / "fake")
+    fake = FakeSlurm(tmp_path / "fake")
     ssh = make_ssh(path=[fake.folder], environ={"FAKE": str(fake.folder)})
     for name, value in ssh.environ.items():
         monkeypatch.setenv(name, value)
