@@ -204,3 +204,24 @@ def test_the_modes_of_scripts(two_machines):
     ps.prep_batch(ps.plist("a", [1]))
     assert path.stat().st_mode & 0o777 == 0o700
     subprocess.run([path.absolute()], check=True, capture_output=True, cwd="/")
+
+
+def test_seeds_fill_a_placeholder(templates):
+    templates({"run.py": "seed($_seed)"}, local=("subcmd: sh", "true"))
+    with pytest.raises(ps.PsweepError, match=r"placeholder \$_seed: .*pass seed= to prep_batch"):
+        ps.prep_batch(ps.plist("a", [1, 2]))
+    assert not Path("calc").exists()
+    df = ps.prep_batch(ps.plist("a", [1, 2]), seed=1, repeats=2)
+    assert df.a.tolist() == [1, 2, 1, 2]
+    for pset_id, seed in zip(df._pset_id, df._seed, strict=True):
+        assert Path("calc", pset_id, "run.py").read_text() == f"seed({seed})"
+    df = ps.prep_batch(ps.plist("a", [2, 1]), seed=1, repeats=3, skip_dups=True)
+    local = ps.run_local(lambda p: {}, ps.plist("a", [1, 2]), seed=1, repeats=3, save=False)
+    columns = ["a", "_seed"]
+    pd.testing.assert_frame_equal(
+        df[columns].sort_values(columns).reset_index(drop=True),
+        local[columns].sort_values(columns).reset_index(drop=True),
+    )
+    with pytest.raises(ps.PsweepError, match="_seed"):
+        ps.prep_batch(ps.plist("a", [1, 2]))
+    ps.prep_batch([{"a": 1, "_seed": 12}])

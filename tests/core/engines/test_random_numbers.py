@@ -20,7 +20,7 @@ import pytest
 from random_table import ENGINES, N, different
 
 import psweep as ps
-from psweep_core.engines.random_state import shared_generators
+from psweep_core.engines.shared_generators import shared_generators
 
 SLOW = {"spawn", "forkserver", "ProcessPoolExecutor, spawn", "loky", "dask processes"}
 NEEDS = {"loky": "joblib", "dask processes": "distributed", "dask in this process": "distributed"}

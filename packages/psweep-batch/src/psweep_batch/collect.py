@@ -18,6 +18,7 @@ from psweep_core.plumbing import (
     PRIVATE,
     RESERVED,
     RUNTIME,
+    SEED,
     PathLike,
     Progress,
     Study,
@@ -174,7 +175,8 @@ def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
     n = len(df)
     failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
     failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
-    books: Any = df[list(BOOK)].to_dict("records")
+    names = [name for name in (*BOOK, SEED) if name in df.columns]
+    books: Any = df[names].to_dict("records")
     return {
         book["_pset_id"]: _Known(failure if bad is True else None, runtime, book)
         for failure, bad, runtime, book in zip(

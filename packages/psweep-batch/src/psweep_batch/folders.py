@@ -61,8 +61,14 @@ class PsetFiles:
         """Those files that have placeholders."""
         return [file.template for file in self._files if file.template is not None]
 
-    def check(self, params: Sequence[Mapping[Any, Any]]) -> None:
+    def check(self, params: Sequence[Mapping[Any, Any]], book: Sequence[str] = tuple(BOOK)) -> None:
         """Refuse placeholders that a pset does not fill; hint at params that look misspelt.
+
+        Parameters
+        ----------
+        params : list of dict
+        book : list of str
+            What each pset has besides its own entries.
 
         Raises
         ------
@@ -75,7 +81,7 @@ class PsetFiles:
         for names, position in kinds.items():
             given = [name for name in names if isinstance(name, str)]
             for template in self.templates:
-                template.check([*given, *BOOK], f"params[{position}]")
+                template.check([*given, *book], f"params[{position}]")
         self._check_comments(params)
         self._hint(list(dict.fromkeys(name for names in kinds for name in names)))
 

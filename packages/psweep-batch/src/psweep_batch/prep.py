@@ -12,11 +12,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from psweep_core.plumbing import (
+    BOOK,
+    SEED,
     Layout,
     Options,
     PathLike,
     Pset,
     Study,
+    all_hashes,
     carry_out,
     check_df,
     check_params,
@@ -45,6 +48,7 @@ _SOME_BOOK = {
     "_pset_hash": "",
     "_pset_seq": 0,
     "_run_seq": 0,
+    "_seed": 0,
 }
 
 
@@ -63,7 +67,9 @@ def prep_batch(
     database_basename: str = "database.pk",
     simulate: bool = False,
     backup: bool = False,
-    skip_dups: bool = False,
+    skip_dups: bool | Literal["tried"] = False,
+    seed: int | None = None,
+    repeats: int = 1,
     progress: bool | None = None,
     verbose: bool | Sequence[Any] = False,
 ) -> pd.DataFrame:
@@ -120,8 +126,14 @@ def prep_batch(
         ``<calc_dir>.simulate``.
     backup : bool, default False
         Copy `calc_dir` first, as in `run_local`.
-    skip_dups : bool, default False
+    skip_dups : bool or "tried", default False
         Prepare only psets whose hash has no row yet but failed ones, and each of them once.
+        ``"tried"``: also skip those that failed.
+    seed : int, optional
+        Give each pset an entry ``_seed`` for the placeholder ``$_seed``, as in `run_local`. A job
+        that is submitted again has the same one. None: only psets that have their own have one.
+    repeats : int, default 1
+        How many times each pset is wanted, as in `run_local`; each time has its own folder.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.
@@ -164,13 +176,16 @@ def prep_batch(
         backup=backup,
         git=git,
         skip_dups=skip_dups,
+        seed=seed,
+        repeats=repeats,
         progress=progress,
         verbose=verbose,
         only_prepares=True,
     )
     options.git_commits()  # if psweep-git is missing, it is said before anything else is done
     df = check_df(df)
-    check_params(params)
+    names = check_params(params)
+    filled = [*BOOK, SEED] if seed is not None or SEED in names else [*BOOK]
     machine_dir = Path(machine_templ_dir)
     chosen = chosen_machines(find_machines(machine_dir), machines)
     templates = read_templates(
@@ -180,9 +195,10 @@ def prep_batch(
         template_class(template_mode),
     )
     files = PsetFiles(*templates, write_pset=write_pset)
-    files.check(params)
+    files.check(params, filled)
     if template_mode == "jinja":
-        files.check_values({**pset, **_SOME_BOOK} for pset in params)
+        some = {name: _SOME_BOOK[name] for name in filled}
+        files.check_values({**some, **pset} for pset in params)
     layout = Layout(calc_dir, database_basename)
     prepared: dict[str, dict[str, Directives | None]] = {}
     waiting: dict[str, int] = {}
@@ -205,7 +221,13 @@ def prep_batch(
     if git and not simulate:
         _warn_if_ignored([template.where for template in files.templates])
     extended = carry_out(
-        prepare, params, df, options, done=prepared_hashes, afterwards=write_scripts
+        prepare,
+        params,
+        df,
+        options,
+        done=prepared_hashes,
+        tried=all_hashes,
+        afterwards=write_scripts,
     )
     for machine in [] if simulate else chosen:
         if machine.statcmd is not None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from psweep import NotInstalledError
+from psweep_core.plumbing import SEED
 
 from .errors import TemplateError
 
@@ -58,6 +59,7 @@ class Template(ABC):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
                 hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
+                hint = "pass seed= to prep_batch" if name == SEED else hint
                 message = (
                     f"{self.where}, line {line}: nothing fills the placeholder "
                     f"{self._written(name)}: {whose} has no {name!r}; {hint} {self._literally}"

@@ -3,7 +3,7 @@
 from .cli import run_command
 from .params.grids import Pset
 from .running.checks import check_df, check_params, explain_mistakes
-from .running.done import prepared_hashes
+from .running.done import all_hashes, prepared_hashes
 from .running.options import Options, holds_data_only
 from .running.recipe import carry_out
 from .show.progress import Progress
@@ -17,7 +17,7 @@ from .store.study import Study
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups, is_private
-from .table.rows import BOOK, EXTRAS, RESERVED, RUNTIME
+from .table.rows import BOOK, EXTRAS, RESERVED, RUNTIME, SEED
 
 __all__ = [
     "BOOK",
@@ -26,6 +26,7 @@ __all__ = [
     "PRIVATE",
     "RESERVED",
     "RUNTIME",
+    "SEED",
     "Layout",
     "Options",
     "PathLike",
@@ -33,6 +34,7 @@ __all__ = [
     "Pset",
     "Report",
     "Study",
+    "all_hashes",
     "append_frame",
     "assemble",
     "carry_out",

@@ -13,12 +13,13 @@ from ..messages import safe_repr
 from ..params.grids import Pset
 from ..show.tracebacks import CALLERS, format_error
 from ..table.atoms import ATOMS, is_plain
-from ..table.rows import RESERVED, Row, RowTuple
+from ..table.rows import RESERVED, SEED, Row, RowTuple
 from .capture import captured
 from .failures import carried, note
 from .finished import _is_storable
 from .isolation import StudyFolder, WorkingFolder, copied
 from .job import Func, Job, JobTuple, RunPset, Settings, describe
+from .random_state import SeedGenerators
 from .retries import call_again, retried
 
 __all__ = ["CALLERS", "note", "runner"]
@@ -27,8 +28,16 @@ __all__ = ["CALLERS", "note", "runner"]
 _IMMUTABLE = frozenset({int, float, str, bool, type(None), bytes, complex})
 
 
-def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
+def runner(
+    func: Func,
+    settings: Settings,
+    folder: WorkingFolder,
+    seed_generators: SeedGenerators | None = None,
+) -> RunPset:
     """Make the function that runs one pset, as often as it takes, and starts in a folder.
+
+    If psets have seeds, `seed_generators` is called with them; None: the global generators are not
+    seeded, because other psets draw from them at the same time.
 
     Its parameters and what it returns::
 
@@ -47,14 +56,20 @@ def runner(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
     It raises what the last call of ``func`` raised, with a note that names the pset, unless
     failures are to be recorded.
     """
-    call = _caller(func, settings, folder)
+    call = _caller(func, settings, folder, seed_generators)
     if not settings.retries:
         return call
-    again = _caller(functools.partial(call_again, func, folder), settings, folder)
+    once_more = functools.partial(call_again, func, folder)
+    again = _caller(once_more, settings, folder, seed_generators)
     return functools.partial(retried, call, again, settings.retries)
 
 
-def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
+def _caller(
+    func: Func,
+    settings: Settings,
+    folder: WorkingFolder,
+    seed_generators: SeedGenerators | None,
+) -> RunPset:
     """Make what calls func on one pset.
 
     It is one function, in which all that the calls have in common was looked up before, and each
@@ -69,13 +84,14 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
         else header.calc_dir
     )
     shortest_move = folder.shortest_move
-    plain, data_only, extras = settings.plain, settings.data_only, settings.extras
+    plain, data_only, of_all = settings.plain, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
 
     def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
-        position, pset_id, pset_hash, as_given = job
+        position, pset_id, pset_hash, as_given, seed = job
+        extras = of_all
         params = as_given
         seq = first_seq + position
         time_ns = now()
@@ -92,9 +108,14 @@ def _caller(func: Func, settings: Settings, folder: WorkingFolder) -> RunPset:
             "_pset_seq": seq,
             "_run_seq": run_seq,
         }
+        if seed is not None:
+            pset[SEED] = seed
+            extras = {**(of_all or {}), SEED: seed}
+            if seed_generators is not None:
+                seed_generators(seed)
         if not quick:
             try:
-                finished = _careful_call(func, Job(*job), settings, pset, time_ns)
+                finished = _careful_call(func, Job(*job), settings, pset, time_ns, extras)
             finally:
                 folder.return_to()
             row_plain = plain and finished.params is params and is_plain(finished.results)
@@ -148,14 +169,21 @@ def _how_timestamps_are_made() -> tuple[Any, ...]:
     return lambda ns, *_: pd.Timestamp(ns), None, None, None  # pandas has changed
 
 
-def _careful_call(func: Func, job: Job, settings: Settings, pset: Pset, time_ns: int) -> Row:
+def _careful_call(
+    func: Func,
+    job: Job,
+    settings: Settings,
+    pset: Pset,
+    time_ns: int,
+    extras: dict[str, Any] | None,
+) -> Row:
     """Run one pset that is to be shown, or whose prints or failure are to be recorded."""
     params = job.params
     if settings.verbose:
         book = {name: pset[name] for name in pset.keys() & RESERVED}
         _print_row(params, book | {"_calc_dir": settings.header.calc_dir}, settings.verbose)
     result: Pset = {}
-    extras = dict(settings.extras or {})
+    extras = dict(extras or {})
     failure = None
     where = settings.capture_logs
     with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
@@ -219,6 +247,8 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
         "_pset_seq": settings.header.first_seq + job.position,
         "_run_seq": settings.header.run_seq,
     }
+    if job.seed is not None:
+        given[SEED] = job.seed
     results = {}
     for name, value in result.items():
         if name in params:

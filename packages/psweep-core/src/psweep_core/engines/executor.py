@@ -32,7 +32,13 @@ from .dispatch import Dispatch, Step
 from .finished import pickled, save_row
 from .isolation import WorkingFolder, threads_share_output
 from .job import Func, Job, Jobs, Settings, describe
-from .random_state import process_token, reseed_once
+from .random_state import (
+    SeedGenerators,
+    borrowed_generators,
+    own_generators,
+    process_token,
+    reseed_once,
+)
 from .wire import Failed, dumps, pickled_func
 
 __all__ = ["check_executor", "run_executor"]
@@ -346,13 +352,14 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         settings = replace(
             settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
         )
-        run = runner(func, settings, folder)
-        for job, calls in sent:
-            row, row_bytes = pickled(job, run(job, calls)[0], settings)
-            all_bytes.append(row_bytes)
-            n_failed += is_failed(row)
-            if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
-                break  # psets may differ: finished ones should not wait for others
+        with _own_generators(settings, sent) as seed:
+            run = runner(func, settings, folder, seed)
+            for job, calls in sent:
+                row, row_bytes = pickled(job, run(job, calls)[0], settings)
+                all_bytes.append(row_bytes)
+                n_failed += is_failed(row)
+                if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
+                    break  # psets may differ: finished ones should not wait for others
     except BaseException as error:
         before = "what a worker does before it runs a pset"
         where = before if job is None else describe(Job(*job), settings)
@@ -361,3 +368,26 @@ def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
         if folder is not None:
             folder.close()
     return _Result(all_bytes, n_failed, time.perf_counter() - start, problem)
+
+
+def _own_generators(
+    settings: Settings, sent: Any
+) -> contextlib.AbstractContextManager[SeedGenerators | None]:
+    """Return what seeds the global generators, if no other pset draws from them meanwhile."""
+    job = sent[0][0]
+    if job[-1] is None:  # without a seed
+        return contextlib.nullcontext()
+    is_main = threading.current_thread() is threading.main_thread()
+    if settings.caller in (None, process_token()):
+        # An executor that calls at once, in the thread of the caller; else a pool of threads.
+        return borrowed_generators() if is_main else contextlib.nullcontext()
+    return own_generators() if is_main or _is_only_thread() else contextlib.nullcontext()
+
+
+def _is_only_thread() -> bool:
+    """Tell whether this is a dask worker that runs one pset at a time."""
+    distributed = sys.modules.get("distributed")
+    try:
+        return distributed is not None and distributed.get_worker().state.nthreads == 1
+    except Exception:  # not a dask worker
+        return False

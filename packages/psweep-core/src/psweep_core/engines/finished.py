@@ -8,7 +8,7 @@ from ..store.database import df_write
 from ..store.journal import encode
 from ..store.json_values import check_storable
 from ..table.frames import frame_of_rows
-from ..table.rows import Row, RowTuple
+from ..table.rows import SEED, Row, RowTuple
 from .isolation import with_given_folders
 from .job import Job, JobTuple, Settings, describe
 
@@ -71,6 +71,8 @@ def _is_storable(row: RowTuple) -> bool:
 def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: str) -> Row:
     """Make the row of a pset that has no result."""
     extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
+    if job.seed is not None:
+        extras[SEED] = job.seed
     seq = settings.header.first_seq + job.position
     return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras)
 

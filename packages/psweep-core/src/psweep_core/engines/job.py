@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,10 +29,11 @@ class Job(NamedTuple):
     pset_id: str
     pset_hash: str
     params: Pset
+    seed: int | None = None  # `_seed`; None: nothing is seeded
 
 
 # A Job, or the same as a plain tuple, which is made in a fifth of the time.
-JobTuple = tuple[int, str, str, Pset]
+JobTuple = tuple[int, str, str, Pset, "int | None"]
 
 
 RunPset = Callable[..., "tuple[RowTuple, bool]"]  # see `runner`
@@ -68,12 +70,27 @@ class Jobs(Sequence[Job]):
 
     So are their hashes if there are none yet, each time. A forked worker, which has all jobs in its
     memory, thus makes those of its psets.
+
+    Parameters
+    ----------
+    ids : list of str
+    hashes : list of str, optional
+    psets : list of dict
+    seeds : list of int, optional
+        ``_seed`` of each pset. None: nothing is seeded.
     """
 
-    def __init__(self, ids: list[str], hashes: list[str] | None, psets: list[Pset]) -> None:
+    def __init__(
+        self,
+        ids: list[str],
+        hashes: list[str] | None,
+        psets: list[Pset],
+        seeds: list[int] | None = None,
+    ) -> None:
         self.ids = ids
         self.psets = psets
-        self._hashes = hashes
+        self.hashes = hashes
+        self.seeds = seeds
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,16 +103,18 @@ class Jobs(Sequence[Job]):
 
     def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
         """Give some of them, one after another; None: all."""
-        ids, psets, hashes = self.ids, self.psets, self._hashes
+        ids, psets, hashes, seeds = self.ids, self.psets, self.hashes, self.seeds
         if positions is None:
             positions = range(len(self))
         else:
             ids = [ids[i] for i in positions]
             psets = [psets[i] for i in positions]
             hashes = [hashes[i] for i in positions] if hashes is not None else None
+            seeds = [seeds[i] for i in positions] if seeds is not None else None
         if hashes is None:
             hashes = pset_hashes(psets)
-        return zip(positions, ids, hashes, psets, strict=True)
+        every: Iterable[int | None] = itertools.repeat(None, len(ids)) if seeds is None else seeds
+        return zip(positions, ids, hashes, psets, every, strict=True)
 
 
 def _uuids(n: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Random numbers in worker processes: fresh entropy, and generators that psweep cannot reseed.
+"""Random numbers of psets: fresh entropy in each process, or a seed of each pset's own.
 
 A forked process starts with its parent's random state, and a module that seeds at import does so in
 each process. So without help all workers would draw the same numbers.
@@ -7,28 +7,29 @@ each process. So without help all workers would draw the same numbers.
 from __future__ import annotations
 
 import contextlib
-import dis
-import functools
 import importlib.util
-import itertools
 import os
 import random
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any
 
 import numpy as np
 
 __all__ = [
+    "SeedGenerators",
+    "borrowed_generators",
+    "own_generators",
     "process_token",
     "reseed",
     "reseed_once",
-    "shared_generators",
-    "shared_generators_notice",
+    "seed_generators",
 ]
+
+SeedGenerators = Callable[[int], None]
 
 
 class _Process:
@@ -38,6 +39,9 @@ class _Process:
         self.token = os.urandom(16)
         self.seeded = False
         self.lock = threading.Lock()
+        self.seed: int | None = None  # of the pset that runs
+        self.borrower: int | None = None  # the thread whose serial run seeds the generators
+        self.torch_before: Any = None  # state of torch as it was imported during that run
 
 
 _process = _Process()
@@ -79,6 +83,7 @@ def reseed() -> None:
 
     torch starts with the same seed in every process, so if it is imported later, it is seeded then.
     """
+    _process.seed = None
     random.seed()
     np.random.seed()  # noqa: NPY002 (the global state is meant)
     if sys.modules.get("torch") is not None:
@@ -88,11 +93,97 @@ def reseed() -> None:
     _process.seeded = True
 
 
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of `random`, NumPy and torch for one pset.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2**32 - 1. torch gets it later if it is imported later.
+    """
+    _process.seed = seed
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (the global state is meant)
+    if sys.modules.get("torch") is not None:
+        _seed_torch(sys.modules["torch"])
+
+
+@contextlib.contextmanager
+def own_generators() -> Iterator[SeedGenerators]:
+    """Let a run seed the generators of a process that may go on with another run.
+
+    Yields
+    ------
+    callable
+        `seed_generators`.
+    """
+    try:
+        yield seed_generators
+    finally:
+        reseed()
+
+
+@contextlib.contextmanager
+def borrowed_generators() -> Iterator[SeedGenerators | None]:
+    """Let a run in this process seed the global generators, and restore their state afterwards.
+
+    Yields
+    ------
+    callable or None
+        `seed_generators`. None if a run in another thread does so at the moment: the two would
+        reset each other's numbers.
+    """
+    process, me = _process, threading.get_ident()
+    with process.lock:
+        before = process.borrower
+        if before is None:
+            process.borrower = me
+    if before not in (None, me):
+        yield None
+        return
+    outer_seed = process.seed
+    torch = sys.modules.get("torch")
+    of_torch = None if torch is None else _state_of(torch)
+    of_random, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    later = None
+    if torch is None and not any(isinstance(finder, _SeedTorchLater) for finder in sys.meta_path):
+        later = _SeedTorchLater()
+        sys.meta_path.insert(0, later)
+    try:
+        yield seed_generators
+    finally:
+        process.seed = outer_seed
+        if later in sys.meta_path:
+            sys.meta_path.remove(later)
+        random.setstate(of_random)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        _restore_torch(of_torch if torch is not None else process.torch_before)
+        process.torch_before = None
+        process.borrower = before
+
+
+def _state_of(torch: Any) -> Any:
+    try:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        return torch.get_rng_state(), cuda
+    except Exception:  # an installation that does not work is for func to notice
+        return None
+
+
+def _restore_torch(state: Any) -> None:
+    torch: Any = sys.modules.get("torch")
+    if state is not None and torch is not None:
+        torch.set_rng_state(state[0])
+        if state[1] is not None:
+            torch.cuda.set_rng_state_all(state[1])
+
+
 def _seed_torch(torch: Any) -> None:
     # Seeds all devices, too; CUDA when it is first used, or not if it cannot be after a fork.
+    seed = _process.seed
     try:
         if hasattr(torch, "manual_seed"):
-            torch.manual_seed(int.from_bytes(os.urandom(8), "little"))
+            torch.manual_seed(int.from_bytes(os.urandom(8), "little") if seed is None else seed)
         else:
             torch.seed()
     except Exception:  # an installation that does not work is for func to notice
@@ -112,237 +203,8 @@ class _SeedTorchLater:
 
             def execute_and_seed(module: types.ModuleType) -> None:
                 execute(module)
+                _process.torch_before = _state_of(module)
                 _seed_torch(module)
 
             spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
         return spec
-
-
-# Generators that func takes along
-
-_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
-_PYTHONS = frozenset(
-    {types.MethodType, types.BuiltinMethodType, functools.partial, staticmethod, classmethod}
-    | {property, dict, list, tuple, type(functools.lru_cache(len))}
-)
-_DULL = frozenset({int, float, str, bool, type(None), bytes, complex, np.ndarray, range})
-_MAX_STEPS = 1000  # values looked at, which take about 1 ms
-_MAX_DEPTH = 8
-_MAX_ITEMS = 20  # of a list or dict
-_MAX_ATTRIBUTES = 200
-_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
-_PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
-
-
-def shared_generators_notice(func: Any) -> str | None:
-    """Return a notice for the end of a run if each worker had its own copy of a generator."""
-    names = shared_generators(func)
-    if not names:
-        return None
-    what, it = "a random generator", "it"
-    if len(names) > 1:
-        what, it = "random generators", "them"
-    listed = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
-    return (
-        f"func uses {listed}, {what} made outside func: each worker has its own copy, so psets may "
-        f"draw equal numbers; create {it} inside func, for example by np.random.default_rng()"
-    )
-
-
-def shared_generators(func: Any) -> list[str]:
-    """Return the names of random generators that func refers to, but does not make itself.
-
-    These are generators in global variables, closures, defaults, attributes and helper functions.
-    Only objects that exist already are looked at, and no code of the user's is called.
-
-    Parameters
-    ----------
-    func : callable
-
-    Returns
-    -------
-    list of str
-        As they are written in the code, such as ``rng`` or ``Model.rng``.
-    """
-    search = _Search()
-    try:
-        search.look(func, "", 0)
-    except Exception:  # a hint is not worth an error
-        return search.names
-    return search.names
-
-
-class _Search:
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._seen: dict[int, Any] = {}  # the values, too, so that no id is used twice
-        self._global = _global_generators()
-
-    def look(self, value: Any, name: str, depth: int) -> None:
-        """Look for generators in a value that func refers to by this name."""
-        kind = type(value)
-        if kind in _DULL or id(value) in self._seen:
-            return
-        if len(self._seen) >= _MAX_STEPS or depth > _MAX_DEPTH:
-            return
-        self._seen[id(value)] = value
-        if self._is_generator(value, kind):
-            if name not in self.names:
-                self.names.append(name)
-        elif kind is types.FunctionType:
-            if _is_of_project(value):
-                for part, its_name in _parts_of_function(value):
-                    self.look(part, its_name, depth + 1)
-                for code in _codes(value.__code__):
-                    self._look_at_globals(code, value.__globals__, depth + 1)
-        else:
-            deeper = depth + 1 if _is_of_project(kind) or kind in _PYTHONS else _MAX_DEPTH
-            for part, its_name in _parts(value, kind, name):
-                self.look(part, its_name, deeper)
-
-    def _look_at_globals(self, code: types.CodeType, variables: dict[str, Any], depth: int) -> None:
-        for variable in code.co_names:
-            value = variables.get(variable)
-            before = len(self.names), len(self._seen)
-            self.look(value, variable, depth)
-            for part, its_name in _used_of_module(value, variable, code.co_names):
-                self.look(part, its_name, depth)
-            if len(self.names) > before[0] and not _loads_global(code, variable):
-                # It is an attribute that has the same name.
-                del self.names[before[0] :]
-                for key in list(self._seen)[before[1] :]:
-                    del self._seen[key]
-
-    def _is_generator(self, value: Any, kind: type) -> bool:
-        if issubclass(kind, _GENERATORS):
-            return not issubclass(kind, random.SystemRandom) and id(value) not in self._global
-        torch = sys.modules.get("torch")
-        if torch is not None and (kind.__module__, kind.__name__) == ("torch._C", "Generator"):
-            return value is not _dict_of(torch).get("default_generator")
-        return False
-
-
-def _global_generators() -> set[int]:
-    """Return the ids of the global generators, which `reseed` takes care of."""
-    legacy = vars(np.random.mtrand)["_rand"]
-    return {id(vars(random)["_inst"]), id(legacy), id(getattr(legacy, "_bit_generator", None))}
-
-
-def _parts(value: Any, kind: type, name: str) -> Iterator[tuple[Any, str]]:
-    """Yield what can be reached from a value, with names."""
-    if kind is types.MethodType:
-        yield value.__self__, name or _name_of_class(value.__self__)  # such as draw = rng.normal
-        yield value.__func__, name
-    elif kind is types.BuiltinMethodType:
-        yield value.__self__, name
-    elif issubclass(kind, functools.partial):
-        yield value.func, name
-        parameters = getattr(getattr(value.func, "__code__", None), "co_varnames", ())
-        for i, arg in enumerate(value.args):
-            yield arg, parameters[i] if i < len(parameters) else "an argument of partial()"
-        yield from ((arg, str(key)) for key, arg in value.keywords.items())
-    elif issubclass(kind, types.ModuleType):
-        return  # what is used of it is looked at where it is used
-    elif issubclass(kind, staticmethod | classmethod):
-        yield value.__func__, name
-    elif kind is property:
-        yield value.fget, name
-    elif issubclass(kind, dict):
-        for key, part in itertools.islice(dict.items(value), _MAX_ITEMS):
-            yield part, f"{name}[{key!r}]" if type(key) in (str, int) else name
-    elif issubclass(kind, list | tuple):
-        items = list if issubclass(kind, list) else tuple
-        yield from ((part, name) for part in items.__getitem__(value, slice(_MAX_ITEMS)))
-    elif issubclass(kind, type):
-        for cls in type.mro(value) if _is_of_project(value) else ():
-            if _is_of_project(cls):
-                yield from _attributes(type.__getattribute__(cls, "__dict__"), _name_of_class(cls))
-    else:
-        own = _dict_of(value)
-        yield own.get("__wrapped__"), name  # functools.lru_cache and its like
-        yield from _attributes(own, name or _name_of_class(kind))
-        for cls in kind.__mro__ if _is_of_project(kind) else ():
-            for slot, member in vars(cls).items():
-                if type(member) is types.MemberDescriptorType:
-                    with contextlib.suppress(AttributeError):  # not set
-                        yield member.__get__(value), f"{name or _name_of_class(kind)}.{slot}"
-        yield kind, _name_of_class(kind)
-
-
-def _attributes(namespace: Any, owner: str) -> Iterator[tuple[Any, str]]:
-    for key, part in itertools.islice(namespace.items(), _MAX_ATTRIBUTES):
-        yield part, f"{owner}.{key}"
-
-
-def _name_of_class(owner: Any) -> str:
-    cls = owner if issubclass(type(owner), type) else type(owner)
-    return str(type.__getattribute__(cls, "__name__"))
-
-
-def _parts_of_function(func: types.FunctionType) -> Iterator[tuple[Any, str]]:
-    """Yield what a function holds itself."""
-    code = func.__code__
-    for variable, cell in zip(code.co_freevars, func.__closure__ or (), strict=False):
-        with contextlib.suppress(ValueError):  # not set yet
-            yield cell.cell_contents, variable
-    defaults = func.__defaults__ or ()
-    parameters = code.co_varnames[: code.co_argcount]
-    yield from zip(defaults, parameters[len(parameters) - len(defaults) :], strict=False)
-    yield from ((part, key) for key, part in (func.__kwdefaults__ or {}).items())
-    yield from _attributes(func.__dict__, func.__name__)
-
-
-def _used_of_module(
-    value: Any, name: str, used: tuple[str, ...], depth: int = 0
-) -> Iterator[tuple[Any, str]]:
-    """Yield what code that uses these names may take out of a module."""
-    if not issubclass(type(value), types.ModuleType) or depth > 2:
-        return
-    namespace = _dict_of(value)
-    for attribute in used:
-        part = namespace.get(attribute)
-        if part is not None and part is not value:
-            yield part, f"{name}.{attribute}"
-            yield from _used_of_module(part, f"{name}.{attribute}", used, depth + 1)
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield the code of a function and of all that is defined in it."""
-    yield code
-    for const in code.co_consts:
-        if type(const) is types.CodeType:
-            yield from _codes(const)
-
-
-def _loads_global(code: types.CodeType, name: str) -> bool:
-    """Tell whether code uses a global variable that it does not set itself."""
-    # Of a module, its import inside func is as good as a global variable.
-    uses = {step.opname for step in dis.get_instructions(code) if step.argval == name}
-    return not uses.isdisjoint(_LOADS) and "STORE_GLOBAL" not in uses
-
-
-_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
-
-
-def _dict_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of a value without calling methods that its class may define."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _is_of_project(value: Any) -> bool:
-    """Tell functions and classes of the user's from those of installed libraries."""
-    if issubclass(type(value), type):
-        name = type.__getattribute__(value, "__dict__").get("__module__", "builtins")
-    else:
-        name = value.__module__
-    if name == "builtins":
-        return False
-    module = sys.modules.get(name) if isinstance(name, str) else None
-    file = _dict_of(module).get("__file__") if module is not None else None
-    if not isinstance(file, str):
-        return True
-    return not file.startswith(_STDLIB) and not any(part in file for part in _PACKAGES)

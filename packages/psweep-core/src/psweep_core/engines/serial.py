@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from .dispatch import Step
 from .finished import pickled, save_row
 from .isolation import WorkingFolder, copied
 from .job import Func, Jobs, Settings
+from .random_state import borrowed_generators
 
 __all__ = ["run_serial"]
 
@@ -42,8 +44,10 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     n = n_failed = 0
     step_from = step_to = 0  # ns
     folder = WorkingFolder(captures=settings.capture_logs is not None)
-    with folder, _InterruptBetweenRows() as interrupt:
-        run = runner(func, settings, folder)
+    seeds = jobs.seeds is not None and settings.ran
+    generators = borrowed_generators() if seeds else contextlib.nullcontext()
+    with folder, generators as seed_generators, _InterruptBetweenRows() as interrupt:
+        run = runner(func, settings, folder, seed_generators)
         for job in jobs.tuples():
             reserve()
             row, atomic = run(job)

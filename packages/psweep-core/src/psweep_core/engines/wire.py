@@ -133,18 +133,18 @@ def pickled_func(func: Func) -> bytes:
     return data
 
 
-def pickled_job(job: Job) -> tuple[int, str, str, bytes]:
+def pickled_job(job: Job) -> tuple[int, str, str, bytes, int | None]:
     """Pickle a pset that is to be run; its params apart.
 
     So a worker that cannot unpickle them still knows whose they are.
     """
-    return job.position, job.pset_id, job.pset_hash, dumps(job.params)
+    return job.position, job.pset_id, job.pset_hash, dumps(job.params), job.seed
 
 
-def unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
+def unpickled_job(sent: tuple[int, str, str, bytes, int | None]) -> Job:
     """Make what `pickled_job` gave into a Job again."""
     try:
-        return Job(*sent[:3], pickle.loads(sent[3]))
+        return Job(*sent[:3], pickle.loads(sent[3]), sent[4])
     except Exception as error:
         note(error, f"psweep: raised when a worker unpickled the pset with _pset_id={sent[1]!r}")
         raise

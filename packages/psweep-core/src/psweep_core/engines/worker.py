@@ -28,7 +28,7 @@ from .call import runner
 from .finished import pickled, save_row
 from .isolation import WorkingFolder
 from .job import Func, Job, Jobs, JobTuple, Settings, describe
-from .random_state import reseed
+from .random_state import reseed, seed_generators
 from .wire import Again, Done, Failed, Ready, unpickled_job
 
 __all__ = [
@@ -108,7 +108,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         reseed()  # after that, because modules that it has imported may seed, all alike
         if setup.clock is not None:
             func = _clocked(func, setup.clock, settings.header.first_seq)
-        run = runner(func, settings, WorkingFolder())
+        run = runner(func, settings, WorkingFolder(), seed_generators)
         _send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)

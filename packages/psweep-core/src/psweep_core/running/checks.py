@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError, UnknownKeywordError
@@ -21,7 +22,7 @@ from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
 from ..store.portable_pickle import dumps_plain_first
 from ..table.frames import usable
-from ..table.rows import RESERVED
+from ..table.rows import RESERVED, SEED
 from .options import holds_data_only
 
 __all__ = [
@@ -121,25 +122,58 @@ def _call_with_one(name: str, signature: inspect.Signature) -> str:
     return f"write lambda pset: {name}({', '.join(args)})"
 
 
-def check_params(params: Any) -> None:
-    """Refuse what is not a list of dicts, and names that psweep writes itself."""
+def check_params(params: Any) -> set[Any]:
+    """Refuse what is not a list of dicts, and names that psweep writes itself.
+
+    Returns
+    -------
+    set
+        All names in the psets.
+    """
     if not isinstance(params, Sequence) or isinstance(params, str | bytes):
         message = f"params must be a list of dicts, not {brief(params)}; {_list_of_dicts(params)}"
         raise ParamsTypeError(message)
     # In C first, for all at once, since there may be a million.
-    if {*map(type, params)} == {dict} and RESERVED.isdisjoint(set().union(*params)):
-        return
+    names: set[Any] = set()
+    if {*map(type, params)} == {dict} and _NOT_IN_PSETS.isdisjoint(names := set().union(*params)):
+        if SEED in names:
+            _check_seeds(params)
+        return names
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
             message = f"params[{position}] must be a dict, not {brief(pset)}; {_one_dict(pset)}"
             raise ParamsTypeError(message)
-        if not RESERVED.isdisjoint(pset):
-            names = sorted(RESERVED & pset.keys())
+        if not _NOT_IN_PSETS.isdisjoint(pset):
+            reserved = sorted(_NOT_IN_PSETS & pset.keys())
             message = (
-                f"params[{position}] has the names {names!r}, which are reserved by psweep; "
+                f"params[{position}] has the names {reserved!r}, which are reserved by psweep; "
                 "rename them, or take psets out of a database by df_extract_params"
             )
             raise ParamsError(message)
+        names.update(pset)
+    if SEED in names:
+        _check_seeds(params)
+    return names
+
+
+_NOT_IN_PSETS = RESERVED - {SEED}
+
+
+def _check_seeds(params: Sequence[dict[Any, Any]]) -> None:
+    """Refuse what is not a seed; `SEED` in a pset takes the place of the derived one."""
+    for position, pset in enumerate(params):
+        value = pset.get(SEED, 0)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            what = f"{brief(value)}, which is not an int"
+        elif not 0 <= value < 1 << 32:
+            what = f"{value}, which is not in [0, 2**32)"
+        else:
+            continue
+        message = (
+            f"params[{position}] has {SEED!r} = {what}; it seeds the random numbers of the pset, "
+            "so give a number of your own for something else another name"
+        )
+        raise ParamsError(message)
 
 
 def _list_of_dicts(params: Any) -> str:

@@ -1,42 +1,72 @@
-"""Which psets of a study need not be run again."""
+"""How many rows a study has of each pset: those that need not be run again."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import pandas as pd
 
 from ..table.frames import groups
 from ..table.rows import RUNTIME
 
-__all__ = ["done_hashes", "prepared_hashes", "successful"]
+__all__ = [
+    "all_hashes",
+    "done_hashes",
+    "not_failed",
+    "prepared_hashes",
+    "successful",
+    "tried_hashes",
+]
 
 
 def successful(df: pd.DataFrame | None) -> pd.DataFrame:
     """Give the rows that were run and did not fail."""
-    df = _not_failed(df)
+    return _finished(not_failed(df))
+
+
+def _finished(df: pd.DataFrame) -> pd.DataFrame:
     # Rows of batch jobs that were prepared have neither runtime nor results until these are
     # collected.
     if RUNTIME not in df.columns:  # the user has removed it
         return df
     waiting = df[RUNTIME].isna()
+    if "_failed" in df.columns:
+        waiting &= ~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)
     if waiting.any():
         results = groups(df)[2]
         waiting &= df[[name for name in results if name != RUNTIME]].isna().all(axis=1)
     return df[~waiting.to_numpy(dtype=bool)]
 
 
-def _not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
-    if df is None or not len(df):
-        return pd.DataFrame({"_run_id": [], "_pset_hash": [], RUNTIME: []})
+def not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the rows that did not fail, whether they were run yet or not."""
+    df = _rows(df)
     if "_failed" not in df.columns:
         return df
     return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
 
 
-def done_hashes(df: pd.DataFrame | None) -> set[str]:
-    """Give the hashes that have a successful row."""
-    return set(successful(df)["_pset_hash"])
+def _rows(df: pd.DataFrame | None) -> pd.DataFrame:
+    if df is None or not len(df):
+        return pd.DataFrame({"_run_id": [], "_pset_hash": [], RUNTIME: []})
+    return df
 
 
-def prepared_hashes(df: pd.DataFrame | None) -> set[str]:
-    """Give the hashes that have a row that did not fail, whether it was run yet or not."""
-    return set(_not_failed(df)["_pset_hash"])
+def done_hashes(df: pd.DataFrame | None) -> Counter[str]:
+    """Count the successful rows of each hash."""
+    return Counter(successful(df)["_pset_hash"])
+
+
+def tried_hashes(df: pd.DataFrame | None) -> Counter[str]:
+    """Count the rows of each hash that were run, successful or not."""
+    return Counter(_finished(_rows(df))["_pset_hash"])
+
+
+def prepared_hashes(df: pd.DataFrame | None) -> Counter[str]:
+    """Count the rows of each hash that did not fail, whether they were run yet or not."""
+    return Counter(not_failed(df)["_pset_hash"])
+
+
+def all_hashes(df: pd.DataFrame | None) -> Counter[str]:
+    """Count the rows of each hash."""
+    return Counter(_rows(df)["_pset_hash"])

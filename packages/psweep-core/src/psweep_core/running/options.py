@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import _siblings
 from ..engines.job import Settings
 from ..errors import ParamsError, ParamsTypeError
@@ -36,7 +38,9 @@ class Options:
     simulate: bool = False
     backup: bool = False
     git: bool = False
-    skip_dups: bool = False
+    skip_dups: bool | str = False
+    seed: int | None = None
+    repeats: int = 1
     on_error: str = "raise"
     retries: int = 0
     timeout: float | None = None
@@ -56,6 +60,7 @@ class Options:
         if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
             message = f"retries must be an integer ≥ 0, not {_number(retries)}"
             raise ParamsError(message)
+        self._check_repeats()
         if timeout is not None:
             if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
                 message = (
@@ -89,6 +94,16 @@ class Options:
         if not self.save:
             self._check_that_nothing_is_written()
         self._check_engine()
+
+    def _check_repeats(self) -> None:
+        seed, repeats = self.seed, self.repeats
+        if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
+            message = f"repeats must be an integer ≥ 1, not {_number(repeats)}"
+            raise ParamsError(message)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
+            message = f"seed must be None or an integer, not {_number(seed)}"
+            raise ParamsError(message)
+        _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
 
     def _check_that_nothing_is_written(self) -> None:
         for name, given in (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,8 +17,8 @@ from ..engines.dispatch import Step
 from ..engines.failures import note, raises_originals
 from ..engines.job import Func, Jobs
 from ..engines.pool import run_pool
-from ..engines.random_state import shared_generators_notice
 from ..engines.serial import run_serial
+from ..engines.shared_generators import shared_generators_notice
 from ..errors import DatabaseError
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
@@ -25,20 +27,20 @@ from ..show.progress import Progress
 from ..store.backup import backup
 from ..store.journal_reader import count_rows
 from ..store.layout import Layout
-from ..store.run_record import Record, RunRecord, UnsavedRecord
+from ..store.run_record import Record, RunRecord, UnsavedRecord, reserved_seeds
 from ..store.study import Study
 from ..table.atoms import are_plain
 from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
-from ..table.rows import Header
+from ..table.rows import SEED, Header
 from .checks import check_df, check_params, check_params_storable
-from .done import done_hashes
+from .done import done_hashes, tried_hashes
 from .options import Options
-from .plan import header_after, next_number, plan_jobs
+from .plan import Seeds, header_after, next_number, plan_jobs
 from .simulate import run_simulated
 
 __all__ = ["carry_out"]
 
-Done = Callable[["pd.DataFrame | None"], set[str]]
+Done = Callable[["pd.DataFrame | None"], Counter[str]]
 
 
 @raises_originals
@@ -49,6 +51,7 @@ def carry_out(
     options: Options,
     *,
     done: Done = done_hashes,
+    tried: Done = tried_hashes,
     afterwards: Callable[[Study], object] | None = None,
 ) -> pd.DataFrame:
     """Check params, skip what is done, run the rest, and return the study.
@@ -60,8 +63,9 @@ def carry_out(
     df : DataFrame or None
         The part of the study that the caller has.
     options : Options
-    done : callable
-        Takes the database and returns the hashes that ``skip_dups=True`` skips.
+    done, tried : callable
+        Take the database and return how many rows of each hash count as done, for
+        ``skip_dups=True`` and ``skip_dups="tried"``.
     afterwards : callable, optional
         Is called with the study when all rows are in the database, before what is there is
         committed.
@@ -72,20 +76,28 @@ def carry_out(
         `df`, or the whole study, with the new rows.
     """
     df = check_df(df)
-    check_params(params)
+    seeded = SEED in check_params(params) or options.seed is not None
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
-    hashes = None if plain and options.poolsize else pset_hashes(params)
+    lazy = plain and options.poolsize and not seeded
+    hashes = None if lazy else pset_hashes(params)
     if options.save:
         check_params_storable(params, options.database_basename, plain)
     study = Study(options.calc_dir, options.database_basename)
-    skips = done if options.skip_dups else None
+    skips = None if not options.skip_dups else tried if options.skip_dups == "tried" else done
     git_commits = options.git_commits()
     if options.simulate:
         return run_simulated(
-            study, params, df, poolsize=options.poolsize, save=options.save, done=skips
+            study,
+            params,
+            df,
+            poolsize=options.poolsize,
+            save=options.save,
+            done=skips,
+            repeats=options.repeats,
+            seeds=functools.partial(Seeds, options.seed) if seeded else None,
         )
-    run = _Run(func, options, study, plain)
+    run = _Run(func, options, study, plain, seeded)
     if not options.save:
         return run.unsaved(params, hashes, df, skips)
     run_id = str(uuid.uuid4())
@@ -102,6 +114,7 @@ class _Run:
     options: Options
     study: Study
     plain: bool  # see `call.Settings`
+    seeded: bool  # the psets have seeds
     commit: str | None = None
     closing: ClosingLine = field(default_factory=ClosingLine)
 
@@ -122,15 +135,22 @@ class _Run:
                 known = study.adopt(df)
             if self.options.backup:
                 backup(study, run_id)
-            jobs = plan_jobs(params, hashes, done(study.known()) if done else None)
+            live = reserved_seeds(layout) if self.seeded else ()
+            jobs = self._plan(params, hashes, study.known, done, live)
             if not jobs:
                 return self._without_jobs(known, df)
             header = study.reserve(
                 run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
             )
             record = RunRecord(header, layout)
+            try:
+                if jobs.seeds is not None and jobs.hashes is not None:
+                    record.reserve_seeds(jobs.hashes, jobs.seeds)
+            except BaseException:
+                record.close()
+                raise
         try:
-            self._run_psets(jobs, record, len(params) - len(jobs))
+            self._run_psets(jobs, record, self._n_wanted(params) - len(jobs))
         except BaseException as error:
             record.close()
             with _rows_are_safe(layout, self.closing, error):
@@ -163,10 +183,10 @@ class _Run:
         done: Done | None,
     ) -> pd.DataFrame:
         """Run psets and touch no file."""
-        jobs = plan_jobs(params, hashes, done(df) if done else None)
+        jobs = self._plan(params, hashes, lambda: df, done)
         record = UnsavedRecord(header_after(df, self.study.layout.name, len(jobs)))
         try:
-            self._run_psets(jobs, record, len(params) - len(jobs))
+            self._run_psets(jobs, record, self._n_wanted(params) - len(jobs))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 self.closing.interrupted(
@@ -180,6 +200,30 @@ class _Run:
         self.closing.show()
         return self._with_extras(append_frame(df, new))
 
+    def _plan(
+        self,
+        params: Sequence[Pset],
+        hashes: list[str] | None,
+        known: Callable[[], pd.DataFrame | None],
+        done: Done | None,
+        live: Iterable[tuple[str, int]] = (),
+    ) -> Jobs:
+        """Choose the psets to run; `live` are the seeds of other runs."""
+        # (Reading the journals of other runs takes time.)
+        df = known() if done or self.seeded else None
+        seeds = Seeds(self.options.seed, df, hashes or (), live) if self.seeded else None
+        repeats = self.options.repeats
+        jobs = plan_jobs(params, hashes, done(df) if done else None, repeats=repeats, seeds=seeds)
+        if seeds is not None and seeds.n_same:
+            self.closing.add(
+                f"{seeds.n_same} psets have a {SEED!r} of their own that another row of theirs "
+                "has, too, so both draw the same numbers"
+            )
+        return jobs
+
+    def _n_wanted(self, params: Sequence[Pset]) -> int:
+        return len(params) * self.options.repeats
+
     def _run_psets(self, jobs: Jobs, record: Record, n_skipped: int) -> None:
         """Run psets; their rows go to the record."""
         bar = Progress(len(jobs), self.options.progress, n_skipped)
@@ -189,8 +233,8 @@ class _Run:
                 self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()
-        if jobs and self._sends_func():
-            notice = shared_generators_notice(self.func)
+        if jobs and (self._sends_func() or jobs.seeds is not None):
+            notice = shared_generators_notice(self.func, jobs.seeds is not None)
             if notice is not None:
                 self.closing.add(notice)
 

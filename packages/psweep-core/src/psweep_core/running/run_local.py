@@ -31,7 +31,9 @@ def run_local(
     simulate: bool = False,
     backup: bool = False,
     git: bool = False,
-    skip_dups: bool = False,
+    skip_dups: bool | Literal["tried"] = False,
+    seed: int | None = None,
+    repeats: int = 1,
     on_error: Literal["raise", "record"] = "raise",
     retries: int = 0,
     timeout: float | None = None,
@@ -84,9 +86,22 @@ def run_local(
         Commit what is uncommitted in the repository of the working directory, run, and commit the
         results, too. Each row's ``_git_commit`` is the commit with the code that ran. Needs the
         distribution psweep-git.
-    skip_dups : bool, default False
+    skip_dups : bool or "tried", default False
         Run only psets whose hash has no successful row yet, and each of them
-        once. Resumes a study.
+        once. Resumes a study. ``"tried"``: also skip those that failed.
+    seed : int, optional
+        Makes random numbers reproducible. Each pset has an entry ``_seed``, an int from 0 to
+        2**32 - 1, and the rows have it in the column ``_seed``. It is derived from `seed`, the
+        hash of the pset and the number of its earlier rows that did not fail. So it does not
+        depend on the order of the psets, on the engine, or on whether the study was killed and
+        resumed. ``random``, ``numpy.random`` and torch (if it is imported) are seeded with it
+        before each call of ``func``, and a serial run restores their state at its end. In threads
+        this is not possible: there, ``func`` has to use ``pset["_seed"]``, as in
+        ``np.random.default_rng(pset["_seed"])``. A pset that has a ``_seed`` already keeps it,
+        also if `seed` is None. None: nothing is seeded.
+    repeats : int, default 1
+        How many times each pset is wanted. All psets run once in their order, then all of them
+        again. With `skip_dups`, only as many are run as are missing to this number of rows.
     on_error : {"raise", "record"}, default "raise"
         What an exception in ``func`` does: end the run, with all finished psets
         in the database, or become a row with ``_failed=True`` and the traceback in
@@ -164,6 +179,8 @@ def run_local(
         backup=backup,
         git=git,
         skip_dups=skip_dups,
+        seed=seed,
+        repeats=repeats,
         on_error=on_error,
         retries=retries,
         timeout=timeout,

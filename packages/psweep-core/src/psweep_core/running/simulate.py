@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -13,9 +14,9 @@ from ..params.hashing import pset_hashes
 from ..store import database
 from ..store.study import Study
 from ..table.frames import append_frame, frame_of_rows, usable
-from ..table.rows import RUNTIME, RowTuple
+from ..table.rows import RUNTIME, SEED, RowTuple
 from .done import done_hashes, successful
-from .plan import header_after, plan_jobs
+from .plan import Seeds, header_after, plan_jobs
 
 __all__ = ["run_simulated"]
 
@@ -27,7 +28,9 @@ def run_simulated(
     *,
     poolsize: int | None,
     save: bool,
-    done: Callable[[pd.DataFrame | None], set[str]] | None,
+    done: Callable[[pd.DataFrame | None], Counter[str]] | None,
+    repeats: int,
+    seeds: Callable[[pd.DataFrame | None, list[str]], Seeds] | None,
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
     hashes = pset_hashes(params)
@@ -35,7 +38,13 @@ def run_simulated(
     if known is not None:
         known = usable(known, str(study.layout.database))
     there = (done or done_hashes)(known)
-    jobs = plan_jobs(params, hashes, there if done else None)
+    jobs = plan_jobs(
+        params,
+        hashes,
+        there if done else None,
+        repeats=repeats,
+        seeds=seeds(known, hashes) if seeds else None,
+    )
     copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
     header = header_after(known, copy.layout.name, len(jobs))
     now = time.time_ns()
@@ -48,7 +57,7 @@ def run_simulated(
             0.0,
             job.params,
             {},
-            None,
+            None if job.seed is None else {SEED: job.seed},
         )
         for job in jobs
     ]
@@ -62,9 +71,13 @@ def run_simulated(
 
 
 def _say_what_would_run(
-    known: pd.DataFrame | None, hashes: list[str], done: set[str], n: int, poolsize: int | None
+    known: pd.DataFrame | None,
+    hashes: list[str],
+    done: Counter[str],
+    n: int,
+    poolsize: int | None,
 ) -> None:
-    new = len(set(hashes) - done)
+    new = len(set(hashes) - set(done))
     text = (
         f"psweep: simulate: {len(hashes)} psets, {new} new, "
         f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"

@@ -9,6 +9,7 @@
         <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
         <run_seq>.<run_id>.<n>.journal.lock     held while the writer of the journal lives
         <run_seq>.<run_id>.<n>.journal.blocks   a copy of the rows in columns
+        <run_seq>.<run_id>.0.journal.seeds      the seeds of all psets of the run
         <run_id>.logs/<pset_id>.txt    what func has printed so far, with capture_logs="file"
       <pset_id>/                       what func writes, if it does
         logs.txt                       what func printed, with capture_logs="file"
@@ -33,6 +34,7 @@ __all__ = [
     "remove_journal",
     "row_groups_of",
     "run_of",
+    "seeds_of",
     "temporary_name",
 ]
 
@@ -134,9 +136,15 @@ def row_groups_of(journal: Path) -> Path:
     return journal.with_name(journal.name + ".blocks")
 
 
+def seeds_of(journal: Path) -> Path:
+    """Return the file with the seeds of the run that this is the first journal of."""
+    return journal.with_name(journal.name + ".seeds")
+
+
 def remove_journal(journal: Path) -> None:
     """Remove a journal after its rows were written to the database."""
     row_groups_of(journal).unlink(missing_ok=True)
+    seeds_of(journal).unlink(missing_ok=True)
     journal.unlink(missing_ok=True)
     lock_of(journal).unlink(missing_ok=True)
 

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
-from .layout import Layout, row_groups_of
+from .layout import Layout, row_groups_of, seeds_of
 from .records import record
 
-__all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord"]
+__all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord", "reserved_seeds"]
 
 _dumps = pickle.dumps
 GROUP_ROWS = 600  # in a group; this few dicts at a time do not wake the garbage collector
@@ -68,6 +70,11 @@ class RunRecord:
     def journals(self) -> set[Path]:
         """All journals of the run."""
         return {self._journal.path, *self._worker_journals}
+
+    def reserve_seeds(self, hashes: Sequence[str], seeds: Sequence[int]) -> None:
+        """Let other runs know which seeds this one takes; the study's lock is held."""
+        data = b"".join(map(_SEED.pack, map(bytes.fromhex, hashes), seeds))
+        seeds_of(self._journal.path).write_bytes(data)
 
     def worker_journal(self, number: int) -> Path | None:
         """Return where a worker writes its journal; None if it sends its rows instead."""
@@ -138,6 +145,18 @@ class RunRecord:
         self._journal.close()
         if self._copy is not None:
             self._copy.close()
+
+
+_SEED = struct.Struct("<20sI")  # a hash and a seed
+
+
+def reserved_seeds(layout: Layout) -> Iterator[tuple[str, int]]:
+    """Yield the hashes and seeds of all psets of runs that have not ended."""
+    for journal in layout.journals():
+        with contextlib.suppress(OSError):  # without seeds, or just removed
+            data = seeds_of(journal).read_bytes()
+            for sha, seed in _SEED.iter_unpack(data[: len(data) // _SEED.size * _SEED.size]):
+                yield sha.hex(), seed
 
 
 class UnsavedRecord:

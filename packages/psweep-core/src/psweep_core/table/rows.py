@@ -12,6 +12,7 @@ __all__ = [
     "RESERVED",
     "ROW_SIZE",
     "RUNTIME",
+    "SEED",
     "Header",
     "Row",
     "RowTuple",
@@ -62,6 +63,7 @@ BOOK: Final = (
     "_run_seq",
 )
 RUNTIME: Final = "_pset_runtime"
+SEED: Final = "_seed"
 
 # Columns that exist only if some run of the study asked for them, and what they hold in the rows
 # of the other runs. A row without _failed is a success.
@@ -71,6 +73,7 @@ NO_EXTRA: Final[dict[str, Any]] = {
     "_failed": False,
     "_exc_txt": None,
     "_logs": None,
+    SEED: None,
 }
 EXTRAS: Final = tuple(NO_EXTRA)
 RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})
