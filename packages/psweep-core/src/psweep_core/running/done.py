@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..table.frames import groups
+from ..table.outcomes import failed_rows, good_rows
 from ..table.rows import RUNTIME
 
 __all__ = ["done_hashes", "prepared_hashes", "successful"]
@@ -12,24 +12,14 @@ __all__ = ["done_hashes", "prepared_hashes", "successful"]
 
 def successful(df: pd.DataFrame | None) -> pd.DataFrame:
     """Give the rows that were run and did not fail."""
-    df = _not_failed(df)
-    # Rows of batch jobs that were prepared have neither runtime nor results until these are
-    # collected.
-    if RUNTIME not in df.columns:  # the user has removed it
-        return df
-    waiting = df[RUNTIME].isna()
-    if waiting.any():
-        results = groups(df)[2]
-        waiting &= df[[name for name in results if name != RUNTIME]].isna().all(axis=1)
-    return df[~waiting.to_numpy(dtype=bool)]
+    df = _some(df)
+    return df[good_rows(df)]
 
 
-def _not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
+def _some(df: pd.DataFrame | None) -> pd.DataFrame:
     if df is None or not len(df):
         return pd.DataFrame({"_run_id": [], "_pset_hash": [], RUNTIME: []})
-    if "_failed" not in df.columns:
-        return df
-    return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
+    return df
 
 
 def done_hashes(df: pd.DataFrame | None) -> set[str]:
@@ -39,4 +29,5 @@ def done_hashes(df: pd.DataFrame | None) -> set[str]:
 
 def prepared_hashes(df: pd.DataFrame | None) -> set[str]:
     """Give the hashes that have a row that did not fail, whether it was run yet or not."""
-    return set(_not_failed(df)["_pset_hash"])
+    df = _some(df)
+    return set(df[~failed_rows(df)]["_pset_hash"])
