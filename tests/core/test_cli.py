@@ -75,7 +75,8 @@ def test_checkdir(df, capsys):
     assert cli.checkdir(["calc"]) == 1
     assert f"folders without row: 1\n    {stray}\n" in capsys.readouterr().out
     assert ps.check_calc_dir("calc", df) == {
-        "db_not_disk": set(), "disk_not_db": {stray}, "unfinished_journals": set()
+        "db_not_disk": set(), "disk_not_db": {stray}, "unfinished_journals": set(),
+        "hash_not_pset": set(),
     }  # fmt: skip
     assert cli.checkdir(["elsewhere"]) == 1
     assert "elsewhere" in capsys.readouterr().err

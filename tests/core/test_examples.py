@@ -201,6 +201,7 @@ def save_data_on_disk(ex):
         "db_not_disk": set(),
         "disk_not_db": set(),
         "unfinished_journals": set(),
+        "hash_not_pset": set(),
     }
 
     evaluated = ex.df("calc/database_eval.pk")

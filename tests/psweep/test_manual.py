@@ -23,7 +23,7 @@ DOCS = ROOT / "docs"
 RUNNER = DOCS / "run_page.py"
 PAGES = [*DOCS.glob("*.md"), ROOT / "README.md", *ROOT.glob("packages/*/README.md")]
 PAGES.remove(ROOT / "packages" / "psweep-batch" / "README.md")  # run by the tests of psweep-batch
-LIBRARIES = ["dask", "distributed", "matplotlib", "plotly", "pyarrow", "seaborn"]
+LIBRARIES = ["dask", "distributed", "matplotlib", "plotly", "pyarrow", "seaborn", "SALib"]
 
 
 def page_name(page):
@@ -39,6 +39,8 @@ def test_the_code_of_a_page_does_what_it_shows(tmp_path, page):
     libraries = [name for name in LIBRARIES if f"import {name}" in text or f"from {name}" in text]
     libraries += ["plotly"] if "psweep-report" in text else []
     libraries += ["pyarrow"] if ".parquet" in text else []
+    libraries += ["scipy"] if "ps.psample" in text else []
+    libraries += ["xarray"] if "df_to_xarray" in text else []
     missing = [name for name in programs if not shutil.which(name)]
     missing += [name for name in libraries if not importlib.util.find_spec(name)]
     if missing:
@@ -93,7 +95,7 @@ def test_what_a_page_must_not_show_is_found(tmp_path):
 
 def test_all_public_names_are_in_the_reference():
     text = (DOCS / "api.md").read_text()
-    names = {*ps.__all__, *psweep_batch.__all__, *psweep_git.__all__, "report"}
+    names = {*ps.__all__, *psweep_batch.__all__, *psweep_git.__all__}
     listed = re.findall(r"^   (\w+)$", text, re.MULTILINE)
     assert sorted([*listed, "run", "__version__"]) == sorted(names)
 

@@ -13,7 +13,7 @@ are a package, so none of their files has the path of one of ours, and an upgrad
 import psweep_core as _core
 from psweep_core import *  # noqa: F403
 
-__all__ = [*sorted([*_core.__all__, "report"])]  # noqa: PLE0604
+__all__ = [*sorted([*_core.__all__, *_core.LAZY])]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:

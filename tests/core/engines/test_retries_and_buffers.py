@@ -49,7 +49,8 @@ def test_a_retry_may_make_its_folder_again(engine, on_error, make, tmp_path):
     assert Path("calc", df._pset_id[0], "out").exists()
     assert Path("calc", df._pset_id[0] + ".call_1", "out").read_text() == "x"
     assert ps.check_calc_dir("calc", df) == {
-        "db_not_disk": set(), "disk_not_db": set(), "unfinished_journals": set()
+        "db_not_disk": set(), "disk_not_db": set(), "unfinished_journals": set(),
+        "hash_not_pset": set(),
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The code of psweep-core. Users write ``import psweep``, which gives out its public names."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from . import _siblings
@@ -21,18 +22,18 @@ from .errors import (
     VersionMismatchError,
     WorkerError,
 )
-from .params.grids import (
+from .params.grids import itr2params, pgrid, plist, stargrid
+from .params.hashing import pset_hash
+from .params.psets import (
     filter_params_dup_hash,
     filter_params_unique,
     flatten_dict,
-    itr2params,
     merge_dicts,
-    pgrid,
-    plist,
-    stargrid,
+    shuffled,
 )
-from .params.hashing import pset_hash
+from .params.samples import psample
 from .params.spaces import intspace, logspace
+from .running.by_name import by_name
 from .running.run_local import run, run_local
 from .show.notebook import fold_in_notebooks
 from .show.terminal import df_print
@@ -40,7 +41,11 @@ from .store.checkdir import check_calc_dir
 from .store.database import df_to_json, df_write
 from .store.files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
 from .store.read import df_read, recover
+from .table.changing import df_add_param, df_update_pset_hash
 from .table.extract import df_extract_params, df_extract_pset, df_extract_row, df_filter_conds
+from .table.merging import df_merge
+from .table.selecting import df_latest, df_select
+from .table.stats import df_stats
 
 __all__ = [
     "CalcDirError",
@@ -59,14 +64,21 @@ __all__ = [
     "VersionMismatchError",
     "WorkerError",
     "__version__",
+    "by_name",
     "check_calc_dir",
+    "df_add_param",
     "df_extract_params",
     "df_extract_pset",
     "df_extract_row",
     "df_filter_conds",
+    "df_latest",
+    "df_merge",
     "df_print",
     "df_read",
+    "df_select",
+    "df_stats",
     "df_to_json",
+    "df_update_pset_hash",
     "df_write",
     "file_read",
     "file_write",
@@ -83,12 +95,17 @@ __all__ = [
     "pickle_read",
     "pickle_write",
     "plist",
+    "psample",
     "pset_hash",
     "recover",
     "run",
     "run_local",
+    "shuffled",
     "stargrid",
 ]
+
+# Names that few programs need: each is looked up when it is first used.
+LAZY = ["df_importance", "df_plot", "df_to_xarray", "edit", "report"]
 
 fold_in_notebooks()
 
@@ -103,11 +120,22 @@ if TYPE_CHECKING:
     from psweep_git import git_commits as git_commits
 
     from .html_report.data import report as report
+    from .show.plots import df_plot as df_plot
+    from .store.edit import edit as edit
+    from .table.importance import df_importance as df_importance
+    from .table.to_xarray import df_to_xarray as df_to_xarray
 else:
+    _MODULES = {
+        "df_importance": "table.importance",
+        "df_plot": "show.plots",
+        "df_to_xarray": "table.to_xarray",
+        "edit": "store.edit",
+        "report": "html_report.data",
+    }
 
     def __getattr__(name: str) -> object:
-        if name == "report":
-            from .html_report.data import report as found
+        if name in _MODULES:
+            found = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
         elif name in _siblings.NAMES:
             found = getattr(_siblings.load(_siblings.NAMES[name], f"psweep.{name}"), name)
         else:
@@ -117,7 +145,7 @@ else:
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*__all__, "report", *_siblings.installed_names()})
+        return sorted({*__all__, *LAZY, *_siblings.installed_names()})
 
 
 # Errors say that they are of the module psweep. So it must be there also where only a part of

@@ -27,8 +27,9 @@ from .show.terminal import (
 from .store.checkdir import check_calc_dir
 from .store.database import df_to_json
 from .store.read import df_read
+from .store.study import Study
 
-__all__ = ["checkdir", "db2json", "db2table", "report", "run_command"]
+__all__ = ["checkdir", "db2json", "db2table", "report", "rm", "run_command"]
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -149,7 +150,8 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser(
         "psweep-checkdir",
-        "List rows without a folder, folders without a row, and unfinished journals. "
+        "List rows without a folder, folders without a row, unfinished journals, and rows whose "
+        "hash is not that of their parameters. "
         "A study in which no row has a folder keeps no files, so nothing is missing.",
     )
     args = parser.parse_args(argv)
@@ -157,23 +159,86 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     def check() -> int:
         found = check_calc_dir(args.database)
         n_rows = len(df_read(args.database))
-        missing = found["db_not_disk"]
+        missing, stale = found["db_not_disk"], found["hash_not_pset"]
         no_folders = len(missing) == n_rows
         amiss = False
         for title, names in (
             ("rows without folder", set() if no_folders else missing),
             ("folders without row", found["disk_not_db"]),
             ("unfinished journals", found["unfinished_journals"]),
+            *([("rows with the hash of another pset", stale)] if stale else []),
         ):
             print(f"{title}: {len(names)}")
             for name in sorted(names):
                 print(f"    {name}")
             amiss = amiss or bool(names)
+        if stale:
+            print("    psweep.df_update_pset_hash updates them, see psweep.edit")
         if no_folders and n_rows:
             print(f"none of the {n_rows} rows has a folder")
         return int(amiss)
 
     return run_command(check)
+
+
+def rm(argv: Sequence[str] | None = None) -> int:
+    """Remove rows of a study with their folders, or bring them back (``psweep-rm``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if the query or the study makes no sense, or nothing was found.
+    """
+    parser = argparse.ArgumentParser(
+        prog="psweep-rm",
+        description="Move rows of a study and their folders to CALC_DIR/removed.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "query",
+        nargs="?",
+        metavar="QUERY",
+        help="which rows, as in DataFrame.query: 'x > 3 and solver == \"cg\"'",
+    )
+    parser.add_argument(
+        "-c", "--calc-dir", default="calc", metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument("--undo", action="store_true", help="bring back what was removed last")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what it would do")
+    args = parser.parse_args(argv)
+    if args.undo == (args.query is not None):
+        parser.error("give either a QUERY or --undo")
+
+    def remove() -> int:
+        from .store.remove import remove_rows, undo_removal
+
+        study = Study.find(args.calc_dir)
+        if args.undo:
+            done = undo_removal(study, args.dry_run)
+        else:
+            done = remove_rows(study, args.query, args.dry_run)
+        what = f"{done.n_rows} rows and {done.n_folders} folders"
+        if args.undo and done.folder is None:
+            what = "nothing was removed, so there is nothing to bring back"
+        elif args.dry_run:
+            what = f"would {'bring back' if args.undo else 'remove'} {what}"
+        elif args.undo:
+            what = f"brought back {what}"
+        elif done.n_rows:
+            what = f"moved {what} to {done.folder}; psweep-rm --undo brings them back"
+        else:
+            what = "no row was removed"
+        print(encodable(what))
+        if done.n_kept:
+            print(f"{done.n_kept} rows were kept, because their run has not ended")
+        return int(not done.n_rows)
+
+    return run_command(remove, "psweep-rm")
 
 
 def report(argv: Sequence[str] | None = None) -> int:

@@ -6,25 +6,13 @@ Pure functions over lists of dicts: no files, no pandas.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError
-from .hashing import pset_hashes
+from .psets import Pset, brief, filter_params_unique
 
-__all__ = [
-    "brief",
-    "filter_params_dup_hash",
-    "filter_params_unique",
-    "flatten_dict",
-    "itr2params",
-    "merge_dicts",
-    "pgrid",
-    "plist",
-    "stargrid",
-]
-
-Pset = dict[Any, Any]
+__all__ = ["Pset", "brief", "itr2params", "pgrid", "plist", "stargrid"]
 
 
 def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
@@ -76,40 +64,6 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
     return [{name: value} for value in values]
 
 
-def merge_dicts(*args: Any) -> Pset:
-    """Merge dicts from left to right; where a name comes twice, the last one wins.
-
-    Parameters
-    ----------
-    *args : dict, or one sequence of dict
-        ``merge_dicts(a, b)`` and ``merge_dicts([a, b])`` are the same.
-
-    Returns
-    -------
-    dict
-        A new dict; the arguments are left alone.
-
-    Raises
-    ------
-    ParamsTypeError
-        Something among the arguments is not a dict.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> ps.merge_dicts({"a": 1, "b": 2}, {"b": 3})
-    {'a': 1, 'b': 3}
-    """
-    dicts: Any = args[0] if len(args) == 1 and not isinstance(args[0], Mapping) else args
-    merged: Pset = {}
-    for position, dct in enumerate(dicts):
-        if not isinstance(dct, Mapping):
-            message = f"merge_dicts: argument {position} is {brief(dct)}, not a dict"
-            raise ParamsTypeError(message)
-        merged.update(dct)
-    return merged
-
-
 def itr2params(loops: Iterable[Any]) -> list[Pset]:
     """Turn the loops of `itertools` over plists into params.
 
@@ -142,39 +96,45 @@ def itr2params(loops: Iterable[Any]) -> list[Pset]:
     return [_merge_entry(entry) for entry in loops]
 
 
-def pgrid(*plists: Any) -> list[Pset]:
-    """Make the grid of all combinations of several plists, as nested loops would.
+def pgrid(*plists: Any, **values: Any) -> list[Pset]:
+    """Make the grid of all combinations of several parameters, as nested loops would.
 
     Parameters
     ----------
-    *plists : plist or zip of plists, or one sequence of these
+    *plists : plist or zip of plists, or one sequence of these, or one dict of lists
         ``pgrid(a, b)`` and ``pgrid([a, b])`` are the same. Parameters that
         vary together go in as ``zip(a, b)``. A single plist or zip needs the
-        list form, ``pgrid([a])``.
+        list form, ``pgrid([a])``. A dict has the values of each parameter,
+        ``pgrid({"a": [1, 2], "b": [3, 4]})``.
+    **values : iterable
+        The values of one parameter each: ``pgrid(a=[1, 2])``. They vary faster than `plists`.
 
     Returns
     -------
     list of dict
-        The psets; the last plist varies fastest.
+        The psets; the last parameter varies fastest.
 
     Raises
     ------
     ParamsError
-        One bare plist or zip, none at all, or the same name in two plists.
+        One bare plist or zip, none at all, or the same name twice.
     ParamsTypeError
-        An entry of a plist is not a dict.
+        An entry of a plist is not a dict, or the values of a parameter are not a sequence.
 
     Examples
     --------
     >>> import psweep as ps
+    >>> ps.pgrid(a=[1, 2], b=["xx", "yy"])
+    [{'a': 1, 'b': 'xx'}, {'a': 1, 'b': 'yy'}, {'a': 2, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     >>> a = ps.plist("a", [1, 2])
     >>> b = ps.plist("b", ["xx", "yy"])
-    >>> ps.pgrid(a, b)
-    [{'a': 1, 'b': 'xx'}, {'a': 1, 'b': 'yy'}, {'a': 2, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
+    >>> ps.pgrid(a, b) == ps.pgrid(a=[1, 2], b=["xx", "yy"])
+    True
     >>> ps.pgrid([zip(a, b)])
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     """
-    args = list(_one_list_of_plists(plists[0]) if len(plists) == 1 else plists)
+    args = list(_one_argument(plists[0]) if len(plists) == 1 and not values else plists)
+    args += _plists_of(values, "pgrid({}={})".format)
     if not args:
         message = "pgrid got no plist, so there is nothing to vary; write pgrid(a, b) or pgrid([a])"
         raise ParamsError(message)
@@ -244,125 +204,6 @@ def stargrid(
     return filter_params_unique(params) if skip_dups else params
 
 
-def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
-    """Keep the first of all psets that have the same hash.
-
-    Parameters
-    ----------
-    params : iterable of dict
-        The psets. Entries whose names start with ``_`` do not count.
-
-    Returns
-    -------
-    list of dict
-        The psets that are left, in their order.
-
-    Raises
-    ------
-    ParamsTypeError
-        A pset is not a dict.
-    HashError
-        A value is made of something else than data, such as an open file.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> ps.filter_params_unique([{"a": 1}, {"a": 1}, {"a": 2}])
-    [{'a': 1}, {'a': 2}]
-    """
-    psets = list(params)
-    first: dict[str, Pset] = {}
-    for sha, pset in zip(pset_hashes(psets), psets, strict=True):
-        first.setdefault(sha, pset)
-    return list(first.values())
-
-
-def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> list[Pset]:
-    """Drop the psets whose hash is among those given.
-
-    Parameters
-    ----------
-    params : iterable of dict
-        The psets.
-    hashes : iterable of str
-        Hashes to drop, for instance ``df._pset_hash``.
-
-    Returns
-    -------
-    list of dict
-        The psets that are left, in their order.
-
-    Raises
-    ------
-    ParamsTypeError
-        A pset is not a dict.
-    HashError
-        A value is made of something else than data, such as an open file.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> ps.filter_params_dup_hash([{"a": 1}, {"a": 2}], [ps.pset_hash({"a": 1})])
-    [{'a': 2}]
-    """
-    known = set(hashes)
-    psets = list(params)
-    return [p for p, sha in zip(psets, pset_hashes(psets), strict=True) if sha not in known]
-
-
-def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
-    """Flatten nested dicts, so that each leaf becomes a column of its own.
-
-    Parameters
-    ----------
-    dct : dict
-        Its values may be dicts, and so on.
-    sep : str, default "_"
-        Goes between the names.
-
-    Returns
-    -------
-    dict
-        No value in it is a dict with entries.
-
-    Raises
-    ------
-    ParamsError
-        Two leaves would get the same name.
-
-    Examples
-    --------
-    >>> import psweep as ps
-    >>> ps.flatten_dict({"solver": {"name": "cg", "tol": 1e-6}, "n": 10})
-    {'solver_name': 'cg', 'solver_tol': 1e-06, 'n': 10}
-    """
-    flat: Pset = {}
-    for name, value in _leaves(dct, sep):
-        if name in flat:
-            message = f"flatten_dict: two values would be called {name!r}; choose another sep"
-            raise ParamsError(message)
-        flat[name] = value
-    return flat
-
-
-def _leaves(dct: Mapping[Any, Any], sep: str) -> Iterator[tuple[Any, Any]]:
-    for name, value in dct.items():
-        if isinstance(value, Mapping) and value:
-            for below, leaf in _leaves(value, sep):
-                yield f"{name}{sep}{below}", leaf
-        else:
-            yield name, value
-
-
-def brief(obj: Any) -> str:
-    """Show a value and its type in an error message."""
-    try:
-        text = " ".join(repr(obj).split())
-    except Exception:
-        text = "a value"  # whose repr fails
-    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(obj).__name__})"
-
-
 def _dicts_of(entry: Any) -> Iterator[Pset]:
     """Yield the dicts at the bottom of nested tuples and lists."""
     if isinstance(entry, dict):
@@ -393,14 +234,29 @@ def _merge_entry(entry: Any) -> Pset:
     return pset
 
 
-def _one_list_of_plists(arg: Any) -> list[Any]:
+def _plists_of(values: Mapping[Any, Any], call: Callable[[Any, str], str]) -> list[list[Pset]]:
+    """Make a plist of the values of each parameter; `call` shows in errors how they were passed."""
+    for name, seq in values.items():
+        if isinstance(seq, Mapping | str | bytes) or not isinstance(seq, Iterable):
+            fix = call(name, "[{}]".format(brief(seq).rpartition(" (")[0]))
+            message = (
+                f"the values of the parameter {name!r} must be a sequence, not {brief(seq)}; "
+                f"for a single one write {fix}"
+            )
+            raise ParamsTypeError(message)
+    return [plist(name, seq) for name, seq in values.items()]
+
+
+def _one_argument(arg: Any) -> list[Any]:
+    if isinstance(arg, Mapping):
+        return _plists_of(arg, lambda name, text: f"pgrid({{{name!r}: {text}}})")
     if isinstance(arg, zip):
         message = (
             "pgrid(zip(a, b)) got one zip of plists, not a sequence of plists; "
             "write pgrid([zip(a, b)])"
         )
         raise ParamsError(message)
-    if isinstance(arg, Mapping) or not isinstance(arg, Iterable):
+    if not isinstance(arg, Iterable):
         message = f"pgrid got {brief(arg)}; write pgrid(a, b) or pgrid([a]) with plists a and b"
         raise ParamsTypeError(message)
     entries = list(arg)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pandas as pd
 
-from ..table.frames import groups
+from ..table.outcomes import failed_rows, good_rows, waiting_rows
 from ..table.rows import RUNTIME
 
 __all__ = [
@@ -20,30 +20,15 @@ __all__ = [
 
 
 def successful(df: pd.DataFrame | None) -> pd.DataFrame:
-    """Give the rows that were run and did not fail."""
-    return _finished(not_failed(df))
-
-
-def _finished(df: pd.DataFrame) -> pd.DataFrame:
-    # Rows of batch jobs that were prepared have neither runtime nor results until these are
-    # collected.
-    if RUNTIME not in df.columns:  # the user has removed it
-        return df
-    waiting = df[RUNTIME].isna()
-    if "_failed" in df.columns:
-        waiting &= ~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-    if waiting.any():
-        results = groups(df)[2]
-        waiting &= df[[name for name in results if name != RUNTIME]].isna().all(axis=1)
-    return df[~waiting.to_numpy(dtype=bool)]
+    """Return the rows that were run and did not fail."""
+    df = _rows(df)
+    return df[good_rows(df)]
 
 
 def not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
     """Return the rows that did not fail, whether they were run yet or not."""
     df = _rows(df)
-    if "_failed" not in df.columns:
-        return df
-    return df[~df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)]
+    return df[~failed_rows(df)]
 
 
 def _rows(df: pd.DataFrame | None) -> pd.DataFrame:
@@ -59,7 +44,8 @@ def done_hashes(df: pd.DataFrame | None) -> Counter[str]:
 
 def tried_hashes(df: pd.DataFrame | None) -> Counter[str]:
     """Count the rows of each hash that were run, successful or not."""
-    return Counter(_finished(_rows(df))["_pset_hash"])
+    df = _rows(df)
+    return Counter(df[~waiting_rows(df)]["_pset_hash"])
 
 
 def prepared_hashes(df: pd.DataFrame | None) -> Counter[str]:

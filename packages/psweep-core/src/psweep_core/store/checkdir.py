@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import DatabaseError
+from ..table.changing import stale_rows
+from ..table.levels import study_frame
 from .layout import Layout, PathLike
 from .read import df_read
 
@@ -29,7 +31,10 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
         ``db_not_disk``: the ``_pset_id`` of rows without a folder,
         ``disk_not_db``: the names of such folders without a row,
         ``unfinished_journals``: the files with rows that are not in the
-        database, of runs that still go on or were killed.
+        database, of runs that still go on or were killed,
+        ``hash_not_pset``: the ``_pset_id`` of rows whose ``_pset_hash`` is not that of their
+        parameters, because these were changed by hand, or func returned another value for one.
+        `df_update_pset_hash` updates them.
 
     Raises
     ------
@@ -44,8 +49,9 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     >>> import psweep as ps
     >>> df = ps.run_local(lambda pset: {}, [{"a": 1}])
     >>> os.mkdir("calc/" + df._pset_id[0])
-    >>> ps.check_calc_dir("calc")
-    {'db_not_disk': set(), 'disk_not_db': set(), 'unfinished_journals': set()}
+    >>> found = ps.check_calc_dir("calc")
+    >>> [name for name, problems in found.items() if problems]
+    []
     """
     folder = Path(calc_dir)
     if df is None:
@@ -60,7 +66,14 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
         "db_not_disk": rows - folders,
         "disk_not_db": folders - rows,
         "unfinished_journals": {str(path) for path in waiting},
+        "hash_not_pset": _stale(df),
     }
+
+
+def _stale(df: pd.DataFrame) -> set[str]:
+    if not len(df) or not {"_run_id", "_pset_hash"} <= {*df.columns}:
+        return set()
+    return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))])
 
 
 def _is_uuid(name: str) -> bool:

@@ -14,6 +14,11 @@
       <pset_id>/                       what func writes, if it does
         logs.txt                       what func printed, with capture_logs="file"
       tmpsave/<run_id>/<pset_id>.pk    one row, with tmpsave=True
+      removed/<n>/                     what one call of psweep-rm removed
+        database.pk                    the rows
+        numbers.json                   the highest numbers among them, which are not given again
+        before, after.sha256           the old database file, and the digest of the one after it
+        <pset_id>/                     what func wrote
     calc.simulate/                     the study that simulate=True would make
     calc.bak_<time>Z_run_id_<run_id>/  with backup=True
 """
@@ -65,6 +70,7 @@ class Layout:
         self.lock = self.private / "lock"
         self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
         self.tmpsave_dir = self.calc_dir / "tmpsave"
+        self.removed_dir = self.calc_dir / "removed"
 
     def basenames(self) -> set[str]:
         """List the names of all databases in the folder."""
@@ -103,6 +109,16 @@ class Layout:
     def tmpsave(self, run_id: str, pset_id: str) -> Path:
         """Return the file that holds one row, with ``tmpsave=True``."""
         return self.tmpsave_dir / run_id / f"{pset_id}.pk"
+
+    def removals(self) -> list[Path]:
+        """List the folders with rows that were removed from this database, in their order."""
+        found = [path.parent for path in self.removed_dir.glob(f"*/{self.basename}")]
+        return sorted(found, key=lambda path: (len(path.name), path.name))
+
+    def new_removal(self) -> Path:
+        """Return the folder for the next rows to be removed."""
+        taken = [int(path.name) for path in self.removed_dir.glob("*") if path.name.isdecimal()]
+        return self.removed_dir / str(1 + max(taken, default=0))
 
     def next_to(self, ending: str) -> str:
         """Name a folder next to this one, as the user would: relative if `calc_dir` is."""

@@ -29,6 +29,7 @@ from .journal_reader import JournalContents, find_journal, is_over, read_header,
 from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
+from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 
 if TYPE_CHECKING:
@@ -208,11 +209,14 @@ class Study:
                 remove_journal(path)
 
     def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
-        """Choose the numbers of a new run: none that the database or a live run has."""
+        """Choose numbers for a new run that no row, live run or removed row has."""
         for path in self.layout.journals():
             other = read_header(path)
             run_seq = max(run_seq, other.run_seq + 1)
             first_seq = max(first_seq, other.first_seq + other.n_psets)
+        for last in removed_numbers(self.layout):  # these rows may come back
+            run_seq = max(run_seq, last["_run_seq"] + 1)
+            first_seq = max(first_seq, last["_pset_seq"] + 1)
         return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
 
     def read_database(self) -> pd.DataFrame:

@@ -12,11 +12,17 @@ import pandas as pd
 
 from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from ..params.grids import Pset
-from ..params.hashing import pset_hash
+from ..params.hashing import pset_hash, pset_hashes
 from .cells import MISSING, cells, objects
 from .frames import arranged, groups, index_of_names, is_private, places_of
 
-__all__ = ["df_extract_params", "df_extract_pset", "df_extract_row", "df_filter_conds"]
+__all__ = [
+    "df_extract_params",
+    "df_extract_pset",
+    "df_extract_row",
+    "df_filter_conds",
+    "psets_and_fits",
+]
 
 
 def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
@@ -78,6 +84,11 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     >>> ps.df_extract_params(df) == params
     True
     """
+    return psets_and_fits(df)[0]
+
+
+def psets_and_fits(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
+    """Get the psets of all rows, and whether each has the hash of its row."""
     df = arranged(df)
     every = list(df.columns)
     params, results = places_of(df)
@@ -86,19 +97,22 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     rows = zip(*columns, strict=True) if columns else ((),) * len(df)
     psets = [_present(names, row) for row in rows]
     if "_pset_hash" not in every:
-        return psets
+        return psets, [False] * len(df)
     reader = _Reader()
     cells_of_results = functools.cache(lambda: [cells(df.iloc[:, place]) for place in results])
-    for i, (pset, sha) in enumerate(zip(psets, df["_pset_hash"], strict=True)):
-        if pset_hash(pset) != sha:
+    hashes = df["_pset_hash"].tolist()
+    fits = [new == sha for new, sha in zip(pset_hashes(psets), hashes, strict=True)]
+    for i in [i for i, fit in enumerate(fits) if not fit]:
 
-            def moved(i: int = i) -> Pset:
-                row = [values[i] for values in cells_of_results()]
-                return _present([every[place] for place in results], row)
+        def moved(i: int = i) -> Pset:
+            row = [values[i] for values in cells_of_results()]
+            return _present([every[place] for place in results], row)
 
-            missing = [name for name in names if name not in pset]
-            psets[i] = reader.read(pset, sha, missing, moved)
-    return psets
+        missing = [name for name in names if name not in psets[i]]
+        read = reader.read(psets[i], hashes[i], missing, moved)
+        fits[i] = read is not psets[i]
+        psets[i] = read
+    return psets, fits
 
 
 def _present(names: list[Any], row: Iterable[Any]) -> Pset:

@@ -28,7 +28,10 @@ __all__ = [
     "frame_of_rows",
     "groups",
     "index_of_names",
+    "is_private",
+    "numbered",
     "places_of",
+    "regrouped",
     "rows_of_run",
     "usable",
     "with_extras",
@@ -303,7 +306,33 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     seqs = np.concatenate([df["_pset_seq"].to_numpy(dtype=np.int64) for df in (old, new)])
     df = _with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
-    return df if df.index.is_monotonic_increasing else df.sort_index(kind="stable")
+    if not df.index.is_monotonic_increasing:
+        df = df.sort_index(kind="stable")
+        df.index = _index_of(df["_pset_seq"].to_numpy(dtype=np.int64))
+    return df
+
+
+def numbered(df: pd.DataFrame, seqs: Any, run_seqs: Any) -> pd.DataFrame:
+    """Give rows new numbers, which are in rising order."""
+    columns = [df.iloc[:, i] for i in range(df.shape[1])]
+    names = list(df.columns)
+    columns[names.index("_pset_seq")] = pd.Series(np.asarray(seqs, dtype=np.int64))
+    columns[names.index("_run_seq")] = pd.Series(np.asarray(run_seqs, dtype=np.int64))
+    return assemble(names, columns, _index_of(np.asarray(seqs, dtype=np.int64)))
+
+
+def regrouped(df: pd.DataFrame) -> pd.DataFrame:
+    """Put rows in the order of their numbers, and bookkeeping and results in their usual places."""
+    params, book, results = groups(df)
+    order = [*params, *(name for name in (*BOOK, *EXTRAS) if name in book), *results]
+    order += [RUNTIME] if RUNTIME in book else []
+    if order != list(df.columns):
+        names = list(df.columns)
+        df = df.iloc[:, [names.index(name) for name in order]]
+    seqs = df["_pset_seq"].to_numpy(dtype=np.int64)
+    if not (seqs[1:] > seqs[:-1]).all():
+        df = df.iloc[np.argsort(seqs, kind="stable")]
+    return df.set_axis(_index_of(np.sort(seqs)), axis=0)
 
 
 def with_extras(df: pd.DataFrame, *names: str) -> pd.DataFrame:
@@ -336,10 +365,13 @@ def _joined(
 
 
 def _with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+    return assemble(list(columns), list(columns.values()), _index_of(seqs))
+
+
+def _index_of(seqs: np.ndarray[Any, Any]) -> pd.Index[Any]:
     n = len(seqs)
     in_a_row = n > 0 and seqs[-1] - seqs[0] == n - 1 and (np.diff(seqs) == 1).all()
-    index = pd.RangeIndex(seqs[0], seqs[0] + n) if in_a_row else pd.Index(seqs, dtype=np.int64)
-    return assemble(list(columns), list(columns.values()), index)
+    return pd.RangeIndex(seqs[0], seqs[0] + n) if in_a_row else pd.Index(seqs, dtype=np.int64)
 
 
 def assemble(names: list[Any], columns: list[Any], index: pd.Index[Any]) -> pd.DataFrame:

@@ -1,0 +1,164 @@
+"""Change a study by a function of its DataFrame: `edit`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ParamsError, ParamsTypeError
+from ..params.psets import brief
+from ..table import frames
+from ..table.changing import stale_rows
+from .backup import backup
+from .journal_reader import read_header
+from .layout import PathLike
+from .study import Study
+
+__all__ = ["edit"]
+
+
+def edit(
+    calc_dir: PathLike,
+    function: Callable[[pd.DataFrame], Any],
+    *,
+    database_basename: str | None = None,
+) -> pd.DataFrame:
+    """Change the database of a study, with its lock held and a backup made.
+
+    Parameters
+    ----------
+    calc_dir : str or path
+        The folder of the study.
+    function : callable
+        Takes a copy of the database and returns the changed one. Meanwhile, runs in this
+        `calc_dir` wait when they start and end, so it must not start one itself.
+    database_basename : str, optional
+        The database in the folder. None: the only one, or ``database.pk``.
+
+    Returns
+    -------
+    DataFrame
+        The database as it is on disk now. The state before is in a copy of the whole folder,
+        ``<calc_dir>.bak_<timestamp>_run_id_<id>``, unless nothing was changed.
+
+    Raises
+    ------
+    ParamsError, ParamsTypeError, DatabaseError
+        The change would lose rows, or leave a study with ids or numbers that come twice, hashes
+        that are not those of the psets, or columns that cannot be stored. Nothing was changed.
+    StudyNotFoundError
+        There is no study in that folder.
+    Exception
+        Of `function`. Nothing was changed.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"y": 1}, ps.plist("x", [1, 2]))
+    >>> df = ps.edit("calc", lambda df: ps.df_add_param(df, "solver", "cg"))
+    >>> ps.df_extract_params(df)
+    [{'x': 1, 'solver': 'cg'}, {'x': 2, 'solver': 'cg'}]
+    """
+    _check_function(function)
+    study = Study.find(calc_dir, database_basename)
+    with study.locked():
+        before = study.fold()
+        new = _checked(study, before, function(before.copy()))
+        if frames.are_same(before, new) and list(before.dtypes) == list(new.dtypes):
+            return before
+        new = study.storable(new)
+        backup(study, str(uuid.uuid4()))
+        return study.write_database(new)
+
+
+def _check_function(function: Any) -> None:
+    if not callable(function):
+        message = f"edit: function must take a DataFrame and return one, not {brief(function)}"
+        raise ParamsTypeError(message)
+
+
+def _checked(study: Study, before: pd.DataFrame, new: Any) -> pd.DataFrame:
+    """Refuse a change that would break what a study promises."""
+    if not isinstance(new, pd.DataFrame):
+        message = f"edit: the function must return the changed DataFrame, not {brief(new)}"
+        raise ParamsTypeError(message)
+    where = "the DataFrame that the function returned"
+    if not len(new.columns) and len(before.columns):
+        message = f"edit: {where} is empty; return the changed one, or remove rows by psweep-rm"
+        raise ParamsError(message)
+    ids = list(new["_pset_id"]) if "_pset_id" in new.columns else []
+    if len({*ids}) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        message = (
+            f"edit: the _pset_id {twice!r} comes twice in {where}; keep one of these rows, such as "
+            "by df.drop_duplicates('_pset_id'), or merge studies by df_merge"
+        )
+        raise ParamsError(message)
+    changed = frames.usable(new, where)
+    if not len(changed.columns):
+        return changed
+    _check_ids(before, changed, where)
+    changed = frames.regrouped(changed)
+    _check_live_runs(study, before, changed)
+    _check_hashes(before, changed)
+    return changed
+
+
+def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:
+    odd = [i for i in new["_pset_id"] if not isinstance(i, str)]
+    if odd:
+        message = f"edit: the _pset_id of each row must be a str, not {brief(odd[0])}"
+        raise ParamsTypeError(message)
+    lost = set(before["_pset_id"]) - set(new["_pset_id"]) if len(before) else set()
+    if lost:
+        message = (
+            f"edit: {len(lost)} rows are missing in {where} (_pset_id {min(lost)!r} ...); keep all "
+            "rows and their ids, and remove rows by psweep-rm, which can be undone"
+        )
+        raise ParamsError(message)
+
+
+def _check_live_runs(study: Study, before: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Refuse to take the numbers of runs that go on, or to renumber rows of theirs."""
+    old = before.set_index("_pset_id") if len(before) else before
+    for journal in study.layout.journals():
+        run = read_header(journal)
+        mine = new["_run_id"] == run.run_id
+        seqs = new["_pset_seq"]
+        taken = ~mine & (
+            seqs.between(run.first_seq, run.first_seq + run.n_psets - 1)
+            | (new["_run_seq"] == run.run_seq)
+        )
+        moved = False
+        if len(before):
+            known = new[new["_pset_id"].isin(old.index)].set_index("_pset_id")
+            theirs = old[old["_run_id"] == run.run_id]
+            for name in ("_run_id", "_run_seq", "_pset_seq"):
+                moved |= not (known.loc[theirs.index, name] == theirs[name]).all()
+        if taken.any() or moved:
+            message = (
+                f"edit: the change needs numbers (_pset_seq, _run_seq) that run {run.run_seq} has, "
+                "which has not ended; try again when it has"
+            )
+            raise ParamsError(message)
+
+
+def _check_hashes(before: pd.DataFrame, new: pd.DataFrame) -> None:
+    stale = new[stale_rows(new, strict=True)]
+    if not len(stale):
+        return
+    # Of some rows it was so before: func may have returned another value for a parameter.
+    known = before.loc[stale_rows(before, strict=True)] if len(before) else before
+    same = dict(zip(known["_pset_id"], known["_pset_hash"], strict=True)) if len(known) else {}
+    bad = stale[
+        [same.get(i) != sha for i, sha in zip(stale["_pset_id"], stale["_pset_hash"], strict=True)]
+    ]
+    if len(bad):
+        message = (
+            f"edit: the _pset_hash of {len(bad)} rows is not that of their parameters (_pset_id "
+            f"{bad['_pset_id'].iloc[0]!r} ...); return psweep.df_update_pset_hash(df)"
+        )
+        raise ParamsError(message)

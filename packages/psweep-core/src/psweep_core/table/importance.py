@@ -1,0 +1,190 @@
+"""Which parameters a result depends on: `df_importance`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ParamsError
+from .frames import groups
+from .levels import codes_of, combined, first_rows, public_params, study_frame
+from .outcomes import good_rows
+from .rows import RUNTIME
+from .stats import numbers_of
+from .variance import estimated_shares, grid_shares
+
+__all__ = ["Factor", "df_importance", "factors_of", "numeric_column", "spans_decades"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Factor(NamedTuple):
+    """A parameter that varies, or some that vary together."""
+
+    names: tuple[Any, ...]
+    codes: Array  # number of the level of each row
+    values: Array | None  # as floats; None: not a number in every row
+
+    @property
+    def label(self) -> str:
+        """The name of the term."""
+        return ", ".join(map(str, self.names))
+
+    def of(self, rows: Array) -> Factor:
+        """Return the same for some rows."""
+        codes = pd.factorize(self.codes[rows])[0]
+        return Factor(self.names, codes, None if self.values is None else self.values[rows])
+
+
+def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.DataFrame:
+    """Tell how much of the variance of a result each parameter and each pair explains.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A database. Failed rows are left out.
+    y : name
+        A numeric result, or ``"_pset_runtime"``.
+    log : bool, optional
+        Use the logarithm of `y`. None: if all of `y` is positive, and its largest value is
+        at least 1000 times the smallest.
+
+    Returns
+    -------
+    DataFrame
+        Its columns are ``term``, ``share`` and ``exact``. The terms are parameters, such as
+        ``a``; pairs, such as ``a:b``, which is what both together do beyond the sum of what
+        each does; what is left: ``higher orders`` on a grid of three and more, else ``rest``; and
+        ``noise``, the variance within repeats, if there are any. Parameters that vary together,
+        as by ``zip``, are one term, ``a, b``. The shares add up to 1, largest first, and
+        what is left at the end; they are NaN if `y` does not vary. ``df.columns.name`` says
+        what was analysed: ``y`` or ``log10(y)``.
+
+    Raises
+    ------
+    ParamsError
+        There is no such numeric result, `y` has infinite values or (for the logarithm) values
+        that are not positive, no parameter varies, or there are too few rows.
+    DatabaseError
+        `df` is not a database.
+
+    Notes
+    -----
+    On a full grid (each combination of the levels has a good row) this is the functional ANOVA
+    of the means of repeats, I. M. Sobol', Math. Comput. Simul. 55, 271 (2001), with all levels
+    weighted equally; ``exact`` is True. The means of few repeats still contain noise.
+
+    On other designs ``exact`` is False, and the shares are estimates: the same terms are fitted
+    by least squares (cosines of the ranks of numbers, or the levels of other parameters), and
+    their covariances with `y` are corrected for the number of coefficients. Pairs are fitted as far
+    as the number of rows allows, the strongest parameters first. In a design whose parameters
+    are correlated, shares depend on the design.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> params = ps.pgrid(a=[1, 2, 3], b=[1, 2], c=[0, 1])
+    >>> df = ps.run_local(lambda p: {"y": p["a"] * p["b"]}, params, save=False)
+    >>> ps.df_importance(df, "y").round(3)
+    y           term  share  exact
+    0              a  0.585   True
+    1              b  0.390   True
+    2            a:b  0.024   True
+    3              c  0.000   True
+    4            a:c  0.000   True
+    5            b:c  0.000   True
+    6  higher orders  0.000   True
+    """
+    df = study_frame(df, "df_importance")
+    values = numeric_column(df, y, "df_importance")
+    rows = np.flatnonzero(good_rows(df) & ~np.isnan(values))
+    values = values[rows]
+    factors = factors_of(df.iloc[rows])
+    if not np.isfinite(values).all():
+        message = f"df_importance: {y!r} has infinite values; leave these rows out"
+        raise ParamsError(message)
+    if not factors:
+        message = "df_importance: no parameter varies among the good rows"
+        raise ParamsError(message)
+    log = spans_decades(values) if log is None else log
+    if log:
+        if not (values > 0).all():
+            message = f"df_importance: log=True needs positive values, but {y!r} has {values.min()}"
+            raise ParamsError(message)
+        values = np.log10(values)
+    cells = combined([factor.codes for factor in factors], len(values))
+    first = first_rows(cells)
+    counts = np.bincount(cells)
+    means = np.bincount(cells, weights=values) / counts
+    noise = float(np.mean(np.bincount(cells, weights=(values - means[cells]) ** 2) / counts))
+    distinct = [factor.of(first) for factor in factors]
+    is_grid = np.prod([float(factor.codes.max() + 1) for factor in distinct]) == len(first)
+    total = float(np.var(means)) + noise
+    # what rounding alone makes of values that are the same
+    if total <= (8 * np.finfo(float).eps * np.abs(values).max(initial=0)) ** 2:
+        total = np.nan
+    shares = (grid_shares if is_grid else estimated_shares)(distinct, means)
+    table = [(term, variance / total) for term, variance in shares.items()]
+    table.sort(key=lambda row: -row[1])
+    explained = sum(share for _, share in table)
+    rest = max(0.0, 1 - explained - noise / total) if total == total else np.nan
+    if len(factors) > 2 or not is_grid:
+        table.append(("higher orders" if is_grid else "rest", rest))
+    if len(values) > len(first):
+        table.append(("noise", noise / total))
+    found = pd.DataFrame(
+        {
+            "term": [term for term, _ in table],
+            "share": np.array([share for _, share in table], dtype=np.float64),
+            "exact": np.full(len(table), is_grid),
+        }
+    )
+    found.columns.name = f"log10({y})" if log else str(y)
+    return found
+
+
+def spans_decades(values: Array) -> bool:
+    """Return whether numbers are better seen on a logarithmic scale."""
+    return bool(len(values) and values.min() > 0 and values.max() >= 1000 * values.min())
+
+
+def numeric_column(df: pd.DataFrame, y: Any, function: str) -> Array:
+    """Return a result as floats, with NaN where a row has none; refuse what is not numeric."""
+    results = [*groups(df)[2], *([RUNTIME] if RUNTIME in df.columns else [])]
+    numbers = {name: numbers_of(df[name]) for name in ([y] if y in results else results)}
+    known = [name for name, found in numbers.items() if found is not None]
+    found = numbers.get(y)
+    if found is None:
+        what = f"the result {y!r} is not numeric" if y in results else f"there is no result {y!r}"
+        if y in results:
+            known = [name for name in results if numbers_of(df[name]) is not None]
+        message = f"{function}: {what}; numeric results are {', '.join(map(repr, known)) or 'none'}"
+        raise ParamsError(message)
+    if found.dtype.kind == "c":
+        message = f"{function}: the result {y!r} is complex; add its real part or absolute value"
+        raise ParamsError(message)
+    return np.asarray(found)
+
+
+def factors_of(df: pd.DataFrame) -> list[Factor]:
+    """Find the parameters that vary; those that vary together are one."""
+    factors: list[Factor] = []
+    every = {name: codes_of(df[name]) for name in public_params(df)}
+    n_psets = len(first_rows(combined(every.values(), len(df))))
+    for name, codes in every.items():
+        n = int(codes.max(initial=0)) + 1
+        if n < 2:
+            continue
+        for i, other in enumerate(factors):
+            # (In a random sample each value comes once, so they all would seem to be tied.)
+            if n == other.codes.max() + 1 and 2 * n <= n_psets and (codes == other.codes).all():
+                factors[i] = other._replace(names=(*other.names, name))
+                break
+        else:
+            values = numbers_of(df[name])
+            if values is not None and (values.dtype.kind == "c" or not np.isfinite(values).all()):
+                values = None
+            factors.append(Factor((name,), codes, values))
+    return factors

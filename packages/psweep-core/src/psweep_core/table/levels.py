@@ -1,0 +1,95 @@
+"""The levels of a column: its distinct values, and which of them each row has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ParamsError, ParamsTypeError
+from ..params.hashing import pset_hash
+from .atoms import ATOMS
+from .cells import MISSING, cells
+from .frames import arranged, check_unique, groups, is_private
+
+__all__ = ["chosen_names", "codes_of", "combined", "first_rows", "public_params", "study_frame"]
+
+Codes = np.ndarray[Any, Any]
+
+_MARKS = (0x7FF8_0000_0000_0E5E, 0x7FF8_0000_0000_0E6E)  # see `cells`
+_MISSING_BITS = 0x7FF8_0000_0000_0000
+
+
+def study_frame(df: Any, function: str) -> pd.DataFrame:
+    """Return a database with its columns in three groups, or refuse what is none."""
+    if not isinstance(df, pd.DataFrame):
+        message = (
+            f"{function} needs a DataFrame that run_local or df_read returned, not a "
+            f"{type(df).__name__}"
+        )
+        if isinstance(df, str):
+            message += f"; write {function}(psweep.df_read({df!r}))"
+        raise ParamsTypeError(message)
+    if not df.columns.is_unique:
+        check_unique(df, "df")
+    study = arranged(df)
+    groups(study)  # which refuses a DataFrame that is no database
+    return study
+
+
+def public_params(df: pd.DataFrame) -> list[Any]:
+    """List the columns of parameters that make up a pset."""
+    return [name for name in groups(df)[0] if not is_private(name)]
+
+
+def chosen_names(names: Any, known: Sequence[Any], what: str) -> list[Any]:
+    """Return names that were passed alone or as a list; refuse unknown ones."""
+    one = isinstance(names, str) or not isinstance(names, Iterable)
+    some = [names] if one or (isinstance(names, tuple) and names in known) else list(names)
+    for name in some:
+        if name not in known:
+            shown = ", ".join(map(repr, known)) or "none"
+            message = f"there is no {what} {name!r}; there are: {shown}"
+            raise ParamsError(message)
+    return some
+
+
+def codes_of(series: pd.Series[Any]) -> Codes:
+    """Number the levels of a column in the order in which they come.
+
+    A missing cell, None and NaN are three levels. Ints among floats are floats.
+    """
+    dtype = series.dtype
+    if dtype == np.float64:
+        bits = series.to_numpy(copy=True).view(np.int64)
+        nan = series.isna().to_numpy(dtype=bool)
+        bits[nan & ~np.isin(bits, _MARKS)] = _MISSING_BITS
+        return pd.factorize(bits)[0]
+    if dtype != np.dtype(object):
+        return pd.factorize(series, use_na_sentinel=False)[0]
+    keys: dict[Any, int] = {}
+    codes = np.empty(len(series), dtype=np.int64)
+    for i, value in enumerate(cells(series)):
+        if value is MISSING:
+            key: Any = None
+        elif type(value) in ATOMS and value == value:
+            key = (type(value), value)
+        else:
+            key = pset_hash({"": value})
+        codes[i] = keys.setdefault(key, len(keys))
+    return codes
+
+
+def combined(codes: Iterable[Codes], n_rows: int) -> Codes:
+    """Number the combinations of levels of several columns, in the order in which they come."""
+    found = np.zeros(n_rows, dtype=np.int64)
+    for some in codes:
+        found = pd.factorize(found * (int(some.max(initial=0)) + 1) + some)[0]
+    return found
+
+
+def first_rows(codes: Codes) -> Codes:
+    """Find the first row of each level."""
+    return np.unique(codes, return_index=True)[1]
