@@ -156,7 +156,7 @@ def given_anything(max_examples):
 
 
 @pytest.mark.slow
-@given_anything(150)
+@given_anything(60)
 def test_anything_that_is_written_can_be_read_elsewhere(
     reader, suffix, params, results, column, by_df
 ):

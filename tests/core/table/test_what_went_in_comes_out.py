@@ -46,7 +46,7 @@ def run_all(all_params, results, suffix):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(
     runs, st.lists(st.dictionaries(names.map("result of ".__add__), nested, max_size=2), min_size=1)
 )
@@ -89,7 +89,7 @@ jsonable = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.lists(st.lists(psets(value=jsonable | arrays), min_size=1, max_size=3), min_size=1,
                 max_size=2))  # fmt: skip
 def test_json_and_parquet_lose_nothing(all_params):

@@ -222,9 +222,7 @@ class _Pool:
                 # (Not in an `except` block: what is raised in a worker that is forked there would
                 # show our exception as its context.)
                 if message is None:
-                    n_started = self._n_started
-                    step = self._buried(worker)
-                    yield step._replace(n_replaced=self._n_started - n_started)
+                    yield self._buried(worker)
                     continue
                 worker.started = True
                 if isinstance(message, Failed):
@@ -335,8 +333,9 @@ class _Pool:
         elif unfinished:
             self._record.add_bytes(encode(self._blamed(worker, unfinished[0], fate)))
             step = Step(step.n + 1, step.n_failed + 1)
-        self.start(1 if dispatch.n_left else 0)
-        return step
+        n_replaced = 1 if dispatch.n_left else 0
+        self.start(n_replaced)
+        return step._replace(n_replaced=n_replaced)
 
     def _blamed(self, worker: _Worker, position: int, fate: str) -> RowTuple:
         """Make the row of the pset that a dead worker was running, or raise."""
