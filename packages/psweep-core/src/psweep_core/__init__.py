@@ -40,6 +40,7 @@ from .store.checkdir import check_calc_dir
 from .store.database import df_to_json, df_write
 from .store.files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
 from .store.read import df_read, recover
+from .store.runs_file import df_runs
 from .table.extract import df_extract_params, df_extract_pset, df_extract_row, df_filter_conds
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "df_filter_conds",
     "df_print",
     "df_read",
+    "df_runs",
     "df_to_json",
     "df_write",
     "file_read",
