@@ -38,8 +38,8 @@ def test_layout_is_that_of_the_seed(two_machines):
     df = ps.prep_batch(params)
     assert params == [{"a": 1}, {"a": 2}]
     assert {p.name for p in Path("calc").iterdir()} == {
-        ".psweep", "database.pk", "run_cluster.sh", "run_local.sh", "info_cluster.yaml",
-        "info_local.yaml", *df._pset_id,
+        ".psweep", "database.pk", "runs.jsonl", "run_cluster.sh", "run_local.sh",
+        "info_cluster.yaml", "info_local.yaml", *df._pset_id,
     }  # fmt: skip
     for row in df.itertuples():
         folder = Path("calc", df._pset_id[row.Index])
@@ -225,3 +225,26 @@ def test_seeds_fill_a_placeholder(templates):
     with pytest.raises(ps.PsweepError, match="_seed"):
         ps.prep_batch(ps.plist("a", [1, 2]))
     ps.prep_batch([{"a": 1, "_seed": 12}])
+
+
+def test_other_templates_are_reported(templates, capfd):
+    templates({"run.py": "print($a)"}, local=("subcmd: sh", "#SBATCH -t 1\npython3 run.py\n"))
+    params = ps.plist("a", [1, 2])
+    ps.prep_batch(params)
+    templates({}, local=("subcmd: sh", "#SBATCH -t 2\npython3 run.py\n"))
+    ps.prep_batch(params, skip_dups=True)
+    assert "code" not in capfd.readouterr().err
+    templates({"run.py": "print(2 * $a)"})
+    ps.prep_batch(params, skip_dups=True)
+    said = capfd.readouterr().err
+    assert "2 skipped psets have rows made by different code (changed: run.py)" in said
+    df = ps.prep_batch(params, skip_dups=True, code="rerun")
+    assert len(df) == 4
+    ps.prep_batch(params, skip_dups=True)
+    assert "code" not in capfd.readouterr().err
+    templates({}, local=("subcmd: sh", "#SBATCH -t 2\npython3 -O run.py\n"))
+    ps.prep_batch(params, skip_dups=True)
+    assert "(changed: jobscript_local)" in capfd.readouterr().err
+    runs = ps.df_runs("calc")
+    assert runs.kind.tolist() == ["prep_batch"] * 6
+    assert runs.n_psets.tolist() == [2, 0, 0, 2, 0, 0]

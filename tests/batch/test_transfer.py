@@ -320,3 +320,18 @@ def test_dry_runs_in_the_options_and_a_typo_leave_nothing(there, laptop):
     run()
     assert push(["cluster", "-vn"]) == 0
     assert not there.exists()
+
+
+def test_tables_of_runs_are_merged(there, laptop):
+    run()
+    assert push(["cluster"]) == 0
+    mine = list(ps.df_runs("calc").run_id)
+    theirs = Path("calc/runs.jsonl").read_text().replace(mine[0], "theirs")
+    with open(there / "calc/runs.jsonl", "a") as file:
+        file.write(theirs)
+    run(3)
+    mine = list(ps.df_runs("calc").run_id)
+    assert pull(["cluster"]) == 0
+    assert sorted(ps.df_runs("calc").run_id) == sorted([*mine, "theirs"])
+    assert push(["cluster"]) == 0
+    assert tree("calc") == tree(there / "calc")

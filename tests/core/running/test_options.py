@@ -29,7 +29,7 @@ def test_calc_dir_and_database_basename(tmp_path):
     df = ps.run_local(double, [{"a": 1}], calc_dir="./calc", database_basename="one.json")
     assert len(df) == 2
     assert (df._calc_dir == "calc").all()
-    assert sorted(p.name for p in Path("calc").iterdir()) == [".psweep", "one.json"]
+    assert sorted(p.name for p in Path("calc").iterdir()) == [".psweep", "one.json", "runs.jsonl"]
     assert len(ps.df_read("calc")) == 2
     ps.run_local(double, [{"a": 1}], database_basename="two.pk")
     with pytest.raises(ps.StudyNotFoundError, match="one.json.*two.pk"):

@@ -183,7 +183,8 @@ def test_a_column_that_cannot_be_kept_is_refused_before_func_runs(value):
         ps.df_write(bad, "calc/database.pk")
     assert ran == []
     assert Path("calc/database.pk").read_bytes() == before
-    assert sorted(p.name for p in Path("calc").iterdir()) == [".psweep", "database.pk"]
+    names = sorted(p.name for p in Path("calc").iterdir())
+    assert names == [".psweep", "database.pk", "runs.jsonl"]
     assert len(ps.run_local(func, [{"a": 3}])) == 3
 
 

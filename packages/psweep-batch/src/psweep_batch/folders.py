@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import warnings
@@ -11,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from psweep_core.plumbing import BOOK, dumps
+from psweep_core.plumbing import BOOK, Code, dumps
 
 from .errors import TemplateError
 from .machines import JOBSCRIPT, Machine, check_jobscript
@@ -60,6 +61,22 @@ class PsetFiles:
     def templates(self) -> list[Template]:
         """Those files that have placeholders."""
         return [file.template for file in self._files if file.template is not None]
+
+    def code(self) -> Code:
+        """Return hashes of the templates; of jobscripts without comments such as ``#SBATCH``."""
+        parts = {}
+        for file in self._files:
+            data = file.data
+            if file.is_jobscript:
+                lines = data.splitlines(keepends=True)
+                data = b"".join(line for line in lines if not line.startswith(b"#"))
+            parts[file.name] = hashlib.sha1(data, usedforsecurity=False).hexdigest()[:8]
+        # Machines may differ from call to call.
+        shared = [
+            f"{file.name} {parts[file.name]}" for file in self._files if not file.is_jobscript
+        ]
+        digest = hashlib.sha1("\n".join(shared).encode(), usedforsecurity=False).hexdigest()
+        return Code(None, None, digest, parts)
 
     def check(self, params: Sequence[Mapping[Any, Any]], book: Sequence[str] = tuple(BOOK)) -> None:
         """Refuse placeholders that a pset does not fill; hint at params that look misspelt.

@@ -19,12 +19,12 @@ from psweep_core.plumbing import (
     PathLike,
     Pset,
     Study,
-    all_hashes,
+    all_rows,
     carry_out,
     check_df,
     check_params,
     explain_mistakes,
-    prepared_hashes,
+    not_failed,
 )
 
 from .folders import PsetFiles, read_templates
@@ -70,6 +70,7 @@ def prep_batch(
     skip_dups: bool | Literal["tried"] = False,
     seed: int | None = None,
     repeats: int = 1,
+    code: Literal["warn", "rerun", "ignore"] = "warn",
     progress: bool | None = None,
     verbose: bool | Sequence[Any] = False,
 ) -> pd.DataFrame:
@@ -134,6 +135,10 @@ def prep_batch(
         that is submitted again has the same one. None: only psets that have their own have one.
     repeats : int, default 1
         How many times each pset is wanted, as in `run_local`; each time has its own folder.
+    code : {"warn", "rerun", "ignore"}, default "warn"
+        What to do with psets that `skip_dups` skips, but that were prepared from other templates:
+        report how many there are, prepare them again, or nothing. Comments in jobscripts do not
+        count.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.
@@ -178,6 +183,7 @@ def prep_batch(
         skip_dups=skip_dups,
         seed=seed,
         repeats=repeats,
+        code=code,
         progress=progress,
         verbose=verbose,
         only_prepares=True,
@@ -225,8 +231,9 @@ def prep_batch(
         params,
         df,
         options,
-        done=prepared_hashes,
-        tried=all_hashes,
+        done=not_failed,
+        done_or_failed=all_rows,
+        code=files.code(),
         afterwards=write_scripts,
     )
     for machine in [] if simulate else chosen:

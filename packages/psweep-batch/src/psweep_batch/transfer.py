@@ -16,7 +16,16 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PRIVATE, RUNTIME, Study, append_frame, replacing, temporary_name
+from psweep_core.plumbing import (
+    PRIVATE,
+    RUNS,
+    RUNTIME,
+    Study,
+    append_frame,
+    merge_runs,
+    replacing,
+    temporary_name,
+)
 
 from .errors import TransferError
 from .jobs import last_attempt
@@ -83,13 +92,15 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     with place:
         if not dry_run:
             name = Study.of_folder(place.folder).layout.basename
-            with place.their_database(name) as theirs:
+            with place.their_file(name) as theirs:
                 if theirs and _lacks(_read(place.folder / name), _read(theirs)):
                     message = (
                         f"{place.there} has a database with psets that {place.folder / name} does "
                         f"not have; call psweep-pull {host} first, and see what it says"
                     )
                     raise TransferError(message)
+            # What other machines have added to the table of runs is not to be replaced.
+            place.merge_runs()
             place.make_there()
         skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
         place.rsync([*_how(dry_run), *skip, *options], f"{place.folder}/", f"{place.there}/")
@@ -119,16 +130,17 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             # First the queue: a job that ends in between has then noted it in what is copied.
             queue = _ask_queue(place)
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-        skip.append(f"--exclude=/{name}")
+        skip += [f"--exclude=/{name}", f"--exclude=/{RUNS}"]
         place.rsync([*_how(dry_run), *skip, *options], f"{place.there}/", f"{place.folder}/")
         if dry_run:
             return
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
         if queue is not None:
             _keep_queue(place, *queue)
-        with place.their_database(name) as theirs:
+        with place.their_file(name) as theirs:
             if theirs is not None:
                 _take_database(place, name, theirs)
+        place.merge_runs()
 
 
 def _take_database(place: _Place, name: str, theirs: Path) -> None:
@@ -387,8 +399,8 @@ class _Place:
         self._call([*self.ssh, "sh"], script=script)
 
     @contextlib.contextmanager
-    def their_database(self, name: str) -> Iterator[Path | None]:
-        """Copy their database to where it can be looked at; None if there is none."""
+    def their_file(self, name: str) -> Iterator[Path | None]:
+        """Copy a file of theirs to where it can be looked at; None if there is none."""
         path = f"{self.path}/{name}"
         if not self._ask(f"test ! -e {shlex.quote(path)} || echo yes"):
             yield None
@@ -397,6 +409,14 @@ class _Place:
             args = ["-a", "-s", *self._by_ssh(), "--", f"{self.host}:{path}", f"{folder}/"]
             self._call(["rsync", *args])
             yield Path(folder, name)
+
+    def merge_runs(self) -> None:
+        """Add to the table of runs here those that are only in the one there."""
+        with self.their_file(RUNS) as theirs:
+            if theirs is not None:
+                study = Study.of_folder(self.folder)
+                with study.locked():
+                    merge_runs(study.layout.runs, theirs)
 
     def rsync(self, options: Sequence[str], source: str, target: str) -> None:
         """Copy a folder."""

@@ -41,6 +41,7 @@ from .store.checkdir import check_calc_dir
 from .store.database import df_to_json, df_write
 from .store.files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
 from .store.read import df_read, recover
+from .store.runs_file import df_runs
 from .table.changing import df_add_param, df_update_pset_hash
 from .table.extract import df_extract_params, df_extract_pset, df_extract_row, df_filter_conds
 from .table.merging import df_merge
@@ -75,6 +76,7 @@ __all__ = [
     "df_merge",
     "df_print",
     "df_read",
+    "df_runs",
     "df_select",
     "df_stats",
     "df_to_json",

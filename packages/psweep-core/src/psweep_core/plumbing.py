@@ -3,16 +3,18 @@
 from .cli import run_command
 from .params.grids import Pset
 from .running.checks import check_df, check_params, explain_mistakes
-from .running.done import all_hashes, prepared_hashes
+from .running.done import all_rows, not_failed
 from .running.options import Options, holds_data_only
+from .running.provenance import Code
 from .running.recipe import carry_out
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, Layout, PathLike, temporary_name
+from .store.layout import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
+from .store.runs_file import merge_runs
 from .store.study import Study
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
@@ -25,8 +27,10 @@ __all__ = [
     "MISSING",
     "PRIVATE",
     "RESERVED",
+    "RUNS",
     "RUNTIME",
     "SEED",
+    "Code",
     "Layout",
     "Options",
     "PathLike",
@@ -34,7 +38,7 @@ __all__ = [
     "Pset",
     "Report",
     "Study",
-    "all_hashes",
+    "all_rows",
     "append_frame",
     "assemble",
     "carry_out",
@@ -50,7 +54,8 @@ __all__ = [
     "holds_data_only",
     "is_plain",
     "is_private",
-    "prepared_hashes",
+    "merge_runs",
+    "not_failed",
     "replacing",
     "run_command",
     "status",

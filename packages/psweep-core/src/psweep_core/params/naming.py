@@ -18,7 +18,7 @@ from typing import Any
 
 from .sources import shape_digest
 
-__all__ = ["MAIN", "MARK", "found_here", "importable_name", "mark", "mark_main"]
+__all__ = ["MAIN", "MARK", "found_here", "importable_name", "main_name", "mark", "mark_main"]
 
 MAIN = (
     "__main__",
@@ -32,7 +32,7 @@ def importable_name(obj: Any) -> str | None:
     if found_here(obj):
         module, name = obj.__module__, _name(obj)
         if module in MAIN:
-            module = _main_name(sys.modules[module])
+            module = main_name(sys.modules[module])
         return module and f"{module}:{name}"
     known, _, code = str(getattr(obj, "__dict__", {}).get(MARK) or "").partition(" ")
     if not known or known.rpartition(":")[2].rpartition(".")[2] != obj.__name__:
@@ -85,7 +85,7 @@ def _name(obj: Any) -> str | None:
     return getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
 
 
-def _main_name(main: Any) -> str | None:
+def main_name(main: Any) -> str | None:
     """Return under which name the running script would be imported; None for a notebook."""
     spec = getattr(main, "__spec__", None)
     if spec is not None:

@@ -20,7 +20,16 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["CODE_MARK", "code_digest", "global_names", "shape_digest"]
+__all__ = [
+    "CODE_MARK",
+    "code_digest",
+    "compiled",
+    "const_text",
+    "global_names",
+    "shape",
+    "shape_digest",
+    "without_docstring",
+]
 
 CODE_MARK = "__psweep_code__"
 _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -36,10 +45,10 @@ def code_digest(func: types.FunctionType) -> str:
         The source of the function cannot be found.
     """
     code = func.__code__
-    shape = shape_digest(code)
+    of_code = shape_digest(code)
     known = func.__dict__.get(CODE_MARK)
     # functools.wraps copies the attribute to functions with other code.
-    if known and known[1] == shape:
+    if known and known[1] == of_code:
         return str(known[0])
     text = "".join(linecache.getlines(code.co_filename, func.__globals__))
     if not text:
@@ -55,13 +64,13 @@ def code_digest(func: types.FunctionType) -> str:
         raise TypeError(message)
     digest = found.pop()
     with contextlib.suppress(Exception):
-        func.__dict__[CODE_MARK] = (digest, shape)
+        func.__dict__[CODE_MARK] = (digest, of_code)
     return digest
 
 
 def shape_digest(code: types.CodeType) -> str:
     """Return a hash of the byte code, for one version of Python."""
-    return _digest(_shape(code))
+    return _digest(shape(code))
 
 
 def global_names(code: types.CodeType) -> set[str]:
@@ -80,17 +89,17 @@ def global_names(code: types.CodeType) -> set[str]:
 def _forms(code: types.CodeType, text: str) -> Iterator[str]:
     """Find the functions in a text that are compiled to `code`."""
     try:
-        nodes = _compiled(text)
+        nodes = compiled(text)
     except (SyntaxError, ValueError, RecursionError):
         return
-    shape = _shape(code)
+    wanted = shape(code)
     for name, line, tree, other in nodes:
-        if (name, line) == (code.co_name, code.co_firstlineno) and _shape(other) == shape:
+        if (name, line) == (code.co_name, code.co_firstlineno) and shape(other) == wanted:
             yield _form_of_function(tree)
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(text: str) -> list[tuple[str, int, _Node, types.CodeType]]:
+def compiled(text: str) -> list[tuple[str, int, _Node, types.CodeType]]:
     """Compile a text; return each function in it: name, first line, tree, and code."""
     tree = ast.parse(text)
     codes = _codes(_compile(tree))
@@ -131,20 +140,21 @@ def _codes(code: types.CodeType) -> list[types.CodeType]:
     return [code, *itertools.chain(*inner)]
 
 
-def _shape(code: types.CodeType) -> str:
+def shape(code: types.CodeType) -> str:
     """Write out what makes two codes of one version of Python the same."""
-    consts = [_shape(c) if isinstance(c, types.CodeType) else _const(c) for c in code.co_consts]
+    consts = [shape(c) if isinstance(c, types.CodeType) else const_text(c) for c in code.co_consts]
     parts = (code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
              code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags,
              consts)  # fmt: skip
     return repr(parts)
 
 
-def _const(value: Any) -> str:
+def const_text(value: Any) -> str:
+    """Write out a constant with its type."""
     if isinstance(value, frozenset):  # in no order
-        return f"frozenset {sorted(map(_const, value))}"
+        return f"frozenset {sorted(map(const_text, value))}"
     if isinstance(value, tuple):
-        return f"({', '.join(map(_const, value))})"
+        return f"({', '.join(map(const_text, value))})"
     return f"{type(value).__name__} {value!r}"
 
 
@@ -158,11 +168,12 @@ def _form_of_function(node: _Node) -> str:
     args = node.args
     names = [[arg.arg for arg in some] for some in (args.posonlyargs, args.args, args.kwonlyargs)]
     stars = [arg and arg.arg for arg in (args.vararg, args.kwarg)]
-    body: Any = node.body if isinstance(node, ast.Lambda) else _without_docstring(node.body)
+    body: Any = node.body if isinstance(node, ast.Lambda) else without_docstring(node.body)
     return f"{type(node).__name__} {names} {stars} {_form(body)}"
 
 
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Leave out a docstring at the start of a body."""
     first = body[0] if body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         return body[1:] if isinstance(first.value.value, str) else body
@@ -173,7 +184,7 @@ def _form(node: Any) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_form, node))}]"
     if isinstance(node, ast.Constant):
-        return _const(node.value)
+        return const_text(node.value)
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.JoinedStr):
@@ -184,7 +195,7 @@ def _form(node: Any) -> str:
         if name == "body" and isinstance(
             node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
         ):
-            value = _without_docstring(value)
+            value = without_docstring(value)
         if name not in _NO_MEANING and value is not None and value != []:
             parts.append(f"{name}={_form(value)}")
     return f"{type(node).__name__}({', '.join(parts)})"

@@ -41,6 +41,7 @@ class Options:
     skip_dups: bool | str = False
     seed: int | None = None
     repeats: int = 1
+    code: str = "warn"
     on_error: str = "raise"
     retries: int = 0
     timeout: float | None = None
@@ -103,6 +104,7 @@ class Options:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
             message = f"seed must be None or an integer, not {_number(seed)}"
             raise ParamsError(message)
+        _one_of("code", self.code, ("warn", "rerun", "ignore"))
         _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
 
     def _check_that_nothing_is_written(self) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -27,20 +25,21 @@ from ..show.progress import Progress
 from ..store.backup import backup
 from ..store.journal_reader import count_rows
 from ..store.layout import Layout
-from ..store.run_record import Record, RunRecord, UnsavedRecord, reserved_seeds
+from ..store.run_record import Record, RunRecord, UnsavedRecord
+from ..store.runs_file import append_run
 from ..store.study import Study
 from ..table.atoms import are_plain
 from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
 from ..table.rows import SEED, Header
 from .checks import check_df, check_params, check_params_storable
-from .done import done_hashes, tried_hashes
+from .done import successful, tried
 from .options import Options
-from .plan import Seeds, header_after, next_number, plan_jobs
+from .plan import header_after, next_number
+from .planner import Done, Planner
+from .provenance import Code, code_of, run_entry
 from .simulate import run_simulated
 
 __all__ = ["carry_out"]
-
-Done = Callable[["pd.DataFrame | None"], Counter[str]]
 
 
 @raises_originals
@@ -50,8 +49,9 @@ def carry_out(
     df: pd.DataFrame | None,
     options: Options,
     *,
-    done: Done = done_hashes,
-    tried: Done = tried_hashes,
+    done: Done = successful,
+    done_or_failed: Done = tried,
+    code: Code | None = None,
     afterwards: Callable[[Study], object] | None = None,
 ) -> pd.DataFrame:
     """Check params, skip what is done, run the rest, and return the study.
@@ -63,9 +63,11 @@ def carry_out(
     df : DataFrame or None
         The part of the study that the caller has.
     options : Options
-    done, tried : callable
-        Take the database and return how many rows of each hash count as done, for
-        ``skip_dups=True`` and ``skip_dups="tried"``.
+    done, done_or_failed : callable
+        Take the database and return the rows that count as done, for ``skip_dups=True`` and
+        ``skip_dups="tried"``.
+    code : Code, optional
+        What makes the results. None: that of `func`.
     afterwards : callable, optional
         Is called with the study when all rows are in the database, before what is there is
         committed.
@@ -84,25 +86,23 @@ def carry_out(
     if options.save:
         check_params_storable(params, options.database_basename, plain)
     study = Study(options.calc_dir, options.database_basename)
-    skips = None if not options.skip_dups else tried if options.skip_dups == "tried" else done
+    skips = None
+    if options.skip_dups:
+        skips = done_or_failed if options.skip_dups == "tried" else done
+    if code is None and options.save:
+        code = code_of(func)
     git_commits = options.git_commits()
+    planner = Planner(options, study.layout, code, skips, seeded)
     if options.simulate:
         return run_simulated(
-            study,
-            params,
-            df,
-            poolsize=options.poolsize,
-            save=options.save,
-            done=skips,
-            repeats=options.repeats,
-            seeds=functools.partial(Seeds, options.seed) if seeded else None,
+            study, params, df, planner, poolsize=options.poolsize, save=options.save
         )
-    run = _Run(func, options, study, plain, seeded)
+    run = _Run(func, options, study, plain, planner)
     if not options.save:
-        return run.unsaved(params, hashes, df, skips)
+        return run.unsaved(params, hashes, df)
     run_id = str(uuid.uuid4())
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
-        extended = run.saved(params, hashes, df, skips, run_id)
+        extended = run.saved(params, hashes, df, run_id)
         if afterwards is not None:
             afterwards(study)
     return extended
@@ -114,7 +114,7 @@ class _Run:
     options: Options
     study: Study
     plain: bool  # see `call.Settings`
-    seeded: bool  # the psets have seeds
+    planner: Planner
     commit: str | None = None
     closing: ClosingLine = field(default_factory=ClosingLine)
 
@@ -123,7 +123,6 @@ class _Run:
         params: Sequence[Pset],
         hashes: list[str] | None,
         df: pd.DataFrame | None,
-        done: Done | None,
         run_id: str,
     ) -> pd.DataFrame:
         """Run psets in a study on disk."""
@@ -135,13 +134,17 @@ class _Run:
                 known = study.adopt(df)
             if self.options.backup:
                 backup(study, run_id)
-            live = reserved_seeds(layout) if self.seeded else ()
-            jobs = self._plan(params, hashes, study.known, done, live)
+            jobs = self._plan(params, hashes, study.known)
             if not jobs:
-                return self._without_jobs(known, df)
+                with contextlib.suppress(OSError):
+                    self._note_start(run_id, None)
+                extended = self._without_jobs(known, df)
+                self.closing.show()
+                return extended
             header = study.reserve(
                 run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
             )
+            self._note_start(run_id, header)
             record = RunRecord(header, layout)
             try:
                 if jobs.seeds is not None and jobs.hashes is not None:
@@ -180,10 +183,9 @@ class _Run:
         params: Sequence[Pset],
         hashes: list[str] | None,
         df: pd.DataFrame | None,
-        done: Done | None,
     ) -> pd.DataFrame:
         """Run psets and touch no file."""
-        jobs = self._plan(params, hashes, lambda: df, done)
+        jobs = self._plan(params, hashes, lambda: df)
         record = UnsavedRecord(header_after(df, self.study.layout.name, len(jobs)))
         try:
             self._run_psets(jobs, record, self._n_wanted(params) - len(jobs))
@@ -205,21 +207,28 @@ class _Run:
         params: Sequence[Pset],
         hashes: list[str] | None,
         known: Callable[[], pd.DataFrame | None],
-        done: Done | None,
-        live: Iterable[tuple[str, int]] = (),
     ) -> Jobs:
-        """Choose the psets to run; `live` are the seeds of other runs."""
-        # (Reading the journals of other runs takes time.)
-        df = known() if done or self.seeded else None
-        seeds = Seeds(self.options.seed, df, hashes or (), live) if self.seeded else None
-        repeats = self.options.repeats
-        jobs = plan_jobs(params, hashes, done(df) if done else None, repeats=repeats, seeds=seeds)
-        if seeds is not None and seeds.n_same:
-            self.closing.add(
-                f"{seeds.n_same} psets have a {SEED!r} of their own that another row of theirs "
-                "has, too, so both draw the same numbers"
-            )
+        jobs, notices = self.planner.plan(params, hashes, known)
+        for notice in notices:
+            self.closing.add(notice)
         return jobs
+
+    def _note_start(self, run_id: str, header: Header | None) -> None:
+        """Add this run to the table of runs; the lock is held."""
+        options, code = self.options, self.planner.code
+        if code is not None:
+            entry = run_entry(
+                run_id,
+                code,
+                self.commit,
+                run_seq=None if header is None else header.run_seq,
+                kind="prep_batch" if options.only_prepares else "run_local",
+                n_psets=0 if header is None else header.n_psets,
+                seed=options.seed,
+                repeats=options.repeats,
+                database=options.database_basename,
+            )
+            append_run(self.study.layout, entry)
 
     def _n_wanted(self, params: Sequence[Pset]) -> int:
         return len(params) * self.options.repeats

@@ -34,6 +34,7 @@ def run_local(
     skip_dups: bool | Literal["tried"] = False,
     seed: int | None = None,
     repeats: int = 1,
+    code: Literal["warn", "rerun", "ignore"] = "warn",
     on_error: Literal["raise", "record"] = "raise",
     retries: int = 0,
     timeout: float | None = None,
@@ -102,6 +103,12 @@ def run_local(
     repeats : int, default 1
         How many times each pset is wanted. All psets run once in their order, then all of them
         again. With `skip_dups`, only as many are run as are missing to this number of rows.
+    code : {"warn", "rerun", "ignore"}, default "warn"
+        What to do with psets that `skip_dups` skips, but whose rows were made by different code:
+        report how many there are and what has changed, in the line at the end; run them again; or
+        nothing. The code is that of ``func`` and of all that it uses from files of the project:
+        those below the working folder or the folder of the script. Comments, docstrings, type
+        hints, format and names of local variables do not count. See `df_runs`.
     on_error : {"raise", "record"}, default "raise"
         What an exception in ``func`` does: end the run, with all finished psets
         in the database, or become a row with ``_failed=True`` and the traceback in
@@ -181,6 +188,7 @@ def run_local(
         skip_dups=skip_dups,
         seed=seed,
         repeats=repeats,
+        code=code,
         on_error=on_error,
         retries=retries,
         timeout=timeout,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -15,8 +15,9 @@ from ..store import database
 from ..store.study import Study
 from ..table.frames import append_frame, frame_of_rows, usable
 from ..table.rows import RUNTIME, SEED, RowTuple
-from .done import done_hashes, successful
-from .plan import Seeds, header_after, plan_jobs
+from .done import successful
+from .plan import header_after
+from .planner import Planner
 
 __all__ = ["run_simulated"]
 
@@ -25,26 +26,18 @@ def run_simulated(
     study: Study,
     params: Sequence[Pset],
     df: pd.DataFrame | None,
+    planner: Planner,
     *,
     poolsize: int | None,
     save: bool,
-    done: Callable[[pd.DataFrame | None], Counter[str]] | None,
-    repeats: int,
-    seeds: Callable[[pd.DataFrame | None, list[str]], Seeds] | None,
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
     hashes = pset_hashes(params)
     known = study.known() if df is None and save else df
     if known is not None:
         known = usable(known, str(study.layout.database))
-    there = (done or done_hashes)(known)
-    jobs = plan_jobs(
-        params,
-        hashes,
-        there if done else None,
-        repeats=repeats,
-        seeds=seeds(known, hashes) if seeds else None,
-    )
+    there = Counter((planner.done or successful)(known)["_pset_hash"])
+    jobs, notices = planner.plan(params, hashes, lambda: known)
     copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
     header = header_after(known, copy.layout.name, len(jobs))
     now = time.time_ns()
@@ -66,7 +59,7 @@ def run_simulated(
         with copy.locked():
             copy.forget_journals()
             simulated = database.write_file(simulated, copy.layout.database)
-    _say_what_would_run(known, hashes, there, len(jobs), poolsize)
+    _say_what_would_run(known, hashes, there, len(jobs), poolsize, notices)
     return simulated
 
 
@@ -76,6 +69,7 @@ def _say_what_would_run(
     done: Counter[str],
     n: int,
     poolsize: int | None,
+    notices: list[str],
 ) -> None:
     new = len(set(hashes) - set(done))
     text = (
@@ -87,7 +81,7 @@ def _say_what_would_run(
         seconds = float(ran[RUNTIME].median()) * n / (poolsize or 1)
         text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
         text += f" with poolsize={poolsize}" if poolsize else ""
-    print(text, file=sys.stderr)
+    print("; ".join([text, *notices]), file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

@@ -4,6 +4,7 @@
 
     calc/
       database.pk                      every row of the runs that ended
+      runs.jsonl                       a line for each run, see `runs_file`
       .psweep/database.pk/
         lock                           held for a moment at the start and the end of a run
         <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
@@ -32,6 +33,7 @@ from typing import Final
 
 __all__ = [
     "PRIVATE",
+    "RUNS",
     "Layout",
     "PathLike",
     "calc_dir_of",
@@ -45,6 +47,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
+RUNS: Final = "runs.jsonl"
 _SUFFIX: Final = ".journal"
 _LOGS: Final = ".logs"
 _USUAL: Final = {"database.pk", "database.json", "database.parquet"}
@@ -69,6 +72,7 @@ class Layout:
         self.private = self.calc_dir / PRIVATE / basename
         self.lock = self.private / "lock"
         self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
+        self.runs = self.calc_dir / RUNS
         self.tmpsave_dir = self.calc_dir / "tmpsave"
         self.removed_dir = self.calc_dir / "removed"
 

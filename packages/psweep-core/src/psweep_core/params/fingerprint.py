@@ -1,0 +1,435 @@
+"""What a function does, as one hash: its code, and all that it uses of the user's project.
+
+The search starts at the function, and goes through helpers, constants, defaults, closures, classes
+and decorators, in whatever file of the project they are. Installed packages count by name.
+
+Values that cannot change (numbers, text, tuples of these) count as they are. A list, a dict or an
+array at the top of a file counts by the statements that make it, because func may change it while
+it runs. Elsewhere, as in a closure, it counts by its value.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import sys
+import types
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .source_files import Project, SourceFile, source_file
+from .sources import const_text
+from .tree_form import Form, form_of, text_of
+
+__all__ = ["Fingerprint", "fingerprint"]
+
+_ATOMS = frozenset({int, float, str, bool, type(None), bytes, complex, type(...)})
+_MAX_PARTS = 2000
+_MAX_BYTES = 1 << 20  # of an array; of a larger one, a sample counts
+_MAX_DEPTH = 6  # of values in values
+_MAX_ITEMS = 200  # of a container that is looked at one by one
+_MISSING = object()
+
+
+class Fingerprint(NamedTuple):
+    """What a function does.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-1, 40 hex digits.
+    parts : dict of str to str
+        The same for each part alone, 8 hex digits, to show what has changed.
+    """
+
+    digest: str
+    parts: dict[str, str]
+
+
+def fingerprint(func: Any) -> Fingerprint | None:
+    """Return the fingerprint of a function, or of anything else that can be called.
+
+    Parameters
+    ----------
+    func : callable
+
+    Returns
+    -------
+    Fingerprint or None
+        None if its source cannot be found. It is the same in each version of Python. It changes
+        if the code does something else, and does not for comments, docstrings, type hints, format,
+        moved lines, or other names of local variables.
+    """
+    search = _Search()
+    try:
+        search.value(func, "func")
+    except _NoSourceError:
+        return None
+    except (RecursionError, OSError):
+        return None
+    return search.result() if search.found_code else None
+
+
+class _NoSourceError(Exception):
+    pass
+
+
+class _Part(NamedTuple):
+    name: str  # in the code that uses it
+    label: str  # for people
+    form: Form | None
+    text: str
+
+
+class _Search:
+    def __init__(self) -> None:
+        self._project = Project()
+        self._parts: list[_Part] = []
+        self._seen: dict[Any, tuple[int, Any]] = {}
+        self.found_code = False
+
+    def result(self) -> Fingerprint:
+        keywords = set().union(*(part.form.keywords for part in self._parts if part.form))
+        total = hashlib.sha1(usedforsecurity=False)
+        digests: dict[str, str] = {}
+        for part in self._parts:
+            text = part.text if part.form is None else text_of(part.form, keywords)
+            data = text.encode("utf-8", "surrogatepass")
+            total.update(f"{part.name}\0".encode("utf-8", "surrogatepass") + data + b"\0")
+            label = part.label
+            if label in digests:
+                data = digests[label].encode() + data
+            digests[label] = hashlib.sha1(data, usedforsecurity=False).hexdigest()[:8]
+        return Fingerprint(total.hexdigest(), digests)
+
+    def _add(self, name: str, label: str, text: str = "", form: Form | None = None) -> None:
+        self._parts.append(_Part(name, label, form, text))
+
+    def _is_new(self, key: Any, name: str, keep: Any = None) -> bool:
+        """Tell whether something comes for the first time; if not, only refer to it."""
+        number, _ = self._seen.get(key, (None, None))
+        if number is not None or len(self._parts) > _MAX_PARTS:
+            self._add(name, name, f"see {number}")
+            return False
+        self._seen[key] = len(self._parts), keep
+        return True
+
+    def value(self, value: Any, name: str, depth: int = 0) -> None:
+        """Add a value, whatever it is."""
+        kind = type(value)
+        if kind in _ATOMS:
+            self._add(name, name, const_text(value))
+        elif not self._is_new(id(value), name, value):
+            return
+        elif kind is types.FunctionType:
+            self._function(value, name)
+        elif issubclass(kind, type):
+            self._class(value, name)
+        elif kind is types.ModuleType:
+            self._add(name, name, f"module {value.__name__}")
+        elif kind is types.MethodType:
+            self.value(value.__func__, f"{name}", depth)
+            self._state(value.__self__, f"{name}.__self__", depth)
+        elif isinstance(value, functools.partial):
+            self.value(value.func, name, depth)
+            for i, each in enumerate(value.args):
+                self.value(each, f"{name}({i})", depth + 1)
+            for key, each in sorted(value.keywords.items()):
+                self.value(each, f"{name}({key}=)", depth + 1)
+        elif isinstance(value, staticmethod | classmethod):
+            self.value(value.__func__, name, depth)
+        elif kind in (list, tuple, set, frozenset, dict):
+            self._container(value, name, depth)
+        elif isinstance(value, np.ndarray | np.generic):
+            self._add(name, name, _text_of_array(np.asarray(value)))
+        elif callable(value) and isinstance(getattr(value, "__qualname__", None), str):
+            self._installed(value, name)  # a builtin, most often
+        else:
+            self._instance(value, name, depth)
+
+    def _function(self, func: types.FunctionType, name: str) -> None:
+        code = func.__code__
+        if not self._project.has(code.co_filename):
+            self._installed(func, name)
+            return
+        source = source_file(code.co_filename, func.__globals__)
+        form = None if source is None else _form_of_code(source, code)
+        if form is None or source is None:
+            if not self._parts:
+                raise _NoSourceError
+            self._add(name, _label(func), f"without source: {func.__qualname__}")
+            return
+        self.found_code = True
+        self._add(name, _label(func), form=form)
+        cells = dict(zip(code.co_freevars, func.__closure__ or (), strict=False))
+        for used, cell in cells.items():
+            with contextlib.suppress(ValueError):  # not set yet
+                self.value(cell.cell_contents, used)
+        self._names(form, func.__globals__, skip=cells)
+        defaults = func.__defaults__ or ()
+        for i, default in enumerate(defaults):
+            self._default(default, f"{name} default {i}")
+        for key, default in sorted((func.__kwdefaults__ or {}).items()):
+            self._default(default, f"{name} default {key}")
+
+    def _default(self, value: Any, name: str) -> None:
+        # The expression is in the code, but what it gave may differ, as of functions in a loop.
+        if type(value) in _ATOMS or type(value) is tuple or callable(value):
+            self.value(value, name)
+
+    def _names(self, form: Form, variables: dict[str, Any], skip: Iterable[str] = ()) -> None:
+        """Follow the global names that some code uses."""
+        skip = {*skip}
+        for used in form.names:
+            if used not in skip:
+                self._global(used, variables, [c[1:] for c in form.chains if c[0] == used])
+        for module, level in form.imports:
+            self._imported(module, level, variables)
+
+    def _global(self, name: str, variables: dict[str, Any], chains: list[Any]) -> None:
+        value = variables.get(name, _MISSING)
+        if value is _MISSING:
+            if not hasattr(builtins, name):
+                self._add(name, name, "not there")
+            return
+        kind = type(value)
+        if kind is types.ModuleType:
+            file = getattr(value, "__file__", None)
+            self._add(name, name, f"module {value.__name__}")
+            if isinstance(file, str) and self._project.has(file):
+                self._of_module(value, chains)
+            return
+        by_value = (
+            kind in _ATOMS
+            or (kind in (tuple, frozenset) and _is_plain(value))
+            or kind is types.FunctionType
+            or issubclass(kind, type | functools.partial)
+        )
+        if by_value or not self._statements(name, variables):
+            self.value(value, name)
+
+    def _of_module(self, module: types.ModuleType, chains: list[Any]) -> None:
+        for chain in chains:
+            first, *rest = chain
+            if self._is_new((id(module), *chain), ".".join(chain)):
+                self._global(first, vars(module), [tuple(rest)] if rest else [])
+
+    def _statements(self, name: str, variables: dict[str, Any]) -> bool:
+        """Add the statements that make the value of a global name, if there are any."""
+        file = variables.get("__file__")
+        if not isinstance(file, str) or not self._project.has(file):
+            return False
+        source = source_file(file)
+        found = [] if source is None else source.statements(name)
+        if source is None or not found:
+            return False
+        if not self._is_new((file, name), name):
+            return True
+        for i, node in enumerate(found):
+            imported = _import_of(node, name)
+            if imported is not None:
+                module = _module(*imported[:2], variables)
+                if module is None:
+                    self._add(name, name, f"from {imported}")
+                else:
+                    self._global(imported[2], vars(module), [])
+                continue
+            key = "statement", name, i
+            form = source.forms.get(key)
+            if form is None:
+                form = source.forms[key] = form_of([node], {name})
+            self._add(name, f"{variables.get('__name__')}:{name}", form=form)
+            self._names(form, variables, skip={name})
+        value = variables[name]
+        if type(value) in (dict, list, tuple):  # such as a registry of functions
+            items = value.values() if type(value) is dict else value
+            for each in [*items][:_MAX_ITEMS]:
+                if isinstance(each, types.FunctionType | functools.partial) and (
+                    getattr(each, "__name__", "") != "<lambda>"
+                ):
+                    self.value(each, f"{name}[]")
+        return True
+
+    def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
+        """Add a whole file of the project that a function imports: it may not be imported yet."""
+        file = self._file_of(module, level, variables)
+        source = None if file is None else source_file(file)
+        if source is None or not self._is_new(("file", file), module):
+            return
+        form = source.forms.get("file")
+        if form is None:
+            form = source.forms["file"] = form_of(source.tree.body)
+        self._add(module, os.path.basename(str(file)), form=form)
+        package = module.rpartition(".")[0]
+        for other, its_level in form.imports:
+            self._imported(other, its_level, {"__package__": package, "__file__": file})
+
+    def _file_of(self, module: str, level: int, variables: dict[str, Any]) -> str | None:
+        folders = self._project.folders
+        if level:
+            here = variables.get("__file__")
+            if not isinstance(here, str):
+                return None
+            for _ in range(level):
+                here = os.path.dirname(os.path.abspath(here))
+            folders = [here]
+        parts = module.split(".") if module else []
+        for folder in folders:
+            path = os.path.join(folder, *parts)
+            for file in (f"{path}.py", os.path.join(path, "__init__.py")):
+                if parts and os.path.isfile(file) and self._project.has(file):
+                    return file
+        return None
+
+    def _class(self, cls: type, name: str) -> None:
+        module = sys.modules.get(cls.__module__)
+        variables = vars(module) if module is not None else {}
+        file = variables.get("__file__")
+        if isinstance(file, str) and self._project.has(file):
+            source = source_file(file)
+            node = None if source is None else source.class_(cls.__qualname__)
+            if source is not None and node is not None:
+                self.found_code = True
+                key = "class", cls.__qualname__
+                form = source.forms.get(key)
+                if form is None:
+                    form = source.forms[key] = form_of(node)
+                self._add(name, f"{cls.__module__}:{cls.__qualname__}", form=form)
+                self._names(form, variables)
+                return
+        elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
+            # of a notebook
+            self._add(name, cls.__qualname__, "class")
+            members: dict[str, Any] = {**vars(cls)}
+            for attribute, member in sorted(members.items()):
+                part = member.fget if isinstance(member, property) else member
+                is_code = callable(part) or isinstance(part, staticmethod | classmethod)
+                if is_code or (type(part) in _ATOMS and not attribute.startswith("__")):
+                    self.value(part, f"{name}.{attribute}")
+            return
+        self._installed(cls, name)
+
+    def _installed(self, value: Any, name: str) -> None:
+        """Add something by its name, and what it wraps."""
+        where = f"{getattr(value, '__module__', None)}:{value.__qualname__}"
+        self._add(name, name, where)
+        for cell in getattr(value, "__closure__", None) or ():
+            with contextlib.suppress(ValueError):
+                self.value(cell.cell_contents, f"{name} of")
+        self._wrapped(value, name)
+
+    def _wrapped(self, value: Any, name: str) -> None:
+        # functools.wraps, lru_cache; numba's py_func
+        own = _dict_of(value)
+        for attribute in ("__wrapped__", "py_func"):
+            if attribute in own:
+                self.value(own[attribute], f"{name} of")
+
+    def _instance(self, value: Any, name: str, depth: int) -> None:
+        kind = type(value)
+        if kind.__module__ == "builtins":
+            self._add(name, name, f"a {kind.__qualname__}")
+            return
+        self.value(kind, name, depth)
+        self._wrapped(value, name)
+        self._state(value, name, depth)
+
+    def _state(self, value: Any, name: str, depth: int) -> None:
+        """Add the attributes of an object whose class is of the project."""
+        kind = type(value)
+        if isinstance(value, type):
+            self.value(value, name, depth)
+            return
+        self.value(kind, name, depth)
+        module = sys.modules.get(kind.__module__)
+        file = getattr(module, "__file__", None)
+        is_ours = kind.__module__ == "__main__" or (
+            isinstance(file, str) and self._project.has(file)
+        )
+        if is_ours and depth < _MAX_DEPTH:
+            for key, each in sorted(_dict_of(value).items())[:_MAX_ITEMS]:
+                self.value(each, f"{name}.{key}", depth + 1)
+
+    def _container(self, value: Any, name: str, depth: int) -> None:
+        kind = type(value).__name__
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            text = json.dumps(value, sort_keys=True)
+            self._add(name, name, f"{kind} {text}")
+            return
+        self._add(name, name, f"{kind} of {len(value)}")
+        if depth >= _MAX_DEPTH:
+            return
+        if isinstance(value, set | frozenset):
+            self._add(name, name, f"{sorted(map(_short, value))}")
+            return
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in [*items][:_MAX_ITEMS]:
+            self.value(each, f"{name}[{_short(key)}]", depth + 1)
+
+
+_HEAP_TYPE = 1 << 9
+
+
+def _form_of_code(source: SourceFile, code: types.CodeType) -> Form | None:
+    known: Form | None = source.forms.get(code)
+    if known is None:
+        node = source.function(code)
+        if node is None:
+            return None
+        known = source.forms[code] = form_of(node)
+    return known
+
+
+def _import_of(node: Any, name: str) -> tuple[str, int, str] | None:
+    """Return module, dots and name if a statement imports `name` by ``from ... import``."""
+    for alias in getattr(node, "names", ()):
+        if hasattr(node, "level") and (alias.asname or alias.name) == name:
+            return node.module or "", node.level, alias.name
+    return None
+
+
+def _module(module: str, level: int, variables: dict[str, Any]) -> types.ModuleType | None:
+    if level:
+        package = str(variables.get("__package__") or "")
+        base = package.rsplit(".", level - 1)[0] if level > 1 else package
+        module = f"{base}.{module}" if module else base
+    return sys.modules.get(module)
+
+
+def _label(func: types.FunctionType) -> str:
+    return f"{func.__module__}:{func.__qualname__.replace('<locals>.', '')}"
+
+
+def _is_plain(value: Any) -> bool:
+    return all(
+        type(each) in _ATOMS or (type(each) in (tuple, frozenset) and _is_plain(each))
+        for each in value
+    )
+
+
+def _short(value: Any) -> str:
+    return const_text(value) if type(value) in _ATOMS else type(value).__qualname__
+
+
+def _text_of_array(array: np.ndarray[Any, Any]) -> str:
+    if array.dtype.hasobject:
+        return f"array of objects {array.shape}"
+    sample = array
+    if array.nbytes > _MAX_BYTES:
+        sample = array.reshape(-1)[:: array.nbytes // _MAX_BYTES + 1]
+    digest = hashlib.sha1(np.ascontiguousarray(sample).tobytes(), usedforsecurity=False)
+    return f"array {array.dtype.str} {array.shape} {digest.hexdigest()}"
+
+
+def _dict_of(value: Any) -> dict[str, Any]:
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}

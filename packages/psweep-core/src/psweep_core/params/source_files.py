@@ -1,0 +1,212 @@
+"""Source files as syntax trees: where a function, a class or a global name is defined.
+
+Trees are kept while their file does not change. A file that was changed since this process started
+may say something else than the code that runs. Of such a file, only functions count whose byte code
+is the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+import time
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from .sources import compiled, shape
+
+__all__ = ["Project", "SourceFile", "source_file"]
+
+_START = time.time()
+_INNER = ("body", "orelse", "finalbody", "handlers", "cases")
+_PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+_OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+
+class SourceFile:
+    """One source file, or a cell of a notebook.
+
+    Parameters
+    ----------
+    text : str
+    is_current : bool
+        It has not changed since this process started.
+    """
+
+    def __init__(self, text: str, is_current: bool) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self._is_current = is_current
+        self._functions: dict[tuple[str, int], list[Any]] = {}
+        self._classes: dict[str, list[ast.ClassDef]] = {}
+        self._index(self.tree.body, "")
+        self._statements: dict[str, list[ast.stmt]] | None = None
+        self.forms: dict[Any, Any] = {}  # a cache for the user of this class
+
+    def _index(self, nodes: list[Any], where: str) -> None:
+        for node in nodes:
+            inside = where
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                line = [*node.decorator_list, node][0].lineno
+                self._functions.setdefault((node.name, line), []).append(node)
+                inside = f"{where}{node.name}.<locals>."
+            elif isinstance(node, ast.ClassDef):
+                self._classes.setdefault(where + node.name, []).append(node)
+                inside = f"{where}{node.name}."
+            for name in _INNER:
+                some = getattr(node, name, None)
+                if isinstance(some, list):
+                    self._index(some, inside)
+
+    def function(self, code: types.CodeType) -> ast.AST | None:
+        """Find the function that was compiled to `code`."""
+        if self._is_current:
+            if code.co_name == "<lambda>":
+                found = [*self._lambdas(code.co_firstlineno)]
+            else:
+                found = self._functions.get((code.co_name, code.co_firstlineno), [])
+            if len(found) == 1:
+                return found[0]
+        wanted = shape(code)
+        try:
+            nodes = compiled(self.text)
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+        alike = [(line, node) for name, line, node, other in nodes
+                 if name == code.co_name and shape(other) == wanted]  # fmt: skip
+        alike.sort(key=lambda some: abs(some[0] - code.co_firstlineno))
+        return alike[0][1] if alike else None
+
+    def _lambdas(self, line: int) -> Iterator[ast.Lambda]:
+        for top in self.tree.body:
+            if top.lineno <= line <= (top.end_lineno or line):
+                for node in ast.walk(top):
+                    if isinstance(node, ast.Lambda) and node.lineno == line:
+                        yield node
+
+    def class_(self, qualname: str) -> ast.ClassDef | None:
+        """Find a class."""
+        found = self._classes.get(qualname, [])
+        return found[-1] if found else None
+
+    def statements(self, name: str) -> list[ast.stmt]:
+        """Find the statements outside functions that make the value of a global name."""
+        if self._statements is None:
+            self._statements = {}
+            self._find_statements(self.tree.body)
+        return self._statements.get(name, [])
+
+    def _find_statements(self, body: list[Any]) -> None:
+        assert self._statements is not None
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            for name in _changed_by(node):
+                self._statements.setdefault(name, []).append(node)
+            if isinstance(node, ast.If | ast.Try):
+                for inner in _INNER:
+                    self._find_statements(getattr(node, inner, []))
+
+
+def _changed_by(node: ast.stmt) -> set[str]:
+    """Return the names that a statement gives a value, or whose value it changes."""
+    if isinstance(node, ast.If | ast.Try):
+        return set()  # what is in them is looked at
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.Expr):
+        value: Any = node.value
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            return {_root(value.func)}  # such as ORDERS.append(3)
+        return set()
+    targets: list[Any] = []
+    if isinstance(node, ast.Assign | ast.Delete):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.For | ast.With | ast.While):
+        targets = [node]
+    return {
+        _root(part) if isinstance(part, ast.Attribute | ast.Subscript) else part.id
+        for target in targets
+        for part in ast.walk(target)
+        if (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+        or (isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store))
+        or (isinstance(part, ast.Attribute) and isinstance(node, ast.For))
+    }
+
+
+def _root(node: Any) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+_files: dict[str, tuple[Any, SourceFile | None]] = {}
+
+
+def source_file(name: str, variables: dict[str, Any] | None = None) -> SourceFile | None:
+    """Return the file, or the cell of a notebook, of that name; None if it cannot be read."""
+    is_current = True
+    try:
+        stat = os.stat(name)
+        key: Any = stat.st_mtime_ns, stat.st_size
+        is_current = stat.st_mtime < _START
+    except (OSError, ValueError):
+        key = "".join(linecache.getlines(name, variables))
+    known = _files.get(name)
+    if known is not None and known[0] == key:
+        return known[1]
+    try:
+        text = key
+        if not isinstance(text, str):
+            with open(name, "rb") as file:
+                text = _decoded(file.read())
+        found = SourceFile(text, is_current) if text else None
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        found = None
+    if len(_files) > 1000:  # cells of a long session
+        _files.clear()
+    _files[name] = key, found
+    return found
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+class Project:
+    """Tells the files of the user's project from others.
+
+    They are below the working folder or the script's folder, and in no site-packages. Code that is
+    in no file, such as a cell of a notebook, is of the project, too.
+    """
+
+    def __init__(self) -> None:
+        file = getattr(sys.modules.get("__main__"), "__file__", None)
+        folders = {os.getcwd()} | ({os.path.dirname(os.path.abspath(file))} if file else set())
+        folders |= {os.path.realpath(folder) for folder in folders}
+        self.folders = sorted(folders)
+        self._tops = tuple(os.path.join(folder, "") for folder in self.folders)
+        self._known: dict[str, bool] = {}
+
+    def has(self, file: str) -> bool:
+        """Tell whether a file is of the project."""
+        if file not in self._known:
+            path = os.path.abspath(file)
+            self._known[file] = (
+                (
+                    not os.path.exists(path)
+                    or (path.startswith(self._tops) and not path.startswith((_OURS, _STDLIB)))
+                )
+                and not any(part in path for part in _PACKAGES)
+                and not file.startswith("<frozen")
+            )
+        return self._known[file]

@@ -1,0 +1,184 @@
+"""Rows that were made by other code than the one that runs now, and psets that are nearly done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..messages import safe_repr
+from ..params.grids import Pset
+from ..params.hashing import pset_hash
+from ..store.layout import Layout
+from ..store.runs_file import read_runs
+from .provenance import Code
+
+__all__ = ["CodeChanges", "near_misses"]
+
+_MAX_NAMES = 3
+_MAX_LOOKED_AT = 200  # psets, which take some 10 ms
+
+
+class CodeChanges:
+    """Find the rows of runs whose code was another one.
+
+    Runs without a fingerprint do not count, as before psweep kept them or without a source.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the study.
+    code : Code
+        That runs now.
+    """
+
+    def __init__(self, layout: Layout, code: Code) -> None:
+        self._code = code
+        self._other = {
+            run_id: entry for run_id, entry in read_runs(layout).items() if self._differs(entry)
+        }
+
+    def _differs(self, entry: Mapping[str, Any]) -> bool:
+        now, then = self._code, entry.get("fingerprint")
+        if now.digest is None or not then:
+            return False
+        if now.qualname is not None or entry.get("qualname") is not None:
+            return bool(now.digest != then)
+        # Templates: those of machines that only one of the two calls was for do not count.
+        parts = entry.get("parts") or {}
+        return now.digest != then or any(
+            parts[name] != digest for name, digest in now.parts.items() if name in parts
+        )
+
+    def count(self, rows: pd.DataFrame) -> Counter[str]:
+        """Count the rows of each hash that other code has made."""
+        if not self._other:
+            return Counter()
+        return Counter(rows["_pset_hash"][rows["_run_id"].isin(self._other.keys())])
+
+    def notice(self, rows: pd.DataFrame, hashes: Iterable[str], repeats: int) -> str | None:
+        """Report how many psets are skipped because of such rows.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            That count as done.
+        hashes : iterable of str
+            Of the psets that are wanted.
+        repeats : int
+            How many rows are wanted of each.
+        """
+        others = self.count(rows)
+        if not others:
+            return None
+        done = Counter(rows["_pset_hash"])
+        stale = {
+            sha for sha in {*hashes} & others.keys()
+            if done[sha] - others[sha] < min(done[sha], repeats)
+        }  # fmt: skip
+        if not stale:
+            return None
+        of_these = rows["_pset_hash"].isin(stale) & rows["_run_id"].isin(self._other.keys())
+        entry = self._other[rows["_run_id"][of_these].iloc[-1]]
+        one = len(stale) == 1
+        return (
+            f"{len(stale)} skipped pset{' has' if one else 's have'} rows made by "
+            f"{self._what(entry)}; code='rerun' runs {'it' if one else 'them'} again, "
+            "code='ignore' leaves out this message"
+        )
+
+    def _what(self, entry: Mapping[str, Any]) -> str:
+        parts, now = entry.get("parts") or {}, self._code
+        name = now.qualname
+        if name is not None and entry.get("qualname") not in (None, name):
+            return f"another function ({entry['qualname']}, now {name})"
+        if name is None:
+            changed = [part for part in now.parts if parts.get(part, "") != now.parts[part]]
+        else:
+            # What has another name only, as in a file that was renamed, is no change.
+            there, here = set(parts.values()), set(now.parts.values())
+            changed = [part for part, digest in now.parts.items() if digest not in there]
+            gone = [part for part, digest in parts.items() if digest not in here]
+            changed = [*dict.fromkeys([*changed, *gone])]
+        shown = ", ".join(changed[:_MAX_NAMES]) + (", …" if len(changed) > _MAX_NAMES else "")
+        return f"different code (changed: {shown})" if shown else "different code"
+
+
+def near_misses(
+    psets: Sequence[Pset], hashes: Sequence[str], done: Mapping[str, Any]
+) -> Iterator[str]:
+    """Report psets that will run, and that are finished ones but for a type or a new name.
+
+    Parameters
+    ----------
+    psets : list of dict
+        Those that will run. Of many, some are looked at.
+    hashes : list of str
+        Theirs.
+    done : mapping
+        With the hashes of finished psets.
+    """
+    if not done or not psets:
+        return
+    step = -(-len(psets) // _MAX_LOOKED_AT)
+    by_type: list[str] = []
+    by_name: dict[Any, int] = {}
+    for pset, sha in zip(psets[::step], hashes[::step], strict=True):
+        if sha in done:  # repeated
+            continue
+        other = next((other for other in _other_types(pset) if pset_hash(other) in done), None)
+        if other is not None:
+            names = [name for name in pset if type(pset[name]) is not type(other[name])]
+            names = names or [name for name in pset if pset[name] != other[name]]
+            now, then = ({name: some[name] for name in names} for some in (pset, other))
+            by_type.append(f"{safe_repr(now, 60)} instead of {safe_repr(then, 60)}")
+            continue
+        for name in pset:
+            if pset_hash({key: value for key, value in pset.items() if key != name}) in done:
+                by_name[name] = by_name.get(name, 0) + 1
+                break
+    some = "" if step == 1 else "at least "
+    if by_type:
+        one = len(by_type) == 1
+        yield (
+            f"{some}{len(by_type)} new pset{' differs' if one else 's differ'} from "
+            f"{'a finished one' if one else 'finished ones'} only in the type of a number: "
+            f"{by_type[0]}"
+        )
+    for name, n in by_name.items():
+        yield (
+            f"{some}{n} new pset{' differs from a finished one' if n == 1 else 's differ from '}"
+            f"{'' if n == 1 else 'finished ones'} only by the new name {safe_repr(name, 60)}"
+        )
+
+
+def _other_types(pset: Pset) -> Iterator[Pset]:
+    """Yield a pset with other types of its numbers, and with floats that are nearly the same."""
+    changed = {name: _converted(value) for name, value in pset.items()}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    if not changed:
+        return
+    for kind in (int, float):
+        some = {name: value for name, value in changed.items() if type(value) is kind}
+        if some:
+            yield {**pset, **some}
+    if len(changed) > 1:
+        yield {**pset, **changed}
+        for name, value in changed.items():
+            yield {**pset, name: value}
+
+
+def _converted(value: Any) -> Any:
+    """Return a number of another type, or nearly the same; None if there is no such."""
+    if type(value) is bool:
+        return int(value)
+    if type(value) is int:
+        return float(value) if abs(value) < 1 << 53 else None
+    if type(value) is not float:
+        return None
+    if value.is_integer():
+        return int(value)
+    rounded = float(f"{value:.12g}")
+    return rounded if rounded != value and rounded == rounded else None

@@ -1,0 +1,181 @@
+"""Where rows come from: which code, on which machine, with which versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..params.naming import MAIN, main_name
+
+__all__ = ["Code", "code_of", "run_entry"]
+
+_GIT_SECONDS = 1.0  # after which git is not waited for
+_SECONDS = 0.25  # for which the answer of git, which takes some ms, is good
+
+
+class Code(NamedTuple):
+    """What makes the results of a run.
+
+    Attributes
+    ----------
+    module, qualname : str or None
+        Of func.
+    digest : str or None
+        Changes if the code does something else. None: its source cannot be found.
+    parts : dict of str to str
+        The same for each part alone.
+    """
+
+    module: str | None
+    qualname: str | None
+    digest: str | None
+    parts: dict[str, str]
+
+
+def code_of(func: Any) -> Code:
+    """Describe a function; see `params.fingerprint`."""
+    # imported here because `import psweep` should be quick
+    from ..params.fingerprint import fingerprint
+
+    while hasattr(func, "func") and type(func).__module__ == "functools":
+        func = func.func  # a partial
+    named = func if hasattr(func, "__qualname__") else type(func)
+    module = getattr(named, "__module__", None)
+    if module in MAIN:
+        module = main_name(sys.modules[module]) or module
+    try:
+        found = fingerprint(func)
+    except Exception:  # no hint is worth an error
+        found = None
+    digest, parts = (None, {}) if found is None else found
+    return Code(module, named.__qualname__, digest, parts)
+
+
+def run_entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str, Any]:
+    """Make the entry of a run that starts now.
+
+    Parameters
+    ----------
+    run_id : str
+    code : Code
+    commit : str or None
+        With the code that runs, if it is known.
+    **more
+        Further entries.
+    """
+    git = (commit, False) if commit else _git(code.digest)
+    return {
+        "run_id": run_id,
+        "time_utc": pd.Timestamp.now("UTC").tz_localize(None).isoformat(),
+        **more,
+        "module": code.module,
+        "qualname": code.qualname,
+        "fingerprint": code.digest,
+        "parts": code.parts,
+        "python": platform.python_version(),
+        "packages": _packages(),
+        "host": platform.node(),
+        "argv": list(map(str, sys.argv)),
+        "git_commit": git[0],
+        "git_dirty": git[1],
+    }
+
+
+_known_packages: tuple[int, dict[str, str]] = 0, {}
+
+
+def _packages() -> dict[str, str]:
+    """Return the versions of the packages that are imported."""
+    global _known_packages
+    n = len(sys.modules)
+    if _known_packages[0] != n:
+        names = [
+            name
+            for name in [*sys.modules]
+            if "." not in name and name[0] != "_" and name not in sys.stdlib_module_names
+        ]
+        versions = {name: _version(name) for name in sorted(names)}
+        _known_packages = n, {name: version for name, version in versions.items() if version}
+    return _known_packages[1]
+
+
+def _version(name: str) -> str | None:
+    try:
+        # not by getattr, which may import something
+        version = vars(sys.modules[name]).get("__version__")
+    except TypeError:  # something else that a program has put there
+        return None
+    return version if isinstance(version, str) else _installed().get(name.lower())
+
+
+_folders: dict[str, str] = {}
+
+
+def _installed() -> dict[str, str]:
+    """Return the versions of installed distributions, by the names of their folders alone."""
+    if not _folders:
+        _folders[""] = ""
+        for place in sys.path:
+            if place.endswith("-packages") and os.path.isdir(place):
+                for name in os.listdir(place):
+                    if name.endswith(".dist-info"):
+                        package, _, version = name.removesuffix(".dist-info").rpartition("-")
+                        _folders.setdefault(package.lower(), version)
+    return _folders
+
+
+_git_answer: tuple[Any, float, tuple[str | None, bool | None]] = None, 0.0, (None, None)
+
+
+def _git(digest: str | None) -> tuple[str | None, bool | None]:
+    """Return the commit of the working folder, and whether files of it were changed."""
+    global _git_answer
+    folder = _git_folder(os.getcwd())
+    if folder is None and "GIT_DIR" not in os.environ:
+        return None, None
+    signature = [_changed(os.path.join(folder or "", name)) for name in ("index", "HEAD")]
+    key = os.getcwd(), digest, signature
+    if _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS:
+        _git_answer = key, time.monotonic(), _ask_git()
+    return _git_answer[2]
+
+
+def _changed(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _git_folder(folder: str) -> str | None:
+    while True:
+        git = os.path.join(folder, ".git")
+        if os.path.exists(git):
+            return git
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+
+
+def _ask_git() -> tuple[str | None, bool | None]:
+    import subprocess
+
+    args = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", "status"]
+    args += ["--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        done = subprocess.run(
+            args, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    commits = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
+    if not commits or commits[0] == "(initial)":
+        return None, None
+    return commits[0], any(not line.startswith("#") for line in lines)

@@ -1,0 +1,154 @@
+r"""``runs.jsonl``: one line for each run of a study, written when the run starts.
+
+Lines are only ever added. One that was cut short, as by a full disk, is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import StudyNotFoundError
+from .layout import Layout, PathLike
+from .study import Study
+
+__all__ = ["append_run", "df_runs", "merge_runs", "read_runs"]
+
+_COLUMNS = (
+    "run_seq", "time_utc", "kind", "module", "qualname", "fingerprint", "n_psets", "n_rows",
+    "n_failed", "seed", "repeats", "python", "host", "git_commit", "git_dirty", "argv", "packages",
+    "parts", "database", "run_id",
+)  # fmt: skip
+
+
+def append_run(layout: Layout, entry: dict[str, Any]) -> None:
+    """Add a line; the study's lock is held."""
+    _append(layout.runs, [json.dumps(entry, default=str).encode()])
+
+
+def _append(path: Path, lines: Iterable[bytes]) -> None:
+    data = b"".join(line + b"\n" for line in lines)
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        end = os.lseek(fd, 0, os.SEEK_END)
+        if end:
+            os.lseek(fd, end - 1, os.SEEK_SET)
+            if os.read(fd, 1) != b"\n":
+                data = b"\n" + data
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and isinstance(entry.get("run_id"), str) else None
+
+
+_read: dict[str, tuple[int, int, dict[str, dict[str, Any]]]] = {}
+
+
+def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
+    """Return the entries by their run id. What was read before is not read again."""
+    path = str(layout.runs)
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return {}
+    inode, start, entries = _read.get(path, (0, 0, {}))
+    if inode != stat.st_ino or stat.st_size < start:
+        start, entries = 0, {}
+    if stat.st_size > start:
+        with open(path, "rb") as file:
+            file.seek(start)
+            data = file.read()
+        data = data[: data.rfind(b"\n") + 1]
+        for entry in map(_parsed, data.split(b"\n")):
+            if entry is not None:
+                entries.setdefault(entry["run_id"], entry)
+        _read[path] = stat.st_ino, start + len(data), entries
+    return entries
+
+
+def merge_runs(ours: Path, theirs: Path) -> None:
+    """Add to a file the runs that only another one has."""
+    known = {entry["run_id"] for entry in _entries(ours).values()}
+    new = [line for line, entry in _entries(theirs).items() if entry["run_id"] not in known]
+    if new:
+        _append(ours, new)
+
+
+def _entries(path: Path) -> dict[bytes, dict[str, Any]]:
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    return {line: entry for line in lines if (entry := _parsed(line)) is not None}
+
+
+def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
+    """Return the table of the runs of a study: when, where and by which code.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+        The folder of the study.
+
+    Returns
+    -------
+    DataFrame
+        One row per run and per call of `prep_batch`, in the order of their start. Columns:
+        ``run_seq``, ``time_utc``, ``kind`` (``run_local`` or ``prep_batch``), ``module`` and
+        ``qualname`` of ``func``, ``fingerprint`` of its code (None: its source was not found),
+        ``n_psets`` that were to run, ``n_rows`` and ``n_failed`` that the study has, ``seed``,
+        ``repeats``, ``python``, ``host``, ``git_commit``, ``git_dirty`` (whether a file under
+        version control was changed), ``argv``, ``packages`` (their versions), ``parts`` (a hash of
+        each part of the code), ``database``, ``run_id``. Runs from before psweep kept such a table
+        have rows, too, without all that is not known.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> _ = ps.run_local(lambda pset: {"b": 2}, ps.plist("a", [1, 2]))
+    >>> ps.df_runs("calc")[["run_seq", "kind", "n_psets", "n_rows"]]
+       run_seq       kind  n_psets  n_rows
+    0        0  run_local        2       2
+    """
+    entries = {run_id: {**entry} for run_id, entry in read_runs(Layout(calc_dir)).items()}
+    try:
+        df = Study.find(calc_dir).known()
+    except StudyNotFoundError:
+        if not entries:
+            raise
+        df = pd.DataFrame()
+    counts: dict[str, list[int]] = {}
+    if len(df):
+        failed = [False] * len(df)
+        if "_failed" in df.columns:
+            failed = df["_failed"].isin([True]).tolist()
+        book = zip(df["_run_id"], df["_run_seq"], df["_time_utc"], failed, strict=True)
+        for run_id, run_seq, time, bad in book:
+            some = counts.setdefault(run_id, [0, 0])
+            some[0] += 1
+            some[1] += bad
+            if run_id not in entries:
+                entries[run_id] = {"run_id": run_id, "run_seq": run_seq, "time_utc": str(time)}
+    for run_id, entry in entries.items():
+        entry["n_rows"], entry["n_failed"] = counts.get(run_id, (0, 0))
+    rows = [{name: entry.get(name) for name in _COLUMNS} for entry in entries.values()]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)
+    for name in ("run_seq", "n_psets", "n_rows", "n_failed", "repeats"):
+        table[name] = table[name].astype("Int64" if table[name].isna().any() else "int64")
+    table["time_utc"] = pd.to_datetime(table["time_utc"], format="ISO8601", errors="coerce")
+    return table.sort_values("time_utc", kind="stable", ignore_index=True)

@@ -1,0 +1,202 @@
+"""The table of runs, rows made by other code, and psets that are nearly done."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import psweep as ps
+from psweep_core.store.layout import Layout
+from psweep_core.store.runs_file import append_run, merge_runs, read_runs
+
+PARAMS = ps.plist("a", [1, 2, 3])
+numbers = itertools.count()
+
+
+def func_of(text, name="func"):
+    """Return a function of a module that was just written."""
+    module = f"code_{next(numbers)}"
+    Path(f"{module}.py").write_text(text)
+    sys.path.insert(0, os.getcwd())
+    try:
+        importlib.invalidate_caches()
+        return getattr(importlib.import_module(module), name)
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def func_with(k):
+    return func_of(f"K = {k}\ndef func(pset):\n    return {{'y': pset['a'] * K}}\n")
+
+
+def test_each_run_has_a_line():
+    df = ps.run_local(func_with(2), PARAMS, seed=3, repeats=2)
+    ps.run_local(func_with(2), PARAMS, skip_dups=True)
+    ps.run_local(lambda p: 1 / 0, PARAMS[:1], on_error="record", poolsize=1)
+    runs = ps.df_runs("calc")
+    assert runs.kind.tolist() == ["run_local"] * 3
+    assert runs.run_seq.tolist()[::2] == [0, 1]
+    assert runs[["n_psets", "n_rows", "n_failed"]].values.tolist() == [[6, 6, 0], [0] * 3, [1] * 3]
+    assert runs.run_id[0] == df._run_id[0]
+    assert runs.qualname[0] == "func"
+    assert runs.module[0].startswith("code_")
+    assert runs.packages[0]["numpy"] == np.__version__
+    assert runs.argv[0] == sys.argv
+    assert runs.fingerprint[0] == runs.fingerprint[1]
+    assert runs[["seed", "repeats"]].iloc[0].tolist() == [3, 2]
+    assert abs((runs.time_utc[0] - df._time_utc[0]).total_seconds()) < 60
+    text = Path("calc/runs.jsonl").read_text()
+    assert len(text.splitlines()) == 3
+    assert os.environ["PATH"] not in text
+
+
+def test_nothing_is_written_by_simulate_or_without_save():
+    ps.run_local(func_with(1), PARAMS, simulate=True)
+    ps.run_local(func_with(1), PARAMS, save=False)
+    assert not Path("calc").exists()
+    assert os.listdir("calc.simulate") == [".psweep", "database.pk"]
+
+
+def test_the_commit_and_whether_the_tree_is_dirty():
+    def git(*args):
+        name = ["-c", "user.name=n", "-c", "user.email=e"]
+        done = subprocess.run(["git", *name, *args], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    ps.run_local(func_with(1), PARAMS)
+    Path("tracked").write_text("1")
+    git("add", "tracked")
+    git("commit", "-qm", "one")
+    ps.run_local(func_with(1), PARAMS)
+    Path("tracked").write_text("2")
+    ps.run_local(func_with(2), PARAMS)
+    commit = git("rev-parse", "HEAD")
+    runs = ps.df_runs("calc")
+    assert runs.git_commit.tolist() == [None, commit, commit]
+    assert runs.git_dirty.tolist() == [None, False, True]
+
+
+@pytest.mark.parametrize("git", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\nsleep 20\n", None])
+def test_git_that_fails_or_hangs_is_no_reason_to_fail(git, monkeypatch):
+    Path(".git").mkdir()
+    Path("bin").mkdir()
+    if git:
+        Path("bin/git").write_text(git)
+        Path("bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", os.path.abspath("bin") + (":/usr/bin:/bin" if git else ""))
+    ps.run_local(lambda p: {}, PARAMS)
+    assert ps.df_runs("calc").git_commit.tolist() == [None]
+
+
+def run_again(func, capfd, params=PARAMS, **kwds):
+    capfd.readouterr()
+    df = ps.run_local(func, params, **{"skip_dups": True, **kwds})
+    return df, capfd.readouterr().err
+
+
+def test_skipped_psets_that_other_code_has_made_are_reported(capfd):
+    ps.run_local(func_with(2), PARAMS)
+    assert run_again(func_with(2), capfd)[1] == ""
+    df, said = run_again(func_with(3), capfd, [*PARAMS, {"a": 4}])
+    assert said == (
+        "psweep: 3 skipped psets have rows made by different code (changed: K); code='rerun' runs "
+        "them again, code='ignore' leaves out this message\n"
+    )
+    assert df.y.tolist() == [2, 4, 6, 12]
+    assert "1 skipped pset has" in run_again(func_with(3), capfd, PARAMS[:1], poolsize=1)[1]
+    assert run_again(func_with(3), capfd, [{"a": 4}])[1] == ""
+    assert run_again(func_with(3), capfd, code="ignore")[1] == ""
+    assert "3 skipped" in run_again(func_with(3), capfd, simulate=True)[1]
+    df, said = run_again(func_with(3), capfd, code="rerun")
+    assert (df.y.tolist()[4:], said) == ([3, 6, 9], "")
+    assert run_again(func_with(3), capfd)[1] == ""
+    assert len(run_again(func_with(3), capfd, code="rerun")[0]) == 7
+    assert "3 skipped" in run_again(func_with(3), capfd, repeats=2)[1]
+    assert len(run_again(func_with(3), capfd, repeats=2, code="rerun")[0]) == 10
+    assert run_again(func_with(3), capfd, repeats=2)[1] == ""
+
+
+def test_another_function_is_reported(capfd):
+    ps.run_local(func_with(2), PARAMS)
+    other = func_of("def other(pset):\n    return {'y': 1}\n", "other")
+    assert "made by another function (func, now other)" in run_again(other, capfd)[1]
+
+
+def test_rows_without_a_fingerprint_are_not_reported(capfd):
+    space = {}
+    exec("def f(pset): return {}", space)
+    ps.run_local(space["f"], PARAMS)
+    assert run_again(func_with(2), capfd)[1] == ""
+    ps.run_local(func_with(2), PARAMS, calc_dir="two")
+    assert run_again(space["f"], capfd, calc_dir="two")[1] == ""
+    os.remove("two/runs.jsonl")
+    assert run_again(func_with(3), capfd, calc_dir="two")[1] == ""
+    assert ps.df_runs("two").n_rows.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("new", "text"),
+    [
+        ({"a": 1.0, "b": 0.3}, "differs from a finished one only in the type of a number"),
+        ({"a": 1.0, "b": 0.1 * 3}, "{'a': 1.0} instead of {'a': 1}"),
+        ({"a": 1, "b": 0.1 * 3}, "{'b': 0.30000000000000004} instead of {'b': 0.3}"),
+        ({"a": True, "b": 0.3}, "{'a': True} instead of {'a': 1}"),
+        ({"a": 1, "b": 0.3, "c": 3}, "differs from a finished one only by the new name 'c'"),
+        ({"a": 2, "b": 0.3}, ""),
+        ({"a": 1}, ""),
+        ({"a": 1, "b": float("nan")}, ""),
+        ({"a": 1, "b": [0.3]}, ""),
+        ({"a": 10**400, "b": 0.3}, ""),
+        ({}, ""),
+    ],
+)
+def test_near_misses_are_named(new, text, capfd):
+    ps.run_local(lambda p: {}, [{"a": 1, "b": 0.3}])
+    said = run_again(lambda p: {}, capfd, [new], code="ignore")[1]
+    assert text in said
+    assert bool(text) == bool(said)
+
+
+def test_lines_that_cannot_be_read_are_skipped():
+    ps.run_local(func_with(1), PARAMS)
+    path = Path("calc/runs.jsonl")
+    with open(path, "ab") as file:
+        file.write(b'\n[1]\n{"run_id": 3}\n\xff\x00\n{"run_id": "half')
+    ps.run_local(func_with(1), PARAMS)
+    assert ps.df_runs("calc").n_rows.tolist() == [3, 3]
+    path.unlink()
+    assert ps.df_runs("calc").n_rows.tolist() == [3, 3]
+    with pytest.raises(ps.StudyNotFoundError):
+        ps.df_runs("nowhere")
+
+
+def test_runs_are_merged_by_their_id():
+    one, two = Layout("one"), Layout("two")
+    for layout, ids in ((one, "ab"), (two, "bc")):
+        layout.calc_dir.mkdir()
+        for run_id in ids:
+            append_run(layout, {"run_id": run_id, "from": layout.name})
+    for _ in range(2):
+        merge_runs(one.runs, two.runs)
+    entries = [json.loads(line) for line in one.runs.read_text().splitlines()]
+    assert [(e["run_id"], e["from"]) for e in entries] == [("a", "one"), ("b", "one"), ("c", "two")]
+    assert [*read_runs(one)] == ["a", "b", "c"]
+
+
+def test_many_runs_at_once_lose_no_line():
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda i: ps.run_local(lambda p: {}, [{"a": i}]), range(24)):
+            pass
+    runs = ps.df_runs("calc")
+    assert sorted(runs.run_seq) == [*range(24)]
+    assert runs.n_rows.tolist() == [1] * 24
