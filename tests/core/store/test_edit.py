@@ -49,7 +49,7 @@ def test_allowed_changes(df):
     new = ps.edit("calc", lambda df: ps.df_merge(df, other))
     assert ps.df_extract_pset(new, new._pset_id[4]) == {"x": 9, "w": 1}
     ps.edit("calc", lambda df: ps.df_update_pset_hash(df.rename(columns={"x": "position"})))
-    df = ps.run_local(lambda p: {"y": 0}, [{"position": 2}], skip_dups=True)
+    df = ps.run_local(lambda p: {"y": 0}, [{"position": 2.0}], skip_dups=True)
     assert len(df) == 5
     assert ps.check_calc_dir("calc")["hash_not_pset"] == set()
 

@@ -121,9 +121,10 @@ def test_only_failed_rows_and_only_prepared_rows():
     assert stats.y_mean.tolist()[0] == 3
     assert math.isnan(stats.y_mean[1])
     waiting = df.assign(_pset_runtime=float("nan"), y=float("nan"))  # as a prepared batch job
-    assert ps.df_stats(waiting[1:])[["n", "n_failed"]].values.tolist() == [[0, 1], [0, 1]]
-    assert ps.df_stats(waiting[:1])[["n", "n_failed"]].values.tolist() == [[0, 0]]
-    assert ps.df_latest(waiting)._pset_seq.tolist() == [1, 2]
+    assert ps.df_stats(waiting[1:])[["n", "n_failed"]].values.tolist() == [[0, 0], [0, 1]]
+    assert ps.df_stats(waiting)[["n", "n_failed"]].values.tolist() == [[0, 1], [0, 1]]
+    assert ps.df_latest(waiting)._pset_seq.tolist() == [0, 2]
+    assert ps.df_latest(waiting[1:])._pset_seq.tolist() == [1, 2]
 
 
 def test_a_parameter_called_n_is_refused_with_a_way_out():
