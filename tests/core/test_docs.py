@@ -12,15 +12,27 @@ import pandas as pd
 import pytest
 
 import psweep as ps
+import psweep_core
 
-MODULES = sorted(f"psweep.{module.name}" for module in pkgutil.iter_modules(ps.__path__))
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(psweep_core.__path__, "psweep_core.")
+    if not module.ispkg
+)
+EXTRAS = {
+    "psweep_core.html_report.data": ("plotly", "report"),
+    "psweep_core.params.samples": ("scipy", "sample"),
+    "psweep_core.show.plots": ("matplotlib", "plot"),
+    "psweep_core.table.to_xarray": ("xarray", "xarray"),
+}
 NAMES = [name for name in ps.__all__ if not name.startswith("__")]
 
 
 @pytest.mark.parametrize("name", ["psweep", *MODULES])
 def test_doctests(name, tmp_path, monkeypatch):
-    if name == "psweep_core.html_report.data":
-        pytest.importorskip("plotly", reason="needs pip install 'psweep-core[report]'")
+    if name in EXTRAS:
+        library, extra = EXTRAS[name]
+        pytest.importorskip(library, reason=f"needs pip install 'psweep-core[{extra}]'")
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for number, test in enumerate(doctest.DocTestFinder().find(importlib.import_module(name))):
         folder = tmp_path / str(number)  # each as a reader would type it, in an empty folder

@@ -133,7 +133,7 @@ def pgrid(*plists: Any, **values: Any) -> list[Pset]:
     >>> ps.pgrid([zip(a, b)])
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     """
-    args = list(_one_argument(plists[0]) if len(plists) == 1 and not values else plists)
+    args = list(_one_argument(plists[0], bool(values)) if len(plists) == 1 else plists)
     args += _plists_of(values, "pgrid({}={})".format)
     if not args:
         message = "pgrid got no plist, so there is nothing to vary; write pgrid(a, b) or pgrid([a])"
@@ -247,9 +247,11 @@ def _plists_of(values: Mapping[Any, Any], call: Callable[[Any, str], str]) -> li
     return [plist(name, seq) for name, seq in values.items()]
 
 
-def _one_argument(arg: Any) -> list[Any]:
+def _one_argument(arg: Any, with_values: bool) -> list[Any]:
     if isinstance(arg, Mapping):
         return _plists_of(arg, lambda name, text: f"pgrid({{{name!r}: {text}}})")
+    if isinstance(arg, zip) and with_values:
+        return [arg]
     if isinstance(arg, zip):
         message = (
             "pgrid(zip(a, b)) got one zip of plists, not a sequence of plists; "
@@ -261,6 +263,8 @@ def _one_argument(arg: Any) -> list[Any]:
         raise ParamsTypeError(message)
     entries = list(arg)
     if entries and isinstance(entries[0], dict):
+        if with_values:
+            return [entries]
         message = (
             f"pgrid(a) got one bare plist, starting with {brief(entries[0])}, not a sequence of "
             "plists; write pgrid([a])"

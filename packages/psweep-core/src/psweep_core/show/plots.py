@@ -120,7 +120,7 @@ def _new_figure() -> Figure:
         if "ipykernel" in sys.modules:
             importlib.import_module("matplotlib.pyplot")  # which lets notebooks show figures
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
             raise
         message = "psweep.df_plot needs matplotlib: pip install 'psweep-core[plot]'"
         raise NotInstalledError(message, name="matplotlib") from None

@@ -185,7 +185,7 @@ def _ids(df: pd.DataFrame) -> list[str]:
 
 
 def _folders(where: Path, rows: pd.DataFrame) -> list[Path]:
-    return [where / pset_id for pset_id in rows["_pset_id"]]
+    return [where / pset_id for pset_id in _ids(rows)]
 
 
 def _clean(study: Study, ids: list[str]) -> None:
@@ -201,8 +201,9 @@ def _clean(study: Study, ids: list[str]) -> None:
             _drop(study, folder)
         else:
             for path in _folders(layout.calc_dir, rows):
-                if path.is_dir() and path.name not in known:
-                    os.rename(path, folder / path.name)
+                place = folder / path.name
+                if path.is_dir() and path.name not in known and not place.exists():
+                    os.rename(path, place)
 
 
 def _drop(study: Study, folder: Path) -> None:

@@ -89,9 +89,9 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
     >>> df = ps.run_local(lambda p: {"y": p["a"] * p["b"]}, params, save=False)
     >>> ps.df_importance(df, "y").round(3)
     y           term  share  exact
-    0              a  0.585   True
-    1              b  0.390   True
-    2            a:b  0.024   True
+    0              a  0.562   True
+    1              b  0.375   True
+    2            a:b  0.062   True
     3              c  0.000   True
     4            a:c  0.000   True
     5            b:c  0.000   True

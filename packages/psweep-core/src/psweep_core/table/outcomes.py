@@ -29,7 +29,7 @@ def waiting_rows(df: pd.DataFrame) -> Mask:
     waiting = df[RUNTIME].isna().to_numpy(dtype=bool)
     if waiting.any():
         results = groups(df)[2]
-        waiting &= df[results].isna().all(axis=1).to_numpy(dtype=bool)
+        waiting = waiting & df[results].isna().all(axis=1).to_numpy(dtype=bool)
     return waiting & ~failed_rows(df)
 
 

@@ -43,7 +43,7 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
         One variable per result. Its dimensions are the parameters; if psets were run several times,
         there is one more, ``repeat``, so that ``ds.mean("repeat")`` is the average. Numbers
         are sorted along their dimension, other values come in the order of the rows. Combinations
-        without a good row are NaN (None in variables of objects, NaT in times).
+        without a good row are NaN, NaT in times; so are None and missing values.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
     try:
         xr = importlib.import_module("xarray")
     except ModuleNotFoundError as error:
-        if error.name != "xarray":
+        if error.name is None or error.name.partition(".")[0] != "xarray":
             raise
         message = "psweep.df_to_xarray needs xarray: pip install 'psweep-core[xarray]'"
         raise NotInstalledError(message, name="xarray") from None
@@ -88,10 +88,15 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
         places.append(nth)
     _check(coords, params, names, len(df))
     shape = tuple(len(values) for values in coords.values())
+    index = {
+        # Otherwise xarray would make None a NaN.
+        name: pd.Index(values, dtype=object) if values.dtype == np.dtype(object) else values
+        for name, values in coords.items()
+    }
     variables = {
         str(name): (list(coords), _filled(df[name], tuple(places), shape)) for name in names
     }
-    dataset: xarray.Dataset = xr.Dataset(variables, coords=coords)
+    dataset: xarray.Dataset = xr.Dataset(variables, coords=index)
     return dataset
 
 
@@ -155,7 +160,8 @@ def _filled(series: pd.Series[Any], places: tuple[Any, ...], shape: tuple[int, .
         values = series.to_numpy()
         found = np.full(shape, np.array(np.nan if kind == "c" else "NaT", dtype=values.dtype))
     else:
-        values = objects(None if value is MISSING else value for value in cells(series))
-        found = np.full(shape, None, dtype=object)
-    found[places] = values
+        values = objects(np.nan if value is MISSING else value for value in cells(series))
+        found = np.full(shape, np.nan, dtype=object)
+    # (Without a parameter there is one row, or none.)
+    found[places] = values if places else values[0] if len(values) else found
     return found
