@@ -97,7 +97,8 @@ def test_checkdir_finds_unfinished_journals(script, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-report"]
+    "name",
+    ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-migrate", "psweep-report"],
 )
 def test_the_scripts_are_installed(df, name):
     path = shutil.which(name, path=str(Path(sys.executable).parent))

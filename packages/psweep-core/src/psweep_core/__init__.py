@@ -39,6 +39,7 @@ from .show.terminal import df_print
 from .store.checkdir import check_calc_dir
 from .store.database import df_to_json, df_write
 from .store.files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
+from .store.migrate import migrate
 from .store.read import df_read, recover
 from .table.extract import df_extract_params, df_extract_pset, df_extract_row, df_filter_conds
 
@@ -79,6 +80,7 @@ __all__ = [
     "json_write",
     "logspace",
     "merge_dicts",
+    "migrate",
     "pgrid",
     "pickle_read",
     "pickle_write",

@@ -28,7 +28,7 @@ from .store.checkdir import check_calc_dir
 from .store.database import df_to_json
 from .store.read import df_read
 
-__all__ = ["checkdir", "db2json", "db2table", "report", "run_command"]
+__all__ = ["checkdir", "db2json", "db2table", "migrate", "report", "run_command"]
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -174,6 +174,51 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
         return int(amiss)
 
     return run_command(check)
+
+
+def migrate(argv: Sequence[str] | None = None) -> int:
+    """Convert the study of an old psweep (``psweep-migrate``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` makes no sense.
+    """
+    parser = argparse.ArgumentParser(
+        prog="psweep-migrate",
+        description="Convert the study of psweep 0.8 to 0.16 to this version, and explain what is "
+        "converted. The old file is kept next to the new one. This is optional: the next run "
+        "converts the study, too.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "calc_dir", nargs="?", default="calc", metavar="CALC_DIR", help="the study (default: calc)"
+    )
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only explain")
+    parser.add_argument(
+        "--none",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="parameters whose missing values were None (of 0.15 and 0.16, which do not tell)",
+    )
+    args = parser.parse_args(argv)
+
+    def convert() -> int:
+        from .store.migrate import explain, migrate
+
+        for line in explain(args.calc_dir, args.none):
+            print(line)
+        if not args.dry_run:
+            migrate(args.calc_dir, args.none)
+        return 0
+
+    return run_command(convert, "psweep-migrate")
 
 
 def report(argv: Sequence[str] | None = None) -> int:

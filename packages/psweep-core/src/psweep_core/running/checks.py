@@ -19,6 +19,7 @@ from ..messages import safe_repr, safe_str
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
+from ..store.old_files import understood
 from ..store.portable_pickle import dumps_plain_first
 from ..table.frames import usable
 from ..table.rows import RESERVED
@@ -216,4 +217,4 @@ def check_df(df: Any) -> pd.DataFrame | None:
         elif isinstance(df, int):
             message += f"; options are passed by name, such as poolsize={df}"
         raise ParamsTypeError(message)
-    return usable(df, "df")
+    return usable(understood(df, "df")[0], "df")

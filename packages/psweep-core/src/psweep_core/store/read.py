@@ -9,6 +9,7 @@ import pandas as pd
 
 from . import database
 from .layout import PathLike
+from .old_files import understood
 from .study import Study
 
 __all__ = ["df_read", "is_folder", "recover"]
@@ -23,7 +24,8 @@ def df_read(path: PathLike) -> pd.DataFrame:
         A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
         ``.parquet``, or a folder such as ``"calc"``. From a folder come also
         the psets that finished in runs which are still going, or which were
-        killed. Nothing is written and no lock is taken.
+        killed. A database of psweep 0.8 to 0.16 comes as if this version had made it, and one line
+        on stderr says so, see `migrate`. Nothing is written and no lock is taken.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def df_read(path: PathLike) -> pd.DataFrame:
     """
     if is_folder(path):
         return Study.find(path).known()
-    return database.read_file(Path(path))
+    return understood(database.read_file(Path(path)), os.fspath(path))[0]
 
 
 def is_folder(path: PathLike) -> bool:
