@@ -129,9 +129,12 @@ def _release(df: pd.DataFrame) -> str | None:
         return None
     if RUNTIME in names and any(not _reserved(name) for name in names[names.index(RUNTIME) :]):
         return "0.8"
-    if df["_pset_seq"].dtype.kind == "f" and df["_pset_seq"].isna().any():
-        return "0.8"
-    return "0.8" if _has_old_hashes(df) else None
+    no_number = df["_pset_seq"].isna()
+    if no_number.any():  # (Rows that the user has added have no id either.)
+        return "0.8" if df["_pset_id"][no_number].notna().all() else None
+    with contextlib.suppress(Exception):  # columns that the user has changed may refuse anything
+        return "0.8" if _has_old_hashes(df) else None
+    return None
 
 
 def _has_old_hashes(df: pd.DataFrame) -> bool:
