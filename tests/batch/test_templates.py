@@ -240,7 +240,7 @@ def test_other_bad_arguments(templates):
 @pytest.mark.parametrize("text", ["{{a}}", "{{ a | quote }}", "{%- for x in xs %}"])
 def test_jinja_without_a_mode_is_refused(templates, text):
     templates({"in": f"one\n$a {text}\n"}, local=("subcmd: sh", "true"))
-    refused("in, line 2: .* template_mode=.jinja. .* template_mode=.dollar.", params=[{"a": 1}])
+    refused("in, line 2: .*template_mode=.jinja..* template_mode=.dollar.", params=[{"a": 1}])
     df = ps.prep_batch([{"a": 1}], template_mode="dollar")
     assert ps.file_read(f"calc/{df._pset_id[0]}/in") == f"one\n1 {text}\n"
 
