@@ -21,7 +21,6 @@ A = [{"a": 1}]
     [
         ({"params": {"a": 1}}, TypeError, ["dict", "[pset]"]),
         ({"params": pd.DataFrame({"a": [1]})}, TypeError, ["DataFrame", "df_extract_params"]),
-        ({"params": iter(A)}, TypeError, ["list_iterator", "list(params)"]),
         ({"params": "abc"}, TypeError, ["str"]),
         ({"params": None}, TypeError, ["NoneType"]),
         ({"params": [{"a": 1}, 3]}, TypeError, ["params[1]", "3 (int)", "plist"]),

@@ -170,7 +170,7 @@ def prep_batch(
     )
     options.git_commits()  # if psweep-git is missing, it is said before anything else is done
     df = check_df(df)
-    check_params(params)
+    params = check_params(params)
     machine_dir = Path(machine_templ_dir)
     chosen = chosen_machines(find_machines(machine_dir), machines)
     templates = read_templates(

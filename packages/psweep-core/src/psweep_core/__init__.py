@@ -21,6 +21,7 @@ from .errors import (
     VersionMismatchError,
     WorkerError,
 )
+from .old_words import GONE_NAMES, NEW_NAMES
 from .params.grids import (
     filter_params_dup_hash,
     filter_params_unique,
@@ -112,8 +113,11 @@ else:
             from .html_report.data import report as found
         elif name in _siblings.NAMES:
             found = getattr(_siblings.load(_siblings.NAMES[name], f"psweep.{name}"), name)
+        elif name in NEW_NAMES:
+            return globals()[NEW_NAMES[name]]
         else:
-            message = f"module 'psweep_core' has no attribute {name!r}"
+            hint = f"; {GONE_NAMES[name]}" if name in GONE_NAMES else ""
+            message = f"module 'psweep_core' has no attribute {name!r}{hint}"
             raise AttributeError(message)
         globals()[name] = found
         return found

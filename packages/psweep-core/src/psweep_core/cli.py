@@ -26,6 +26,7 @@ from .show.terminal import (
 )
 from .store.checkdir import check_calc_dir
 from .store.database import df_to_json
+from .store.json_forms import ORIENTS
 from .store.read import df_read
 
 __all__ = ["checkdir", "db2json", "db2table", "migrate", "report", "run_command"]
@@ -46,10 +47,22 @@ def db2json(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser("psweep-db2json", "Print a psweep database as JSON.")
     parser.add_argument(
+        "-o",
+        "--orient",
+        default="records",
+        choices=ORIENTS,
+        help="the form, as in pandas' to_json: records is a list of rows (default: %(default)s)",
+    )
+    parser.add_argument(
         "--indent", type=int, metavar="N", help="put each item on a line of its own"
     )
     args = parser.parse_args(argv)
-    return run_command(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
+
+    def show() -> int:
+        print(df_to_json(df_read(args.database), orient=args.orient, indent=args.indent))
+        return 0
+
+    return run_command(show)
 
 
 def db2table(argv: Sequence[str] | None = None) -> int:
@@ -301,11 +314,6 @@ def _chosen(
         return df
     shown = [name for name in df.columns if not str(name).startswith("_")]
     return chosen(df, [*shown, *([ERROR] if failures else [])])
-
-
-def _print(text: str) -> int:
-    print(text)
-    return 0
 
 
 def run_command(action: Any, prog: str = "psweep") -> int:

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError
+from ..old_words import takes_old_words
 from .hashing import pset_hashes
 
 __all__ = [
@@ -76,6 +77,7 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
     return [{name: value} for value in values]
 
 
+@takes_old_words
 def merge_dicts(*args: Any) -> Pset:
     """Merge dicts from left to right; where a name comes twice, the last one wins.
 
@@ -186,6 +188,7 @@ def pgrid(*plists: Any) -> list[Pset]:
     return grid
 
 
+@takes_old_words
 def stargrid(
     const: Any,
     vary: Sequence[Iterable[Any]],
@@ -310,6 +313,7 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     return [p for p, sha in zip(psets, pset_hashes(psets), strict=True) if sha not in known]
 
 
+@takes_old_words
 def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
     """Flatten nested dicts, so that each leaf becomes a column of its own.
 

@@ -9,13 +9,14 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from ..messages import safe_repr, safe_str
+from ..old_words import translated
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
@@ -49,10 +50,11 @@ def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
     def checked(*args: P.args, **kwds: P.kwargs) -> T:
         __tracebackhide__ = True
         try:
-            for name in kwds:
+            words = translated(function.__name__, kwds)
+            for name in words:
                 if name not in known:
                     raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
-            return function(*args, **kwds)
+            return function(*args, **words)
         except BaseException as error:
             if not shortened(error):
                 raise
@@ -122,14 +124,22 @@ def _call_with_one(name: str, signature: inspect.Signature) -> str:
     return f"write lambda pset: {name}({', '.join(args)})"
 
 
-def check_params(params: Any) -> None:
-    """Refuse what is not a list of dicts, and names that psweep writes itself."""
+def check_params(params: Any) -> Sequence[dict[Any, Any]]:
+    """Refuse what is not a list of dicts, and names that psweep writes itself.
+
+    Returns
+    -------
+    sequence of dict
+        The same, as a list if it was a generator, an array, or something else to loop over.
+    """
+    if _is_loop(params):
+        params = [*params]
     if not isinstance(params, Sequence) or isinstance(params, str | bytes):
         message = f"params must be a list of dicts, not {brief(params)}; {_list_of_dicts(params)}"
         raise ParamsTypeError(message)
     # In C first, for all at once, since there may be a million.
     if {*map(type, params)} == {dict} and RESERVED.isdisjoint(set().union(*params)):
-        return
+        return params
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
             message = f"params[{position}] must be a dict, not {brief(pset)}; {_one_dict(pset)}"
@@ -141,6 +151,14 @@ def check_params(params: Any) -> None:
                 "rename them, or take psets out of a database by df_extract_params"
             )
             raise ParamsError(message)
+    return params
+
+
+def _is_loop(params: Any) -> bool:
+    """Return whether params come from something else than a list, such as a generator."""
+    if isinstance(params, Sequence | Mapping | pd.DataFrame | zip | itertools.product):
+        return False
+    return isinstance(params, Iterable)
 
 
 def _list_of_dicts(params: Any) -> str:
@@ -149,8 +167,6 @@ def _list_of_dicts(params: Any) -> str:
         return "take the psets out of it by df_extract_params(df)"
     if isinstance(params, zip | itertools.product):
         return "write itr2params(params)"
-    if isinstance(params, Iterator):
-        return "write list(params)"
     if not isinstance(params, Mapping):
         return "build it with plist and pgrid"
     lists = {

@@ -72,7 +72,7 @@ def carry_out(
         `df`, or the whole study, with the new rows.
     """
     df = check_df(df)
-    check_params(params)
+    params = check_params(params)
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
     hashes = None if plain and options.poolsize else pset_hashes(params)

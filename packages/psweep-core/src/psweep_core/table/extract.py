@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
+from ..old_words import takes_old_words
 from ..params.grids import Pset
 from ..params.hashing import pset_hash
 from .cells import MISSING, cells, objects
@@ -19,6 +20,7 @@ from .frames import arranged, groups, index_of_names, is_private, places_of
 __all__ = ["df_extract_params", "df_extract_pset", "df_extract_row", "df_filter_conds"]
 
 
+@takes_old_words
 def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     """Get back the pset of one row, as it was given to the run.
 
@@ -52,6 +54,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     return df_extract_params(_only_row(arranged(df), pset_id))[0]
 
 
+@takes_old_words
 def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     """Get back the psets of all rows, as they were given to the runs.
 
@@ -217,6 +220,7 @@ def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
     return itertools.islice(some, 500)
 
 
+@takes_old_words
 def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     """Get one row, every value with its own type.
 
