@@ -90,6 +90,14 @@ def test_old_keywords():
     assert ps.df_extract_params(df, py_types=True) == A
 
 
+def test_conditions_joined_by_words():
+    df = pd.DataFrame({"a": [1, 2, 3]})
+    assert ps.df_filter_conds(df, [df.a == 1, df.a == 3], op="or").a.tolist() == [1, 3]
+    assert ps.df_filter_conds(df, [df.a > 1, df.a < 3], op="and").a.tolist() == [2]
+    with pytest.raises(ps.ParamsTypeError, match="not 'xor'"):
+        ps.df_filter_conds(df, [df.a > 1], op="xor")
+
+
 def test_df_print_with_old_keywords(capsys):
     df = ps.run_local(func, A, save=False)
     ps.df_print(df, prefix_cols=True)

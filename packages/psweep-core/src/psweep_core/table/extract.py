@@ -280,7 +280,7 @@ def _only_row(df: pd.DataFrame, pset_id: str) -> pd.DataFrame:
 def df_filter_conds(
     df: pd.DataFrame,
     conds: Iterable[Any],
-    op: Callable[..., Any] = np.logical_and,
+    op: Callable[..., Any] | str = np.logical_and,
 ) -> pd.DataFrame:
     """Keep the rows for which all conditions are true.
 
@@ -291,8 +291,8 @@ def df_filter_conds(
     conds : iterable of array_like of bool, each of shape (len(df),)
         Such as ``[df.b == 10, df.c == "foo"]``. A missing value counts as
         False. With no condition at all every row is kept.
-    op : ufunc, default numpy.logical_and
-        Joins the conditions; ``numpy.logical_or`` for any instead of all.
+    op : ufunc, "and" or "or", default numpy.logical_and
+        Joins the conditions; "or" (``numpy.logical_or``) for any instead of all.
 
     Returns
     -------
@@ -315,7 +315,7 @@ def df_filter_conds(
        a   b
     1  2  10
     """
-    _check_op(op)
+    join = _joining(op)
     keep = None
     for position, cond in enumerate(conds):
         series = pd.Series(cond).reset_index(drop=True)
@@ -332,11 +332,14 @@ def df_filter_conds(
             )
             raise ParamsTypeError(message)
         mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
-        keep = mask if keep is None else op(keep, mask)
+        keep = mask if keep is None else join(keep, mask)
     return df if keep is None else df[keep]
 
 
-def _check_op(op: Any) -> None:
+def _joining(op: Any) -> Callable[..., Any]:
+    if isinstance(op, str) and op in ("and", "or"):  # as in 0.16
+        return np.logical_and if op == "and" else np.logical_or
     if not callable(op):
         message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
         raise ParamsTypeError(message)
+    return op  # type: ignore[no-any-return]
