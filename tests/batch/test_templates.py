@@ -235,6 +235,21 @@ def test_other_bad_arguments(templates):
     templates(**GOOD)
     refused("template_mode must be one of 'dollar', 'jinja', not 'mako'", template_mode="mako")
     refused("did you mean 'template_mode'", TypeError, template_mod="jinja")
+
+
+@pytest.mark.parametrize("text", ["{{a}}", "{{ a | quote }}", "{%- for x in xs %}"])
+def test_jinja_without_a_mode_is_refused(templates, text):
+    templates({"in": f"one\n$a {text}\n"}, local=("subcmd: sh", "true"))
+    refused("in, line 2: .*template_mode=.jinja..* template_mode=.dollar.", params=[{"a": 1}])
+    df = ps.prep_batch([{"a": 1}], template_mode="dollar")
+    assert ps.file_read(f"calc/{df._pset_id[0]}/in") == f"one\n1 {text}\n"
+
+
+@pytest.mark.parametrize("text", ["x = {{1: 2}}", "f'{{x:.3f}}'", "awk '{{print}; exit}'", "{{}}"])
+def test_what_does_not_look_like_jinja(templates, text):
+    templates({"in": text}, local=("subcmd: sh", "true"))
+    df = ps.prep_batch([{"a": 1}])
+    assert ps.file_read(f"calc/{df._pset_id[0]}/in") == text
     refused(r"params\[0\] must be a dict", TypeError, params=[1])
     refused("reserved by psweep", ps.ParamsError, params=[{"_pset_id": 1}])
     refused("database_basename", ps.ParamsError, database_basename="x/y.pk")

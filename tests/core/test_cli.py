@@ -24,8 +24,12 @@ def df():
 def test_db2json(df, capsys):
     assert cli.db2json(["calc"]) == 0
     out = capsys.readouterr().out
-    assert out == ps.df_to_json(df) + "\n"
-    assert cli.db2json(["calc/database.pk", "--indent", "1"]) == 0
+    assert out == ps.df_to_json(df, orient="records") + "\n"
+    records = json.loads(out)
+    assert [row["_pset_id"] for row in records] == df._pset_id.tolist()
+    assert records[0].items() >= {"a": 1, "s": "x", "r": 0.25, "o": [1]}.items()
+    assert records[1]["s"] is None
+    assert cli.db2json(["calc/database.pk", "--indent", "1", "-o", "split"]) == 0
     assert json.loads(capsys.readouterr().out)["index"] == [0, 1]
 
 
@@ -98,7 +102,8 @@ def test_checkdir_finds_unfinished_journals(script, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-report"]
+    "name",
+    ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-migrate", "psweep-report"],
 )
 def test_the_scripts_are_installed(df, name):
     path = shutil.which(name, path=str(Path(sys.executable).parent))

@@ -12,7 +12,9 @@ import pytest
 import psweep as ps
 
 WHEELS = sorted(Path(os.environ.get("PSWEEP_WHEELS", "nowhere")).rglob("*.whl"))
-PROGRAMS = ["checkdir", "db2json", "db2table", "pull", "push", "report", "rm", "status"]
+PROGRAMS = [
+    "checkdir", "db2json", "db2table", "migrate", "pull", "push", "report", "rm", "status",
+]  # fmt: skip
 pytestmark = pytest.mark.skipif(not WHEELS, reason="needs wheels: run it by nox")
 
 
@@ -104,7 +106,7 @@ def test_what_an_uninstall_of_the_meta_package_leaves(tmp_path, tool):
     env("uninstall", "--yes", "psweep")
     assert env.run(NEW).split()[0] == ps.__version__
     # The scripts that it shares with the parts are gone; installing these again brings them back.
-    assert env.programs() == ["report", "rm", "status"]
+    assert env.programs() == ["migrate", "report", "rm", "status"]
     parts = [str(wheel) for wheel in WHEELS if not wheel.name.startswith("psweep-")]
     env("install", "--force-reinstall" if tool == "pip" else "--reinstall", "--no-deps", *parts)
     assert env.programs() == PROGRAMS

@@ -10,18 +10,24 @@ This module is one file that gives out the public names of `psweep_core`. Older 
 are a package, so none of their files has the path of one of ours, and an upgrade in place works.
 """
 
+import sys as _sys
+
 import psweep_core as _core
 from psweep_core import *  # noqa: F403
+
+# Older releases are a package with a module of this name.
+_sys.modules["psweep.psweep"] = _sys.modules[__name__]
 
 __all__ = [*sorted([*_core.__all__, *_core.LAZY])]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:
+    if name == "psweep":
+        return _sys.modules[__name__]
     try:
         return getattr(_core, name)
-    except AttributeError:
-        message = f"module 'psweep' has no attribute {name!r}"
-        raise AttributeError(message) from None
+    except AttributeError as error:
+        raise AttributeError(str(error).replace("psweep_core", "psweep", 1)) from None
 
 
 def __dir__() -> list[str]:

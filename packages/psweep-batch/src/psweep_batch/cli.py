@@ -56,8 +56,9 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     bad = df["state"].isin(["failed", "lost", "cancelled", "no result"])
     if show_all and len(df):
         lines += ["", _table(df)]
-    elif bad.any() or (df["reason"][df["state"] == "queued"] != "").any():
-        lines += ["", _by_reason(df[bad | ((df["state"] == "queued") & (df["reason"] != ""))])]
+    else:
+        why = bad | (df["state"].isin(["queued", "state unknown"]) & (df["reason"] != ""))
+        lines += ["", _by_reason(df[why])] if why.any() else []
     records = json.loads(df.reset_index(names="_pset_seq").to_json(orient="records"))
     in_progress = bool(df["state"].isin(["queued", "running"]).any())
     return Report(lines, records, in_progress, bool(bad.any()), ", ".join(short))

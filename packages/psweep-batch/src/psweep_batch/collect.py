@@ -160,6 +160,9 @@ def check_reader(reader: Any) -> None:
         raise ParamsTypeError(message)
 
 
+_NOT_NOTED = ("not submitted", "state unknown")
+
+
 class _Known(NamedTuple):
     """What the database says of a pset's job so far."""
 
@@ -209,13 +212,13 @@ def _outcome(
         return None if failure == known.failure else _Outcome({}, failure, runtime)
     if known.failure is None and known.runtime == runtime and not again:
         return None
-    if reader is None and status.state == "not submitted" and _result_file(folder) is None:
+    if reader is None and status.state in _NOT_NOTED and _result_file(folder) is None:
         return None
     try:
         results = _read_results(folder, reader)
         results = _checked(results, known.book, basename)
     except Exception as error:
-        if status.state == "not submitted":
+        if status.state in _NOT_NOTED:
             return None  # it may be run by other means, and not be through
         text = "".join(traceback.format_exception(error)) if reader else f"{error}"
         failure = _failure(
@@ -224,7 +227,8 @@ def _outcome(
             )
         )
         return None if failure == known.failure else _Outcome({}, failure, runtime)
-    return _Outcome(results, None, runtime)
+    # (That of an earlier psweep is what its psets are recognised by.)
+    return _Outcome(results, None, known.runtime if status.state == "state unknown" else runtime)
 
 
 def _failure(status: PsetStatus) -> str:

@@ -61,7 +61,7 @@ def prep_batch(
     calc_templ_dir: PathLike | None = "templates/calc",
     machine_templ_dir: PathLike = "templates/machines",
     machines: Sequence[str] | None = None,
-    template_mode: Literal["dollar", "jinja"] = "dollar",
+    template_mode: Literal["dollar", "jinja"] | None = None,
     write_pset: bool = False,
     git: bool = False,
     database_basename: str = "database.pk",
@@ -112,10 +112,10 @@ def prep_batch(
         - ``login_shell``, ``remote_dir``: for psweep-push and psweep-pull.
     machines : sequence of str, optional
         Prepare for these machines only, to share the work between machines. None: for all.
-    template_mode : {"dollar", "jinja"}, default "dollar"
+    template_mode : {"dollar", "jinja"}, optional
         ``$name`` and ``${name}``, ``${name@Q}`` for the value quoted for the shell, ``$$`` for a
         dollar sign; or ``{{ name }}`` and ``{{ name | quote }}``, which needs
-        ``psweep-batch[jinja]``.
+        ``psweep-batch[jinja]``. None: "dollar", and templates that look like Jinja are refused.
     write_pset : bool, default False
         Also write each pset to ``pset.pk`` in its folder.
     git : bool, default False
@@ -190,7 +190,7 @@ def prep_batch(
     )
     options.git_commits()  # if psweep-git is missing, it is said before anything else is done
     df = check_df(df)
-    names = check_params(params)
+    params, names = check_params(params)
     filled = [*BOOK, SEED] if seed is not None or SEED in names else [*BOOK]
     machine_dir = Path(machine_templ_dir)
     chosen = chosen_machines(find_machines(machine_dir), machines)

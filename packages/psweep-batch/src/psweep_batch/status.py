@@ -35,6 +35,7 @@ __all__ = [
 
 STATES: Final = (
     "not submitted",
+    "state unknown",
     "queued",
     "running",
     "done",
@@ -103,7 +104,8 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
 
         - ``_pset_id``, ``_run_seq``,
         - ``machine``: None if not submitted anywhere,
-        - ``state``: "not submitted", "queued", "running", "done" (exit code 0, or killed after its
+        - ``state``: "not submitted", "state unknown" (prepared by psweep 0.8 to 0.16, which notes
+          nothing of jobs), "queued", "running", "done" (exit code 0, or killed after its
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
           limit of memory or time, or with its node), "cancelled" (by `batch_cancel`), "no result"
           (exit code 0, but no result file and no result in the database),

@@ -201,8 +201,27 @@ _CLASSES: dict[str, Callable[[str, str], Template]] = {
 }
 
 
+_LIKE_JINJA = re.compile(r"\{\{-?\s*[^\W\d]\w*\s*(?:\|[^{}\n]*)?-?\}\}|\{%-?\s*\w+[^{}\n]*%\}")
+
+
+def _dollar_template(text: str, where: str) -> Template:
+    """Read a template with ``$name``, as nobody said which kind it is."""
+    found = _LIKE_JINJA.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        message = (
+            f"{where}, line {line}: {found[0]!r} looks like Jinja; call "
+            "prep_batch(template_mode='jinja') to have it filled in, or template_mode='dollar' "
+            "to keep it as it is (then $name is a placeholder)"
+        )
+        raise TemplateError(message)
+    return DollarTemplate(text, where)
+
+
 def template_class(mode: Any) -> Callable[[str, str], Template]:
     """Choose the kind of templates by ``template_mode``."""
+    if mode is None:
+        return _dollar_template
     if mode not in _CLASSES:
         message = f"template_mode must be one of {', '.join(map(repr, _CLASSES))}, not {mode!r}"
         raise TemplateError(message)

@@ -207,6 +207,9 @@ class Judge:
             What the database says of the pset.
         """
         if attempt is None:
+            # Only an earlier psweep has given a runtime to psets that it had just prepared.
+            if outcome is not None and not outcome.failed:
+                return Verdict("state unknown", "prepared by an earlier psweep")
             return Verdict("not submitted")
         if attempt.exit_code == 0 and attempt.caught is None:
             return self._ended_well(attempt, outcome)

@@ -22,6 +22,7 @@ from .errors import (
     VersionMismatchError,
     WorkerError,
 )
+from .old_words import GONE_NAMES, NEW_NAMES
 from .params.grids import itr2params, pgrid, plist, stargrid
 from .params.hashing import pset_hash
 from .params.psets import (
@@ -40,6 +41,7 @@ from .show.terminal import df_print
 from .store.checkdir import check_calc_dir
 from .store.database import df_to_json, df_write
 from .store.files import file_read, file_write, json_read, json_write, pickle_read, pickle_write
+from .store.migrate import migrate
 from .store.read import df_read, recover
 from .store.runs_file import df_runs
 from .table.changing import df_add_param, df_update_pset_hash
@@ -93,6 +95,7 @@ __all__ = [
     "json_write",
     "logspace",
     "merge_dicts",
+    "migrate",
     "pgrid",
     "pickle_read",
     "pickle_write",
@@ -140,8 +143,11 @@ else:
             found = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
         elif name in _siblings.NAMES:
             found = getattr(_siblings.load(_siblings.NAMES[name], f"psweep.{name}"), name)
+        elif name in NEW_NAMES:
+            return globals()[NEW_NAMES[name]]
         else:
-            message = f"module 'psweep_core' has no attribute {name!r}"
+            hint = f"; {GONE_NAMES[name]}" if name in GONE_NAMES else ""
+            message = f"module 'psweep_core' has no attribute {name!r}{hint}"
             raise AttributeError(message)
         globals()[name] = found
         return found

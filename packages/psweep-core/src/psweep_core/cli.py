@@ -26,10 +26,11 @@ from .show.terminal import (
 )
 from .store.checkdir import check_calc_dir
 from .store.database import df_to_json
+from .store.json_forms import ORIENTS
 from .store.read import df_read
 from .store.study import Study
 
-__all__ = ["checkdir", "db2json", "db2table", "report", "rm", "run_command"]
+__all__ = ["checkdir", "db2json", "db2table", "migrate", "report", "rm", "run_command"]
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -47,10 +48,22 @@ def db2json(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser("psweep-db2json", "Print a psweep database as JSON.")
     parser.add_argument(
+        "-o",
+        "--orient",
+        default="records",
+        choices=ORIENTS,
+        help="the form, as in pandas' to_json: records is a list of rows (default: %(default)s)",
+    )
+    parser.add_argument(
         "--indent", type=int, metavar="N", help="put each item on a line of its own"
     )
     args = parser.parse_args(argv)
-    return run_command(lambda: _print(df_to_json(df_read(args.database), indent=args.indent)))
+
+    def show() -> int:
+        print(df_to_json(df_read(args.database), orient=args.orient, indent=args.indent))
+        return 0
+
+    return run_command(show)
 
 
 def db2table(argv: Sequence[str] | None = None) -> int:
@@ -241,6 +254,51 @@ def rm(argv: Sequence[str] | None = None) -> int:
     return run_command(remove, "psweep-rm")
 
 
+def migrate(argv: Sequence[str] | None = None) -> int:
+    """Convert the study of an old psweep (``psweep-migrate``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` makes no sense.
+    """
+    parser = argparse.ArgumentParser(
+        prog="psweep-migrate",
+        description="Convert the study of psweep 0.8 to 0.16 to this version, and explain what is "
+        "converted. The old file is kept next to the new one. This is optional: the next run "
+        "converts the study, too.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "calc_dir", nargs="?", default="calc", metavar="CALC_DIR", help="the study (default: calc)"
+    )
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only explain")
+    parser.add_argument(
+        "--none",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="parameters whose missing values were None (of 0.15 and 0.16, which do not tell)",
+    )
+    args = parser.parse_args(argv)
+
+    def convert() -> int:
+        from .store.migrate import explain, migrate
+
+        for line in explain(args.calc_dir, args.none):
+            print(line)
+        if not args.dry_run:
+            migrate(args.calc_dir, args.none)
+        return 0
+
+    return run_command(convert, "psweep-migrate")
+
+
 def report(argv: Sequence[str] | None = None) -> int:
     """Write a web page about a study (``psweep-report``).
 
@@ -321,11 +379,6 @@ def _chosen(
         return df
     shown = [name for name in df.columns if not str(name).startswith("_")]
     return chosen(df, [*shown, *([ERROR] if failures else [])])
-
-
-def _print(text: str) -> int:
-    print(text)
-    return 0
 
 
 def run_command(action: Any, prog: str = "psweep") -> int:

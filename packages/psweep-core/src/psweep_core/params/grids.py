@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError
+from ..old_words import takes_old_words
 from .psets import Pset, brief, filter_params_unique
 
 __all__ = ["Pset", "brief", "itr2params", "pgrid", "plist", "stargrid"]
@@ -146,6 +147,7 @@ def pgrid(*plists: Any, **values: Any) -> list[Pset]:
     return grid
 
 
+@takes_old_words
 def stargrid(
     const: Any,
     vary: Sequence[Iterable[Any]],

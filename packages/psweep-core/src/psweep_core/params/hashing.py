@@ -24,6 +24,7 @@ import numpy as np
 
 from ..errors import HashError, ParamsTypeError
 from ..messages import safe_repr, safe_str
+from ..old_words import takes_old_words
 from .canonical import BATCH, NAN, PROTOCOL, encoded
 
 __all__ = ["pset_hash", "pset_hashes"]
@@ -31,6 +32,7 @@ __all__ = ["pset_hash", "pset_hashes"]
 _MAX_TEXT = 1_000_000  # characters that are encoded at once
 
 
+@takes_old_words
 def pset_hash(pset: Mapping[Any, Any]) -> str:
     """Hash a pset by its values.
 

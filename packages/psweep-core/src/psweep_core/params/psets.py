@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError
+from ..old_words import takes_old_words
 from .hashing import pset_hashes
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
 Pset = dict[Any, Any]
 
 
+@takes_old_words
 def merge_dicts(*args: Any) -> Pset:
     """Merge dicts from left to right; where a name comes twice, the last one wins.
 
@@ -56,6 +58,7 @@ def merge_dicts(*args: Any) -> Pset:
     return merged
 
 
+@takes_old_words
 def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
     """Flatten nested dicts, so that each leaf becomes a column of its own.
 

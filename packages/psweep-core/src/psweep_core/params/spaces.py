@@ -30,7 +30,8 @@ def logspace(
         negative bounds become possible, and a larger offset makes the spacing
         more even.
     **kwds
-        For `numpy.geomspace`, such as ``endpoint`` or ``dtype``.
+        For `numpy.geomspace`, such as ``endpoint`` or ``dtype``. ``base`` and ``log_func``, which
+        were of older versions, are ignored: the numbers do not depend on them.
 
     Returns
     -------
@@ -50,6 +51,8 @@ def logspace(
     >>> ps.logspace(0, 100, 5, offset=1).round(2).tolist()
     [0.0, 2.17, 9.05, 30.86, 100.0]
     """
+    kwds.pop("base", None)
+    kwds.pop("log_func", None)
     low = min(start, stop) + offset
     if not low > 0:
         message = (

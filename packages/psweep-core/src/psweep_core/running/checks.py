@@ -9,7 +9,7 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -17,9 +17,11 @@ import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError, UnknownKeywordError
 from ..messages import safe_repr, safe_str
+from ..old_words import translated
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
+from ..store.old_files import understood
 from ..store.portable_pickle import dumps_plain_first
 from ..table.frames import usable
 from ..table.rows import RESERVED, SEED
@@ -49,10 +51,11 @@ def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
     def checked(*args: P.args, **kwds: P.kwargs) -> T:
         __tracebackhide__ = True
         try:
-            for name in kwds:
+            words = translated(function.__name__, kwds)
+            for name in words:
                 if name not in known:
                     raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
-            return function(*args, **kwds)
+            return function(*args, **words)
         except BaseException as error:
             if not shortened(error):
                 raise
@@ -122,14 +125,18 @@ def _call_with_one(name: str, signature: inspect.Signature) -> str:
     return f"write lambda pset: {name}({', '.join(args)})"
 
 
-def check_params(params: Any) -> set[Any]:
+def check_params(params: Any) -> tuple[Sequence[dict[Any, Any]], set[Any]]:
     """Refuse what is not a list of dicts, and names that psweep writes itself.
 
     Returns
     -------
-    set
+    params : sequence of dict
+        The same, as a list if it was a generator, an array, or something else to loop over.
+    names : set
         All names in the psets.
     """
+    if _is_loop(params):
+        params = [*params]
     if not isinstance(params, Sequence) or isinstance(params, str | bytes):
         message = f"params must be a list of dicts, not {brief(params)}; {_list_of_dicts(params)}"
         raise ParamsTypeError(message)
@@ -138,7 +145,7 @@ def check_params(params: Any) -> set[Any]:
     if {*map(type, params)} == {dict} and _NOT_IN_PSETS.isdisjoint(names := set().union(*params)):
         if SEED in names:
             _check_seeds(params)
-        return names
+        return params, names
     for position, pset in enumerate(params):
         if not isinstance(pset, dict):
             message = f"params[{position}] must be a dict, not {brief(pset)}; {_one_dict(pset)}"
@@ -153,7 +160,7 @@ def check_params(params: Any) -> set[Any]:
         names.update(pset)
     if SEED in names:
         _check_seeds(params)
-    return names
+    return params, names
 
 
 _NOT_IN_PSETS = RESERVED - {SEED}
@@ -176,14 +183,19 @@ def _check_seeds(params: Sequence[dict[Any, Any]]) -> None:
         raise ParamsError(message)
 
 
+def _is_loop(params: Any) -> bool:
+    """Return whether params come from something else than a list, such as a generator."""
+    if isinstance(params, Sequence | Mapping | pd.DataFrame | zip | itertools.product):
+        return False
+    return isinstance(params, Iterable)
+
+
 def _list_of_dicts(params: Any) -> str:
     """Suggest what to write instead of something that is not a list."""
     if isinstance(params, pd.DataFrame):
         return "take the psets out of it by df_extract_params(df)"
     if isinstance(params, zip | itertools.product):
         return "write itr2params(params)"
-    if isinstance(params, Iterator):
-        return "write list(params)"
     if not isinstance(params, Mapping):
         return "build it with plist and pgrid"
     lists = {
@@ -250,4 +262,4 @@ def check_df(df: Any) -> pd.DataFrame | None:
         elif isinstance(df, int):
             message += f"; options are passed by name, such as poolsize={df}"
         raise ParamsTypeError(message)
-    return usable(df, "df")
+    return usable(understood(df, "df")[0], "df")

@@ -47,7 +47,7 @@ class Options:
     timeout: float | None = None
     capture_logs: str | None = None
     progress: bool | None = None
-    verbose: bool | Sequence[Any] = False
+    verbose: bool | Sequence[Any] | None = False
     tmpsave: bool = False
     only_prepares: bool = False  # func prepares psets that run later, so they have no runtime yet
 
@@ -77,6 +77,8 @@ class Options:
         _one_of("on_error", self.on_error, ("raise", "record"))
         _one_of("capture_logs", self.capture_logs, (None, "db", "file", "db+file"))
         verbose = self.verbose
+        if verbose is None:  # as in older versions
+            object.__setattr__(self, "verbose", verbose := False)
         if isinstance(verbose, str) or not isinstance(verbose, bool | Sequence):
             message = (
                 f"verbose must be a bool or a list of names, not {verbose!r}; write [{verbose!r}]"
@@ -89,7 +91,7 @@ class Options:
                 "put the folder into calc_dir"
             )
             raise ParamsError(message)
-        check_suffix(Path(basename))
+        check_suffix(Path(Layout(self.calc_dir).name, basename))
         if self.save and basename.endswith(".parquet"):
             need_pyarrow()
         if not self.save:
@@ -161,7 +163,7 @@ class Options:
             layout=layout,
             on_error=self.on_error,
             capture_logs=self.capture_logs,
-            verbose=self.verbose if isinstance(self.verbose, bool) else tuple(self.verbose),
+            verbose=self.verbose if isinstance(self.verbose, bool) else tuple(self.verbose or ()),
             tmpsave=self.tmpsave,
             data_only=self.data_only,
             extras={"_git_commit": commit} if commit else None,

@@ -78,7 +78,8 @@ def carry_out(
         `df`, or the whole study, with the new rows.
     """
     df = check_df(df)
-    seeded = SEED in check_params(params) or options.seed is not None
+    params, names = check_params(params)
+    seeded = SEED in names or options.seed is not None
     plain = are_plain(params)
     # The hashes of plain psets cannot fail, so they can be left to the workers.
     lazy = plain and options.poolsize and not seeded

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from ..old_words import takes_old_words
 from .tracebacks import cause_of
 
 __all__ = [
@@ -280,6 +281,11 @@ def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
     return text
 
 
+def _special(names: list[Any], cols: Sequence[Any]) -> list[Any]:
+    return [n for n in names if isinstance(n, str) and n.startswith("_") and n not in cols]
+
+
+@takes_old_words
 def df_print(
     df: pd.DataFrame,
     index: bool = False,
@@ -305,8 +311,8 @@ def df_print(
     special_cols : bool, default False
         Print the columns whose names start with ``_``, too.
     cols : sequence, optional
-        Print exactly these columns, in this order; none of them is left out. ``_error`` may be
-        one of them.
+        Print exactly these columns, in this order (and those of `special_cols` after them); none
+        of them is left out. ``_error`` may be one of them.
     skip_cols : sequence, optional
         Leave out these columns; ``_error``, too, if it is named.
 
@@ -330,13 +336,17 @@ def df_print(
         if name not in names:
             message = f"df has no column {name!r}; it has {list(df.columns)!r}"
             raise ParamsError(message)
-    shown = list(cols) or [
-        name
-        for name in names
-        if special_cols
-        or not (isinstance(name, str) and name.startswith("_"))
-        or (name == ERROR and computed)
-    ]
+    shown = (
+        [*cols, *(_special(names, cols) if special_cols else [])]
+        if len(cols)
+        else [
+            name
+            for name in names
+            if special_cols
+            or not (isinstance(name, str) and name.startswith("_"))
+            or (name == ERROR and computed)
+        ]
+    )
     shown = [name for name in shown if name not in skip_cols]
     table = chosen(df, [name for name in shown if not (name == ERROR and computed)])
     if computed and ERROR in shown:

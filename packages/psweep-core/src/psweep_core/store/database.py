@@ -20,11 +20,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError, NotInstalledError, ParamsTypeError, StudyNotFoundError
+from ..old_words import takes_old_words
 from ..table.atoms import ATOMS
 from ..table.cells import cells, column, objects
 from ..table.frames import assemble
 from .atomic import replacing
 from .journal_reader import count_rows
+from .json_forms import frame_as
 from .json_parquet import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .json_values import same_data
 from .layout import Layout, PathLike
@@ -33,6 +35,7 @@ from .portable_pickle import dump
 __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "write_file"]
 
 
+@takes_old_words
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
     """Write a DataFrame to a file, which is replaced as a whole or not at all.
 
@@ -45,7 +48,7 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     df : DataFrame
         What to write.
     path : str or path
-        Suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json``, or ``.parquet`` (needs
+        Suffix ``.pk`` (``.pkl``, ``.pickle``, or none), ``.json``, or ``.parquet`` (needs
         ``psweep-core[parquet]``). Folders above it are made where missing. The
         two arguments may come in either order.
 
@@ -78,25 +81,31 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     write_file(df, path)
 
 
-def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
-    """Write a DataFrame as JSON text, the same as in a ``.json`` file.
+def df_to_json(df: pd.DataFrame, orient: str | None = None, **kwds: Any) -> str:
+    """Write a DataFrame as JSON text: the same as in a ``.json`` file, or for other programs.
 
     Parameters
     ----------
     df : DataFrame
         Any one, with values of the types that `df_write` can keep as JSON.
+    orient : {"records", "split", "index", "columns", "values"}, optional
+        Write it as `pandas.DataFrame.to_json` does, for other programs: "records" is a list with
+        one dict per row. None, NaN, infinity and cells without a value are all ``null`` then.
+        None: as in a ``.json`` file, which `df_read` reads without any loss.
     **kwds
         For `json.dumps`, such as ``indent=2``.
 
     Returns
     -------
     str
-        One object with the lists ``columns``, ``index`` and ``data`` (a list
+        With ``orient=None`` one object with the lists ``columns``, ``index`` and ``data`` (a list
         a row), which ``pandas.read_json(..., orient="split")`` reads, too. What JSON
         has no word for is an object with the key ``"__py__"``.
 
     Raises
     ------
+    ParamsError
+        There is no such `orient`.
     ParamsTypeError
         A value is of a type that has no form in JSON.
 
@@ -106,8 +115,10 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
     >>> import psweep as ps
     >>> print(ps.df_to_json(pd.DataFrame({"a": [1, 2]})))
     {"columns": ["a"], "index": [0, 1], "data": [[1], [2]]}
+    >>> print(ps.df_to_json(pd.DataFrame({"a": [1, 2]}), orient="records"))
+    [{"a": 1}, {"a": 2}]
     """
-    return json.dumps(frame_to_json(df), **kwds)
+    return json.dumps(frame_to_json(df) if orient is None else frame_as(df, orient), **kwds)
 
 
 def read_file(path: Path) -> pd.DataFrame:
@@ -354,8 +365,14 @@ _FORMATS: dict[str, _Format] = {
 
 
 def check_suffix(path: Path) -> _Format:
-    """Find how to read and write a file, or refuse its suffix."""
-    found = _FORMATS.get(path.suffix.lower())
+    """Find how to read and write a file, or refuse its suffix.
+
+    Old releases wrote pickles whatever the suffix was, so a file without one, or which is a pickle
+    already, is one.
+    """
+    found = _FORMATS.get(path.suffix.lower(), None if path.suffix else _PICKLE)
+    if found is None and _is_pickle(path):
+        found = _PICKLE
     if found is None:
         message = (
             f"{path}: the suffix {path.suffix!r} names no database format; "
@@ -363,6 +380,14 @@ def check_suffix(path: Path) -> _Format:
         )
         raise DatabaseError(message)
     return found
+
+
+def _is_pickle(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(1) == b"\x80"
+    except OSError:
+        return False
 
 
 def _what_is_left(path: Path) -> str:

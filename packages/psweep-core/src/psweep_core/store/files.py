@@ -7,12 +7,14 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from ..old_words import takes_old_words
 from .atomic import replacing
 from .layout import PathLike
 
 __all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
 
 
+@takes_old_words
 def file_read(path: PathLike) -> str:
     """Read a text file.
 
@@ -43,6 +45,7 @@ def file_read(path: PathLike) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
+@takes_old_words
 def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
     """Write a text file, and the folders above it where they are missing.
 
@@ -79,6 +82,7 @@ def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
             file.write(txt)
 
 
+@takes_old_words
 def pickle_read(path: PathLike) -> Any:
     """Read one object from a pickle file.
 
@@ -112,6 +116,7 @@ def pickle_read(path: PathLike) -> Any:
         return pickle.load(file)
 
 
+@takes_old_words
 def pickle_write(path: PathLike, obj: Any) -> None:
     """Write one object to a pickle file, and the folders above it where they are missing.
 
@@ -145,6 +150,7 @@ def pickle_write(path: PathLike, obj: Any) -> None:
         file.write(data)
 
 
+@takes_old_words
 def json_read(path: PathLike) -> Any:
     """Read a JSON file.
 
@@ -175,6 +181,7 @@ def json_read(path: PathLike) -> Any:
     return json.loads(file_read(path))
 
 
+@takes_old_words
 def json_write(path: PathLike, obj: Any, **kwds: Any) -> None:
     """Write a JSON file, and the folders above it where they are missing.
 

@@ -5,6 +5,7 @@
     calc/
       database.pk                      every row of the runs that ended
       runs.jsonl                       a line for each run, see `runs_file`
+      database.pk.old_<release>        what psweep 0.8 to 0.16 had made of it, until the first write
       .psweep/database.pk/
         lock                           held for a moment at the start and the end of a run
         <run_seq>.<run_id>.<n>.journal   rows of a run that has not ended, see `journal`
@@ -109,6 +110,15 @@ class Layout:
     def unfinished_logs(self) -> dict[str, Path]:
         """List the folders of such files, by the id of the run."""
         return {path.name.removesuffix(_LOGS): path for path in self.private.glob("*" + _LOGS)}
+
+    def old_database(self, release: str) -> Path:
+        """Return a free name for the file that an old release has made."""
+        path = self.calc_dir / f"{self.basename}.old_{release}"
+        number = 2
+        while path.exists():
+            path = path.with_name(f"{self.basename}.old_{release}_{number}")
+            number += 1
+        return path
 
     def tmpsave(self, run_id: str, pset_id: str) -> Path:
         """Return the file that holds one row, with ``tmpsave=True``."""

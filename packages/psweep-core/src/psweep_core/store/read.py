@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..old_words import takes_old_words
 from . import database
 from .layout import PathLike
+from .old_files import understood
 from .study import Study
 
 __all__ = ["df_read", "is_folder", "recover"]
 
 
+@takes_old_words
 def df_read(path: PathLike) -> pd.DataFrame:
     """Read a database: a file, or a study's folder with all that is known of it so far.
 
@@ -21,9 +24,11 @@ def df_read(path: PathLike) -> pd.DataFrame:
     ----------
     path : str or path
         A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
-        ``.parquet``, or a folder such as ``"calc"``. From a folder come also
-        the psets that finished in runs which are still going, or which were
-        killed. Nothing is written and no lock is taken.
+        ``.parquet``, or a folder such as ``"calc"``. Files with other names are read if they are
+        pickles, because older versions wrote these. From a folder come also the psets that
+        finished in runs which are still going, or which were killed. A database of psweep 0.8 to
+        0.16 comes as if this version had made it, and one line on stderr says so, see `migrate`.
+        Nothing is written and no lock is taken.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def df_read(path: PathLike) -> pd.DataFrame:
     """
     if is_folder(path):
         return Study.find(path).known()
-    return database.read_file(Path(path))
+    return understood(database.read_file(Path(path)), os.fspath(path))[0]
 
 
 def is_folder(path: PathLike) -> bool:

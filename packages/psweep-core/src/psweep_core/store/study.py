@@ -14,7 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from ..errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundErro
 from ..table import frames
 from ..table.frames import append_frame, frame_of_block, rows_of_run
 from ..table.gc_pause import no_garbage_collection
+from ..table.old_releases import OldDatabase
 from ..table.row_groups import block_of, joined, without
 from ..table.rows import Header
 from . import database
@@ -29,6 +30,7 @@ from .journal_reader import JournalContents, find_journal, is_over, read_header,
 from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
+from .old_files import keep_old, understood
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 
@@ -52,6 +54,8 @@ class Study:
     def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
         self.layout = Layout(calc_dir, basename)
         self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+        self._old: OldDatabase | None = None  # what was read is the file of an old release
+        self._where = os.path.join(self.layout.name, basename)  # for reports
 
     @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
@@ -227,6 +231,7 @@ class Study:
         if signature != self._read[0]:
             df = database.read_file(self.layout.database)
             frames.check_book(df, str(self.layout.database))
+            df, self._old = understood(df, self._where)
             with contextlib.suppress(DatabaseError):  # to look at it, the order does not matter
                 df = frames.arranged(df)
             self._read = (signature, df)
@@ -253,9 +258,26 @@ class Study:
         DataFrame
             What is in the file now, see `database.write_file`.
         """
+        if self._old is not None:
+            keep_old(self.layout, self._old.release)
         df = database.write_file(df, self.layout.database)
         self._read = (self._signature(), df)
+        self._old = None
         return df
+
+    def migrate(self, none: list[Any]) -> None:
+        """Write the database of an old release as one of this one; the lock is held."""
+        path = self.layout.database
+        df = database.read_file(path) if path.exists() else pd.DataFrame()
+        df, self._old = understood(df, self._where, none)
+        if self._old is not None:
+            self.write_database(self.storable(frames.usable(df, self._where)))
+        elif none:
+            message = (
+                f"{self._where} is of this version, so none={none!r} cannot be applied; what was "
+                f"kept of an older one is in {self.layout.basename}.old_*"
+            )
+            raise ParamsError(message)
 
     def _signature(self) -> object:
         try:

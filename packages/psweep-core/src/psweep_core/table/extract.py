@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
+from ..old_words import takes_old_words
 from ..params.grids import Pset
 from ..params.hashing import pset_hash, pset_hashes
 from .cells import MISSING, cells, objects
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@takes_old_words
 def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     """Get back the pset of one row, as it was given to the run.
 
@@ -58,6 +60,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     return df_extract_params(_only_row(arranged(df), pset_id))[0]
 
 
+@takes_old_words
 def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     """Get back the psets of all rows, as they were given to the runs.
 
@@ -231,6 +234,7 @@ def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
     return itertools.islice(some, 500)
 
 
+@takes_old_words
 def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     """Get one row, every value with its own type.
 
@@ -290,7 +294,7 @@ def _only_row(df: pd.DataFrame, pset_id: str) -> pd.DataFrame:
 def df_filter_conds(
     df: pd.DataFrame,
     conds: Iterable[Any],
-    op: Callable[..., Any] = np.logical_and,
+    op: Callable[..., Any] | str = np.logical_and,
 ) -> pd.DataFrame:
     """Keep the rows for which all conditions are true.
 
@@ -301,8 +305,8 @@ def df_filter_conds(
     conds : iterable of array_like of bool, each of shape (len(df),)
         Such as ``[df.b == 10, df.c == "foo"]``. A missing value counts as
         False. With no condition at all every row is kept.
-    op : ufunc, default numpy.logical_and
-        Joins the conditions; ``numpy.logical_or`` for any instead of all.
+    op : ufunc, "and" or "or", default numpy.logical_and
+        Joins the conditions; "or" (``numpy.logical_or``) for any instead of all.
 
     Returns
     -------
@@ -325,7 +329,7 @@ def df_filter_conds(
        a   b
     1  2  10
     """
-    _check_op(op)
+    join = _joining(op)
     keep = None
     for position, cond in enumerate(conds):
         series = pd.Series(cond).reset_index(drop=True)
@@ -342,11 +346,14 @@ def df_filter_conds(
             )
             raise ParamsTypeError(message)
         mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
-        keep = mask if keep is None else op(keep, mask)
+        keep = mask if keep is None else join(keep, mask)
     return df if keep is None else df[keep]
 
 
-def _check_op(op: Any) -> None:
+def _joining(op: Any) -> Callable[..., Any]:
+    if isinstance(op, str) and op in ("and", "or"):  # as in 0.16
+        return np.logical_and if op == "and" else np.logical_or
     if not callable(op):
         message = f"op must be a function such as numpy.logical_and or numpy.logical_or, not {op!r}"
         raise ParamsTypeError(message)
+    return op  # type: ignore[no-any-return]

@@ -1,0 +1,74 @@
+"""Files of psweep 0.8 to 0.16: read them as if this psweep had made them, and keep them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..table.old_releases import OldDatabase, restored
+from .layout import Layout
+
+__all__ = ["keep_old", "notice_of", "understood"]
+
+_reported: set[object] = set()  # notices
+
+
+def understood(
+    df: pd.DataFrame, where: Path | str, none: Iterable[Any] = (), quiet: bool = False
+) -> tuple[pd.DataFrame, OldDatabase | None]:
+    """Return a database as this psweep would have made it, and report an old one, once.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What was read.
+    where : path or str
+        From where, for the report.
+    none : iterable of names
+        See `restored`.
+    quiet : bool, default False
+        Report nothing.
+    """
+    old = restored(df, none)
+    if old is None:
+        return df, None
+    notice = notice_of(old, where)
+    if not quiet and notice not in _reported:
+        _reported.add(notice)
+        if sys.stderr is not None:
+            # The terminal or the pipe may be closed, which is not a reason to read nothing.
+            with contextlib.suppress(OSError, ValueError):
+                print(f"psweep: {notice}", file=sys.stderr, flush=True)
+    return old.df, old
+
+
+def notice_of(old: OldDatabase, where: Path | str) -> str:
+    """Return the line about an old database."""
+    notice = f"{where}: {old.summary()}"
+    if old.question():
+        names = " ".join(str(name) for name in old.unknown)
+        notice += (
+            f"; {old.question()}: it counts as absent, unless you call psweep-migrate "
+            f"{Path(where).parent} --none {names} before the next run"
+        )
+    return notice
+
+
+def keep_old(layout: Layout, release: str) -> Path:
+    """Keep the file of an old release under another name, before the database is replaced."""
+    kept = layout.old_database(release)
+    database = layout.database.resolve()
+    try:
+        os.link(database, kept)
+    except OSError:  # not every file system has hard links
+        partial = kept.with_name(f".{kept.name}.tmp")
+        shutil.copy2(database, partial)
+        os.replace(partial, kept)
+    return kept

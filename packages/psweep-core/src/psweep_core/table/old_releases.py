@@ -1,0 +1,354 @@
+"""Databases of psweep 0.8 to 0.16: recognise them, and make of them what this psweep would write.
+
+They have the same columns as ours, in another order:
+
+==============  ===================================================================================
+0.8             params, ``_run_id _pset_id _calc_dir _time_utc _pset_hash _pset_seq _run_seq``,
+                results, ``_pset_runtime``: as ours
+0.9, 0.10       ``_pset_hash`` comes first of these
+0.11            the same, and ``_exec_host``
+0.12 to 0.14    ``_pset_hash _pset_id _run_seq _pset_seq _run_id _calc_dir _time_utc _exec_host``;
+                names that end in ``_`` are results, and are not hashed
+0.15, 0.16      the same, all columns are of objects; a missing value is `pandas.NA`, whether it
+                was None, NaN, or absent
+==============  ===================================================================================
+
+In all of them columns that were added later, params and results alike, are behind
+``_pset_runtime``. Up to 0.11, runs with ``poolsize`` have no ``_pset_seq``. Which columns are
+params, and what their values were, is found by the hashes, see `witness`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ParamsError
+from ..params.hashing import pset_hash
+from .cells import MISSING, cells, column
+from .frames import _with_seqs, is_private
+from .rows import BOOK, EXTRAS, RESERVED, RUNTIME
+from .witness import ABSENT, INT, NA, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
+
+__all__ = ["OldDatabase", "restored"]
+
+_ORDER_0_8: Final = BOOK
+_ORDER_0_9: Final = ("_pset_hash", *(name for name in BOOK if name != "_pset_hash"))
+_ORDER_0_12: Final = (
+    "_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"
+)  # fmt: skip
+_MAX_SAMPLE: Final = 20  # rows
+_SAMPLE_TRIES: Final = 200
+
+
+@dataclass
+class OldDatabase:
+    """A database of an old release, as this psweep would have made it."""
+
+    release: str  # such as "0.8" or "0.15-0.16"
+    df: pd.DataFrame
+    n_numbered: int = 0  # rows that had no _pset_seq
+    late: list[Any] = field(default_factory=list)  # params that were among or behind the results
+    n_hashes: int = 0  # rows whose hash is another one now
+    n_filled: int = 0  # rows with a None or NaN that pandas had made a missing value
+    n_unverified: int = 0
+    unknown: dict[Any, int] = field(default_factory=dict)  # params: rows that may have held None
+
+    def summary(self) -> str:
+        """Say what was found, what could not be verified, and what only the user knows."""
+        n = len(self.df)
+        facts = [f"made by psweep {self.release}", f"{n} rows"]
+        if self.n_numbered:
+            facts.append(f"{self.n_numbered} had no _pset_seq and are numbered in row order")
+        if self.late:
+            facts.append(f"parameters added later: {', '.join(map(str, self.late))}")
+        if self.n_filled:
+            facts.append(f"{self.n_filled} hold None or NaN that had become a missing value")
+        if self.n_hashes:
+            facts.append(f"{self.n_hashes} get another hash from this version")
+        facts.append(
+            f"{self.n_unverified} could not be verified (no reading of the values fits the "
+            "stored hash, which is kept)"
+            if self.n_unverified
+            else "all verified by their hashes"
+        )
+        return ", ".join(facts)
+
+    def question(self) -> str:
+        """Say what only the user knows; empty if there is nothing."""
+        if not self.unknown:
+            return ""
+        rows = ", ".join(f"{name} (rows: {n})" for name, n in self.unknown.items())
+        return f"only you know whether a missing value was None or absent, of {rows}"
+
+
+def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
+    """Make of a database of an old release what this psweep would have made.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Any one.
+    none : iterable of names, default ()
+        Params of 0.15 or 0.16 whose missing values were None. All others count as absent.
+
+    Returns
+    -------
+    OldDatabase or None
+        None: it is of this psweep, or of none, or there is nothing to do.
+
+    Raises
+    ------
+    ParamsError
+        There is no question about one of the names in `none`.
+    """
+    release = _release(df)
+    if release is None:
+        return None
+    old = _Restoring(df, release, [*none]).carry_out()
+    if release == "0.8" and not (old.n_numbered or old.late or old.n_hashes or old.n_filled):
+        return None  # the same as one of ours to which the user has added columns
+    return old
+
+
+def _release(df: pd.DataFrame) -> str | None:
+    names = list(df.columns)
+    if not len(df) or not {*BOOK} <= {*names} or not df.columns.is_unique:
+        return None
+    order = tuple(name for name in names if isinstance(name, str) and name in BOOK)
+    if order == _ORDER_0_9:
+        return "0.11" if "_exec_host" in names else "0.9-0.10"
+    if order == _ORDER_0_12:
+        return "0.15-0.16" if df["_pset_seq"].dtype == object else "0.12-0.14"
+    if order != _ORDER_0_8:
+        return None
+    if RUNTIME in names and any(not _reserved(name) for name in names[names.index(RUNTIME) :]):
+        return "0.8"
+    no_number = df["_pset_seq"].isna()
+    if no_number.any():  # (Rows that the user has added have no id either.)
+        return "0.8" if df["_pset_id"][no_number].notna().all() else None
+    with contextlib.suppress(Exception):  # columns that the user has changed may refuse anything
+        return "0.8" if _has_old_hashes(df) else None
+    return None
+
+
+def _has_old_hashes(df: pd.DataFrame) -> bool:
+    """Look at the first rows of some runs whether they hold NumPy's values, hashed as of old."""
+    ids = df["_run_seq"].to_numpy()
+    starts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])[:_MAX_SAMPLE]
+    sample = df.iloc[starts]
+    first = list(df.columns).index("_run_id")
+    columns = [
+        Column(name, _values(sample[name]), 0)
+        for name in df.columns[:first]
+        if not is_private(name) and not _reserved(name)
+    ]
+    for row, sha in enumerate(sample["_pset_hash"]):
+        own = [Column(each.name, each.values[row : row + 1], 0) for each in columns]
+        (reading,) = find_ways(own, [sha], with_na=False, max_tries=_SAMPLE_TRIES)
+        if reading is not None and _new_hash(own, reading, 0) != sha:
+            return True
+    return False
+
+
+def _new_hash(columns: Sequence[Column], reading: Reading, row: int) -> str:
+    return pset_hash(
+        {
+            each.name: value
+            for each, way in zip(columns, reading, strict=True)
+            if (value := _value(each.values[row], way, False)) is not MISSING
+        }
+    )
+
+
+def _values(series: pd.Series[Any]) -> list[Any]:
+    return [MISSING if v is pd.NA or v is pd.NaT else v for v in cells(series)]
+
+
+def _reserved(name: Any) -> bool:
+    return isinstance(name, str) and name in RESERVED
+
+
+def _value(value: Any, way: Any, none: bool) -> Any:
+    """Return what a cell has held."""
+    if value is MISSING:
+        if way.missing == NONE or (way.missing == NA and none):
+            return None
+        return float("nan") if way.missing == "nan" else MISSING
+    if way.value == ABSENT:
+        return MISSING
+    whole = way.value in (INT, NUMPY_INT) and type(value) is float and value.is_integer()
+    return int(value) if whole else value
+
+
+class _Restoring:
+    """The steps to a database of this psweep."""
+
+    def __init__(self, df: pd.DataFrame, release: str, none: list[Any]) -> None:
+        self.old = OldDatabase(release, df)
+        self.df = df
+        self.none = none
+        self.names = list(df.columns)
+        self.first = min(self.names.index(name) for name in BOOK)
+        # Names of results end in _ since 0.12, and such names are not hashed.
+        self.has_marks = release in ("0.12-0.14", "0.15-0.16")
+        self.hashes = df["_pset_hash"].tolist()
+        self.filled: set[int] = set()  # rows
+
+    def carry_out(self) -> OldDatabase:
+        names, runtime = self.names, self.names.index(RUNTIME) if RUNTIME in self.names else -1
+        others = [i for i, name in enumerate(names) if not _reserved(name)]
+        self.columns = [
+            Column(
+                names[i], _values(self.df.iloc[:, i]), 0 if i < self.first else 1 + (i < runtime)
+            )
+            for i in others
+            if not self._is_unhashed(names[i])
+        ]
+        with_na = self.old.release == "0.15-0.16"
+        self.readings = find_ways(self.columns, self.hashes, with_na)
+        self.old.n_unverified = self.readings.count(None)
+        found = {each.name: self._restore(place) for place, each in enumerate(self.columns)}
+        self.old.n_filled = len(self.filled)
+        params = [
+            names[i]
+            for i in others
+            if (found[names[i]][0] if names[i] in found else i < self.first)
+        ]
+        self.old.late = [name for name in params if names.index(name) > self.first]
+        self._check_none()
+        data = {name: self._param(name, found) for name in params}
+        hashes = self._new_hashes(params, found)
+        book: dict[Any, Any] = {name: self.df[name] for name in (*BOOK, *EXTRAS) if name in names}
+        seqs = self._seqs()
+        data |= {name: _natural(some) for name, some in book.items()}
+        data["_pset_hash"] = pd.Series(hashes)
+        data["_pset_seq"], data["_run_seq"] = seqs, self._run_seqs()
+        with contextlib.suppress(Exception):  # what is no time stays what it is
+            data["_time_utc"] = pd.to_datetime(data["_time_utc"]).astype("M8[ns]")
+        results = [names[i] for i in others if names[i] not in data]
+        data |= {name: _natural(self.df[name]) for name in (*results, RUNTIME) if name in names}
+        self.old.df = _with_seqs(data, seqs)
+        return self.old
+
+    def _is_unhashed(self, name: Any) -> bool:
+        return is_private(name) or (self.has_marks and isinstance(name, str) and name.endswith("_"))
+
+    def _restore(self, place: int) -> tuple[bool, list[Any]]:
+        """Return whether a column is a param, and its values."""
+        each = self.columns[place]
+        is_param = is_not = False
+        n_open = 0
+        never = (ABSENT, NA)
+        values = list(each.values)
+        none = each.name in self.none
+        run_seqs = self.df["_run_seq"].tolist()
+        for row, (value, reading) in enumerate(zip(each.values, self.readings, strict=True)):
+            if reading is None:
+                continue
+            way = reading[place]
+            if value is MISSING:
+                # (A column that came later was not there in the first run.)
+                is_open = way.missing == NA and not (each.rank and run_seqs[row] == run_seqs[0])
+                n_open += is_open
+                values[row] = _value(value, way, none and is_open)
+                if way.missing not in never:
+                    is_param = True
+                    self.filled.add(row)
+            elif way.value == ABSENT:
+                is_not = True
+            else:
+                is_param = True
+                values[row] = _value(value, way, none)
+        if n_open:
+            self.old.unknown[each.name] = n_open
+        return is_param or (each.rank == 0 and not is_not), values
+
+    def _check_none(self) -> None:
+        wrong = [name for name in self.none if name not in self.old.unknown]
+        if wrong:
+            known = ", ".join(map(repr, self.old.unknown)) or "none"
+            message = (
+                f"none={wrong!r}: no row leaves open whether {wrong[0]!r} was None; parameters "
+                f"for which that is open: {known}"
+            )
+            raise ParamsError(message)
+        for name in self.none:
+            del self.old.unknown[name]
+
+    def _param(self, name: Any, found: dict[Any, tuple[bool, list[Any]]]) -> Any:
+        values = found[name][1] if name in found else _values(self.df[name])
+        return column(values, exact=is_private(name))
+
+    def _new_hashes(self, params: list[Any], found: dict[Any, tuple[bool, list[Any]]]) -> list[Any]:
+        """Hash the psets as this psweep does, where that gives another hash."""
+        # Names that were not hashed and now are
+        more = [
+            (name, _values(self.df[name]))
+            for name in params
+            if self._is_unhashed(name) and not is_private(name)
+        ]
+        plain = {SAME, INT, ABSENT}
+        columns = self.columns
+        same: dict[Reading, bool] = {}
+        hashes = list(self.hashes)
+        for row, reading in enumerate(self.readings):
+            if reading is None:
+                continue
+            if reading not in same:
+                same[reading] = not more and all(
+                    way == (ABSENT, ABSENT)
+                    or (each.plain and way.value in plain and way.missing != NA)
+                    for each, way in zip(columns, reading, strict=True)
+                )
+            if same[reading]:
+                continue
+            pset = {
+                each.name: found[each.name][1][row]
+                for each, way in zip(columns, reading, strict=True)
+                if way.value != ABSENT or each.values[row] is MISSING
+            }
+            pset.update((name, values[row]) for name, values in more)
+            pset = {name: value for name, value in pset.items() if value is not MISSING}
+            with contextlib.suppress(Exception):  # values of any type may refuse
+                hashes[row] = pset_hash(pset)
+            self.old.n_hashes += hashes[row] != self.hashes[row]
+        return hashes
+
+    def _seqs(self) -> np.ndarray[Any, Any]:
+        """Number the rows that have no number; all of them if these would not ascend."""
+        given = _whole(self.df["_pset_seq"])
+        self.old.n_numbered = given.count(None)
+        seqs: list[int] = []
+        for number in given:
+            following = seqs[-1] + 1 if seqs else 0
+            seqs.append(following if number is None else number)
+            if number is not None and number < following:
+                if not self.old.n_numbered and len(set(given)) == len(given):
+                    return np.array(given, dtype=np.int64)
+                self.old.n_numbered = len(given)
+                return np.arange(len(given), dtype=np.int64)
+        return np.array(seqs, dtype=np.int64)
+
+    def _run_seqs(self) -> np.ndarray[Any, Any]:
+        given = _whole(self.df["_run_seq"])
+        if None in given:
+            return np.array(pd.factorize(self.df["_run_id"])[0], dtype=np.int64)
+        return np.array(given, dtype=np.int64)
+
+
+def _whole(series: pd.Series[Any]) -> list[int | None]:
+    return [
+        int(v) if isinstance(v, int | np.integer) or (type(v) is float and v.is_integer()) else None
+        for v in _values(series)
+    ]
+
+
+def _natural(series: pd.Series[Any]) -> Any:
+    """Make a column of objects into one of the dtype that a run would give it."""
+    return column(_values(series)) if series.dtype == object else series.reset_index(drop=True)

@@ -1,0 +1,252 @@
+"""Studies of psweep 0.8 to 0.16 open as if this psweep had made them.
+
+The databases in ``data/old`` were written by the real releases, see ``data/old/make.py``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import psweep as ps
+from psweep_core import cli
+from psweep_core.store import old_files
+from psweep_core.table.rows import BOOK, EXTRAS
+
+OLD = Path(__file__).parents[1] / "data" / "old"
+VERSIONS = ["0.8.0", "0.9.0", "0.11.1", "0.13.0", "0.16.0"]
+RELEASES = {
+    "0.8.0": "0.8",
+    "0.9.0": "0.9-0.10",
+    "0.11.1": "0.11",
+    "0.13.0": "0.12-0.14",
+    "0.16.0": "0.15-0.16",
+}
+
+
+def load_maker():
+    spec = importlib.util.spec_from_file_location("make", OLD / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MAKE = load_maker()
+
+
+def psets_of(study):
+    """Return the psets of a study, with NumPy's scalars as the values that they hold."""
+    psets = [pset for params, _ in MAKE.STUDIES[study] for pset in params]
+    return [
+        {name: v.item() if isinstance(v, np.generic) else v for name, v in pset.items()}
+        for pset in psets
+    ]
+
+
+@pytest.fixture(autouse=True)
+def reported_anew(monkeypatch):
+    monkeypatch.setattr(old_files, "_reported", set())
+
+
+def copied(version, study, source=OLD):
+    shutil.copytree(source / version / study, study)
+    return study
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def alike(one, other):
+    return [*map(repr, map(sorted_items, one))] == [*map(repr, map(sorted_items, other))]
+
+
+def sorted_items(pset):
+    return sorted(pset.items())
+
+
+def check_frame(df, psets):
+    """Check that a database is as this psweep would have made it."""
+    assert alike(ps.df_extract_params(df), psets)
+    assert df._pset_hash.tolist() == [*map(ps.pset_hash, psets)]
+    assert df.index.tolist() == df._pset_seq.tolist() == [*range(len(psets))]
+    names = [name for pset in psets for name in pset]
+    book = [*BOOK, *(name for name in EXTRAS if name in df.columns)]
+    results = ["y_", "text_", "_pset_runtime"]
+    assert df.columns.tolist() == [*dict.fromkeys(names), *book, *results]
+    assert str(df._pset_seq.dtype) == str(df._run_seq.dtype) == "int64"
+    assert str(df._time_utc.dtype) == "datetime64[ns]"
+    assert str(df._pset_runtime.dtype) == "float64"
+
+
+def without(psets, *names):
+    """Leave out what 0.16 has stored as a missing value."""
+    return [
+        {
+            name: v
+            for name, v in pset.items()
+            if not (name in names and (v is None or (isinstance(v, float) and math.isnan(v))))
+        }
+        for pset in psets
+    ]
+
+
+def expected(version, study):
+    psets = psets_of(study)
+    return without(psets, "b", "c") if version == "0.16.0" else psets
+
+
+def never(pset):
+    raise AssertionError(pset)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("study", MAKE.STUDIES)
+def test_old_studies_open_and_go_on(version, study, source=OLD):
+    copied(version, study, source)
+    before = contents(study)
+    psets = expected(version, study)
+    df = ps.df_read(study)
+    n = len(psets)
+    assert alike(ps.df_extract_params(df), psets)
+    assert alike(ps.df_extract_params(ps.df_read(f"{study}/database.pk")), psets)
+    # nothing is run again, and nothing is written as long as nothing is new
+    again = ps.run_local(never, psets, calc_dir=study, skip_dups=True)
+    assert len(again) == n
+    files = contents(study)
+    assert {path: files[path] for path in before} == before
+    new = {"a": 99, "b": 0.25}
+    df = ps.run_local(MAKE.func, [*psets, new], calc_dir=study, skip_dups=True)
+    assert len(df) == n + 1
+    check_frame(df, [*psets, new])
+    check_frame(ps.df_read(study), [*psets, new])
+    kept = Path(study, f"database.pk.old_{RELEASES[version]}")
+    if kept.exists():
+        assert kept.read_bytes() == before[Path(study, "database.pk")]
+    else:  # nothing but the version differs
+        assert version == "0.8.0"
+        assert study in ("serial", "backup", "types", "numbers")
+    assert len(ps.run_local(never, [*psets, new], calc_dir=study, skip_dups=True)) == n + 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_func_has_overwritten(version, capsys):
+    copied(version, "overwritten")
+    df = ps.df_read("overwritten")
+    assert df.columns.tolist()[:3] == ["a", "b", "c"]
+    rehashed = version == "0.16.0"  # which hashed the rows again when there was a new parameter
+    assert (f"{6} could not be verified" in capsys.readouterr().err) == (not rehashed)
+    stored = pd.read_pickle("overwritten/database.pk")._pset_hash.tolist()
+    if not rehashed:
+        assert df._pset_hash.tolist() == stored
+        params = ps.pgrid(MAKE.A, MAKE.B)
+        assert len(ps.run_local(never, params, calc_dir="overwritten", skip_dups=True)) == 7
+
+
+def test_one_line_says_what_was_found(capsys):
+    copied("0.8.0", "mixed")
+    for _ in range(2):
+        ps.df_read("mixed")
+    assert capsys.readouterr().err == (
+        "psweep: mixed/database.pk: made by psweep 0.8, 6 rows, 3 had no _pset_seq and are "
+        "numbered in row order, all verified by their hashes\n"
+    )
+
+
+def test_our_own_studies_are_none_of_an_old_release(capsys):
+    params = [{"a": 1.5, "b": None}, {"a": 2, "b": 0.5}, {"a": 2.0}, {"c": np.arange(3)}]
+    df = ps.run_local(lambda pset: {"y": 1, "a": 7}, params)
+    df["mean"] = 3.0
+    ps.df_write(df, "calc/database.pk")
+    df = ps.run_local(lambda pset: {"y": 1}, [{"d": 1}])
+    assert "made by" not in capsys.readouterr().err
+    assert sorted(os.listdir("calc")) == [".psweep", "database.pk", "runs.jsonl"]
+
+
+@pytest.mark.parametrize("by_program", [True, False])
+def test_only_the_user_knows_what_was_none(by_program, capsys):
+    copied("0.16.0", "numbers")
+    ps.df_read("numbers")
+    assert "psweep-migrate numbers --none b" in capsys.readouterr().err
+    before = contents("numbers")
+    assert cli.migrate(["-n", "numbers", "--none", "b"]) == 0
+    out = capsys.readouterr().out
+    assert "made by psweep 0.15-0.16" in out
+    assert "database.pk.old_0.15-0.16" in out
+    assert contents("numbers") == before
+    with pytest.raises(ps.ParamsError, match="'a' was None; .* that is open: 'b'"):
+        ps.migrate("numbers", none=["a"])
+    assert {path: contents("numbers")[path] for path in before} == before
+    if by_program:
+        assert cli.migrate(["numbers", "--none", "b"]) == 0
+    else:
+        ps.migrate("numbers", none=["b"])
+    psets = psets_of("numbers")
+    assert math.isnan(psets[4].pop("b"))
+    psets[4]["b"] = None  # 0.16 does not tell it from None
+    check_frame(ps.df_read("numbers"), psets)
+    capsys.readouterr()
+    assert cli.migrate(["numbers"]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert cli.migrate(["numbers", "--none", "b"]) == 1
+    assert "is of this version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_programs_open_old_studies(version, capsys):
+    copied(version, "mixed")
+    before = contents("mixed")
+    assert cli.db2table(["mixed", "a", "_pset_seq", "-f", "plain"]) == 0
+    assert capsys.readouterr().out.split() == [
+        "a", "_pset_seq", *(word for i in range(6) for word in (str(i + 1), str(i)))
+    ]  # fmt: skip
+    assert cli.db2json(["mixed"]) == 0
+    assert cli.checkdir(["mixed"]) == 0
+    assert contents("mixed") == before
+
+
+def test_a_frame_of_an_old_release_is_extended():
+    df = pd.read_pickle(OLD / "0.16.0" / "late" / "database.pk")
+    df = ps.run_local(MAKE.func, [{"a": 99}], df=df, save=False)
+    check_frame(df, [*expected("0.16.0", "late"), {"a": 99}])
+
+
+def test_two_old_files_are_both_kept():
+    for _ in range(2):
+        for path in (OLD / "0.9.0" / "serial").iterdir():
+            Path("serial").mkdir(exist_ok=True)
+            shutil.copy(path, "serial")
+        ps.migrate("serial")
+    assert sorted(os.listdir("serial")) == [
+        ".psweep", "database.pk", "database.pk.old_0.9-0.10", "database.pk.old_0.9-0.10_2"
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["0.8.0", "0.16.0"])
+def test_studies_made_by_the_real_release(version, tmp_path):
+    python = tmp_path / "env" / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    environ = {name: value for name, value in os.environ.items() if "CONSTRAINT" not in name}
+    environ["UV_SYSTEM_CERTS"] = "true"
+    for words in (
+        ["venv", "-q", "--python", "3.10", str(tmp_path / "env")],
+        ["pip", "install", "-q", "--python", str(python), f"psweep=={version}", "pandas<2",
+         "numpy<2", "setuptools", "jinja2"],
+    ):  # fmt: skip
+        done = subprocess.run([*uv, *words], capture_output=True, text=True, env=environ)
+        if done.returncode != 0:
+            pytest.skip(f"needs Python 3.10 and an index that has psweep {version}: {done.stderr}")
+    made = tmp_path / "made"
+    subprocess.run([python, "-W", "ignore", OLD / "make.py", made], check=True, capture_output=True)
+    for study in MAKE.STUDIES:
+        test_old_studies_open_and_go_on(version, study, made)
