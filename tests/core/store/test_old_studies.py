@@ -220,11 +220,55 @@ def test_a_frame_of_an_old_release_is_extended():
     check_frame(df, [*expected("0.16.0", "late"), {"a": 99}])
 
 
+def test_parameters_that_came_later_were_absent_before(capsys):
+    copied("0.16.0", "late")
+    ps.df_read("late")
+    assert "of c (rows: 1): " in capsys.readouterr().err
+    ps.migrate("late", none=["c"])
+    check_frame(ps.df_read("late"), psets_of("late"))
+
+
+def test_names_of_columns_cannot_change_the_terminal(capsys):
+    df = pd.read_pickle(OLD / "0.16.0" / "numbers" / "database.pk")
+    sha = ps.pset_hash({"a": 1, "\x1b[31m b'": 3})
+    df = df.rename(columns={"b": "\x1b[31m b'"})[1:2].assign(_pset_hash=sha)
+    late = df.assign(_pset_runtime=1.0)
+    late.insert(late.shape[1], "\n", 1)
+    late["_pset_hash"] = ps.pset_hash({"a": 1, "\x1b[31m b'": 3, "\n": 1})
+    ps.df_write(late, "calc/database.pk")
+    ps.df_read("calc")
+    err = capsys.readouterr().err
+    assert r"parameters added later: '\n'" in err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+def test_a_killed_first_write_keeps_the_old_file_once():
+    code = """
+import os, psweep as ps
+replace = os.replace
+def dying(source, target):
+    if str(target).endswith("database.pk"):
+        os.kill(os.getpid(), 9)
+    replace(source, target)
+os.replace = dying
+ps.run_local(lambda pset: {"y_": 1}, [{"a": 99}], calc_dir="late")
+"""
+    copied("0.16.0", "late")
+    for n in (1, 2):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+        assert done.returncode == -9
+        assert len(ps.df_read("late")) == 11 + 1
+    df = ps.run_local(MAKE.func, [{"a": 100}], calc_dir="late")
+    check_frame(df, [*expected("0.16.0", "late"), {"a": 99}, {"a": 100}])
+    kept = [name for name in os.listdir("late") if "old" in name]
+    assert kept == ["database.pk.old_0.15-0.16"]
+
+
 def test_two_old_files_are_both_kept():
-    for _ in range(2):
-        for path in (OLD / "0.9.0" / "serial").iterdir():
-            Path("serial").mkdir(exist_ok=True)
-            shutil.copy(path, "serial")
+    Path("serial").mkdir()
+    for study in ("serial", "late", "late"):
+        shutil.copy(OLD / "0.9.0" / study / "database.pk", "serial")
         ps.migrate("serial")
     assert sorted(os.listdir("serial")) == [
         ".psweep", "database.pk", "database.pk.old_0.9-0.10", "database.pk.old_0.9-0.10_2"

@@ -27,6 +27,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,6 +111,10 @@ class Layout:
     def unfinished_logs(self) -> dict[str, Path]:
         """List the folders of such files, by the id of the run."""
         return {path.name.removesuffix(_LOGS): path for path in self.private.glob("*" + _LOGS)}
+
+    def old_databases(self, release: str) -> list[Path]:
+        """List the files of an old release that were kept."""
+        return sorted(self.calc_dir.glob(f"{glob.escape(self.basename)}.old_{release}*"))
 
     def old_database(self, release: str) -> Path:
         """Return a free name for the file that an old release has made."""

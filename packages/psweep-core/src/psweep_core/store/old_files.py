@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
@@ -53,18 +55,22 @@ def notice_of(old: OldDatabase, where: Path | str) -> str:
     """Return the line about an old database."""
     notice = f"{where}: {old.summary()}"
     if old.question():
-        names = " ".join(str(name) for name in old.unknown)
-        notice += (
-            f"; {old.question()}: it counts as absent, unless you call psweep-migrate "
-            f"{Path(where).parent} --none {names} before the next run"
-        )
+        names = " ".join(shlex.quote(str(name)) for name in old.unknown)
+        names = names if names.isprintable() else "NAME"
+        notice += f"; {old.question()}: it counts as absent"
+        if Path(where).is_file():  # and is not a DataFrame
+            calc_dir = shlex.quote(str(Path(where).parent))
+            notice += f", unless you call psweep-migrate {calc_dir} --none {names} before a run"
     return notice
 
 
 def keep_old(layout: Layout, release: str) -> Path:
     """Keep the file of an old release under another name, before the database is replaced."""
-    kept = layout.old_database(release)
     database = layout.database.resolve()
+    for path in layout.old_databases(release):
+        if filecmp.cmp(path, database, shallow=False):
+            return path  # a process was killed after it had kept the file
+    kept = layout.old_database(release)
     try:
         os.link(database, kept)
     except OSError:  # not every file system has hard links

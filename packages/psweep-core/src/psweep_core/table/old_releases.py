@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from ..messages import safe_repr
 from ..params.hashing import pset_hash
 from .cells import MISSING, cells, column
 from .frames import _with_seqs, is_private
@@ -66,7 +67,7 @@ class OldDatabase:
         if self.n_numbered:
             facts.append(f"{self.n_numbered} had no _pset_seq and are numbered in row order")
         if self.late:
-            facts.append(f"parameters added later: {', '.join(map(str, self.late))}")
+            facts.append(f"parameters added later: {', '.join(map(_shown, self.late))}")
         if self.n_filled:
             facts.append(f"{self.n_filled} hold None or NaN that had become a missing value")
         if self.n_hashes:
@@ -83,8 +84,13 @@ class OldDatabase:
         """Say what only the user knows; empty if there is nothing."""
         if not self.unknown:
             return ""
-        rows = ", ".join(f"{name} (rows: {n})" for name, n in self.unknown.items())
+        rows = ", ".join(f"{_shown(name)} (rows: {n})" for name, n in self.unknown.items())
         return f"only you know whether a missing value was None or absent, of {rows}"
+
+
+def _shown(name: Any) -> str:
+    """Show the name of a column, which must not have a terminal do anything."""
+    return name if isinstance(name, str) and name.isprintable() else safe_repr(name)
 
 
 def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
@@ -229,8 +235,9 @@ class _Restoring:
         data |= {name: _natural(some) for name, some in book.items()}
         data["_pset_hash"] = pd.Series(hashes)
         data["_pset_seq"], data["_run_seq"] = seqs, self._run_seqs()
-        with contextlib.suppress(Exception):  # what is no time stays what it is
-            data["_time_utc"] = pd.to_datetime(data["_time_utc"]).astype("M8[ns]")
+        times = pd.Series(data["_time_utc"])
+        if times.dtype.kind == "M" and isinstance(times.dtype, np.dtype):
+            data["_time_utc"] = times.astype("M8[ns]")
         results = [names[i] for i in others if names[i] not in data]
         data |= {name: _natural(self.df[name]) for name in (*results, RUNTIME) if name in names}
         self.old.df = _with_seqs(data, seqs)
@@ -247,14 +254,13 @@ class _Restoring:
         never = (ABSENT, NA)
         values = list(each.values)
         none = each.name in self.none
-        run_seqs = self.df["_run_seq"].tolist()
+        begin = self._begin(each)
         for row, (value, reading) in enumerate(zip(each.values, self.readings, strict=True)):
             if reading is None:
                 continue
             way = reading[place]
             if value is MISSING:
-                # (A column that came later was not there in the first run.)
-                is_open = way.missing == NA and not (each.rank and run_seqs[row] == run_seqs[0])
+                is_open = way.missing == NA and row >= begin
                 n_open += is_open
                 values[row] = _value(value, way, none and is_open)
                 if way.missing not in never:
@@ -268,6 +274,18 @@ class _Restoring:
         if n_open:
             self.old.unknown[each.name] = n_open
         return is_param or (each.rank == 0 and not is_not), values
+
+    def _begin(self, each: Column) -> int:
+        """Find the first row that may have had a parameter.
+
+        One that was added later was not there in the runs before the first that has a value for it
+        (but for one that had nothing but None).
+        """
+        if not each.rank:
+            return 0
+        runs = self.df["_run_id"].tolist()
+        first = next((row for row, v in enumerate(each.values) if v is not MISSING), None)
+        return sum(run == runs[0] for run in runs) if first is None else runs.index(runs[first])
 
     def _check_none(self) -> None:
         wrong = [name for name in self.none if name not in self.old.unknown]

@@ -40,7 +40,7 @@ _SCALARS: Final[dict[type, Any]] = {
 _PLAIN: Final = frozenset({int, float, bool, str, type(None), type(MISSING)})
 
 _MAX_TRIES: Final = 20_000  # ways to read one row
-_MAX_ALL_TRIES: Final = 150_000
+_MAX_ALL_TRIES: Final = 60_000
 
 
 class Way(NamedTuple):
@@ -144,9 +144,8 @@ def find_ways(
         if reading is None:
             # from all parts of the database, should the first rows be those that nothing fits
             row = left[(n_failed * 5 % 8) * len(left) // 8]
-            tries = itertools.islice(
-                _readings(columns, row, habit, with_na), min(max_tries, _MAX_TRIES)
-            )
+            n_tries = min(max_tries, _MAX_TRIES // (1 + n_failed))
+            tries = itertools.islice(_readings(columns, row, habit, with_na), n_tries)
             for reading in tries:
                 max_tries -= 1
                 if _fitting(columns, reading, [row], hashes):
