@@ -12,9 +12,9 @@ import pathlib
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
-import struct
 import tempfile
 import termios
 
