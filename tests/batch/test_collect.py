@@ -210,8 +210,8 @@ def test_a_reader_of_the_users(templates):
         (b"garbage", "result.pk cannot be read"),
         (b"", "result.pk cannot be read: EOFError"),
         ([1, 2], r"holds [1, 2] (list), not a dict"),
-        ({"_pset_id": "x"}, "'_pset_id' is a name that psweep keeps"),
-        ({"_failed": True}, "'_failed' is a name that psweep keeps"),
+        ({"_pset_id": "x"}, "'_pset_id' is reserved by psweep"),
+        ({"_failed": True}, "'_failed' is reserved by psweep"),
     ],
 )
 def test_results_that_make_no_sense_are_failures_with_a_cause(templates, data, what):
@@ -316,7 +316,7 @@ def test_where_there_is_nothing(templates):
         ps.batch_collect(machine="x")
     with pytest.raises(BatchError, match=r"states must be some of 'failed'.* not 'running'"):
         ps.batch_resubmit(states=["running"])
-    with pytest.raises(BatchError, match=r"submitted to no machine so far; say which"):
+    with pytest.raises(BatchError, match=r"have not been submitted yet; pass machine="):
         ps.batch_resubmit(states="not submitted")
 
 

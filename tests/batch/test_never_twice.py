@@ -216,7 +216,7 @@ def test_row_5_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
     # the resubmit script checks again: meanwhile the notes have come
     assert len(ps.batch_resubmit()) == 1
     assert run_job(df._pset_id[0]) == 0
-    assert "1 left alone: their jobs are not as they were" in submit("calc/resubmit_m.sh")
+    assert "1 left alone: their jobs have changed" in submit("calc/resubmit_m.sh")
     assert len(fake.calls()) == 1
     assert states() == ["done"]
     assert ps.batch_collect().b.tolist() == [1]
@@ -378,7 +378,7 @@ def test_row_9_machines_share_out_psets(templates, fake):
     assert not Path("calc", df._pset_id[0], "jobscript_two").exists()
     assert "3 submitted now" in submit("calc/run_one.sh")
     assert "2 submitted now" in submit("calc/run_two.sh")
-    with pytest.raises(ValueError, match=r"there is no machine 'x'; there are one, two"):
+    with pytest.raises(ValueError, match=r"no machine 'x'; available: one, two"):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=["x"])
     with pytest.raises(ValueError, match="names no machine"):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=[])
