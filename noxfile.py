@@ -355,6 +355,10 @@ def bump(session: nox.Session) -> None:
         text = path.read_text(encoding="utf-8")
         text = re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', text)
         path.write_text(text, encoding="utf-8")
+    for path in (ROOT / "CITATION.cff", ROOT / "docs" / "cite.md"):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"(?<!cff-version: )\b\d+\.\d+\.\d+\b", version, text)
+        path.write_text(text, encoding="utf-8")
 
 
 @nox.session

@@ -149,7 +149,7 @@ def test_the_age_of_what_psweep_pull_has_heard(templates, fake_scheduler, capsys
     assert status([]) == 3
     out = capsys.readouterr().out
     day = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
-    assert f"as of {day} (3 hours ago), when psweep-pull was called last" in out
+    assert f"as of {day} (3 hours ago; last psweep-pull)" in out
     assert reason in out
 
 

@@ -221,7 +221,7 @@ def test_where_there_is_nothing(templates):
         ps.batch_collect(machine="x")
     with pytest.raises(BatchError, match=r"states must be some of 'failed'.* not 'running'"):
         ps.batch_resubmit(states=["running"])
-    with pytest.raises(BatchError, match=r"submitted to no machine so far; say which"):
+    with pytest.raises(BatchError, match=r"have not been submitted yet; pass machine="):
         ps.batch_resubmit(states="not submitted")
 
 

@@ -136,7 +136,7 @@ def test_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
     # the resubmit script checks again: meanwhile the notes have come
     assert len(ps.batch_resubmit()) == 1
     assert run_job(df._pset_id[0]) == 0
-    assert "1 left alone: their jobs are not as they were" in submit("calc/resubmit_m.sh")
+    assert "1 left alone: their jobs have changed" in submit("calc/resubmit_m.sh")
     assert len(fake.calls()) == 1
     assert states() == ["done"]
     assert ps.batch_collect().b.tolist() == [1]

@@ -54,8 +54,8 @@ def test_a_reader_of_the_users(templates):
         (b"garbage", "result.pk cannot be read"),
         (b"", "result.pk cannot be read: EOFError"),
         ([1, 2], r"holds [1, 2] (list), not a dict"),
-        ({"_pset_id": "x"}, "'_pset_id' is a name that psweep keeps"),
-        ({"_failed": True}, "'_failed' is a name that psweep keeps"),
+        ({"_pset_id": "x"}, "'_pset_id' is reserved by psweep"),
+        ({"_failed": True}, "'_failed' is reserved by psweep"),
     ],
 )
 def test_results_that_make_no_sense_are_failures_with_a_cause(templates, data, what):

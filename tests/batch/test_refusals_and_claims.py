@@ -109,7 +109,7 @@ def test_machines_share_out_psets(templates, fake):
     assert not Path("calc", df._pset_id[0], "jobscript_two").exists()
     assert "3 submitted now" in submit("calc/run_one.sh")
     assert "2 submitted now" in submit("calc/run_two.sh")
-    with pytest.raises(ValueError, match=r"there is no machine 'x'; there are one, two"):
+    with pytest.raises(ValueError, match=r"no machine 'x'; available: one, two"):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=["x"])
     with pytest.raises(ValueError, match="names no machine"):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=[])

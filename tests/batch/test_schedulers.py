@@ -136,7 +136,7 @@ def test_a_scheduler_that_is_not_here_is_no_empty_queue(templates, scheduler, mo
         ("scheduler: none\narray: true", "'sh' runs a script at once"),
         ("scheduler: none\nsubcmd: sbatch", "scheduler: none runs scripts here"),
         ("scheduler: slurm\narray: true\nparallel: 2", "parallel: 2 needs a pack of at least"),
-        ("scheduler: slurm\nlost_after: -1", "lost_after must be a whole number from 0"),
+        ("scheduler: slurm\nlost_after: -1", "lost_after must be an integer ≥ 0"),
         ("scheduler: slurm\nlogin_shell: 1", "login_shell must be true or false"),
     ],
 )

@@ -57,7 +57,7 @@ def test_it_stops_at_the_first_refusal_and_goes_on_later(
     assert "fakesub refused" in done.stderr
     assert "(exit status 3): queue is full" in done.stderr
     assert f"{2 if array else 0} submitted now, 0 earlier" in done.stderr
-    assert "run it again, and it goes on from here" in done.stderr
+    assert "run it again to continue from here" in done.stderr
     states = ps.batch_status().state.tolist()
     assert states == (["queued"] * 2 if array else ["not submitted"] * 2) + ["not submitted"] * 2
     Path(tmp_path, "full").unlink()
@@ -359,13 +359,13 @@ def test_options_of_sbatch_in_one_line(templates, fake_scheduler):
     [
         (
             "#!/bin/sh\n#SBATCH --mem=5 --array=1-3\n",
-            "line 2: --array=1-3 is not for psweep: it mak",
+            "line 2: --array=1-3 must not be set here: psweep creates arr",
         ),
-        ("#SBATCH -a 1-3\n", "line 1: -a is not"),
-        ("#SBATCH -D work\n", "-D is not for psweep: jobs run in the folders of their psets"),
-        ("#SBATCH --chdir=work\n", "--chdir=work is not"),
+        ("#SBATCH -a 1-3\n", "line 1: -a must not"),
+        ("#SBATCH -D work\n", "-D must not be set here: jobs run in the folders of their psets"),
+        ("#SBATCH --chdir=work\n", "--chdir=work must not"),
         ("#SBATCH -i in.txt\n", "all tasks would read one file"),
-        ("#!/bin/sh\r\ntrue\r\n", "has Windows line ends"),
+        ("#!/bin/sh\r\ntrue\r\n", "has Windows line endings"),
         ("\ufeff#!/bin/sh\n", "has a byte order mark"),
         ("# ${t@Q}\n", r"line 1: params\[1\] has a line break in 't'"),
         ("#SBATCH --comment=${t@Q}\n", "would be no comment but a command"),

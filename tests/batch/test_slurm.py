@@ -201,7 +201,7 @@ def test_where_the_queue_cannot_be_asked(templates, cluster_here, monkeypatch, c
             patch.setenv("PATH", path)
             assert ps.batch_status().state.tolist() == ["queued"]
             err = capsys.readouterr().err
-            assert "the queue of m cannot be asked here" in err
+            assert "cannot query the queue of m from here" in err
             assert said in err
             assert ps.batch_collect()._pset_runtime.isna().all()
     cluster_here.run("scancel", job_id)
@@ -309,7 +309,7 @@ def test_jobs_of_another_cluster_or_user_are_not_lost(templates, cluster_here, c
     for old, new in [("by ", "by other-"), (text.split()[3], "elsewhere")]:
         path.write_text(text.replace(old, new, 1))
         assert ps.batch_status().state.tolist() == ["queued"]
-        assert "cannot be asked here (jobs are of " in capsys.readouterr().err
+        assert "from here (jobs are of " in capsys.readouterr().err
     path.write_text(text)
     assert wait_for_jobs().state.tolist() == ["lost"]
 

@@ -121,12 +121,12 @@ def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
     assert pull(["cluster"]) == 0
     err = capfd.readouterr().err
-    assert "stays without 1 psets of cluster:my work/study/calc/database.pk: the study was" in err
-    assert "the numbers (_pset_seq) of others here (2 ...)" in err
+    assert "1 psets of cluster:my work/study/calc/database.pk were not merged into" in err
+    assert "their numbers (_pset_seq 2 ...) are already taken here" in err
     assert len(ps.df_read("calc")) == 5
     assert len(ps.df_read(there / "calc")) == 3
     assert push(["cluster"]) == 1
-    assert "has a database with psets that" in capfd.readouterr().err
+    assert "contains psets that" in capfd.readouterr().err
     assert len(ps.df_read(there / "calc")) == 3
     assert df._pset_id.isin(ps.df_read("calc")._pset_id).all()
 

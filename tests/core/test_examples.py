@@ -22,7 +22,13 @@ import psweep as ps
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # tested with the distribution that they need, or (in tests/psweep) with the libraries
 SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "study.ipynb"}
-BATCH = {"batch_local", "batch_cluster", "batch_input_file", "executor_dask_slurm.py"}
+BATCH = {
+    "batch_local",
+    "batch_cluster",
+    "batch_input_file",
+    "batch_with_git",
+    "executor_dask_slurm.py",
+}
 ELSEWHERE = {"with_git", *BATCH, *SCIENCE}
 FOUND = sorted(
     path.relative_to(EXAMPLES).as_posix()
@@ -121,6 +127,16 @@ def vary_1_param_repeat_same(ex):
     assert re.search(r"^ *1000000 +4 +3\.1[34]", out, re.MULTILINE)
     assert re.search(r"^ *1000000 +8 +3\.14", ex.run(), re.MULTILINE)
     assert len(ex.df()) == 24
+
+
+def vary_1_param_repeat(ex):
+    out = ex.run()
+    df = ex.df()
+    assert df._run_seq.tolist() == [0] * 4 + [1] * 3
+    assert df._pset_seq.tolist() == list(range(7))
+    assert df.celsius[0] == 90
+    assert "2 runs, 7 rows, 3 of them from the latest run" in out
+    assert "4 runs, 14 rows" in ex.run()
 
 
 def vary_1_param_extend(ex):
@@ -348,6 +364,7 @@ EXPECT = {
     "vary_1_param.py": vary_1_param,
     "vary_2_params.py": vary_2_params,
     "vary_2_params_parallel.py": vary_2_params_parallel,
+    "vary_1_param_repeat.py": vary_1_param_repeat,
     "vary_1_param_repeat_same.py": vary_1_param_repeat_same,
     "vary_1_param_extend.py": vary_1_param_extend,
     "vary_1_param_simulate.py": vary_1_param_simulate,

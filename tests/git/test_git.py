@@ -147,7 +147,7 @@ def test_no_repository(place):
 
 def test_a_bare_repository(place):
     subprocess.run(["git", "init", "-q", "--bare"], check=True)
-    refused("no working tree")
+    refused("not a working tree")
 
 
 def test_no_git_program(place, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,34 @@ def test_templates_that_git_ignores_are_named(repo):
     files = git("ls-tree", "-r", "--name-only", df._git_commit.iloc[-1]).splitlines()
     assert "templates/calc/run.py" in files
     assert not [name for name in files if name.startswith("calc/")]
+
+
+def test_the_example_names_the_commit_of_the_templates(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    example = Path(__file__).resolve().parents[2] / "examples" / "batch_with_git"
+    folder = tmp_path / "study"
+    shutil.copytree(example, folder)
+    for left in ("calc", ".git"):  # by someone who has run it in place
+        shutil.rmtree(folder / left, ignore_errors=True)
+    monkeypatch.chdir(folder)
+
+    def run(*command):
+        return subprocess.check_output(command, text=True)
+
+    for old, new in [("2 *", "3 *"), ("3 *", "4 *")]:
+        run(sys.executable, "10prep.py")
+        run("sh", "calc/run_local.sh")
+        out = run(sys.executable, "20collect.py")
+        assert 'float("$length"), float("$gravity")' in out
+        assert "2 * math.pi" in out  # that of pset 0
+        assert not git("status", "--porcelain")
+        path = Path("templates/calc/run.py")
+        path.write_text(path.read_text().replace(old, new))
+        script = Path("10prep.py").read_text()
+        Path("10prep.py").write_text(script.replace("2.0]", "2.0, 3.0]"))
+    df = ps.df_read("calc")
+    assert len(df) == 8
+    assert not df._failed.any()
+    assert df._git_commit.nunique() == 2
+    assert df.period[6] / df.period[0] == pytest.approx(1.5 * 6**0.5)

@@ -35,7 +35,7 @@ def test_the_code_of_a_page_does_what_it_shows(tmp_path, page):
     if sys.version_info < (3, 11):
         pytest.skip("needs Python 3.11 or newer, whose exceptions have the notes that pages show")
     text = page.read_text(encoding="utf-8")
-    programs = ["git"] if page.name == "git.md" else []
+    programs = {"git.md": ["git"], "git_lfs.md": ["git", "git-lfs"]}.get(page.name, [])
     libraries = [name for name in LIBRARIES if f"import {name}" in text or f"from {name}" in text]
     libraries += ["plotly"] if "psweep-report" in text else []
     libraries += ["pyarrow"] if ".parquet" in text else []

@@ -135,7 +135,7 @@ def _cancel(
 
 
 def _is_ours(folder: Path, queue: Queue, cluster: str, job_id: str, status: PsetStatus) -> bool:
-    """Tell whether the scheduler shows the job of that number as one of this study."""
+    """Return whether the scheduler shows the job of that number as one of this study."""
     attempt = status.attempt
     if attempt is None:
         return False

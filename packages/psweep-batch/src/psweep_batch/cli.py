@@ -72,7 +72,7 @@ def _as_of(when: float) -> str:
             age = f"{n} {name}{'s' * (n != 1)} ago"
             break
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
-    return f"as of {at} ({age}), when psweep-pull was called last"
+    return f"as of {at} ({age}; last psweep-pull)"
 
 
 def _by_reason(df: pd.DataFrame) -> str:
@@ -80,7 +80,7 @@ def _by_reason(df: pd.DataFrame) -> str:
     from tabulate import tabulate
 
     rows = []
-    # what differs from pset to pset is not a reason of its own
+    # details that differ from pset to pset do not make another reason
     reasons = [
         reason.replace(pset_id, "<_pset_id>")
         for reason, pset_id in zip(df["reason"], df["_pset_id"], strict=True)
@@ -109,7 +109,7 @@ def _numbers(seqs: list[int]) -> str:
 
 
 def is_confirmed(machine: Machine) -> bool:
-    """Tell whether a statcmd may be run: it is code, and a study may come from somebody else.
+    """Return whether a statcmd may run: it is code, and a study may come from somebody else.
 
     One that `prep_batch` has seen here may. In a terminal, the user is asked once for another.
     """
@@ -226,7 +226,7 @@ def _transfer_arguments(
     prog: str, text: str, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, list[str]]:
     parser = _parser(prog, text, usage=f"{prog} [-h] [-n] [-c CALC_DIR] HOST [RSYNC_OPTION ...]")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what it would do")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only show what it would do")
     parser.add_argument("host", metavar="HOST", help="a machine, as ssh knows it")
     parser.add_argument(
         "options",

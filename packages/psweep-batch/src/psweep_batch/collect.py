@@ -77,7 +77,7 @@ def batch_collect(
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        Only psets whose last job was on this machine. None: on whichever.
+        Only psets whose last job was on this machine. None: on any machine.
     reader : callable, optional
         Takes the folder of a pset (a `pathlib.Path`) and returns a dict of results. None: the
         dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A name that is a
@@ -203,7 +203,7 @@ def _outcome(
     runtime = status.attempt.runtime if status.attempt else None
     runtime = _MISSING if runtime is None else runtime
     if status.state in ("queued", "running"):
-        # Submitted again: what failed before is no result any more.
+        # Submitted again: the earlier failure does not count any more.
         return _Outcome({}, None, _MISSING) if known.failure is not None else None
     if status.state in ("failed", "lost", "cancelled") or (
         status.state == "no result" and reader is None and _result_file(folder) is None
@@ -270,13 +270,13 @@ def _read_results(folder: Path, reader: Reader | None) -> Mapping[Any, Any]:
 
 
 def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) -> dict[Any, Any]:
-    """Leave out the book-keeping that came along; refuse what the database cannot hold."""
+    """Drop bookkeeping entries; refuse values that the database cannot hold."""
     kept = {}
     for name, value in results.items():
         if not (isinstance(name, str) and name in RESERVED):
             kept[name] = value
         elif name not in book or (name != "_time_utc" and value != book[name]):
-            message = f"{name!r} is a name that psweep keeps for its book-keeping; take another"
+            message = f"{name!r} is reserved by psweep for its bookkeeping; use another name"
             raise ResultError(message)
     if holds_data_only(basename):
         check_storable(kept)

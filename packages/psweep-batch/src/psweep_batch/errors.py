@@ -1,4 +1,4 @@
-"""What psweep-batch raises."""
+"""Exceptions of psweep-batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["BatchError", "MachineError", "TemplateError", "TransferError"]
 
 
 class BatchError(PsweepError, ValueError):
-    """Batch jobs cannot be prepared, looked at or submitted again as asked.
+    """Batch jobs cannot be prepared, inspected or submitted again as requested.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class TemplateError(BatchError):
 
 
 class MachineError(BatchError):
-    """What is said of a machine, in its folder or its info.yaml, makes no sense.
+    """A machine's folder or its info.yaml is invalid.
 
     Examples
     --------

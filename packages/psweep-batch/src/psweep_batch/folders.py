@@ -32,7 +32,7 @@ class _File:
     name: str  # with its folders, below the pset's
     mode: int
     template: Template | None
-    data: bytes  # what it holds if it is no template
+    data: bytes  # its content if it is not a template
     is_jobscript: bool = False
 
 
@@ -197,7 +197,7 @@ def read_templates(
     Raises
     ------
     TemplateError
-        One is no template, or has the name of a file that psweep makes.
+        One is not a template, or has the name of a file that psweep makes.
     """
     if calc_templ_dir is not None and not calc_templ_dir.is_dir():
         message = (

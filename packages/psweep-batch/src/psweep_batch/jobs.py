@@ -143,7 +143,7 @@ def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> At
     names : set of str
         What is in it.
     machine : str or None
-        None: whichever was the last.
+        None: the last one, on any machine.
     """
     numbers: dict[str, int] = {}
     for name in names:

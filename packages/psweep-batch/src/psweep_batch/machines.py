@@ -54,13 +54,13 @@ class Machine:
     array_limit : int or None
         How many tasks of an array may run at once. None: the scheduler decides.
     max_array_size : int or None
-        Split into several arrays where there are more tasks. None: what SLURM is configured to.
+        Split into several arrays if there are more tasks. None: SLURM's own limit.
     pack : int
         How many psets one task of an array runs.
     parallel : int
         How many of these it runs at once.
     statcmd : str or None
-        A shell command that prints a line for each job that is queued or running: its number and,
+        A shell command that prints one line per queued or running job: its number and,
         if known, its state. None: the one of `scheduler`; without one, the queue is unknown.
     lost_after : int
         Seconds before a job that the scheduler does not know counts as lost.
@@ -123,7 +123,7 @@ def confirmed_statcmds() -> set[str]:
 
 
 def confirm_statcmd(command: str) -> None:
-    """Keep a command as confirmed; where that is not possible, it is asked for again."""
+    """Store a command as confirmed; if that fails, the user is asked again."""
     if command not in confirmed_statcmds():
         with contextlib.suppress(OSError):
             path = _confirmed_path()
@@ -151,9 +151,7 @@ def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[M
     known = {machine.name: machine for machine in there}
     for name in names:
         if name not in known:
-            message = (
-                f"machines={names!r}: there is no machine {name!r}; there are {', '.join(known)}"
-            )
+            message = f"machines={names!r}: no machine {name!r}; available: {', '.join(known)}"
             raise MachineError(message)
     if not names:
         message = "machines=[] names no machine; leave it out to prepare for all of them"
@@ -162,12 +160,12 @@ def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[M
 
 
 def find_machines(folder: Path) -> list[Machine]:
-    """Read what all machines below a folder are.
+    """Read all machines below a folder.
 
     Raises
     ------
     MachineError
-        There is no such folder, no machine in it, or one makes no sense.
+        There is no such folder, it has no machine, or one is invalid.
     """
     if not folder.is_dir():
         message = (
@@ -198,7 +196,7 @@ def read_info(path: Path, name: str) -> Machine:
     try:
         info = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{path} is no YAML: {error}"
+        message = f"{path} is not valid YAML: {error}"
         raise MachineError(message) from error
     if not isinstance(info, dict):
         message = f"{path} must be a mapping such as 'subcmd: sbatch', not {info!r}"
@@ -207,7 +205,8 @@ def read_info(path: Path, name: str) -> Machine:
     for key in info:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it may have {', '.join(known)}"
+            allowed = f"allowed keys are {', '.join(known)}"
+            hint = f"did you mean {close[0]!r}?" if close else allowed
             message = f"{path} has an unknown key {key!r}; {hint}"
             raise MachineError(message)
     return _checked(path, name, info)
@@ -273,7 +272,7 @@ def _check_numbers(path: Path, given: dict[str, Any]) -> None:
             continue
         least = 0 if key == "lost_after" else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            message = f"{path}: {key} must be a whole number from {least}, not {value!r}"
+            message = f"{path}: {key} must be an integer ≥ {least}, not {value!r}"
             raise MachineError(message)
         if key != "lost_after" and not given.get("array", False):
             message = f"{path}: {key} is for job arrays; add 'array: true' or leave it out"
@@ -288,7 +287,7 @@ def _check_numbers(path: Path, given: dict[str, Any]) -> None:
 
 # Options of sbatch that go against what psweep does, and what to do instead
 _REFUSED = {
-    r"-a.*|--array(=.*)?": "it makes arrays by itself: 'array: true' in info.yaml",
+    r"-a.*|--array(=.*)?": "psweep creates arrays itself: 'array: true' in info.yaml",
     r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; write cd into the script",
 }
 _REFUSED_IN_ARRAYS = {
@@ -297,16 +296,16 @@ _REFUSED_IN_ARRAYS = {
 
 
 def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
-    """Refuse jobscripts that no shell or scheduler reads as they are meant.
+    """Refuse jobscripts that a shell or scheduler would misread.
 
     Raises
     ------
     MachineError
-        The message names the line and the cure.
+        The message names the line and the fix.
     """
-    for mark, what in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\r\n", "Windows line ends")):
+    for mark, what in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\r\n", "Windows line endings")):
         if data.startswith(mark) or (mark == b"\r\n" and mark in data):
-            message = f"{path} has {what}, which shells and schedulers do not know; save it without"
+            message = f"{path} has {what}, which shells and schedulers reject; save it without"
             raise MachineError(message)
     if machine.runs_here:
         return
@@ -314,16 +313,16 @@ def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         if line.startswith("#SBATCH"):
             for option in line.split()[1:]:
-                for pattern, cure in refused.items():
+                for pattern, hint in refused.items():
                     if re.fullmatch(pattern, option):
-                        message = f"{path}, line {number}: {option} is not for psweep: {cure}"
+                        message = f"{path}, line {number}: {option} must not be set here: {hint}"
                         raise MachineError(message)
         elif line.strip() and not line.startswith("#"):
             return
 
 
 def _check_command(path: Path, subcmd: str) -> None:
-    """Refuse what is more than one command; it becomes part of a line for the shell."""
+    """Refuse anything but one command, because it becomes part of a shell line."""
     try:
         words = list(shlex.shlex(subcmd, posix=True, punctuation_chars=True))
     except ValueError as error:

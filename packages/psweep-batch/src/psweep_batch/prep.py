@@ -77,7 +77,7 @@ def prep_batch(
     r"""Prepare a batch job for each pset: its folder, filled templates, and submit scripts.
 
     Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
-    ``<calc_dir>/run_<machine>.sh`` that submits the psets, from whichever folder it is called. Call
+    ``<calc_dir>/run_<machine>.sh`` that submits the psets, from any working directory. Call
     it again, and it continues where it stopped. Psets that were not submitted stay in it; the lines
     of those that were become comments. A pset is submitted on one machine only.
 
@@ -154,7 +154,7 @@ def prep_batch(
     Raises
     ------
     TemplateError, MachineError
-        A template or what is said of a machine makes no sense; nothing was written.
+        A template or a machine's settings are invalid; nothing was written.
     ParamsError, ParamsTypeError, UnknownKeywordError, HashError
         An argument makes no sense; nothing was written.
     NotInstalledError, VersionMismatchError
@@ -188,7 +188,7 @@ def prep_batch(
         verbose=verbose,
         only_prepares=True,
     )
-    options.git_commits()  # if psweep-git is missing, it is said before anything else is done
+    options.git_commits()  # if psweep-git is missing, raise before anything else is done
     df = check_df(df)
     params, names = check_params(params)
     filled = [*BOOK, SEED] if seed is not None or SEED in names else [*BOOK]

@@ -1,4 +1,4 @@
-"""What a scheduler says of its jobs: one query for all, and one for those that may have ended."""
+"""Query a scheduler: once for all jobs, and once for those that may have ended."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "REQUEUED", "BOOT_FAIL", "failed 25"
 
 
 class Account(NamedTuple):
-    """What a scheduler says of one job that its queue does not show."""
+    """The scheduler's record of a job that its queue does not show."""
 
     state: str  # UNKNOWN: it says that there is no such job
     end: float | None  # s since 1970
@@ -69,12 +69,12 @@ class Account(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why it ended; empty if this says nothing."""
+        """Why it ended; empty if unknown."""
         return next((text for state, text in _MEANINGS if self.state.startswith(state)), "")
 
     @property
     def details(self) -> str:
-        """What it has used, if known."""
+        """Its resource usage, if known."""
         used = [f"after {self.elapsed}"] if self.elapsed and self.memory else []
         used += [f"{self.memory} of memory"] if self.memory else []
         return ", ".join([self.state, *used]) if used else ""
@@ -233,7 +233,7 @@ class Queue:
         return known_as in self._jobs.get(self._where(cluster, job_id), (None, "", ""))[2]
 
     def state(self, cluster: str, job_id: str) -> tuple[bool | None, str]:
-        """Tell whether a job runs (None: nothing is said of it), and why it does not."""
+        """Return whether a job runs (None: unknown), and why it does not."""
         job = self._jobs.get(self._where(cluster, job_id))
         if job is None:  # `find` has found it by its command, on a cluster that was not noted
             job = next(job for (_, number), job in self._jobs.items() if number == job_id)
@@ -338,14 +338,14 @@ def script_for_there(command: str, login_shell: bool) -> str:
 
 
 def snapshot_path(calc_dir: Path, machine: str) -> Path:
-    """Place what psweep-pull has heard of the queue of another machine."""
+    """Path of the file with the state of another machine's queue, written by psweep-pull."""
     return calc_dir / PRIVATE / f"queue_{machine}"
 
 
 def complain(machine: str, problem: object) -> None:
-    """Say that a scheduler did not answer, and what follows."""
+    """Report that a scheduler did not answer, and the consequence."""
     print(
-        f"psweep: the queue of {machine} cannot be asked here ({problem}); jobs that have not "
-        "noted their end count as queued or running. psweep-pull asks it on the machine itself",
+        f"psweep: cannot query the queue of {machine} from here ({problem}); unfinished jobs are "
+        "shown as queued or running. psweep-pull queries it on the machine",
         file=sys.stderr,
     )

@@ -31,7 +31,7 @@ def batch_resubmit(
     """Write a script that submits psets again if their jobs failed, were lost or left no result.
 
     The script is ``<calc_dir>/resubmit_<machine>.sh``, like ``run_<machine>.sh`` but for these
-    psets alone. It submits each once more, however often it is called, and none whose job has
+    psets alone. It submits each of them once, however often it is called, and none whose job has
     changed since the script was written. Fix the cause first: the files in the folders of the psets
     are used as they are.
 
@@ -82,7 +82,7 @@ def batch_resubmit(
     for status in chosen:
         target = machine or status.machine
         if target is None:
-            message = "psets were submitted to no machine so far; say which: machine=..."
+            message = "these psets have not been submitted yet; pass machine=..."
             raise BatchError(message)
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
@@ -100,16 +100,16 @@ def batch_resubmit(
     for name, of_machine in lines.items():
         path = info_path(folder, name)
         if not path.exists():
-            message = f"there is no {path}, which prep_batch makes; prepare again"
+            message = f"{path} is missing; run prep_batch again to recreate it"
             raise BatchError(message)
         write_script(folder / f"resubmit_{name}.sh", read_info(path, name), of_machine)
     return status_frame(chosen)
 
 
 def _earlier(last: Attempt | None, target: str) -> str:
-    """Write how the last job of a pset is now, for the script to check again."""
+    """Write the state of a pset's last job, which the script checks again."""
     if last is None:
         return ""
-    # Its number only if it did not note its end: the scheduler is asked about it once more.
+    # Its number only if its end was not recorded: then the scheduler is queried again.
     ask = last.job_id if last.exit_code is None and last.machine == target else None
     return f"{last.machine}.{last.number} {last.seen} {ask or ''}".rstrip()

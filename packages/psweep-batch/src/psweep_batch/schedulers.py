@@ -52,7 +52,7 @@ class Scheduler:
     range : str
         How a range of tasks is written for ``cancel``: with ``{job}`` and ``{tasks}``.
     refusals : str
-        Extended regular expression: the submit command says this if there certainly is no job.
+        Extended regular expression: output of the submit command that proves that there is no job.
     own : tuple of str
         Options that differ from pset to pset and so are left out of arrays; ``name`` first.
     """

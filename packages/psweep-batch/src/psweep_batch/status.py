@@ -1,4 +1,4 @@
-"""`batch_status`: how the job of each pset is."""
+"""`batch_status`: the state of each pset's job."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _REASONS = [
 
 
 class PsetStatus(NamedTuple):
-    """How the job of one pset is."""
+    """The state of one pset's job."""
 
     pset_id: str
     pset_seq: int
@@ -81,13 +81,13 @@ _NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
 def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.DataFrame:
     r"""Show the state of each pset's job: from small files next to it, and one query of the queue.
 
-    On the cluster, its scheduler is asked about jobs that have not noted their end. Elsewhere, the
-    answer that psweep-pull got counts, and everything is as it was then. Without either, these jobs
+    On the cluster, the scheduler is queried about jobs without a recorded end. Elsewhere, the
+    last answer to psweep-pull counts, so the table shows that moment. Without either, these jobs
     count as queued or running, and a note on stderr says so.
 
     A job counts as lost only if the queue does not have it, a second source (SLURM's sacct and
     scontrol, Grid Engine's qacct, and so on; with a ``statcmd`` a second look) agrees, and
-    ``lost_after`` seconds (in ``info.yaml``, 120 if it is not there) have passed: notes and queues
+    ``lost_after`` seconds (in ``info.yaml``, default 120) have passed: notes and queues
     may be late.
 
     Parameters
@@ -95,7 +95,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        Look only at jobs of this machine. None: at the last job of each pset, on whichever.
+        Look only at jobs of this machine. None: the last job of each pset, on any machine.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it is failed, lost or still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
-        - ``scheduler_state``, ``elapsed``, ``memory``: what the scheduler's accounting says of jobs
-          that ended without a note.
+        - ``scheduler_state``, ``elapsed``, ``memory``: the scheduler's accounting of jobs that
+          ended without a record of their own.
 
     Raises
     ------
@@ -175,16 +175,16 @@ def statuses(
     machine: str | None,
     may_ask: Callable[[Machine], bool] | None = None,
 ) -> list[PsetStatus]:
-    """Find out how the jobs of the psets in a database are.
+    """Find the state of the jobs of all psets in a database.
 
     Parameters
     ----------
     df : DataFrame
     calc_dir : Path
     machine : str or None
-        None: whichever was the last of each pset.
+        None: the last job of each pset, on any machine.
     may_ask : callable, optional
-        Says whether the queue of a machine may be asked. None: it may.
+        Returns whether the queue of a machine may be queried. None: it may.
     """
     outcomes = _outcomes(df)
     collected = read_collected(calc_dir, outcomes)
@@ -208,7 +208,7 @@ def statuses(
     if machine and not found:
         raise BatchError(nothing_for(calc_dir, machine))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
-    # looked at once more.
+    # read again.
     queues = Queues(calc_dir, may_ask)
     judge = Judge(calc_dir, queues)
     verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
@@ -302,7 +302,7 @@ def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetSta
 
 
 def _outcomes(df: pd.DataFrame) -> dict[str, Outcome]:
-    """Read from the database what came of psets, as far as it was collected."""
+    """Read the outcome of collected psets from the database."""
     if not len(df):
         return {}
     n = len(df)
@@ -318,7 +318,7 @@ def _outcomes(df: pd.DataFrame) -> dict[str, Outcome]:
 
 
 def nothing_for(calc_dir: Path, machine: str) -> str:
-    """Say that no pset was prepared for a machine."""
+    """Message: no pset was prepared for a machine."""
     there = sorted(path.name[4:-3] for path in calc_dir.glob("run_*.sh"))
     return (
         f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
@@ -327,7 +327,7 @@ def nothing_for(calc_dir: Path, machine: str) -> str:
 
 
 def outputs(folder: Path, attempt: Attempt | None) -> tuple[Path | None, Path | None]:
-    """Find the files with what a job has printed: stdout, and stderr if that is another one."""
+    """Find the files with a job's output: stdout, and stderr if it is a separate file."""
     if attempt is None:
         return None, None
     stderr = folder / attempt.stderr if attempt.stderr else None
@@ -339,7 +339,7 @@ def outputs(folder: Path, attempt: Attempt | None) -> tuple[Path | None, Path | 
 
 
 def _why(calc_dir: Path, attempt: Attempt, files: Sequence[Path | None]) -> str | None:
-    """Look for what the scheduler has written when it ended a job."""
+    """Look for the line that the scheduler wrote when it ended a job."""
     task_log = calc_dir / f"arrays_{attempt.machine}" / f"{attempt.job_id}.out"
     for path in (task_log, *files):
         if path is not None and path.is_file():

@@ -32,7 +32,7 @@ class Template(ABC):
     names : dict of str, int
         Its placeholders, and the first line of each, from 1.
     commented : dict of str, int
-        Those that stand in a line that starts with ``#``, and the first such line of each.
+        Those in a line that starts with ``#``, and the first such line of each.
     where : str
         Its file, for errors.
     """
@@ -78,7 +78,7 @@ class Template(ABC):
     @staticmethod
     @abstractmethod
     def _written(name: str) -> str:
-        """Show a placeholder as it stands in the template."""
+        """Show a placeholder as it is written in the template."""
 
 
 class DollarTemplate(Template):
@@ -110,8 +110,8 @@ class DollarTemplate(Template):
             if not name:
                 rest = text[match.start() :].split("\n", maxsplit=1)[0][:20]
                 message = (
-                    f"{where}, line {line}: {rest!r} is no placeholder; write $name or ${{name}}, "
-                    "or $$ for a dollar sign as such"
+                    f"{where}, line {line}: {rest!r} is not a placeholder; write $name or "
+                    "${name}, or $$ for a dollar sign"
                 )
                 raise TemplateError(message)
             self.names.setdefault(name, line)

@@ -37,7 +37,7 @@ __all__ = ["pull", "push"]
 
 _SUFFIXES = (".pk", ".pkl", ".pickle", ".json", ".parquet")
 _MARK = "psweep-answer"
-# What rsync or ssh says, and what to do about it
+# Messages of rsync and ssh, and what to do about them
 _FILE_ERROR = 11  # exit statuses of rsync, see EXIT VALUES in its manual
 _VANISHED = 24
 _SOCKET_LENGTH = 80  # of the 104 that a path of a socket may have; ssh adds to it
@@ -76,7 +76,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         As ssh knows it; or ``HOST:PATH``, with the folder there that holds `calc_dir`.
     calc_dir : str
     dry_run : bool
-        Only say what would be copied.
+        Only show what would be copied.
     options : sequence of str
         For rsync.
 
@@ -95,8 +95,8 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             with place.their_file(name) as theirs:
                 if theirs and _lacks(_read(place.folder / name), _read(theirs)):
                     message = (
-                        f"{place.there} has a database with psets that {place.folder / name} does "
-                        f"not have; call psweep-pull {host} first, and see what it says"
+                        f"{place.there} contains psets that {place.folder / name} lacks; "
+                        f"run `psweep-pull {host}` first"
                     )
                     raise TransferError(message)
             # What other machines have added to the table of runs is not to be replaced.
@@ -107,7 +107,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
 
 
 def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
-    """Copy a study back from another machine, with what its queue says.
+    """Copy a study back from another machine, with the state of its queue.
 
     Files that are newer here stay. The database here is replaced only by a newer one that has all
     that it has; else it gets the rows that it lacks.
@@ -162,10 +162,10 @@ def _take_database(place: _Place, name: str, theirs: Path) -> None:
         same = set(new["_pset_seq"]) & set(here["_pset_seq"])
         if same:
             print(
-                f"psweep-pull: {ours} stays without {len(new)} psets of {place.there}/{name}: the "
-                f"study was extended on both machines, and they have the numbers (_pset_seq) of "
-                f"others here ({min(same)} ...). Their folders are here; to have one database, "
-                "remove them on one machine and prepare them again on the other",
+                f"psweep-pull: {len(new)} psets of {place.there}/{name} were not merged into "
+                f"{ours}: the study was extended on both machines, so their numbers (_pset_seq "
+                f"{min(same)} ...) are already taken here. Their folders were copied; to have one "
+                "database, remove them on one machine and prepare them again on the other",
                 file=sys.stderr,
             )
             return
@@ -174,13 +174,13 @@ def _take_database(place: _Place, name: str, theirs: Path) -> None:
 
 
 def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:
-    """Tell which psets of the database there are not in the one here."""
+    """Return the psets of the database there that the one here lacks."""
     ids = [set(df["_pset_id"]) if len(df) else set() for df in (here, there)]
     return ids[1] - ids[0]
 
 
 def _loses(here: pd.DataFrame, there: pd.DataFrame) -> bool:
-    """Tell whether the database here has rows, columns or results that the one there has not."""
+    """Return whether the database here has rows, columns or results that the one there lacks."""
     if not len(here):
         return False
     return (
@@ -343,7 +343,7 @@ class _Place:
             "-N",
             "-f",
         ]
-        # Not by pipes: it goes on in the background and would keep them open.
+        # Not by pipes: it stays in the background and would keep them open.
         with tempfile.TemporaryFile() as said:
             done = subprocess.run(
                 [*master, "--", self.host],
@@ -394,7 +394,7 @@ class _Place:
         return said.partition(f"{_MARK}\n")[2].splitlines()
 
     def make_there(self) -> None:
-        """Make the folder on the other machine."""
+        """Create the folder on the other machine."""
         script = script_for_there(f"mkdir -p -- {shlex.quote(self.path)}", login_shell=False)
         self._call([*self.ssh, "sh"], script=script)
 
@@ -420,7 +420,7 @@ class _Place:
 
     def rsync(self, options: Sequence[str], source: str, target: str) -> None:
         """Copy a folder."""
-        # Jobs that run there make files and rename them: what vanished is no loss.
+        # Running jobs create and rename files: a file that vanished is not an error.
         args = ["rsync", *self._by_ssh(), *options, "--", source, target]
         self._call(args, fine=(0, _VANISHED))
 
@@ -455,7 +455,7 @@ class _Place:
 
     def _explain(self, args: Sequence[str], status: int, said: str) -> str:
         if not said and args[0] == "rsync" and status == _FILE_ERROR:
-            # The message of the side that receives can get lost when that side ends.
+            # The receiver's message can get lost when it exits.
             said = "error in file I/O; most often: No space left on device"
         cure = next((cure for text, cure in _CURES if text in said), "see what it says")
         return (

@@ -1,4 +1,4 @@
-"""psweep-git: the code that ran and what came of it, under version control.
+"""psweep-git: put the code that ran and its results under version control.
 
 It is used by ``psweep.run_local(..., git=True)``.
 """

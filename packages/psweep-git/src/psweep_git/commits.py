@@ -14,7 +14,7 @@ __all__ = ["git_commits"]
 
 @contextlib.contextmanager
 def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
-    """Commit what is there, let something run, commit what came of it.
+    """Commit all changes, run the block, and commit its results.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
     Yields
     ------
     str
-        The hash of the commit that holds all that is there now, except for ignored files.
+        The hash of the commit with all current files, except for ignored ones.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
         Before anything runs: no git, no repository, a merge or the like in progress, no branch,
         no identity, a refusing hook, changes in a submodule, no key to sign with. Afterwards:
         the results could not be committed; the message says how to do it by hand. An exception
-        in between passes through, and what came of the run is left to the next commit.
+        in between passes through, and the next commit takes the results of the run.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What psweep-git raises."""
+"""Exceptions of psweep-git."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["GitError"]
 
 
 class GitError(PsweepError, RuntimeError):
-    """What is asked of git cannot be done; the message says why, and what to do.
+    """git cannot do what was requested; the message says why, and what to do.
 
     Examples
     --------

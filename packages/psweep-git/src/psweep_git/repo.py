@@ -33,7 +33,7 @@ _PASSING = (
     "empty commit message",  # of the file in which all commits write theirs
 )
 
-# A file in the git folder, and what it says is going on
+# A file in the git folder, and the operation in progress that it indicates
 _IN_PROGRESS = {
     "MERGE_HEAD": ("a merge", "git merge --continue (or --abort)"),
     "rebase-merge": ("a rebase", "git rebase --continue (or --abort)"),
@@ -70,12 +70,12 @@ class Repo:
             )
             raise GitError(message)
         if inside.stdout.strip() != "true":
-            message = f"git=True, but {folder} is no working tree: go to a checkout of it"
+            message = f"git=True, but {folder} is not a working tree; run from a checkout"
             raise GitError(message)
         self._folder = Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
 
     def _try(self, *args: str) -> subprocess.CompletedProcess[str]:
-        # Messages in English, for they are looked into; and nobody is there to answer questions.
+        # Messages in English, because they are parsed; and no prompts.
         env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         return subprocess.run(
             ["git", *args],
@@ -89,7 +89,7 @@ class Repo:
         )
 
     def run(self, *args: str) -> str:
-        """Run git in the top folder; give back what it prints."""
+        """Run git in the top folder; return its output."""
         done = self._try(*args)
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()) or f"exit status {done.returncode}"
@@ -98,10 +98,10 @@ class Repo:
         return done.stdout
 
     def check_ready(self) -> None:
-        """Refuse states in which a commit would fail, or go where it is not looked for."""
-        for name, (what, cure) in _IN_PROGRESS.items():
+        """Refuse states in which a commit would fail or be lost."""
+        for name, (what, hint) in _IN_PROGRESS.items():
             if self._git_path(name).exists():
-                message = f"git=True, but {what} is in progress in {self._folder}; first {cure}"
+                message = f"git=True, but {what} is in progress in {self._folder}; first {hint}"
                 raise GitError(message)
         self._wait_for_lock()
         if self._try("symbolic-ref", "--quiet", "HEAD").returncode != 0:
@@ -161,12 +161,12 @@ class Repo:
         if done.returncode != 0:
             message = (
                 f"git=True, but commits in {self._folder} are to be signed, and that fails "
-                f"({done.stderr.strip()}); mend the key, or git config commit.gpgsign false"
+                f"({done.stderr.strip()}); fix the key, or git config commit.gpgsign false"
             )
             raise GitError(message)
 
     def head(self) -> str | None:
-        """Give the hash of the current commit, None if there is none yet."""
+        """Return the hash of the current commit, None if there is none yet."""
         done = self._try("rev-parse", "--verify", "--quiet", "HEAD")
         return done.stdout.strip() if done.returncode == 0 else None
 
@@ -220,11 +220,11 @@ class Repo:
             raise
 
     def by_hand(self, message: str) -> str:
-        """Say which commands finish a commit by hand."""
+        """Return the commands that finish a commit by hand."""
         folder = shlex.quote(str(self._folder))
         return f"cd {folder} && git add --all && git commit -m {shlex.quote(message)}"
 
 
 def _last(text: str) -> str:
-    """Give the last line of what git says, which is what it comes down to."""
+    """Return the last line of git's output, which states the cause."""
     return (text.strip().splitlines() or [""])[-1]

@@ -20,7 +20,7 @@ say() {
 stop() { # MESSAGE
     say "$*"
     report
-    say "stopped; run it again, and it goes on from here"
+    say "stopped; run it again to continue from here"
     exit 1
 }
 
@@ -28,7 +28,7 @@ report() {
     say "$submitted submitted now, $before earlier"
     [ "$elsewhere" = 0 ] || say "$elsewhere were submitted on another machine"
     [ "$changed" = 0 ] ||
-        say "$changed left alone: their jobs are not as they were when this script was written, see psweep-status"
+        say "$changed left alone: their jobs have changed since this script was written, see psweep-status"
     [ "$unclear" = 0 ] ||
         say "$unclear may have been submitted by a call that was cut short: see psweep-status $ps_machine"
 }
@@ -51,7 +51,7 @@ as_before() { # FOLDER: is the earlier job of a pset as it was when this script 
     [ -z "$ps_number" ] || ! alive "$ps_number"
 }
 
-claim() { # FOLDER HOW: true for the one call that is to submit it, whoever else tries, on whichever machine
+claim() { # FOLDER HOW: true for the one call that may submit it, on any machine
     claim=$1/.submitted_$ps_machine.$ps_attempt
     if [ ! -e "$claim" ]; then
         for other in "$1"/.submitted_*."$ps_attempt"; do
