@@ -4,13 +4,13 @@ from .cli import run_command
 from .params.grids import Pset
 from .running.checks import check_df, check_params, explain_mistakes
 from .running.done import prepared_hashes
-from .running.options import Options, holds_data_only
+from .running.options import Options
 from .running.recipe import carry_out
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, Layout, PathLike, temporary_name
+from .store.layout import PRIVATE, Layout, PathLike, holds_data_only, temporary_name
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.study import Study

@@ -41,6 +41,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     add, reserve, saves, tmpsave = record.add, record.reserve, record.saves, settings.tmpsave
     n = n_failed = 0
     step_from = step_to = 0  # ns
+    record.prepare()
     folder = WorkingFolder(captures=settings.capture_logs is not None)
     with folder, _InterruptBetweenRows() as interrupt:
         run = runner(func, settings, folder)

@@ -19,10 +19,10 @@ from ..messages import safe_repr, safe_str
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
+from ..store.layout import holds_data_only
 from ..store.portable_pickle import dumps_plain_first
 from ..table.frames import usable
 from ..table.rows import RESERVED
-from .options import holds_data_only
 
 __all__ = [
     "check_df",
