@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psweep import file_read, file_write
-from psweep_core.plumbing import PRIVATE
+from psweep_core.plumbing import PRIVATE, printable
 
 from .jobs import seconds
 from .machines import Machine
@@ -344,8 +344,9 @@ def snapshot_path(calc_dir: Path, machine: str) -> Path:
 
 def complain(machine: str, problem: object) -> None:
     """Say that a scheduler did not answer, and what follows."""
+    shown = printable(str(problem))
     print(
-        f"psweep: the queue of {machine} cannot be asked here ({problem}); jobs that have not "
+        f"psweep: the queue of {machine} cannot be asked here ({shown}); jobs that have not "
         "noted their end count as queued or running. psweep-pull asks it on the machine itself",
         file=sys.stderr,
     )

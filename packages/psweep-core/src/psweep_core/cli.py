@@ -13,6 +13,7 @@ import pandas as pd
 
 from . import __version__
 from .errors import PsweepError
+from .messages import printable
 from .show.terminal import (
     ERROR,
     chosen,
@@ -155,10 +156,11 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def check() -> int:
+        df = df_read(args.database)
         found = check_calc_dir(args.database)
-        n_rows = len(df_read(args.database))
         missing = found["db_not_disk"]
-        no_folders = len(missing) == n_rows
+        n_rows = len(df)
+        no_folders = missing >= set(df["_pset_id"] if n_rows else ())
         amiss = False
         for title, names in (
             ("rows without folder", set() if no_folders else missing),
@@ -167,7 +169,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
         ):
             print(f"{title}: {len(names)}")
             for name in sorted(names):
-                print(f"    {name}")
+                print(f"    {printable(name)}")
             amiss = amiss or bool(names)
         if no_folders and n_rows:
             print(f"none of the {n_rows} rows has a folder")
@@ -259,7 +261,7 @@ def _chosen(
 
 
 def _print(text: str) -> int:
-    print(text)
+    print(printable(text.replace("\x7f", "\\u007f")))  # (JSON has escaped all others)
     return 0
 
 
@@ -281,6 +283,6 @@ def run_command(action: Any, prog: str = "psweep") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (PsweepError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(printable(f"{prog}: {error}"), file=sys.stderr)
         return 1
     return status

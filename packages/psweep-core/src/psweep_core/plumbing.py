@@ -1,6 +1,7 @@
 """All that psweep_batch and psweep_git use of psweep_core, besides the public names."""
 
 from .cli import run_command
+from .messages import printable
 from .params.grids import Pset
 from .running.checks import check_df, check_params, explain_mistakes
 from .running.done import prepared_hashes
@@ -49,6 +50,7 @@ __all__ = [
     "is_plain",
     "is_private",
     "prepared_hashes",
+    "printable",
     "replacing",
     "run_command",
     "status",

@@ -97,6 +97,8 @@ def read_journal(path: Path) -> JournalContents:
         file.seek(start or head.end)
         payloads, n_damaged = read_records(file.read(), head.salt)
     rows, unreadable = _rows(payloads, data_only)
+    # After a header that is whole, a rest without any row is as one that was cut short.
+    n_damaged = n_damaged if payloads or not head.end else 0
     n_damaged += 0 if start else head.n_damaged
     if n_damaged:
         unreadable.insert(0, f"{n_damaged} bytes between complete records are damaged")
