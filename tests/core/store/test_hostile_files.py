@@ -18,7 +18,7 @@ import psweep as ps
 from psweep_core.store import atomic
 from psweep_core.store.journal import Journal, encode
 from psweep_core.store.journal_reader import read_journal
-from psweep_core.store.layout import lock_of, remove_journal
+from psweep_core.store.layout import Layout, lock_of, remove_journal
 from psweep_core.store.records import record, salt_of
 from psweep_core.store.study import Study
 from psweep_core.table.rows import Header
@@ -258,23 +258,33 @@ def test_records_that_a_removed_journal_left_on_the_disk_are_not_taken_again():
 # who looks at the wrong moment
 
 
-def test_a_run_that_ends_while_somebody_looks_for_it_is_found(monkeypatch):
+def test_a_run_that_ends_while_somebody_looks_for_it_is_found():
     path = journal_of(rows=2)
-    exists = Path.exists
+    looks = []
+    exists, journals = Path.exists, Layout.journals
 
-    def ends_now(self, **kwds):
-        found = exists(self, **kwds)
-        if self.name == "database.pk" and self.parent.name == "calc" and exists(path):
-            monkeypatch.undo()
-            ps.recover("calc")
+    def ends_after(found):
+        looks.append(found)
+        if len(looks) == 1:
+            with pytest.MonkeyPatch.context() as inner:
+                inner.setattr(Path, "exists", exists)
+                inner.setattr(Layout, "journals", journals)
+                ps.recover("calc")
         return found
 
-    monkeypatch.setattr(Path, "exists", ends_now)
-    assert ps.df_read("calc").a.tolist() == [0, 1]
+    def look_for_file(self, **kwds):
+        return ends_after(exists(self)) if self.name == "database.pk" else exists(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "exists", look_for_file)
+        patch.setattr(Layout, "journals", lambda self: ends_after(journals(self)))
+        assert ps.df_read("calc").a.tolist() == [0, 1]
+    assert looks
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_rows_never_vanish_for_a_reader(monkeypatch, when):
+def test_rows_never_vanish_for_a_reader(when):
     """Of a run that ends between two looks of one reader, one at the journals, one at the rest."""
     ps.run_local(lambda p: {}, [{"a": 7}])
     journal_of(rows=2, run_seq=1)
