@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -125,3 +126,36 @@ def test_a_closed_pipe_is_no_error(df):
             f"({command}) | true", shell=True, capture_output=True, text=True, check=True
         )
         assert done.stderr == "0\n"
+
+
+def test_checkdir_does_not_call_a_running_study_wrong(script, capsys):
+    process = script(
+        """
+        import os, time
+        import psweep as ps
+
+        def func(pset):
+            os.mkdir(f"calc/{pset['_pset_id']}")
+            if pset["a"] == 2:
+                open("ready", "w").close()
+                time.sleep(3600)
+            return {}
+
+        ps.run_local(func, ps.plist("a", range(4)), poolsize=1)
+        """
+    )
+    while not Path("ready").exists():
+        assert process.poll() is None
+    assert cli.checkdir(["calc"]) == 0
+    assert "unfinished journals: 0" in capsys.readouterr().out
+    stray = "0" * 8 + "-0000-4000-8000-" + "0" * 12
+    Path("calc", stray).mkdir()
+    os.utime(Path("calc", stray), (1e9, 1e9))  # is older than the run
+    assert cli.checkdir(["calc"]) == 1
+    Path("calc", stray).rmdir()
+    process.kill()
+    process.wait()
+    assert cli.checkdir(["calc"]) == 1
+    out = capsys.readouterr().out
+    assert "folders without row: 1" in out
+    assert "unfinished journals: 2" in out

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import Report, run_command, status
+from psweep_core.plumbing import Report, printable, run_command, status
 
 from ._version import __version__
 from .cancel import batch_cancel
@@ -117,8 +117,10 @@ def is_confirmed(machine: Machine) -> bool:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
+    # (Nothing in it may hide what it is.)
+    command = printable(machine.statcmd).encode("ascii", "backslashreplace").decode()
     print(f"psweep-status: info_{machine.name}.yaml has this statcmd:", file=sys.stderr)
-    print("    " + machine.statcmd.encode("ascii", "backslashreplace").decode(), file=sys.stderr)
+    print(f"    {command}", file=sys.stderr)
     print("Run it, now and later? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psweep import file_read, file_write
-from psweep_core.plumbing import PRIVATE
+from psweep_core.plumbing import PRIVATE, printable
 
 from .jobs import seconds
 from .machines import Machine
@@ -344,8 +344,9 @@ def snapshot_path(calc_dir: Path, machine: str) -> Path:
 
 def complain(machine: str, problem: object) -> None:
     """Report that a scheduler did not answer, and the consequence."""
+    shown = printable(str(problem))
     print(
-        f"psweep: cannot query the queue of {machine} from here ({problem}); unfinished jobs are "
+        f"psweep: cannot query the queue of {machine} from here ({shown}); unfinished jobs are "
         "shown as queued or running. psweep-pull queries it on the machine",
         file=sys.stderr,
     )

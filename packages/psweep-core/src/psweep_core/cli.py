@@ -13,6 +13,7 @@ import pandas as pd
 
 from . import __version__
 from .errors import PsweepError
+from .messages import printable
 from .show.terminal import (
     ERROR,
     chosen,
@@ -60,7 +61,8 @@ def db2json(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def show() -> int:
-        print(df_to_json(df_read(args.database), orient=args.orient, indent=args.indent))
+        text = df_to_json(df_read(args.database), orient=args.orient, indent=args.indent)
+        print(printable(text.replace("\x7f", "\\u007f")))  # (JSON has escaped all others)
         return 0
 
     return run_command(show)
@@ -170,10 +172,11 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def check() -> int:
+        df = df_read(args.database)
         found = check_calc_dir(args.database)
-        n_rows = len(df_read(args.database))
         missing, stale = found["db_not_disk"], found["hash_not_pset"]
-        no_folders = len(missing) == n_rows
+        n_rows = len(df)
+        no_folders = missing >= set(df["_pset_id"] if n_rows else ())
         amiss = False
         for title, names in (
             ("rows without folder", set() if no_folders else missing),
@@ -183,7 +186,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
         ):
             print(f"{title}: {len(names)}")
             for name in sorted(names):
-                print(f"    {name}")
+                print(f"    {printable(name)}")
             amiss = amiss or bool(names)
         if stale:
             print("    psweep.df_update_pset_hash updates them, see psweep.edit")
@@ -399,6 +402,6 @@ def run_command(action: Any, prog: str = "psweep") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (PsweepError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(printable(f"{prog}: {error}"), file=sys.stderr)
         return 1
     return status

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-__all__ = ["safe_repr", "safe_str"]
+__all__ = ["printable", "safe_repr", "safe_str"]
 
 _MAX_REPR = 500  # characters
+
+
+# All but the end of a line and tabs; with those that change the direction of what is shown.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Escape control characters, which a terminal would obey.
+
+    Examples
+    --------
+    >>> printable("\x1b[2J is gone")
+    '\\x1b[2J is gone'
+    """
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def safe_repr(value: Any, limit: int = _MAX_REPR) -> str:

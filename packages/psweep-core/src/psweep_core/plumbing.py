@@ -1,17 +1,18 @@
 """All that psweep_batch and psweep_git use of psweep_core, besides the public names."""
 
 from .cli import run_command
+from .messages import printable
 from .params.grids import Pset
 from .running.checks import check_df, check_params, explain_mistakes
 from .running.done import all_rows, not_failed
-from .running.options import Options, holds_data_only
+from .running.options import Options
 from .running.provenance import Code
 from .running.recipe import carry_out
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, RUNS, Layout, PathLike, temporary_name
+from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temporary_name
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
@@ -56,6 +57,7 @@ __all__ = [
     "is_private",
     "merge_runs",
     "not_failed",
+    "printable",
     "replacing",
     "run_command",
     "status",

@@ -19,6 +19,8 @@ import pandas as pd
 from . import _siblings
 from ._version import __version__
 from .cli import run_command
+from .errors import DatabaseError
+from .messages import printable
 from .store.journal_reader import is_over, read_header
 from .store.layout import PathLike
 from .store.study import Study
@@ -104,10 +106,12 @@ def _show(args: argparse.Namespace) -> int:
         elif args.watch is None or sys.stdout.isatty():
             lines = [line for report in reports.values() for line in report.lines]
             clear = _CLEAR if args.watch is not None else ""
-            print(clear + "\n".join(lines or ["nothing was run or prepared"]), flush=True)
+            text = printable("\n".join(lines or ["nothing was run or prepared"]))
+            print(clear + text, flush=True)
         else:
             line = "; ".join(report.line for report in reports.values() if report.line)
-            print(time.strftime("%Y-%m-%d %H:%M:%S"), line or "nothing was run", flush=True)
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            print(now, printable(line) or "nothing was run", flush=True)
         if args.watch is None or exit_status != _IN_PROGRESS:
             return exit_status
         try:
@@ -149,8 +153,8 @@ def run_states(calc_dir: PathLike = "calc") -> list[dict[str, Any]]:
     for path in study.layout.journals():
         try:
             header = read_header(path)
-        except OSError:
-            continue  # it was folded a moment ago
+        except (OSError, DatabaseError):
+            continue  # it was folded a moment ago, or is one that `Study.known` warns of
         headers[header.run_id] = header
         if not is_over(path):
             live.add(header.run_id)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import PsetExitError, ResultError
-from ..messages import safe_repr
+from ..messages import printable, safe_repr
 from ..params.grids import Pset
 from ..show.tracebacks import CALLERS, format_error
 from ..table.atoms import ATOMS, is_plain
@@ -274,4 +274,4 @@ def _print_row(params: Pset, book: Pset, verbose: bool | tuple[Any, ...]) -> Non
         text = pd.DataFrame([shown], index=[book["_time_utc"]]).to_string()
     except Exception:  # a value that cannot be shown
         text = safe_repr(shown)
-    print(text, flush=True)
+    print(printable(text), flush=True)

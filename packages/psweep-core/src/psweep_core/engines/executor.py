@@ -23,8 +23,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import ParamsError, ParamsTypeError, WorkerError
-from ..messages import safe_str
-from ..store.journal import encode
+from ..messages import safe_repr, safe_str
+from ..store.row_bytes import decode, encode
 from ..store.run_record import Record
 from ..table.rows import is_failed
 from .call import runner
@@ -153,6 +153,7 @@ class _Engine:
         self._dispatch = Dispatch(jobs, settings, _CHUNK_SECONDS, _MAX_CHUNK)
         self._sent: dict[Any, list[int]] = {}  # the psets of chunks that have not returned
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._taken: Any = None  # a chunk that has returned, whose rows are not kept yet
         # Psets that the executor has given up, perhaps only because they were on the same worker as
         # the one that killed it. They are run once more, one at a time, after all others.
         self._suspects: collections.deque[int] = collections.deque()
@@ -175,6 +176,7 @@ class _Engine:
                 yield Step(0, 0)
                 continue
             positions = self._sent.pop(future)
+            self._taken = future
             try:
                 result = self._outcome(future)
                 if result is None:
@@ -182,6 +184,8 @@ class _Engine:
                     self._look_for_workers()
                     yield Step(0, 0)
                     continue
+            except WorkerError:
+                raise
             except concurrent.futures.BrokenExecutor as error:
                 message = (
                     f"the executor {self._executor!r} is broken ({type(error).__name__}: {error}), "
@@ -196,6 +200,7 @@ class _Engine:
             self._seen = time.monotonic()
             self._dispatch.put_back(positions[len(result.row_bytes) :])
             self._keep(result)
+            self._taken = None
             yield Step(len(result.row_bytes), result.n_failed)
             if result.error is not None:
                 raise result.error.to_exception()
@@ -221,6 +226,9 @@ class _Engine:
         except Exception as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
+        if not hasattr(future, "add_done_callback"):
+            message = f"the executor {self._executor!r} is not one: submit returned {future!r}"
+            raise WorkerError(message)
         self._expect(future, positions)
 
     def _expect(self, future: Any, positions: list[int]) -> None:
@@ -232,7 +240,14 @@ class _Engine:
         seconds = _TICK_SECONDS if self._client else None
         while True:
             try:
-                result: _Result = future.result(timeout=seconds)
+                result: Any = future.result(timeout=seconds)
+                if not isinstance(result, _Result):
+                    message = (
+                        f"the executor {self._executor!r} returned {safe_repr(result)} for a call "
+                        "that returns something else: submit must return a future, whose result() "
+                        "is what the submitted function returned"
+                    )
+                    raise WorkerError(message)
                 if self._client is not None:
                     future.release()  # or dask runs it again when this worker dies
                 return result
@@ -257,14 +272,30 @@ class _Engine:
                 return n
         return os.cpu_count() or 1
 
+    def _check_scheduler(self) -> None:
+        """End the run if dask has no scheduler any more: nothing would come of what is submitted.
+
+        A client that has lost the connection has also given up all that it was waiting for.
+        """
+        status = getattr(self._client, "status", None)
+        if status in ("connecting", "closing", "closed"):
+            message = (
+                f"the connection to the dask scheduler is lost (the client is {status}): was the "
+                "cluster closed? Rows that had come back are safe; make a new client and call "
+                "again with skip_dups=True"
+            )
+            raise WorkerError(message)
+
     def _look_for_workers(self) -> None:
         """Do something about a dask cluster that has no workers: it would wait for ever."""
         if self._client is None:
             return
+        self._check_scheduler()
         try:
             there = bool(self._client.nthreads())
-        except Exception:  # the scheduler is gone, too; then all futures end
-            return
+        except Exception:  # the scheduler does not answer
+            there = False
+            self._check_scheduler()
         if there:
             self._seen = time.monotonic()
         if time.monotonic() - self._seen < _PATIENCE_SECONDS:
@@ -284,16 +315,22 @@ class _Engine:
 
     def _keep(self, result: _Result) -> None:
         """Keep the rows of a chunk."""
-        for row_bytes in result.row_bytes:
-            self._record.reserve()
-            self._record.add_bytes(row_bytes)
-            if self._settings.tmpsave:
-                save_row(pickle.loads(row_bytes), self._settings)
+        for n, row_bytes in enumerate(result.row_bytes):
+            try:
+                self._record.reserve()
+                self._record.add_bytes(row_bytes)
+            except BaseException:
+                self._record.keep(result.row_bytes[n:])
+                raise
+        if self._settings.tmpsave:
+            for row_bytes in result.row_bytes:
+                save_row(decode(row_bytes), self._settings)
         self._dispatch.took(len(result.row_bytes), result.seconds)
 
     def _given_up(self, positions: list[int], error: BaseException) -> int:
         """Account for a chunk that the executor could not run; return how many psets failed."""
         dispatch = self._dispatch
+        self._check_scheduler()
         if len(positions) > 1:  # one of them is to blame; alone, each shows whether it is the one
             for position in positions:
                 self._submit([position])
@@ -309,7 +346,8 @@ class _Engine:
         what = f"the executor could not run {dispatch.describe(position)}: "
         problem = WorkerError(f"{what}{type(error).__name__}: {safe_str(error)}")
         problem.__cause__ = error
-        self._record.add_bytes(encode(dispatch.blame(position, problem)))
+        row = dispatch.blame(position, problem)
+        self._record.add_bytes(encode(row, self._settings.data_only))
         return 1
 
     def keep_what_comes(self) -> None:
@@ -317,6 +355,9 @@ class _Engine:
         if self._client is None:  # dask would also cancel what has begun
             for future in self._sent:
                 future.cancel()
+        if self._taken is not None and self._taken.done():  # Ctrl-C came in between
+            with contextlib.suppress(BaseException):
+                self._keep(self._taken.result(timeout=_LAST_SECONDS))
         deadline = time.monotonic() + _LAST_SECONDS
         waiting = {future for future in self._sent if not future.cancelled()}
         while waiting:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..errors import ResultError
 from ..messages import safe_repr, safe_str
 from ..store.database import df_write
-from ..store.journal import encode
 from ..store.json_values import check_storable
+from ..store.row_bytes import encode
 from ..table.frames import frame_of_rows
 from ..table.rows import SEED, Row, RowTuple
 from .isolation import with_given_folders
@@ -38,7 +38,7 @@ def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple,
                 results=with_given_folders(finished.results),
             )
             _check_storable(row)
-        return row, encode(row)
+        return row, encode(row, settings.data_only)
     except Exception as error:
         job = Job(*job)
         message = (
@@ -52,7 +52,7 @@ def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple,
         failed = failed_row(job, settings, lost.time_ns, lost.runtime, f"ResultError: {message}")
         # with what it printed
         failed = failed._replace(extras={**(lost.extras or {}), **(failed.extras or {})})
-        return failed, encode(failed)
+        return failed, encode(failed, settings.data_only)
 
 
 def _check_storable(row: RowTuple) -> None:

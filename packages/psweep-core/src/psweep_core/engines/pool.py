@@ -49,8 +49,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import PsetTimeoutError, WorkerError
-from ..store.journal import encode
 from ..store.journal_reader import read_journal
+from ..store.row_bytes import encode
 from ..store.run_record import Record
 from ..table.row_groups import Block, cells_of, joined, unpacked
 from ..table.rows import RowTuple, is_failed
@@ -58,13 +58,15 @@ from .call import note
 from .dispatch import Dispatch, Step
 from .job import Func, Job, Jobs, Settings
 from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
-from .wire import Again, Chunk, Done, Failed, pickled_func, pickled_job
+from .wire import STOP, Again, Chunk, Done, Failed, Kept, pickled_func, pickled_job
 from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 
 __all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
-_GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
+_GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
+_WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
+_STOPPED_SECONDS = 0.5  # a wait that takes this much longer was not a wait
 
 
 def run_pool(
@@ -156,6 +158,10 @@ class _Pool:
         self._reported: list[Block] | None = [] if record.saves else None
         self._func = func
         self._pickled_func: bytes | None = None  # made when it is first needed
+        # Only with a timeout: until when the last wait was to last, and the CPU time at its start;
+        # and when this process had stood still, in s, for how long.
+        self._waits: tuple[float, float] | None = None
+        self._stops: list[tuple[float, float]] = []
 
     def start(self, n: int) -> None:
         for _ in range(n):
@@ -176,7 +182,7 @@ class _Pool:
             jobs=self._jobs if is_forked else None,
             settings=self._settings,
             journal_path=self._record.worker_journal(self._n_started),
-            clock=None if self._settings.timeout is None else Clock(method),
+            clock=Clock(method),
         )
         return _Worker(method, self._n_started, setup)
 
@@ -196,19 +202,31 @@ class _Pool:
         return self._pickled_func
 
     def stop(self) -> None:
+        """End all workers, and wait for the rows of psets whose func has returned."""
         for worker in self._workers:
-            if self._dispatch.n_left:
-                worker.connection.close()
-            else:
-                worker.send_bytes(b"")  # the end: it may leave in peace
-        deadline = time.monotonic() + _GRACE_SECONDS
-        for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.exitcode is None:
-                worker.kill()
-                worker.process.join()
+            # With b"" it may leave in peace.
+            worker.send_bytes(STOP if self._dispatch.n_left else b"")
+        start = time.monotonic()
+        while self._workers:
+            seconds = time.monotonic() - start
+            for worker in self._workers if seconds > _GRACE_SECONDS else []:
+                if worker.clock.state() != Clock.WRITING or seconds > _WRITE_SECONDS:
+                    worker.kill()
+            ends = [worker.process.sentinel for worker in self._workers]
+            wait([*ends, *(worker.connection for worker in self._workers)], timeout=0.05)
+            self._workers = [worker for worker in self._workers if not self._has_left(worker)]
+
+    def _has_left(self, worker: _Worker) -> bool:
+        has_left = worker.process.exitcode is not None
+        with contextlib.suppress(EOFError, OSError):
+            while worker.connection.poll():
+                message = worker.connection.recv()
+                if isinstance(message, Kept):
+                    self._record.keep(message.row_bytes)
+        if has_left:
+            worker.process.join()
             worker.connection.close()
-        self._workers = []
+        return has_left
 
     def results(self) -> Iterator[Step]:
         while self._dispatch.n_left:
@@ -227,6 +245,8 @@ class _Pool:
                 worker.started = True
                 if isinstance(message, Failed):
                     raise message.to_exception()
+                if isinstance(message, Kept):
+                    self._record.keep(message.row_bytes)
                 if isinstance(message, Again):
                     self._dispatch.called_again(message.position)
                 if isinstance(message, Done):
@@ -262,21 +282,37 @@ class _Pool:
 
     def _stop_overdue(self) -> float:
         """Kill workers whose pset takes too long; give the seconds until the next look."""
+        timeout = self._settings.timeout
+        if timeout is None:
+            return 1.0
+        self._notice_stop()
         seconds = 1.0
         for worker in self._workers:
-            if worker.clock is None or worker.overdue or self._settings.timeout is None:
-                continue
             since, position = worker.clock.read()
-            if position is not None:
-                left = since + self._settings.timeout - time.monotonic()
-                if left <= 0:
-                    worker.overdue = True
-                    worker.kill()
-                else:
-                    seconds = min(seconds, left + 0.001)
-        if self._settings.timeout is not None:
-            seconds = min(seconds, self._settings.timeout)  # of a pset that starts meanwhile
+            if position is None or worker.overdue:
+                continue
+            stopped = sum(length for when, length in self._stops if when > since)
+            left = since + timeout + stopped - time.monotonic()
+            if left <= 0:
+                worker.overdue = True
+                worker.kill()
+            else:
+                seconds = min(seconds, left + 0.001)
+        seconds = min(seconds, timeout)  # of a pset that starts meanwhile
+        self._waits = time.monotonic() + seconds, time.process_time()
         return seconds
+
+    def _notice_stop(self) -> None:
+        """Notice that this process, and most likely its workers, stood still.
+
+        As after SIGSTOP, or ``docker pause``: it did not work, and overslept by far.
+        """
+        if self._waits is not None:
+            until, cpu = self._waits
+            now = time.monotonic()
+            length = now - until - (time.process_time() - cpu)
+            if length > _STOPPED_SECONDS:
+                self._stops.append((now, length))
 
     def _counted(self, worker: _Worker, done: Done) -> Step:
         self._dispatch.took(done.n, done.seconds)
@@ -331,7 +367,9 @@ class _Pool:
         if unfinished and dispatch.may_retry(unfinished[0]):
             dispatch.put_back(unfinished[:1])
         elif unfinished:
-            self._record.add_bytes(encode(self._blamed(worker, unfinished[0], fate)))
+            self._record.add_bytes(
+                encode(self._blamed(worker, unfinished[0], fate), self._settings.data_only)
+            )
             step = Step(step.n + 1, step.n_failed + 1)
         n_replaced = 1 if dispatch.n_left else 0
         self.start(n_replaced)

@@ -43,6 +43,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     add, reserve, saves, tmpsave = record.add, record.reserve, record.saves, settings.tmpsave
     n = n_failed = 0
     step_from = step_to = 0  # ns
+    record.prepare()
     folder = WorkingFolder(captures=settings.capture_logs is not None)
     seeds = jobs.seeds is not None and settings.ran
     generators = borrowed_generators() if seeds else contextlib.nullcontext()

@@ -19,16 +19,21 @@ from .failures import carried, note, original
 from .job import Func, Job
 
 __all__ = [
+    "STOP",
     "Again",
     "Chunk",
     "Done",
     "Failed",
+    "Kept",
     "Ready",
     "dumps",
     "pickled_func",
     "pickled_job",
     "unpickled_job",
 ]
+
+
+STOP = b"stop"  # to a worker: end now, but for a row that is to be written
 
 
 class Chunk(NamedTuple):
@@ -56,6 +61,12 @@ class Done(NamedTuple):
     seconds: float
     row_bytes: list[bytes]  # the rows, if they are in no journal
     groups: list[Any] | None  # the same in columns, see `blocks.packed`; None: only in the journal
+
+
+class Kept(NamedTuple):
+    """From a worker: rows that are perhaps not in its journal."""
+
+    row_bytes: list[bytes]
 
 
 class Failed(NamedTuple):

@@ -17,10 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..params.grids import Pset
 from ..store.journal import Journal
+from ..store.row_bytes import encode_json
 from ..store.run_record import GROUP_ROWS
 from ..table.row_groups import block_of, packed
 from ..table.rows import ROW_SIZE, RowTuple, is_failed
@@ -29,7 +30,7 @@ from .finished import pickled, save_row
 from .isolation import WorkingFolder
 from .job import Func, Job, Jobs, JobTuple, Settings, describe
 from .random_state import reseed, seed_generators
-from .wire import Again, Done, Failed, Ready, unpickled_job
+from .wire import STOP, Again, Done, Failed, Kept, Ready, unpickled_job
 
 __all__ = [
     "REPORT_SECONDS",
@@ -51,31 +52,39 @@ class WorkerSetup:
     jobs: Jobs | None  # None: they come pickled
     settings: Settings
     journal_path: Path | None
-    clock: Clock | None  # None: nobody looks how long a pset takes
+    clock: Clock
 
 
 class Clock:
-    """Shared memory in which a worker says since when it runs which pset."""
+    """Shared memory in which a worker says what it is doing: which pset it runs, and since when.
+
+    Attributes
+    ----------
+    data : array
+        Since when, in s; and the position of the pset, or one of the two states below.
+    """
+
+    IDLE: Final = -1.0
+    WRITING: Final = -2.0  # func has returned, or raised, and its row is not written yet
 
     def __init__(self, method: str) -> None:
         context = multiprocessing.get_context(method)
-        self._data = context.RawArray("d", [0.0, -1.0])  # since when, in s, and the position
+        self.data: Any = context.RawArray("d", [0.0, self.IDLE])
 
-    def start(self, position: int) -> None:
-        """Begin with a pset."""
-        self._data[1] = -1.0
-        self._data[0] = time.monotonic()  # the same for all processes of a machine
-        self._data[1] = position
+    def idle(self) -> None:
+        """Be through with a pset."""
+        self.data[1] = self.IDLE
 
-    def stop(self) -> None:
-        """Be through with it."""
-        self._data[1] = -1.0
+    def state(self) -> float:
+        """Return the position of the pset that runs, or IDLE or WRITING."""
+        state: float = self.data[1]
+        return state
 
     def read(self) -> tuple[float, int | None]:
         """Tell since when which pset runs; None if none does."""
-        position = self._data[1]
-        since = self._data[0]
-        if position < 0 or position != self._data[1]:
+        position = self.data[1]
+        since = self.data[0]
+        if position < 0 or position != self.data[1]:
             return 0.0, None
         return since, int(position)
 
@@ -92,23 +101,27 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
+    global _is_clone
+    _is_clone = False  # this process is a worker, also if it was forked
+    end_with_parent()
     settings = setup.settings
+    clock = setup.clock
     journal: Journal | None = None
     running: JobTuple | None = None
+    problem: Failed | None = None
     report = _Report(connection, in_journal=setup.journal_path is not None)
     try:
         if setup.journal_path is not None:
             journal = Journal(setup.journal_path, settings.header)
+            journal.start_syncing()  # func may leave no memory for that
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        writing = threading.Lock()
-        threading.Thread(
-            target=_listen, args=(connection, chunks, writing), name="psweep-listen", daemon=True
-        ).start()
+        listener = _Listener(connection, chunks, clock, journal)
+        threading.Thread(target=listener.listen, name="psweep-listen", daemon=True).start()
         func = pickle.loads(setup.func) if isinstance(setup.func, bytes) else setup.func
         reseed()  # after that, because modules that it has imported may seed, all alike
-        if setup.clock is not None:
-            func = _clocked(func, setup.clock, settings.header.first_seq)
+        func = _guarded(func, clock, settings.header.first_seq)
         run = runner(func, settings, WorkingFolder(), seed_generators)
+        to_bytes = encode_json if settings.data_only else _to_pickle
         _send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
@@ -126,52 +139,151 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                     again = functools.partial(_send, connection, Again(job[0]))
                 row, atomic = run(job, chunk.calls.get(job[0], 1), again)
                 if atomic:
-                    row_bytes = pickle.dumps(row, 5)
+                    row_bytes = to_bytes(row)
                 else:
                     row, row_bytes = pickled(job, row, settings)
                 if journal is not None:
-                    with writing:
-                        journal.append(row_bytes)
+                    journal.append(row_bytes)
+                    clock.idle()
                     if settings.tmpsave:
                         save_row(row, settings)
                 report.add(row, row_bytes, atomic)
+                clock.idle()
                 running = None
             report.send()
     except BaseException as error:
-        report.send()
+        clock.data[1] = Clock.WRITING  # what follows is to be waited for, too
         before = "what a worker process does before it runs a pset"
         where = before if running is None else describe(Job(*running), settings)
-        _send(connection, Failed.of(error, where))
-    finally:
-        if journal is not None:
+        problem = Failed.of(error, where)
+    report.send()
+    if journal is not None:
+        try:
             journal.close()
+        finally:
+            if journal.unsafe:
+                _send(connection, Kept(journal.unsafe))
+    if problem is not None:
+        _send(connection, problem)
 
 
-def _clocked(func: Func, clock: Clock, first_seq: int) -> Func:
+def _to_pickle(row: RowTuple) -> bytes:
+    return pickle.dumps(row, 5)
+
+
+_is_clone = False  # whether func has forked this process
+
+
+def _become_a_clone() -> None:
+    global _is_clone
+    _is_clone = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_become_a_clone)
+
+
+def _guarded(func: Func, clock: Clock, first_seq: int) -> Func:
     """Make func tell the clock when it is called and when it returns.
 
-    Its row is written after that, when nobody kills this process any more.
+    From then on its row is to be written, and nobody ends this process before it is.
     """
+    data, now, writing = clock.data, time.monotonic, Clock.WRITING
 
-    def timed(pset: Pset) -> Any:
-        clock.start(pset["_pset_seq"] - first_seq)
+    def guarded(pset: Pset) -> Any:
+        data[1] = Clock.IDLE
+        data[0] = now()  # the same for all processes of a machine
+        data[1] = pset["_pset_seq"] - first_seq
         try:
             return func(pset)
         finally:
-            clock.stop()
+            if _is_clone:
+                os._exit(0)  # func has forked and lets the child return: it is not a worker
+            data[1] = writing
 
-    return timed
+    return guarded
 
 
-def _listen(
-    connection: Connection, chunks: queue.SimpleQueue[bytes], writing: threading.Lock
-) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            chunks.put(connection.recv_bytes())
-    writing.acquire()  # not in the middle of a row
-    end_group(os.getpid(), signal.SIGTERM)
-    os._exit(0)
+class _Listener:
+    """The thread that waits for what the parent sends, and ends the process when it is told to.
+
+    Parameters
+    ----------
+    connection : Connection
+    chunks : queue
+        Gets what is to be run.
+    clock : Clock
+    journal : Journal or None
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        chunks: queue.SimpleQueue[bytes],
+        clock: Clock,
+        journal: Journal | None,
+    ) -> None:
+        self._connection = connection
+        self._chunks = chunks
+        self._clock = clock
+        self._journal = journal
+
+    def listen(self) -> None:
+        told = False
+        with contextlib.suppress(EOFError, OSError):
+            while (data := self._connection.recv_bytes()) != STOP:
+                self._chunks.put(data)
+            told = True
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)  # see `end_with_parent`
+        trouble = told and self._journal is not None and self._journal.has_trouble()
+        looks = 0
+        while self._is_busy(looks):
+            looks += 1
+            time.sleep(0.001)
+        # From here on, no other thread of this process has a turn, if all is well.
+        if trouble and self._journal is not None:
+            self._journal.close()
+            _send(self._connection, Kept(self._journal.unsafe))
+        end_group(os.getpid(), signal.SIGTERM)
+        os._exit(0)
+
+    def _is_busy(self, looks: int) -> bool:
+        """Tell whether there is a row of a pset whose func has returned."""
+        state = self._clock.state()
+        if state < 0:
+            return state == Clock.WRITING
+        # Has func just returned? If it is in C, the stack looks the same all the time.
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        return frame is not None and frame.f_code is _GUARDED and looks < 20
+
+
+_GUARDED = next(
+    part for part in _guarded.__code__.co_consts if getattr(part, "co_name", "") == "guarded"
+)
+
+
+def end_with_parent() -> None:
+    """Have this process end when its parent does, even if C code holds the interpreter then.
+
+    `_Listener` notices it as well, and knows whether a row is being written, but it may not get a
+    turn. So the kernel sends a signal that nothing else uses; its handler is, without any Python,
+    the C function ``alarm``, which ends the process in as many seconds as the signal has for a
+    number (16), unless the listener cancels it.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(Exception):  # another libc; then there is the listener alone
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+        libc.signal(_SIGSTKFLT, ctypes.cast(libc.alarm, ctypes.c_void_p))
+        libc.prctl(_PR_SET_PDEATHSIG, _SIGSTKFLT)
+
+
+_PR_SET_PDEATHSIG = 1
+_SIGSTKFLT = 16
 
 
 def end_group(pid: int, sig: int) -> None:
@@ -238,7 +350,7 @@ class _Report:
         self._begin()
 
 
-def _send(connection: Connection, message: Ready | Again | Done | Failed) -> None:
+def _send(connection: Connection, message: Ready | Again | Done | Kept | Failed) -> None:
     with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
         connection.send(message)
 

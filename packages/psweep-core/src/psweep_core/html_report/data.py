@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from .._version import __version__
-from ..errors import NotInstalledError, ParamsError
+from ..errors import DatabaseError, NotInstalledError, ParamsError
 from ..show.tracebacks import error_line as _error_line
 from ..store.files import file_write
 from ..store.journal_reader import is_over, read_header
@@ -146,8 +146,8 @@ def _unfinished(study: Study) -> dict[str, tuple[Header, str]]:
     for path in paths:
         try:
             header = read_header(path)
-        except FileNotFoundError:
-            continue  # the run has just ended
+        except (FileNotFoundError, DatabaseError):
+            continue  # the run has just ended, or it is one that `Study.known` warns of
         state = "unfinished" if live is None else "running" if path in live else "crashed"
         # One process of it that lives is enough.
         known, other = found.get(header.run_id, (header, state))

@@ -21,11 +21,11 @@ from ..old_words import translated
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
+from ..store.layout import holds_data_only
 from ..store.old_files import understood
 from ..store.portable_pickle import dumps_plain_first
 from ..table.frames import usable
 from ..table.rows import RESERVED, SEED
-from .options import holds_data_only
 
 __all__ = [
     "check_df",

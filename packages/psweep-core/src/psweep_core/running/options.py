@@ -14,10 +14,10 @@ from ..engines.job import Settings
 from ..errors import ParamsError, ParamsTypeError
 from ..store.database import check_suffix
 from ..store.json_parquet import need_pyarrow
-from ..store.layout import Layout, PathLike
+from ..store.layout import Layout, PathLike, holds_data_only
 from ..table.rows import Header
 
-__all__ = ["Options", "holds_data_only"]
+__all__ = ["Options"]
 
 
 @dataclass(frozen=True)
@@ -172,11 +172,6 @@ class Options:
             timeout=self.timeout,
             plain=plain,
         )
-
-
-def holds_data_only(database_basename: str) -> bool:
-    """Return whether a format cannot hold everything that a pickle can."""
-    return Path(database_basename).suffix.lower() in (".json", ".parquet")
 
 
 def _number(value: Any) -> str:

@@ -23,7 +23,6 @@ from ..params.hashing import pset_hashes
 from ..show.closing_line import ClosingLine
 from ..show.progress import Progress
 from ..store.backup import backup
-from ..store.journal_reader import count_rows
 from ..store.layout import Layout
 from ..store.run_record import Record, RunRecord, UnsavedRecord
 from ..store.runs_file import append_run
@@ -33,6 +32,7 @@ from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
 from ..table.rows import SEED, Header
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
+from .interrupts import Interrupts
 from .options import Options
 from .plan import header_after, next_number
 from .planner import Done, Planner
@@ -128,44 +128,55 @@ class _Run:
     ) -> pd.DataFrame:
         """Run psets in a study on disk."""
         study, layout = self.study, self.study.layout
-        with study.locked():
-            known = study.fold()  # what killed runs have left comes first
-            if df is not None:
-                df = study.storable(df)
-                known = study.adopt(df)
-            if self.options.backup:
-                backup(study, run_id)
-            jobs = self._plan(params, hashes, study.known)
-            if not jobs:
-                with contextlib.suppress(OSError):
-                    self._note_start(run_id, None)
-                extended = self._without_jobs(known, df)
-                self.closing.show()
-                return extended
-            header = study.reserve(
-                run_id, next_number(known, "_run_seq"), next_number(known, "_pset_seq"), len(jobs)
-            )
-            self._note_start(run_id, header)
-            record = RunRecord(header, layout)
+        with Interrupts() as interrupts:
+            with study.locked():
+                known = study.fold()  # what killed runs have left comes first
+                if df is not None:
+                    df = study.storable(df)
+                    known = study.adopt(df)
+                if self.options.backup:
+                    backup(study, run_id)
+                jobs = self._plan(params, hashes, study.known)
+                if not jobs:
+                    with contextlib.suppress(OSError):
+                        self._note_start(run_id, None)
+                    extended = self._without_jobs(known, df)
+                    self.closing.show()
+                    return extended
+                header = study.reserve(
+                    run_id,
+                    next_number(known, "_run_seq"),
+                    next_number(known, "_pset_seq"),
+                    len(jobs),
+                )
+                self._note_start(run_id, header)
+                interrupts.hold_back()
+                record = RunRecord(header, layout)
+                try:
+                    if jobs.seeds is not None and jobs.hashes is not None:
+                        record.reserve_seeds(jobs.hashes, jobs.seeds)
+                except BaseException:
+                    record.close()
+                    raise
             try:
-                if jobs.seeds is not None and jobs.hashes is not None:
-                    record.reserve_seeds(jobs.hashes, jobs.seeds)
-            except BaseException:
+                try:
+                    interrupts.allow()
+                    self._run_psets(jobs, record, self._n_wanted(params) - len(jobs))
+                finally:
+                    interrupts.hold_back()
+            except BaseException as error:
                 record.close()
+                interrupts.forget()
+                with _rows_are_safe(record, layout, self.closing, error):
+                    known = study.fold_now(record)
+                    if isinstance(error, KeyboardInterrupt):
+                        self._report_interruption(known, header, len(jobs))
+                self.closing.show()
                 raise
-        try:
-            self._run_psets(jobs, record, self._n_wanted(params) - len(jobs))
-        except BaseException as error:
             record.close()
-            with _rows_are_safe(layout, self.closing, error):
-                known = study.fold_now()
-                if isinstance(error, KeyboardInterrupt):
-                    self._report_interruption(known, header, len(jobs))
-            self.closing.show()
-            raise
-        record.close()
-        with _rows_are_safe(layout, self.closing):
-            known = study.fold_now(record)
+            with _rows_are_safe(record, layout, self.closing):
+                interrupts.allow()
+                known = study.fold_now(record)
         new = rows_of_run(known, header)
         n_rows = int(new.sum())
         if n_rows != len(jobs):
@@ -294,7 +305,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _rows_are_safe(
-    layout: Layout, closing: ClosingLine, error: BaseException | None = None
+    record: RunRecord, layout: Layout, closing: ClosingLine, error: BaseException | None = None
 ) -> Iterator[None]:
     """Where the database cannot be written, say where the rows are and what to do."""
     try:
@@ -307,10 +318,13 @@ def _rows_are_safe(
         closing.show()
         raise
     except Exception as problem:
+        # By reading them back: a file system may have seemed to take more.
+        n_safe, n_lost = record.count_safe()
+        lost = f"{n_lost} finished psets could not be written and are lost. " if n_lost else ""
         where = (
             f"the database {layout.database} could not be written "
-            f"({type(problem).__name__}: {problem}). {count_rows(layout.journals())} finished "
-            f"psets are safe in journals below {layout.calc_dir}: fix the cause, then start "
+            f"({type(problem).__name__}: {problem}). {n_safe} finished "
+            f"psets are safe in journals below {layout.calc_dir}: {lost}fix the cause, then start "
             f"another run or call psweep.recover({layout.name!r})"
         )
         if isinstance(error, KeyboardInterrupt):

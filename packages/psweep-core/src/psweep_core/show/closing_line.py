@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..messages import printable
 from .progress import report_stream
 from .tracebacks import cause_of
 
@@ -75,7 +76,7 @@ class ClosingLine:
         stream = report_stream()
         if not parts or stream is None:
             return
-        line = f"psweep: {'; '.join(parts)}"
+        line = printable(f"psweep: {'; '.join(parts)}")
         try:
             line.encode(getattr(stream, "encoding", None) or "utf-8")
         except (UnicodeError, LookupError):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from ..messages import printable
 from ..old_words import takes_old_words
 from .tracebacks import cause_of
 
@@ -205,15 +206,22 @@ def chosen(df: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
 
 
 def encodable(text: str) -> str:
-    """Escape what the standard output cannot write, such as half of a surrogate pair."""
+    """Escape what stdout cannot write, as half of a surrogate pair, and what a terminal obeys."""
+    text = printable(text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def showable(df: pd.DataFrame) -> pd.DataFrame:
-    """Put text in the place of values that have none, such as ints of more than 4300 digits."""
+    """Put text in the place of values that have none, such as ints of more than 4300 digits.
+
+    Control characters are escaped, before anybody counts the width of texts.
+    """
+    names = [printable(name) if isinstance(name, str) else name for name in df.columns]
+    if names != list(df.columns):
+        df = df.set_axis(names, axis=1)
     for place, dtype in enumerate(df.dtypes):
-        if dtype == object:  # noqa: E721
+        if dtype == object or str(dtype) in ("str", "string"):  # noqa: E721
             cells = df.iloc[:, place].tolist()
             texts = [_showable(value) for value in cells]
             if any(text is not cell for text, cell in zip(texts, cells, strict=True)):
@@ -229,14 +237,16 @@ _AS_TEXT = (np.clongdouble, np.datetime64, np.timedelta64)
 
 def _showable(value: Any) -> Any:
     kind = type(value)
-    if kind in (str, float, bool, type(None)):
+    if kind is str:
+        return printable(value)
+    if kind in (float, bool, type(None)):
         return value
     try:
         text = str(value)
         repr(value)
     except Exception:
         return f"<{kind.__name__}>"
-    return text if kind in _AS_TEXT else value
+    return printable(text) if kind in _AS_TEXT or printable(text) != text else value
 
 
 def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from .layout import PathLike, temporary_name
+from .locks import lock_open_file
 
-__all__ = ["replacing"]
+__all__ = ["remove_if_abandoned", "replacing"]
+
+# A name that is there, or a symbolic link, is refused: others may write into the folder, too.
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_NEW |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @contextlib.contextmanager
 def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
     """Write a file beside `path` that takes its place when, and only when, it is whole.
+
+    Any number of threads and processes may do so at once; each has a temporary file of its own.
 
     Parameters
     ----------
@@ -31,22 +39,69 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
         What is written to it is on disk before it becomes `path`.
     """
     target = Path(os.path.realpath(path))
-    beside = target.with_name(temporary_name(target.name, os.getpid()))
+    fd, beside = _new_file(target)
+    lock = os.dup(fd) if os.name == "posix" else None  # keeps the lock until the name is changed
     try:
-        with open(beside, "wb") as file:
+        with open(fd, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            with contextlib.suppress(FileNotFoundError):
+                _copy_mode(target, beside, fd)
+            os.fsync(fd)
+        # (Some file systems report an error only when the file is closed, which it is now.)
         if check is not None:
             check(beside)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, beside)
         os.replace(beside, target)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+    finally:
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                os.close(lock)
     _sync_folder(target.parent)
+
+
+def _new_file(target: Path) -> tuple[int, Path]:
+    """Make a file beside `target`, and lock it, so that it is not taken for an abandoned one."""
+    while True:
+        # (It begins with a digit, as `psweep-push` wants it.)
+        owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+        beside = target.with_name(temporary_name(target.name, owner))
+        try:
+            fd = os.open(beside, _NEW, 0o666)
+        except FileExistsError:
+            continue
+        lock_open_file(fd)
+        if os.path.lexists(beside):  # else it was taken for an abandoned one before it was locked
+            return fd, beside
+        os.close(fd)
+
+
+def remove_if_abandoned(beside: Path) -> None:
+    """Remove the temporary file of a writer that was killed; not one that is being written."""
+    with contextlib.suppress(OSError):
+        # not through a link, and not for ever where it is a pipe
+        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        fd = os.open(beside, flags)
+        try:
+            if lock_open_file(fd):
+                beside.unlink()
+        finally:
+            os.close(fd)
+    if os.name != "posix":  # where a file that is open cannot be removed
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def _copy_mode(target: Path, beside: Path, fd: int) -> None:
+    if hasattr(os, "fchmod"):
+        # One who is not the owner, such as another member of a group, cannot give it all away.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, os.stat(target).st_mode & 0o7777)
+    else:
+        shutil.copymode(target, beside)
 
 
 def _sync_folder(folder: Path) -> None:

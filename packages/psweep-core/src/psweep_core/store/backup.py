@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from .layout import PRIVATE, Layout
+from .locks import file_lock
 from .study import Study
 
 __all__ = ["backup"]
@@ -29,6 +30,12 @@ def backup(study: Study, run_id: str) -> Path | None:
     Path or None
         The copy, which bears its name only when it is whole. None: there is nothing to copy.
     """
+    # Of another database in this folder a run may be making a backup at the same time.
+    with file_lock(study.layout.backup_lock):
+        return _backup(study, run_id)
+
+
+def _backup(study: Study, run_id: str) -> Path | None:
     layout = study.layout
     entries = [path for path in layout.calc_dir.iterdir() if path.name != PRIVATE]
     if not entries:
@@ -44,7 +51,7 @@ def backup(study: Study, run_id: str) -> Path | None:
     for rest in layout.partial_backups():
         shutil.rmtree(rest)  # of a backup that was killed; nobody else makes one now
     try:
-        shutil.copytree(layout.calc_dir, partial, symlinks=True, copy_function=_copy_if_there)
+        _copy_folder(layout.calc_dir, partial)
         os.rename(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -57,6 +64,16 @@ def _path(layout: Layout, when: pd.Timestamp, run_id: str) -> Path:
     if sys.platform == "win32":
         stamp = stamp.replace(":", "-")  # not allowed in file names there
     return layout.backup(stamp, run_id)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder in which other runs write and remove files meanwhile."""
+    try:
+        shutil.copytree(source, target, symlinks=True, copy_function=_copy_if_there)
+    except shutil.Error as error:
+        # Folders that were removed since they were listed; the others have been copied.
+        if any(os.path.lexists(path) for path, *_ in error.args[0]):
+            raise
 
 
 def _copy_if_there(source: str, target: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +12,8 @@ import pandas as pd
 from ..errors import DatabaseError
 from ..table.changing import stale_rows
 from ..table.levels import study_frame
-from .layout import Layout, PathLike
+from .journal_reader import is_over
+from .layout import Layout, PathLike, lock_of
 from .read import df_read
 
 __all__ = ["check_calc_dir"]
@@ -17,6 +21,8 @@ __all__ = ["check_calc_dir"]
 
 def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
     """Compare the rows of the database with the folders ``<calc_dir>/<pset_id>``.
+
+    The study may be running: what its runs have not finished yet is not wrong.
 
     Parameters
     ----------
@@ -31,7 +37,7 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
         ``db_not_disk``: the ``_pset_id`` of rows without a folder,
         ``disk_not_db``: the names of such folders without a row,
         ``unfinished_journals``: the files with rows that are not in the
-        database, of runs that still go on or were killed,
+        database, of runs that were killed,
         ``hash_not_pset``: the ``_pset_id`` of rows whose ``_pset_hash`` is not that of their
         parameters, because these were changed by hand, or func returned another value for one.
         `df_update_pset_hash` updates them.
@@ -54,18 +60,23 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     []
     """
     folder = Path(calc_dir)
+    waiting = Layout(folder).all_journals()
+    since = _start_of_live_runs(waiting)
+    folders = _folders(folder) if folder.is_dir() else {}
     if df is None:
         df = df_read(folder)
     if len(df.columns) and "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
     rows = set(df["_pset_id"]) if len(df.columns) else set()
-    folders = {path.name for path in folder.iterdir() if path.is_dir() and _is_uuid(path.name)}
-    waiting = Layout(folder).all_journals()
+    # Looked at before and after the rows, because both may grow.
+    later = _folders(folder)
+    since = min(since, _start_of_live_runs(waiting))
+    extra = {name: when for name, when in folders.items() if name not in rows}
     return {
-        "db_not_disk": rows - folders,
-        "disk_not_db": folders - rows,
-        "unfinished_journals": {str(path) for path in waiting},
+        "db_not_disk": rows - later.keys(),
+        "disk_not_db": {name for name, when in extra.items() if when < since},
+        "unfinished_journals": {str(path) for path in waiting if path.exists() and is_over(path)},
         "hash_not_pset": _stale(df),
     }
 
@@ -74,6 +85,30 @@ def _stale(df: pd.DataFrame) -> set[str]:
     if not len(df) or not {"_run_id", "_pset_hash"} <= {*df.columns}:
         return set()
     return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))])
+
+
+def _folders(calc_dir: Path) -> dict[str, float]:
+    """Find the folders of psets, and when they were changed."""
+    found = {}
+    for entry in os.scandir(calc_dir):
+        with contextlib.suppress(FileNotFoundError):
+            if _is_uuid(entry.name) and entry.is_dir():
+                found[entry.name] = entry.stat().st_mtime
+    return found
+
+
+def _start_of_live_runs(journals: list[Path]) -> float:
+    """Return when the first of the runs that go on was started; folders may be theirs since then.
+
+    The clock is that of the file system: the lock of a journal is made with it and never written.
+    """
+    starts = []
+    for path in journals:
+        with contextlib.suppress(FileNotFoundError):
+            start = os.stat(lock_of(path)).st_mtime
+            if not is_over(path):
+                starts.append(start)
+    return min(starts, default=math.inf)
 
 
 def _is_uuid(name: str) -> bool:

@@ -10,35 +10,41 @@ complete: whoever finds it moves its rows into the database and removes it.
 
 The file, see `records`::
 
-    first record    a pickled dict, see `rows.Header`
-    others          one pickled row each, see `rows.Row`
+    first record    JSON: ``format`` and the fields of `rows.Header`
+    others          one row each, see `row_bytes`; salted with the id of the run
     end             zeros: space that was allocated before it was needed
 
+Format 1 was not released: its header is a pickle without ``format``, its rows have no salt.
+
 Space is allocated before a pset is run, so that a disk that fills up meanwhile cannot keep its row
-out.
+out. Where a file system does not keep that promise, the rows that it has not taken are in
+`Journal.unsafe`, and no further pset is run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
-import pickle
 import threading
 from dataclasses import asdict
 from pathlib import Path
 from zlib import crc32
 
-from ..table.rows import Header, RowTuple
+from ..table.rows import Header
 from .layout import lock_of
 from .locks import file_lock
-from .portable_pickle import dumps_plain_first
-from .records import HEAD, MAGIC, record
+from .records import HEAD, MAGIC, read_records, record, salt_of
+from .row_bytes import encode
 
-__all__ = ["Journal", "encode"]
+__all__ = ["FORMAT", "Journal", "encode"]
 
+FORMAT = 2
 _SPACE = 1 << 16  # bytes; at least this much is free before a pset is run
 _SYNC_SECONDS = 1.0
+# A file system that cannot sync a file at all, which is not an error of this one.
+_NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Journal:
@@ -47,13 +53,19 @@ class Journal:
     Parameters
     ----------
     path : Path
-        The file, which must not exist.
+        The file, which must not exist. Its folder is made where it is missing.
     header : Header
         Its first record.
+
+    Attributes
+    ----------
+    unsafe : list of bytes
+        The rows that are perhaps not in the file. Complete when the journal is closed.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)  # (somebody may have removed the study)
         self._lock = file_lock(lock_of(path))
         self._lock.acquire()
         self.end = 0  # where the next record goes, which is the position in the file
@@ -61,12 +73,15 @@ class Journal:
         self._size = 0  # of the file, including allocated space
         self._largest = 0  # record, in bytes
         self._space = _SPACE
-        self._dirty = False
+        self._salt = salt_of(header.run_id)
+        self._unsynced: list[bytes] = []  # rows
+        self.unsafe: list[bytes] = []
+        self._error: OSError | None = None  # of a sync
         self._closing = threading.Event()
         self._syncer: threading.Thread | None = None
         try:
-            self._file = open(path, "xb", buffering=0)
-            first = record(pickle.dumps(asdict(header), 5))
+            self._file = open(path, "x+b", buffering=0)
+            first = record(json.dumps({"format": FORMAT, **asdict(header)}).encode())
             self._write_all(first)
             self.end = len(first)
             self.reserve()
@@ -75,14 +90,16 @@ class Journal:
             raise
 
     def reserve(self) -> None:
-        """Make sure that the next row has space on the disk.
+        """Make sure that the next row has space on the disk, and that the last ones were taken.
 
         Raises
         ------
         OSError
-            The disk is full.
+            The disk is full, or did not take rows that it seemed to have taken.
         """
         if self.end > self._limit:
+            if self._error is not None:
+                raise self._error
             self._size = max(self._size, self.end)
             want = self.end + self._space + _SPACE
             self._extend(want - self._size)
@@ -108,14 +125,16 @@ class Journal:
 
     def append(self, row_bytes: bytes) -> None:
         """Write one row, made by `encode`, so that it outlives this process."""
-        data = HEAD.pack(MAGIC, len(row_bytes), crc32(row_bytes)) + row_bytes
+        data = HEAD.pack(MAGIC, len(row_bytes), crc32(row_bytes, self._salt)) + row_bytes
         n = len(data)
         try:
             written = self._file.write(data)
             if written < n:
                 self._write_all(data[written:])
         except BaseException:
-            self._file.seek(self.end)  # half a record is nothing
+            self.unsafe.append(row_bytes)
+            with contextlib.suppress(OSError, ValueError):
+                self._file.seek(self.end)  # half a record is nothing
             raise
         self.end += n
         if n > self._largest:
@@ -123,10 +142,17 @@ class Journal:
             # Twice the largest row is a guess; a row of any size may come.
             self._space = max(_SPACE, 2 * n)
             self._limit = self._size - self._space
-        self._dirty = True
+        # After the write, so that a sync that takes it from here has it on the disk.
+        self._unsynced.append(row_bytes)
         if self._syncer is None:
-            self._syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
-            self._syncer.start()
+            self.start_syncing()
+
+    def start_syncing(self) -> None:
+        """Start the thread that syncs rows: before func, which may leave no memory for it."""
+        if self._syncer is None:
+            syncer = threading.Thread(target=self._sync, name="psweep-sync", daemon=True)
+            syncer.start()
+            self._syncer = syncer
 
     def _write_all(self, data: bytes) -> None:
         while data:
@@ -136,27 +162,60 @@ class Journal:
         # In a thread: a slow disk does not hold up the psets, and a row is safe within a second
         # even if no other follows for an hour.
         while not self._closing.wait(_SYNC_SECONDS):
-            if self._dirty:
-                self._dirty = False
-                with contextlib.suppress(OSError, ValueError):
-                    os.fsync(self._file.fileno())
+            self._sync_once()
+
+    def _sync_once(self) -> None:
+        if self._unsynced:
+            rows, self._unsynced = self._unsynced, []
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                if error.errno not in _NO_FSYNC:
+                    self.unsafe += rows
+                    self._error = OSError(error.errno, error.strerror, str(self.path))
+            except ValueError:
+                pass  # func has closed all files
+        if self._error is not None:
+            self._limit = -1  # so that `reserve` looks
+
+    def has_trouble(self) -> bool:
+        """Tell whether rows are perhaps not in the file, or the file has been removed."""
+        return bool(self.unsafe) or self._error is not None or not self._has_its_name()
 
     def close(self) -> None:
         """Stop writing and let others move the rows into the database."""
-        self._closing.set()
-        if self._syncer is not None:
-            self._syncer.join()
-        self._file.close()
-        self._lock.release()
+        try:
+            self._closing.set()
+            if self._syncer is not None:
+                self._syncer.join()
+        finally:
+            try:
+                self._look_back()
+            finally:
+                self._lock.release()
 
+    def _look_back(self) -> None:
+        """Close the file, and find out which rows are perhaps not in it."""
+        if self._file.closed:
+            return
+        if self._error is not None:
+            self.unsafe += self._unsynced
+        try:
+            if not self._has_its_name():
+                self.unsafe = self._rows()
+            self._file.close()
+        except OSError:
+            self.unsafe += self._unsynced  # some file systems report a quota here
+        self._unsynced = []
 
-def encode(row: RowTuple) -> bytes:
-    """Convert a row to what `Journal.append` takes.
+    def _has_its_name(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
 
-    Raises
-    ------
-    Exception
-        Any, if a value cannot be pickled.
-    """
-    *_, params, results, _extras = row
-    return dumps_plain_first(tuple(row), {**params, **results})  # a plain one, see `rows`
+    def _rows(self) -> list[bytes]:
+        """Read all rows of a file that was removed."""
+        self._file.seek(0)
+        payloads, _ = read_records(self._file.readall(), self._salt)
+        return payloads + self.unsafe

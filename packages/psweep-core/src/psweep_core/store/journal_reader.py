@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
+import os
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import DatabaseError
 from ..table.row_groups import Block, unpacked
 from ..table.rows import Header, Row
-from .layout import calc_dir_of, lock_of, row_groups_of, run_of
+from .journal import FORMAT
+from .layout import calc_dir_of, holds_data_only, lock_of, row_groups_of, run_of
 from .locks import file_lock
-from .records import HEAD, is_record, read_records
+from .records import HEAD, is_record, read_records, salt_of
+from .row_bytes import decode_json, is_pickle
 
 __all__ = [
+    "ForeignJournalError",
     "JournalContents",
+    "NewerJournalError",
     "count_rows",
     "find_journal",
+    "ids_in",
     "is_over",
     "read_header",
     "read_journal",
+    "sync",
 ]
 
 _MAX_HEADER = 1 << 16  # bytes
+
+
+class ForeignJournalError(DatabaseError):
+    """A journal that is not to be read, next to a database that holds data only."""
+
+
+class NewerJournalError(DatabaseError):
+    """A journal in a format that this psweep does not know."""
 
 
 class JournalContents(NamedTuple):
@@ -44,6 +62,15 @@ class JournalContents(NamedTuple):
         return len(self.rows) + sum(len(block.ids) for block in self.blocks)
 
 
+class _Head(NamedTuple):
+    """The header of a journal, and what follows from it."""
+
+    header: Header
+    salt: int
+    end: int  # where the rows begin
+    n_damaged: int  # bytes
+
+
 def find_journal(path: Path) -> JournalContents | None:
     """Read a journal if it still exists: its run may just have ended."""
     try:
@@ -53,30 +80,51 @@ def find_journal(path: Path) -> JournalContents | None:
 
 
 def read_journal(path: Path) -> JournalContents:
-    """Read a journal, also one that is being written, or that has a torn end."""
-    blocks, start = _read_blocks(path)  # first, because the journal grows
+    """Read a journal, also one that is being written, or that has a torn end.
+
+    Raises
+    ------
+    ForeignJournalError
+        It holds pickles, and is next to a database that holds data only.
+    NewerJournalError
+        It was made by a newer psweep.
+    """
+    data_only = holds_data_only(path.parent.name)
+    head = _read_head(path)
+    # The blocks first, because the journal grows.
+    blocks, start = ([], 0) if data_only else _read_blocks(path, head.salt)
     with open(path, "rb") as file:
-        file.seek(start)
-        payloads, n_damaged = read_records(file.read())
-    unreadable: list[str] = []
+        file.seek(start or head.end)
+        payloads, n_damaged = read_records(file.read(), head.salt)
+    rows, unreadable = _rows(payloads, data_only)
+    # After a header that is whole, a rest without any row is as one that was cut short.
+    n_damaged = n_damaged if payloads or not head.end else 0
+    n_damaged += 0 if start else head.n_damaged
     if n_damaged:
-        unreadable.append(f"{n_damaged} bytes between complete records are damaged")
-    try:
-        found: list[Any] = list(map(pickle.loads, payloads))
-    except Exception:  # unpickling can raise nearly anything
-        found = []
-        for payload in payloads:
-            try:
-                found.append(pickle.loads(payload))
-            except Exception as error:
-                unreadable.append(f"{type(error).__name__}: {error}")
-    headers = [Header(**obj) for obj in found[:1] if isinstance(obj, dict)]
-    header = headers[0] if headers else read_header(path)
-    rows = list(map(Row._make, found[len(headers) :]))
-    return JournalContents(header, rows, unreadable, blocks)
+        unreadable.insert(0, f"{n_damaged} bytes between complete records are damaged")
+    return JournalContents(head.header, rows, unreadable, blocks)
 
 
-def _read_blocks(path: Path) -> tuple[list[Block], int]:
+def _rows(payloads: list[bytes], data_only: bool) -> tuple[list[Row], list[str]]:
+    """Load rows, and say why others could not be loaded."""
+    if not data_only:
+        with contextlib.suppress(Exception):  # unpickling can raise nearly anything
+            return list(map(Row._make, map(pickle.loads, payloads))), []
+    rows, unreadable = [], []
+    for payload in payloads:
+        try:
+            if not is_pickle(payload):
+                rows.append(decode_json(payload))
+            elif data_only:
+                unreadable.append("a pickle, which may run code, next to a file that cannot")
+            else:
+                rows.append(Row._make(pickle.loads(payload)))
+        except Exception as error:
+            unreadable.append(f"{type(error).__name__}: {error}")
+    return rows, unreadable
+
+
+def _read_blocks(path: Path, salt: int) -> tuple[list[Block], int]:
     """Read the copy in columns, and where in the journal the rows begin that it lacks."""
     blocks: list[Block] = []
     end = 0
@@ -85,7 +133,7 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
         while head := file.read(HEAD.size):
             magic, length, crc = HEAD.unpack(head)
             payload = file.read(length)
-            if not is_record(magic, length, crc, payload):
+            if not is_record(magic, length, crc, payload, salt):
                 break
             end_now, parts = pickle.loads(payload)
             blocks.append(unpacked(parts))
@@ -94,22 +142,72 @@ def _read_blocks(path: Path) -> tuple[list[Block], int]:
 
 
 def read_header(path: Path) -> Header:
-    """Read only the first record of a journal."""
+    """Read only the first record of a journal; see `read_journal` for the errors."""
+    return _read_head(path).header
+
+
+def _read_head(path: Path) -> _Head:
     with open(path, "rb") as file:
         head = file.read(HEAD.size)
         length = HEAD.unpack(head)[1] if len(head) == HEAD.size else 0
-        payloads, _ = read_records(head + file.read(min(length, _MAX_HEADER)))
-    obj = pickle.loads(payloads[0]) if payloads else None
-    if isinstance(obj, dict):
-        return Header(**obj)
-    run_seq, run_id = run_of(path)
-    return Header(run_id, run_seq, str(calc_dir_of(path)), first_seq=0, n_psets=0)
+        data = head + file.read(min(length, _MAX_HEADER))
+    payloads, n_damaged = read_records(data)
+    if not payloads:  # it is lost, or was not written yet
+        run_seq, run_id = run_of(path)
+        header = Header(run_id, run_seq, str(calc_dir_of(path)), first_seq=0, n_psets=0)
+        return _Head(header, salt_of(run_id), 0, 0)
+    payload = payloads[0]
+    if is_pickle(payload):
+        if holds_data_only(path.parent.name):
+            message = f"{path} holds pickles, which may run code when they are read"
+            raise ForeignJournalError(message)
+        return _Head(Header(**pickle.loads(payload)), 0, len(data), n_damaged)  # of format 1
+    fields: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        fields = json.loads(payload)
+    number = fields.pop("format", None) if isinstance(fields, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        message = (
+            f"{path} was made by a newer psweep (its format is {number}, this psweep reads up to "
+            f"{FORMAT}); update psweep to use this study"
+        )
+        raise NewerJournalError(message)
+    try:
+        header = Header(**fields)
+        if not all(map(isinstance, vars(header).values(), (str, int, str, int, int))):
+            raise TypeError
+    except TypeError:
+        message = f"{path} is not a journal of psweep"
+        raise ForeignJournalError(message) from None
+    return _Head(header, salt_of(header.run_id), len(data), n_damaged)
 
 
 def count_rows(journals: Iterable[Path]) -> int:
     """Count the rows in journals."""
-    found = [find_journal(path) for path in journals]
-    return sum(contents.n_rows for contents in found if contents is not None)
+    return len(ids_in(journals))
+
+
+def ids_in(journals: Iterable[Path]) -> set[str]:
+    """Collect the ids of all rows in journals."""
+    ids: set[str] = set()
+    for path in journals:
+        with contextlib.suppress(ForeignJournalError, NewerJournalError):
+            contents = find_journal(path)
+            if contents is not None:
+                ids.update(row.pset_id for row in contents.rows)
+                ids.update(*(block.ids for block in contents.blocks))
+    return ids
+
+
+def sync(path: Path) -> None:
+    """Have a journal written to the disk; afterwards, what is read from it is what is there."""
+    with contextlib.suppress(OSError), open(path, "r+b") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            # The memory of the system may still hold what the disk has not taken.
+            if error.errno != errno.EINVAL and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def is_over(path: Path) -> bool:

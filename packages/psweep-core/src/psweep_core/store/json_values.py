@@ -206,7 +206,8 @@ def _read_ndarray(value: Any, tags: dict[str, Any]) -> np.ndarray[Any, Any]:
     if dtype.kind not in _ARRAY_KINDS or dtype.str != tags["dtype"]:
         message = f"an array of dtype {tags['dtype']!r}"
         raise ValueError(message)
-    if not _is_in_proportion(dtype, value) or any(n < 0 for n in shape):
+    # (Of text instead of a list, numpy would make one item of the full length.)
+    if type(value) is not list or not _is_in_proportion(dtype, value) or any(n < 0 for n in shape):
         message = f"an array of dtype {dtype.str!r} and shape {shape} with {len(value)} values"
         raise ValueError(message)
     if dtype.kind in "mM":

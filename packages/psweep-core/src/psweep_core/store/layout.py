@@ -13,6 +13,7 @@
         <run_seq>.<run_id>.<n>.journal.blocks   a copy of the rows in columns
         <run_seq>.<run_id>.0.journal.seeds      the seeds of all psets of the run
         <run_id>.logs/<pset_id>.txt    what func has printed so far, with capture_logs="file"
+      .psweep/backup.lock              held while the folder is copied
       <pset_id>/                       what func writes, if it does
         logs.txt                       what func printed, with capture_logs="file"
       tmpsave/<run_id>/<pset_id>.pk    one row, with tmpsave=True
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -39,6 +41,7 @@ __all__ = [
     "Layout",
     "PathLike",
     "calc_dir_of",
+    "holds_data_only",
     "lock_of",
     "remove_journal",
     "row_groups_of",
@@ -51,6 +54,7 @@ PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
 RUNS: Final = "runs.jsonl"
 _SUFFIX: Final = ".journal"
+_JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _LOGS: Final = ".logs"
 _USUAL: Final = {"database.pk", "database.json", "database.parquet"}
 
@@ -73,6 +77,7 @@ class Layout:
         self.database = self.calc_dir / basename
         self.private = self.calc_dir / PRIVATE / basename
         self.lock = self.private / "lock"
+        self.backup_lock = self.calc_dir / PRIVATE / "backup.lock"
         self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
         self.runs = self.calc_dir / RUNS
         self.tmpsave_dir = self.calc_dir / "tmpsave"
@@ -86,11 +91,17 @@ class Layout:
 
     def journals(self) -> list[Path]:
         """List the journals of live and dead runs that write into this database."""
-        return sorted(self.private.glob("*" + _SUFFIX))
+        return sorted(filter(_is_journal, self.private.glob("*" + _SUFFIX)))
+
+    def foreign_journals(self) -> list[Path]:
+        """List what looks like a journal, but is a copy or a folder that somebody else made."""
+        found = self.private.glob("*" + _SUFFIX)
+        return sorted(path for path in found if not _is_journal(path) and path.exists())
 
     def all_journals(self) -> list[Path]:
         """List the journals of all databases in the folder."""
-        return sorted((self.calc_dir / PRIVATE).glob("*/*" + _SUFFIX))
+        found = (self.calc_dir / PRIVATE).glob("*/*" + _SUFFIX)
+        return sorted(filter(_is_journal, found))
 
     def journal(self, run_seq: int, run_id: str, number: int) -> Path:
         """Return the journal of one process of a run; 0 is the one that started it."""
@@ -98,7 +109,7 @@ class Layout:
 
     def unfinished_writes(self) -> Iterable[Path]:
         """List the temporary files of writers of the database that were killed."""
-        return self.calc_dir.glob(temporary_name(self.basename, "*"))
+        return self.calc_dir.glob(temporary_name(glob.escape(self.basename), "*"))
 
     def log(self, pset_id: str) -> Path:
         """Return the file with what func printed."""
@@ -159,6 +170,16 @@ class Layout:
     def backups(self) -> list[Path]:
         """List the complete backups."""
         return sorted(self.calc_dir.parent.glob(f"{self.calc_dir.name}.bak_*"))
+
+
+def _is_journal(path: Path) -> bool:
+    # "._0.x.0.journal" of macOS, "copy of ..." and folders are not.
+    return _JOURNAL.fullmatch(path.name) is not None and not path.is_dir()
+
+
+def holds_data_only(database_basename: str) -> bool:
+    """Return whether a format cannot hold everything that a pickle can."""
+    return Path(database_basename).suffix.lower() in (".json", ".parquet")
 
 
 def lock_of(journal: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["LockRefusedError", "file_lock", "try_lock"]
+__all__ = ["LockRefusedError", "file_lock", "lock_open_file", "try_lock"]
 
 
 def file_lock(path: Path) -> BaseFileLock:
@@ -31,10 +31,33 @@ def try_lock(fd: int) -> None:
         It does not. (filelock would wait for ever.)
     """
     try:
-        import fcntl
-    except ImportError:
-        return  # Windows, which always does
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_open_file(fd, refused=True)
     except OSError as error:
         raise LockRefusedError(*error.args) from error
+
+
+def lock_open_file(fd: int, *, refused: bool = False) -> bool:
+    """Lock a file until it is closed.
+
+    Parameters
+    ----------
+    fd : int
+    refused : bool, default False
+        Raise the error of a file system that does not give locks.
+
+    Returns
+    -------
+    bool
+        Whether it is locked. Windows does not lock it: what is open there cannot be removed.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if refused:
+            raise
+        return False
+    return True

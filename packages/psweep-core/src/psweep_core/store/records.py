@@ -5,6 +5,9 @@ r"""Records: payloads in a file, framed so that torn and damaged ones are found 
     record   4 bytes b"\xb6PS\n", then the length of the payload (uint64) and its CRC-32 (uint32),
              both little-endian, then the payload
 
+The CRC-32 starts from a salt that belongs to the file. After a power cut, some file systems return
+blocks that a removed file has left: without the salt, its records would count as those of this one.
+
 Zeros after the last record are space that was allocated before it was needed.
 """
 
@@ -13,30 +16,37 @@ from __future__ import annotations
 import struct
 from zlib import crc32
 
-__all__ = ["HEAD", "MAGIC", "is_record", "read_records", "record"]
+__all__ = ["HEAD", "MAGIC", "is_record", "read_records", "record", "salt_of"]
 
 MAGIC = b"\xb6PS\n"
 HEAD = struct.Struct("<4sQI")
 
 
-def record(payload: bytes) -> bytes:
+def salt_of(run_id: str) -> int:
+    """Return the salt of the records of a run."""
+    return crc32(run_id.encode(errors="replace"))
+
+
+def record(payload: bytes, salt: int = 0) -> bytes:
     """Frame a payload."""
     # (`journal.Journal.append` repeats this line to save a call per row.)
-    return HEAD.pack(MAGIC, len(payload), crc32(payload)) + payload
+    return HEAD.pack(MAGIC, len(payload), crc32(payload, salt)) + payload
 
 
-def is_record(magic: bytes, length: int, crc: int, payload: bytes) -> bool:
+def is_record(magic: bytes, length: int, crc: int, payload: bytes, salt: int = 0) -> bool:
     """Check a payload against its head."""
     # A head that was cut short reads as length 0 with the right checksum.
-    return magic == MAGIC and 0 < length == len(payload) and crc32(payload) == crc
+    return magic == MAGIC and 0 < length == len(payload) and crc32(payload, salt) == crc
 
 
-def read_records(data: bytes) -> tuple[list[bytes], int]:
+def read_records(data: bytes, salt: int = 0) -> tuple[list[bytes], int]:
     """Find all complete records.
 
     Parameters
     ----------
     data : bytes
+    salt : int, default 0
+        Records with another one count as damaged.
 
     Returns
     -------
@@ -54,7 +64,7 @@ def read_records(data: bytes) -> tuple[list[bytes], int]:
         magic, length, crc = HEAD.unpack_from(data, position)
         start = position + HEAD.size
         payload = data[start : start + length]
-        if is_record(magic, length, crc, payload):
+        if is_record(magic, length, crc, payload, salt):
             payloads.append(payload)
             n_damaged += position - end
             position = end = start + length  # where the next one should be

@@ -5,10 +5,11 @@ and is given up as soon as one comes that it cannot hold. Then the journals are 
 
 Rows of a run without workers also get a copy in columns in a file next to the journal, a group of
 them at a time, because rows that were written one by one take long to read one by one. What it
-lacks is read from the journal::
+lacks is read from the journal. (Next to a database that holds data only there is no such file: it
+is a pickle.)::
 
     record   see `records`, of a pickled tuple: where in the journal the rows of the group end, and
-             what `blocks.packed` makes of the group
+             what `row_groups.packed` makes of the group
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from __future__ import annotations
 import contextlib
 import pickle
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
-from .layout import Layout, row_groups_of, seeds_of
-from .records import record
+from .journal_reader import JournalContents, ids_in, sync
+from .layout import Layout, holds_data_only, row_groups_of, seeds_of
+from .records import record, salt_of
+from .row_bytes import decode, encode_json
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord", "reserved_seeds"]
 
@@ -52,6 +55,9 @@ class RunRecord:
         self._layout = layout
         self._journal = Journal(self._journal_path(0), header)
         self._worker_journals: list[Path] = []
+        self._kept: list[bytes] = []  # rows that are perhaps in no journal
+        self._data_only = holds_data_only(layout.basename)
+        self._salt = salt_of(header.run_id)
         # The cached rows: groups, and the newest ones, one after another in one list, because
         # tuples would keep the garbage collector busy. None: the cache was given up.
         self._groups: list[Block] = []
@@ -95,7 +101,7 @@ class RunRecord:
         if row_bytes is not None:
             self.add_bytes(row_bytes)
             return
-        self._append(_dumps(row, 5))
+        self._append(encode_json(row) if self._data_only else _dumps(row, 5))
         pending = self._pending
         if pending is not None:
             pending += row
@@ -115,12 +121,12 @@ class RunRecord:
         self._groups.append(group)
         begin, self._copied_to = self._copied_to, None
         end = self._journal.end
-        if begin is None or end - begin > _MAX_GROUP:
+        if begin is None or end - begin > _MAX_GROUP or self._data_only:
             return
         with contextlib.suppress(OSError):  # the disk is full; then the journal is read
             if self._copy is None:
                 self._copy = open(row_groups_of(self._journal.path), "xb", buffering=0)
-            self._copy.write(record(pickle.dumps((end, packed(group)), 5)))
+            self._copy.write(record(pickle.dumps((end, packed(group)), 5), self._salt))
             self._copied_to = end
 
     def give_up_cache(self) -> None:
@@ -140,11 +146,39 @@ class RunRecord:
         rows = joined([*self._groups, block_of(self._pending)])
         return rows if len(rows.ids) == self.header.n_psets else None
 
+    def keep(self, rows: Iterable[bytes]) -> None:
+        """Keep rows in memory that no journal has taken, for `Study.fold`."""
+        self._kept += rows
+        self.give_up_cache()
+
+    def in_memory(self) -> JournalContents:
+        """Return the rows that are perhaps in no journal, if there are any."""
+        rows = [decode(row_bytes) for row_bytes in (*self._kept, *self._journal.unsafe)]
+        return JournalContents(self.header, rows, [], [])
+
+    def count_safe(self) -> tuple[int, int]:
+        """Count the rows of journals of this study that are on the disk, and those that are lost.
+
+        The lost ones are in memory alone. What is in a journal is read back from the disk.
+        """
+        journals = self._layout.journals()
+        for path in journals:
+            sync(path)
+        in_memory = {row.pset_id for row in self.in_memory().rows}
+        safe = ids_in(journals)
+        return len(safe), len(in_memory - safe)
+
+    def prepare(self) -> None:
+        """Start what must be there before func is called in this process."""
+        self._journal.start_syncing()
+
     def close(self) -> None:
         """Stop writing and let others move the rows into the database."""
-        self._journal.close()
-        if self._copy is not None:
-            self._copy.close()
+        try:
+            if self._copy is not None:
+                self._copy.close()
+        finally:
+            self._journal.close()
 
 
 _SEED = struct.Struct("<20sI")  # a hash and a seed
@@ -181,11 +215,18 @@ class UnsavedRecord:
 
     def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
         """Keep a row."""
-        self.rows.append(row if row_bytes is None else pickle.loads(row_bytes))
+        self.rows.append(row if row_bytes is None else decode(row_bytes))
 
     def add_bytes(self, row_bytes: bytes) -> None:
         """Keep a row that another process has pickled."""
-        self.rows.append(pickle.loads(row_bytes))
+        self.rows.append(decode(row_bytes))
+
+    def keep(self, rows: Iterable[bytes]) -> None:
+        """Keep rows."""
+        self.rows += map(decode, rows)
+
+    def prepare(self) -> None:
+        """Do nothing."""
 
     def cache(self, group: Block) -> None:
         """Do nothing: workers have sent their rows."""

@@ -26,8 +26,17 @@ from ..table.old_releases import OldDatabase
 from ..table.row_groups import block_of, joined, without
 from ..table.rows import Header
 from . import database
-from .journal_reader import JournalContents, find_journal, is_over, read_header, read_journal
-from .layout import Layout, PathLike, remove_journal
+from .atomic import remove_if_abandoned
+from .journal_reader import (
+    ForeignJournalError,
+    JournalContents,
+    NewerJournalError,
+    find_journal,
+    is_over,
+    read_header,
+    read_journal,
+)
+from .layout import Layout, PathLike, remove_journal, run_of
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
 from .old_files import keep_old, understood
@@ -84,19 +93,35 @@ class Study:
 
     def exists(self) -> bool:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
-        return self.layout.database.exists() or bool(self.layout.journals())
+        # In this order: a run that ends in between moves its rows to the database.
+        return bool(self.layout.journals()) or self.layout.database.exists()
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        found = [find_journal(path) for path in self.layout.journals()]
-        journals = [contents for contents in found if contents is not None]
+        journals = []
+        for path in self._journals():
+            try:
+                contents = find_journal(path)
+            except (ForeignJournalError, NewerJournalError) as error:
+                _warn_skipped(str(error))
+                continue
+            if contents is not None:
+                journals.append(contents)
         df = self.read_database()
         for contents in journals:
             _warn_unreadable(self.layout.calc_dir, contents)
         return _union(df, journals)
+
+    def _journals(self) -> list[Path]:
+        """List the journals, and warn of what only looks like one."""
+        journals = self.layout.journals()
+        foreign = [path.name for path in self.layout.foreign_journals()]
+        if foreign:
+            _warn_skipped(f"{self.layout.private} holds {foreign!r}, which psweep has not made")
+        return journals
 
     # change it, with the lock held
 
@@ -149,13 +174,14 @@ class Study:
             The database; an empty one if there is none yet.
         """
         for rest in self.layout.unfinished_writes():
-            rest.unlink()  # of a writer that was killed; nobody else writes now
+            remove_if_abandoned(rest)
         # A column that a user added must not keep rows out of the database that are run now.
         known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
-        unread = ended = [path for path in self.layout.journals() if is_over(path)]
+        ended = [path for path in self._journals() if is_over(path)]
+        unread = [*ended]
         cached = None if record is None else record.cached()
         # (Of our run there may be rows already, and fewer journals than it had, if others folded
-        # before it was quite over.)
+        # before it was quite over, or if somebody has removed the folder.)
         if (
             record is not None
             and cached is not None
@@ -164,8 +190,20 @@ class Study:
         ):
             df = append_frame(df, frame_of_block(cached, record.header))
             unread = [path for path in ended if path not in record.journals]
-        contents = {path: read_journal(path) for path in unread}
-        df = _union(df, contents.values())
+            record = None
+        contents: dict[Path, JournalContents] = {}
+        for path in unread:
+            try:
+                contents[path] = read_journal(path)
+            except ForeignJournalError as error:
+                _warn_skipped(str(error))
+                ended.remove(path)
+        found = [*contents.values()]
+        if record is not None:
+            found.append(record.in_memory())
+            if cached is not None:
+                found.append(JournalContents(record.header, [], [], [cached]))
+        df = _union(df, found)
         if df is not known:
             df = self.write_database(df)
         for path in ended:
@@ -215,7 +253,11 @@ class Study:
     def reserve(self, run_id: str, run_seq: int, first_seq: int, n_psets: int) -> Header:
         """Choose numbers for a new run that no row, live run or removed row has."""
         for path in self.layout.journals():
-            other = read_header(path)
+            try:
+                other = read_header(path)
+            except ForeignJournalError:
+                run_seq = max(run_seq, run_of(path)[0] + 1)
+                continue
             run_seq = max(run_seq, other.run_seq + 1)
             first_seq = max(first_seq, other.first_seq + other.n_psets)
         for last in removed_numbers(self.layout):  # these rows may come back
@@ -296,18 +338,35 @@ def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFram
         header = of_run[0].header
         blocks = [block for contents in of_run for block in contents.blocks]
         rows = [row for contents in of_run for row in contents.rows]
-        # A run may be killed after it wrote the database and before it removed its journals.
-        there = rows_of_run(df, header)
-        have = set(df.loc[there, "_pset_id"]) if there.any() else set()
-        if have:
+        # A run may be killed after it wrote the database and before it removed its journals. By
+        # its id no row is taken twice, whatever the file system makes of removed journals.
+        ids = {row.pset_id for row in rows}.union(*(block.ids for block in blocks))
+        have = _ids_in(df, ids)
+        if len(ids) < len(rows) + sum(len(block.ids) for block in blocks):
+            distinct = []
+            for block in blocks:
+                distinct.append(without(block, have))
+                have.update(block.ids)
+            blocks = distinct
+        elif have:
             blocks = [without(block, have) for block in blocks]
-        if have or len({row.pset_id for row in rows}) < len(rows):
-            rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
+        rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
         rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
         block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
             df = append_frame(df, frame_of_block(block, header))
     return df
+
+
+def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:
+    """Return which of these ids a database has."""
+    if not ids or "_pset_id" not in df.columns:
+        return set()
+    return ids.intersection(df["_pset_id"].tolist())
+
+
+def _warn_skipped(what: str) -> None:
+    warnings.warn(f"{what}; it is skipped", RuntimeWarning, stacklevel=3)
 
 
 def _warn_unreadable(where: Path, contents: JournalContents) -> None:

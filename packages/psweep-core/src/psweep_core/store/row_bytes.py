@@ -1,0 +1,75 @@
+"""One row as bytes and back: a pickle, or JSON where the database holds data only.
+
+Rows that are read from a file next to a ``.json`` or ``.parquet`` database must be JSON: whoever
+reads these formats need not trust who wrote them.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+from ..table.rows import ROW_SIZE, Row, RowTuple
+from .json_values import decode as json_decode
+from .json_values import encode as json_encode
+from .portable_pickle import dumps_plain_first
+
+__all__ = ["decode", "decode_json", "encode", "encode_json", "is_pickle"]
+
+_KINDS: tuple[Any, ...] = (int, str, int, str, (int, float), dict, dict, (dict, type(None)))
+
+
+def encode(row: RowTuple, data_only: bool = False) -> bytes:
+    """Convert a row to what `Journal.append` takes.
+
+    Parameters
+    ----------
+    row : RowTuple
+    data_only : bool, default False
+        To JSON.
+
+    Raises
+    ------
+    Exception
+        Any, if a value cannot be pickled, or has no form in JSON.
+    """
+    if data_only:
+        return encode_json(row)
+    *_, params, results, _extras = row
+    return dumps_plain_first(tuple(row), {**params, **results})  # a plain one, see `rows`
+
+
+def encode_json(row: RowTuple) -> bytes:
+    """Convert a row to JSON."""
+    # from depth -2, since the values are that much deeper in it than in the database
+    return json.dumps(json_encode(list(row), "a row", -2)).encode()
+
+
+def decode(row_bytes: bytes) -> Row:
+    """Make the row again; of this run only, because it may be a pickle."""
+    return Row._make(pickle.loads(row_bytes)) if is_pickle(row_bytes) else decode_json(row_bytes)
+
+
+def decode_json(row_bytes: bytes) -> Row:
+    """Make a row again of JSON, which anybody may have written.
+
+    Raises
+    ------
+    Exception
+        Any, if it is not a row.
+    """
+    parts: Any = json_decode(json.loads(row_bytes))
+    if (
+        not isinstance(parts, list)
+        or len(parts) != ROW_SIZE
+        or not all(isinstance(part, kind) for part, kind in zip(parts, _KINDS, strict=True))
+    ):
+        message = "it is JSON, but not a row"
+        raise ValueError(message)
+    return Row._make(parts)
+
+
+def is_pickle(payload: bytes) -> bool:
+    """Tell a pickle, of protocol 2 or later, from JSON."""
+    return payload[:1] == b"\x80"
