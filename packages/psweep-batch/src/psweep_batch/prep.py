@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from psweep import ParamsError
 from psweep_core.plumbing import (
     Layout,
     Options,
@@ -24,14 +25,11 @@ from psweep_core.plumbing import (
     prepared_hashes,
 )
 
+from .directives import Directives, directives
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
-from .scripts import (
-    Directives,
-    directives,
-    run_script_path,
-    write_run_scripts,
-)
+from .run_tasks import prepare_tasks
+from .scripts import run_script_path, write_run_scripts
 from .templates import template_class
 
 __all__ = ["prep_batch"]
@@ -53,6 +51,7 @@ def prep_batch(
     params: Sequence[Pset],
     df: pd.DataFrame | None = None,
     *,
+    func: Callable[[Pset], Any] | None = None,
     calc_dir: PathLike = "calc",
     calc_templ_dir: PathLike | None = "templates/calc",
     machine_templ_dir: PathLike = "templates/machines",
@@ -63,7 +62,13 @@ def prep_batch(
     database_basename: str = "database.pk",
     simulate: bool = False,
     backup: bool = False,
-    skip_dups: bool = False,
+    skip_dups: bool | Literal["tried"] = False,
+    resources: Callable[[Pset], Any] | None = None,
+    on_error: Literal["raise", "record"] = "record",
+    retries: int = 0,
+    timeout: float | None = None,
+    capture_logs: Literal["db", "file", "db+file"] | None = None,
+    tmpsave: bool = False,
     progress: bool | None = None,
     verbose: bool | Sequence[Any] = False,
 ) -> pd.DataFrame:
@@ -157,6 +162,46 @@ def prep_batch(
     >>> ps.file_read(f"calc/{df._pset_id[1]}/out.txt")
     '4\n'
     """
+    of_func: dict[str, tuple[Any, Any]] = {
+        "resources": (resources, None),
+        "on_error": (on_error, "record"),
+        "retries": (retries, 0),
+        "timeout": (timeout, None),
+        "capture_logs": (capture_logs, None),
+        "tmpsave": (tmpsave, False),
+    }
+    if func is not None:
+        _refuse_with_func(calc_templ_dir, template_mode, write_pset)
+        options = Options(
+            calc_dir=calc_dir,
+            database_basename=database_basename,
+            poolsize=1,  # or more: `parallel` in info.yaml
+            simulate=simulate,
+            backup=backup,
+            git=git,
+            skip_dups=skip_dups,
+            verbose=verbose,
+            on_error=on_error,
+            retries=retries,
+            timeout=timeout,
+            capture_logs=capture_logs,
+            tmpsave=tmpsave,
+        )
+        return prepare_tasks(
+            func,
+            params,
+            df,
+            options,
+            machine_templ_dir=machine_templ_dir,
+            machines=machines,
+            resources=resources,
+        )
+    if skip_dups == "tried":
+        of_func["skip_dups"] = skip_dups, None
+    for name, (value, default) in of_func.items():
+        if value != default:
+            message = f"{name}={value!r} is for prep_batch(params, func=...), which runs a function"
+            raise ParamsError(message)
     options = Options(
         calc_dir=calc_dir,
         database_basename=database_basename,
@@ -218,6 +263,22 @@ def prep_batch(
                 file=sys.stderr,
             )
     return extended
+
+
+def _refuse_with_func(
+    calc_templ_dir: PathLike | None, template_mode: str, write_pset: bool
+) -> None:
+    for name, value, default in (
+        ("calc_templ_dir", calc_templ_dir, ("templates/calc", None)),
+        ("template_mode", template_mode, ("dollar",)),
+        ("write_pset", write_pset, (False,)),
+    ):
+        if value not in default:
+            message = (
+                f"{name}={value!r} is for jobs made of templates, and func= runs a function "
+                "without them; drop one of the two"
+            )
+            raise ParamsError(message)
 
 
 def _warn_if_ignored(paths: Sequence[str]) -> None:

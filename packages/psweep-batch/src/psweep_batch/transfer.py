@@ -92,6 +92,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
                     raise TransferError(message)
             place.make_there()
         skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
+        skip.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
         place.rsync([*_how(dry_run), *skip, *options], f"{place.folder}/", f"{place.there}/")
 
 
@@ -236,7 +237,10 @@ def _machines(folder: Path) -> list[Machine]:
 
 def _how(dry_run: bool) -> list[str]:
     # -s: names go as they are, through no shell; -u: what is newer at the target stays
-    how = ["-a", "-u", "-s", f"--exclude=/{PRIVATE}"]  # locks and journals are of one machine
+    # Locks and journals are of one machine; what tasks run, and who has it, is of all.
+    batch = f"/{PRIVATE}/batch"
+    how = ["-a", "-u", "-s", f"--include=/{PRIVATE}/", f"--include={batch}/"]
+    how += [f"--exclude=/{PRIVATE}/*", f"--exclude={batch}/*/.*"]
     how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
     if dry_run:
         how.append("-n")

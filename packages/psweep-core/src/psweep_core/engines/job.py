@@ -54,6 +54,7 @@ class Settings:
     timeout: float | None = None  # s for one pset
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
     caller: bytes | None = None  # see `random_state.reseed_once`
+    in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
 
 
 def describe(job: Job, settings: Settings) -> str:
@@ -74,6 +75,11 @@ class Jobs(Sequence[Job]):
         self.ids = ids
         self.psets = psets
         self._hashes = hashes
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """The positions of all of them."""
+        return range(len(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -96,6 +102,39 @@ class Jobs(Sequence[Job]):
         if hashes is None:
             hashes = pset_hashes(psets)
         return zip(positions, ids, hashes, psets, strict=True)
+
+    def some(self, positions: Sequence[int]) -> SomeJobs:
+        """Take some of them out; they keep their positions."""
+        jobs = [*self.tuples(positions)]
+        return SomeJobs(
+            [*positions],
+            [pset_id for _, pset_id, _, _ in jobs],
+            [pset_hash for _, _, pset_hash, _ in jobs],
+            [pset for _, _, _, pset in jobs],
+        )
+
+
+class SomeJobs(Jobs):
+    """Some of the jobs of a run: those of one task."""
+
+    def __init__(
+        self, positions: list[int], ids: list[str], hashes: list[str], psets: list[Pset]
+    ) -> None:
+        super().__init__(ids, hashes, psets)
+        self._positions = positions
+        self._places = {position: i for i, position in enumerate(positions)}
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """The positions of all of them."""
+        return self._positions
+
+    def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
+        """Give some of them, one after another; None: all."""
+        positions = self._positions if positions is None else positions
+        places = [self._places[position] for position in positions]
+        for position, job in zip(positions, super().tuples(places), strict=True):
+            yield (position, *job[1:])
 
 
 def _uuids(n: int) -> list[str]:

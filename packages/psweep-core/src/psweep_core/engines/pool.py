@@ -52,10 +52,11 @@ from ..errors import PsetTimeoutError, WorkerError
 from ..store.journal import encode
 from ..store.journal_reader import read_journal
 from ..store.run_record import Record
+from ..store.task_record import TaskRecord
 from ..table.row_groups import Block, cells_of, joined, unpacked
 from ..table.rows import RowTuple, is_failed
 from .call import note
-from .dispatch import Dispatch, Step
+from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
 from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
 from .wire import Again, Chunk, Done, Failed, pickled_func, pickled_job
@@ -64,11 +65,17 @@ from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 __all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
+_STOP_SECONDS = 0.2  # so often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
 
 
 def run_pool(
-    func: Func, jobs: Jobs, settings: Settings, record: Record, poolsize: int
+    func: Func,
+    jobs: Jobs,
+    settings: Settings,
+    record: Record | TaskRecord,
+    poolsize: int,
+    stop: Stop | None = None,
 ) -> Iterator[Step]:
     """Run all psets, a few at a time, each in one of several processes.
 
@@ -77,10 +84,13 @@ def run_pool(
     func : callable
     jobs : Jobs
     settings : Settings
-    record : RunRecord or UnsavedRecord
+    record : RunRecord, UnsavedRecord or TaskRecord
         Where the rows are kept.
     poolsize : int
         How many processes.
+    stop : Stop, optional
+        Is asked before psets are handed out. Psets that may not begin any more, or not go on, are
+        not run. None: all are run.
 
     Yields
     ------
@@ -96,7 +106,7 @@ def run_pool(
     """
     if not jobs:
         return
-    pool = _Pool(func, jobs, settings, record)
+    pool = _Pool(func, jobs, settings, record, stop)
     try:
         pool.start(min(poolsize, len(jobs)))
         yield from pool.results()
@@ -145,7 +155,16 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, func: Func, jobs: Jobs, settings: Settings, record: Record) -> None:
+    def __init__(
+        self,
+        func: Func,
+        jobs: Jobs,
+        settings: Settings,
+        record: Record | TaskRecord,
+        stop: Stop | None,
+    ) -> None:
+        self._stop = stop
+        self._stops = False  # no pset begins any more
         self._settings = settings
         self._record = record
         self._jobs = jobs
@@ -211,8 +230,8 @@ class _Pool:
         self._workers = []
 
     def results(self) -> Iterator[Step]:
-        while self._dispatch.n_left:
-            for worker in self._workers:
+        while self._dispatch.n_left and not self._is_over():
+            for worker in [] if self._stops else self._workers:
                 self._feed(worker)
             for worker in self._with_messages():
                 message = None
@@ -240,6 +259,14 @@ class _Pool:
         else:
             self._record.give_up_cache()
 
+    def _is_over(self) -> bool:
+        """Find out whether the run is to end here, with psets that were not run."""
+        if self._stop is None:
+            return False
+        self._stops = self._stops or not self._stop.may_begin(self._dispatch.slowest)
+        busy = any(worker.jobs for worker in self._workers)
+        return self._stops and not (busy and self._stop.may_go_on())
+
     def _all_reported(self) -> Block | None:
         """Return all rows if they were reported."""
         if not self._reported:
@@ -264,7 +291,7 @@ class _Pool:
 
     def _stop_overdue(self) -> float:
         """Kill workers whose pset takes too long; give the seconds until the next look."""
-        seconds = 1.0
+        seconds = 1.0 if self._stop is None else _STOP_SECONDS
         for worker in self._workers:
             if worker.clock is None or worker.overdue or self._settings.timeout is None:
                 continue
@@ -330,6 +357,9 @@ class _Pool:
         dispatch.n_left -= step.n
         unfinished = [i for i in worker.jobs if i not in finished]
         dispatch.put_back(unfinished[1:])
+        if self._stops:
+            dispatch.put_back(unfinished[:1])  # nobody knows who has ended this worker
+            return step
         if unfinished and dispatch.may_retry(unfinished[0]):
             dispatch.put_back(unfinished[:1])
         elif unfinished:

@@ -36,7 +36,7 @@ class Options:
     simulate: bool = False
     backup: bool = False
     git: bool = False
-    skip_dups: bool = False
+    skip_dups: bool | str = False
     on_error: str = "raise"
     retries: int = 0
     timeout: float | None = None
@@ -68,6 +68,7 @@ class Options:
                     "function in this one; add poolsize=1 or more"
                 )
                 raise ParamsError(message)
+        _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
         _one_of("on_error", self.on_error, ("raise", "record"))
         _one_of("capture_logs", self.capture_logs, (None, "db", "file", "db+file"))
         verbose = self.verbose

@@ -50,12 +50,16 @@ class Journal:
         The file, which must not exist.
     header : Header
         Its first record.
+    locked : bool, default True
+        Hold a lock while it is written. A task of a batch job takes none, because there may be no
+        locks between the nodes of a cluster; its claim says whether it lives, see `spool`.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, locked: bool = True) -> None:
         self.path = path
-        self._lock = file_lock(lock_of(path))
-        self._lock.acquire()
+        self._lock = file_lock(lock_of(path)) if locked else None
+        if self._lock is not None:
+            self._lock.acquire()
         self.end = 0  # where the next record goes, which is the position in the file
         self._limit = -1  # if `end` is beyond it, the next row needs `reserve`
         self._size = 0  # of the file, including allocated space
@@ -71,7 +75,8 @@ class Journal:
             self.end = len(first)
             self.reserve()
         except BaseException:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
             raise
 
     def reserve(self) -> None:
@@ -147,7 +152,8 @@ class Journal:
         if self._syncer is not None:
             self._syncer.join()
         self._file.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
 
 def encode(row: RowTuple) -> bytes:

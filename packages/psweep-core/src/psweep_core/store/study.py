@@ -30,6 +30,7 @@ from .layout import Layout, PathLike, remove_journal
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
 from .run_record import RunRecord
+from .spool import spools_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -79,14 +80,16 @@ class Study:
 
     def exists(self) -> bool:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
-        return self.layout.database.exists() or bool(self.layout.journals())
+        layout = self.layout
+        return layout.database.exists() or bool(layout.journals()) or any(spools_of(layout))
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
         """Give every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        found = [find_journal(path) for path in self.layout.journals()]
+        spooled = [path for spool in spools_of(self.layout) for path in spool.journals()]
+        found = [find_journal(path) for path in [*self.layout.journals(), *spooled]]
         journals = [contents for contents in found if contents is not None]
         df = self.read_database()
         for contents in journals:
@@ -159,11 +162,17 @@ class Study:
         ):
             df = append_frame(df, frame_of_block(cached, record.header))
             unread = [path for path in ended if path not in record.journals]
-        contents = {path: read_journal(path) for path in unread}
+        # Tasks of batch jobs hold no locks: their claims say whether they have ended.
+        spools = {
+            path: spool for spool in spools_of(self.layout) for path in spool.ended_journals()
+        }
+        contents = {path: read_journal(path) for path in [*unread, *spools]}
         df = _union(df, contents.values())
         if df is not known:
             df = self.write_database(df)
-        for path in ended:
+        for path, spool in spools.items():
+            spool.note_recorded(row.seq - spool.header.first_seq for row in contents[path].rows)
+        for path in [*ended, *spools]:
             if path in contents and contents[path].unreadable:
                 _warn_unreadable(path, contents[path])
             else:
@@ -213,6 +222,9 @@ class Study:
             other = read_header(path)
             run_seq = max(run_seq, other.run_seq + 1)
             first_seq = max(first_seq, other.first_seq + other.n_psets)
+        for spool in spools_of(self.layout):
+            run_seq = max(run_seq, spool.header.run_seq + 1)
+            first_seq = max(first_seq, spool.header.first_seq + spool.header.n_psets)
         return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
 
     def read_database(self) -> pd.DataFrame:
