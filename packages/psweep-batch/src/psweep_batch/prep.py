@@ -85,6 +85,10 @@ def prep_batch(
         The psets. They are not modified.
     df : DataFrame, optional
         The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
+    func : callable, optional
+        Run this function, as `run_local` does, instead of templates: the psets are cut into chunks,
+        each of which is a task. See `run_batch`, which also submits them. The jobscript is no
+        template; its line ``psweep-task`` runs the psets of a task. None: see `calc_templ_dir`.
     calc_dir : str or path, default "calc"
         Folder of the study. Each pset gets a folder ``<calc_dir>/<_pset_id>``.
     calc_templ_dir : str or path, optional
@@ -106,6 +110,9 @@ def prep_batch(
         - ``parallel``: how many of these it runs at once,
         - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
           that are queued or running, one per line,
+        - ``task_time``: with `func`, how long a task should take, such as ``30min``,
+        - ``directives``, ``setup``: with `func`, lines for the scheduler and for the shell, if
+          there is no jobscript,
         - ``lost_after``: see `batch_status`,
         - ``login_shell``, ``remote_dir``: for psweep-push and psweep-pull.
     machines : sequence of str, optional
@@ -126,7 +133,14 @@ def prep_batch(
     backup : bool, default False
         Copy `calc_dir` first, as in `run_local`.
     skip_dups : bool, default False
-        Prepare only psets whose hash has no row yet but failed ones, and each of them once.
+        Prepare only psets whose hash has no row yet but failed ones, and each of them once. With
+        `func`, also leave out those that tasks have or will have; "tried": also failed ones.
+    resources : callable, optional
+        With `func`: takes a pset, and returns what it asks the scheduler for beyond the jobscript,
+        as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so,
+        too. None: only these.
+    on_error, retries, timeout, capture_logs, tmpsave
+        With `func`: see `run_local`. `timeout` needs no `poolsize`.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.
@@ -137,7 +151,8 @@ def prep_batch(
     -------
     DataFrame
         The study, with a row for each new pset. These have no results and no ``_pset_runtime``
-        (NaN) until `batch_collect` finds what the jobs have written.
+        (NaN) until `batch_collect` finds what the jobs have written. With `func`, new psets have no
+        rows until they have run.
 
     Raises
     ------
