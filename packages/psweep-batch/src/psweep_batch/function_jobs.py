@@ -122,7 +122,7 @@ def cutter(
 
 
 def _size(machine: Machine, n: int, runtime: float | None) -> int:
-    if machine.packs:
+    if machine.pack is not None:
         return machine.pack
     if machine.task_time is not None and runtime is not None:
         seconds = machine.task_time * machine.parallel

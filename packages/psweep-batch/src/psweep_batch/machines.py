@@ -55,8 +55,8 @@ class Machine:
         How many tasks of an array may run at once. None: the scheduler decides.
     max_array_size : int or None
         Split into several arrays where there are more tasks. None: what SLURM is configured to.
-    pack : int
-        How many psets one task of an array runs.
+    pack : int or None
+        How many psets one task of an array runs. None: one; tasks of a function: see `task_time`.
     parallel : int
         How many of these it runs at once.
     statcmd : str or None
@@ -68,8 +68,6 @@ class Machine:
         Call the commands of the scheduler from a login shell, over ssh.
     remote_dir : str or None
         Where the study is on the machine. None: at the same place below the home.
-    packs : bool
-        Whether `pack` was given.
     task_time : float or None
         Seconds that a task should take. None: see `function_jobs.cutter`.
     directives, setup : str or None
@@ -82,14 +80,13 @@ class Machine:
     array: bool = False
     array_limit: int | None = None
     max_array_size: int | None = None
-    pack: int = 1
+    pack: int | None = None
     parallel: int = 1
     statcmd: str | None = None
     scheduler: str | None = None
     lost_after: int = 120
     login_shell: bool = False
     remote_dir: str | None = None
-    packs: bool = False
     task_time: float | None = None
     directives: str | None = None
     setup: str | None = None
@@ -220,7 +217,7 @@ def read_info(path: Path, name: str, of_tasks: bool = True) -> Machine:
     if not isinstance(info, dict):
         message = f"{path} must be a mapping such as 'subcmd: sbatch', not {info!r}"
         raise MachineError(message)
-    known = [field.name for field in fields(Machine) if field.name not in ("name", "packs")]
+    known = [field.name for field in fields(Machine) if field.name != "name"]
     for key in info:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
@@ -250,7 +247,6 @@ def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Mac
         if "pack" in given:
             message = f"{path}: pack and task_time both say how large tasks are; leave out one"
             raise MachineError(message)
-    given["packs"] = "pack" in given
     scheduler = given.pop("scheduler", None)
     if scheduler is not None and scheduler not in (*SCHEDULERS, "none"):
         names = ", ".join([*SCHEDULERS, "none"])

@@ -139,8 +139,17 @@ def prep_batch(
         With `func`: takes a pset, and returns what it asks the scheduler for beyond the jobscript,
         as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so,
         too. None: only these.
-    on_error, retries, timeout, capture_logs, tmpsave
-        With `func`: see `run_local`. `timeout` needs no `poolsize`.
+    on_error : {"record", "raise"}, default "record"
+        With `func`: what an exception in it does: become a failed row, or end the task and give
+        back the rest of its psets.
+    retries : int, default 0
+        With `func`: how many times a failing pset is called again, as in `run_local`.
+    timeout : float, optional
+        With `func`: seconds for one call, as in `run_local`. None: there is no limit.
+    capture_logs : {"db", "file", "db+file"}, optional
+        With `func`: where to keep what it prints, as in `run_local`. None: in the log of the task.
+    tmpsave : bool, default False
+        With `func`: also write each row to a file of its own, as in `run_local`.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from psweep_core.plumbing import (
     check_params,
     explain_mistakes,
     spool_work,
+    spools_of,
 )
 
 from .errors import BatchError
@@ -28,6 +30,7 @@ from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, confirm_statcmd, find_machines
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
+from .verdicts import machine_of
 
 __all__ = ["prepare_tasks", "run_batch"]
 
@@ -59,6 +62,7 @@ def prepare_tasks(
     layout = Layout(options.calc_dir, options.database_basename)
     if not options.simulate:
         settle(layout)
+        _tell_failures(layout)
 
     def write_scripts(study: Study) -> None:
         with study.locked():
@@ -92,6 +96,26 @@ def prepare_tasks(
     if notices:
         print(f"psweep: {'; '.join(notices)}", file=sys.stderr)
     return spooled.df
+
+
+def _tell_failures(layout: Layout) -> None:
+    """Report tasks that failed and have not been submitted again."""
+    failed = []
+    for spool in spools_of(layout):
+        unfinished = spool.unfinished()
+        failed += [
+            (spool, claim)
+            for claim in spool.claims().values()
+            if claim.state in ("failed", "lost") and claim.chunk in unfinished
+        ]
+    if failed:
+        spool, claim = failed[-1]
+        n = len(failed)
+        print(
+            f"psweep: {n} task{'s have' if n > 1 else ' has'} failed and left psets, which are "
+            f"free again: {claim.reason or claim.state}, see {spool.folder / f'{claim.chunk}.log'}",
+            file=sys.stderr,
+        )
 
 
 @explain_mistakes
@@ -134,10 +158,32 @@ def run_batch(
     skip_dups : {"tried", True, False}, default "tried"
         Leave out psets that have a row, and those that tasks have or will have. True: run those
         that failed once more, too. False: run all of them once more.
-    calc_dir, machine_templ_dir, resources, git, database_basename, backup
-        See `prep_batch`.
-    on_error, retries, timeout, capture_logs, tmpsave
-        See `prep_batch`.
+    calc_dir : str or path, default "calc"
+        Folder of the study.
+    machine_templ_dir : str or path, default "templates/machines"
+        The folder with one folder per machine, which holds ``info.yaml`` and ``jobscript``, see
+        `prep_batch`.
+    resources : callable, optional
+        Takes a pset, and returns what it asks the scheduler for beyond the jobscript, as
+        ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so, too.
+        None: only these.
+    on_error : {"record", "raise"}, default "record"
+        What an exception in `func` does: become a failed row, or end the task and give back the
+        rest of its psets.
+    retries : int, default 0
+        How many times a failing pset is called again, as in `run_local`.
+    timeout : float, optional
+        Seconds for one call of `func`, as in `run_local`. None: there is no limit.
+    capture_logs : {"db", "file", "db+file"}, optional
+        Where to keep what `func` prints, as in `run_local`. None: in the log of the task.
+    tmpsave : bool, default False
+        Also write each row to a file of its own, as in `run_local`.
+    git : bool, default False
+        Commit what is uncommitted first, as in `run_local`. Results are committed by the next call.
+    database_basename : str, default "database.pk"
+        Name of the database in `calc_dir`.
+    backup : bool, default False
+        Copy `calc_dir` first, as in `run_local`.
 
     Returns
     -------
@@ -196,8 +242,11 @@ def run_batch(
     )
     layout = Layout(calc_dir, database_basename)
     script = run_script_path(layout.calc_dir, machine)
+    # Where this interpreter is, psweep-task is, too.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
     done = subprocess.run(
         ["sh", str(script)],
+        env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -212,5 +261,7 @@ def run_batch(
         )
         raise BatchError(message)
     study = Study(calc_dir, database_basename)
+    if machine_of(layout.calc_dir, machine).runs_here:
+        _tell_failures(study.layout)
     study.fold_now()
     return study.known()

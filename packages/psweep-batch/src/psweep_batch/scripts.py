@@ -322,7 +322,8 @@ def _array_lines(
                 yield f"again {line.attempt} {line.earlier}".rstrip()
             yield f"add {line.pset_id}  # {line.comment}"
         yield (
-            f"submit_array {' '.join(options)} {machine.pack} {machine.parallel} {machine.subcmd} "
+            f"submit_array {' '.join(options)} {machine.pack or 1} {machine.parallel} "
+            f"{machine.subcmd} "
             "<<'END_OF_DIRECTIVES'"
         )
         yield f"#!{shell}\n{asked}" + scheduler.array_head.format(
