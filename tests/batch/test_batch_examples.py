@@ -31,8 +31,9 @@ def programs(tmp_path, monkeypatch):
     python = shlex.quote(sys.executable)
     for name in ("python", "python3"):
         cluster.script(folder / name, f'#!/bin/sh\nexec {python} "$@"\n')
-    for name in ("status", "push", "pull"):
-        module = "psweep_core.status" if name == "status" else "psweep_batch.cli"
+    modules = {"status": "psweep_core.status", "task": "psweep_core.running.task"}
+    for name in ("status", "task", "push", "pull"):
+        module = modules.get(name, "psweep_batch.cli")
         code = f"import sys; from {module} import {name}; sys.exit({name}())"
         text = f'#!/bin/sh\nexec {python} -c {shlex.quote(code)} "$@"\n'
         cluster.script(folder / f"psweep-{name}", text)
@@ -110,6 +111,15 @@ def test_local(example):
     assert again.temperature.tolist() == [*df.temperature, 3000]
     assert again.visible[:7].tolist() == df.visible.tolist()
     assert df.visible[2] < again.visible[7] < df.visible[3]
+
+
+def test_function(example):
+    example("function_cluster")
+    for _ in range(2):
+        assert "8 of 8 psets have finished" in run("python study.py")
+    assert run("psweep-status") == "here: 8 psets: 8 done\n"
+    means = ps.df_read("calc").groupby("n").pi.mean()
+    assert means[10**5] == pytest.approx(np.pi, abs=0.02)
 
 
 def test_input_file(example):

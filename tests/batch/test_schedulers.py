@@ -155,3 +155,17 @@ def test_the_psets_of_a_task_run_at_once(templates, scheduler):
     ps.prep_batch(ps.plist("a", range(6)), calc_templ_dir=None)
     submit("calc/run_m.sh")
     assert set(wait_for_jobs().state) == {"done"}
+
+
+@pytest.mark.parametrize("array", ["", "array: true\n"])
+def test_tasks_of_a_function(templates, scheduler, array, monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    path = os.environ["PATH"]
+    script = f"#!/bin/bash\nexport PATH='{path}'\npsweep-task\n"
+    templates(m=(f"scheduler: {scheduler}\npack: 3\n{array}", script))
+    params = ps.plist("a", range(8))
+    ps.run_batch(lambda pset: {"b": pset["a"] ** 2}, params, "m")
+    status = wait_for_jobs()
+    assert status.state.tolist() == 8 * ["done"]
+    assert status.job_id.nunique() == 3
+    assert ps.run_batch(lambda pset: {}, params, "m").b.tolist() == [a**2 for a in range(8)]

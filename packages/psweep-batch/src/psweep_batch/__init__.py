@@ -9,6 +9,7 @@ from .collect import batch_collect
 from .errors import BatchError, MachineError, TemplateError, TransferError
 from .prep import prep_batch
 from .resubmit import batch_resubmit
+from .run_tasks import run_batch
 from .status import batch_status
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "batch_resubmit",
     "batch_status",
     "prep_batch",
+    "run_batch",
 ]

@@ -16,7 +16,8 @@ from psweep_core.plumbing import PathLike
 from .errors import BatchError
 from .queue import Queue
 from .schedulers import SCHEDULERS
-from .status import PsetStatus, status_frame, statuses
+from .states import PsetStatus
+from .status import status_frame, statuses
 from .verdicts import cancelled_name, machine_of
 
 __all__ = ["batch_cancel"]
@@ -128,9 +129,9 @@ def _cancel(
         for i in range(0, len(words), _AT_ONCE):
             _call(f"ps_cluster={cluster}\n{scheduler.cancel}", words[i : i + _AT_ONCE], name)
     with open(folder / cancelled_name(name), "a", encoding="utf-8") as file:
-        for status in chosen:
-            if status.attempt is not None:
-                file.write(f"{status.pset_id} {status.attempt.number}\n")
+        attempts = [status.attempt for status in chosen if status.attempt is not None]
+        lines = [f"{os.path.basename(attempt.folder)} {attempt.number}\n" for attempt in attempts]
+        file.writelines(dict.fromkeys(lines))  # a task has many psets
     return chosen
 
 

@@ -19,7 +19,8 @@ from ._version import __version__
 from .cancel import batch_cancel
 from .machines import Machine, confirm_statcmd, confirmed_statcmds
 from .queue import Queue, snapshot_path
-from .status import count_states, status_frame, statuses
+from .states import count_states
+from .status import status_frame, statuses
 from .transfer import pull as pull_study
 from .transfer import push as push_study
 

@@ -36,7 +36,9 @@ from psweep_core.plumbing import (
 from .errors import BatchError
 from .jobs import RESULT_FILES
 from .scripts import run_script_path
-from .status import PsetStatus, nothing_for, remember_collected, statuses, tail
+from .states import PsetStatus
+from .status import nothing_for, remember_collected, statuses, tail
+from .tasks import settle
 from .verdicts import READER_MARK
 
 __all__ = ["batch_collect"]
@@ -122,9 +124,10 @@ def batch_collect(
     check_reader(reader)
     folder = Path(calc_dir)
     study = Study.find(folder, database_basename)
+    settle(study.layout)  # rows of tasks that are gone are moved, too
     df = study.fold_now()
     found = {}
-    jobs = statuses(df, folder, None)
+    jobs = [status for status in statuses(df, folder, None) if not status.of_task]
     new = [status for status in jobs if again or not status.is_collected]
     known = _collected(df, {status.pset_id for status in new})
     if machine is not None:

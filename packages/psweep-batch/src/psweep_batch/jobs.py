@@ -25,7 +25,15 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["RESULT_FILES", "Attempt", "last_attempt", "machines_of", "next_number", "seconds"]
+__all__ = [
+    "RESULT_FILES",
+    "Attempt",
+    "job_id_of",
+    "last_attempt",
+    "machines_of",
+    "next_number",
+    "seconds",
+]
 
 _SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
 # SLURM's answer, if the job is on another cluster
@@ -181,7 +189,7 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         known_as = f"{part}.sh"
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
-    job_id = _job_id(said)
+    job_id = job_id_of(said)
     on = _CLUSTER.search(said)
     cluster = (on[1] or on[2]) if on else cluster
     if job_id and task:
@@ -212,7 +220,8 @@ def _text(path: str) -> str:
         return ""
 
 
-def _job_id(said: str) -> str | None:
+def job_id_of(said: str) -> str | None:
+    """Find the number of a job in what a submit command said."""
     for pattern in _JOB_IDS:
         found = pattern.findall(said)
         if found:

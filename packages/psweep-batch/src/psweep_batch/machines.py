@@ -55,8 +55,8 @@ class Machine:
         How many tasks of an array may run at once. None: the scheduler decides.
     max_array_size : int or None
         Split into several arrays if there are more tasks. None: SLURM's own limit.
-    pack : int
-        How many psets one task of an array runs.
+    pack : int or None
+        How many psets one task of an array runs. None: one; tasks of a function: see `task_time`.
     parallel : int
         How many of these it runs at once.
     statcmd : str or None
@@ -68,6 +68,11 @@ class Machine:
         Call the commands of the scheduler from a login shell, over ssh.
     remote_dir : str or None
         Where the study is on the machine. None: at the same place below the home.
+    task_time : float or None
+        Seconds that a task should take. None: see `function_jobs.cutter`.
+    directives, setup : str or None
+        Lines of a jobscript of tasks: for the scheduler, and for the shell. None, both: there is
+        a file.
     """
 
     name: str
@@ -75,13 +80,16 @@ class Machine:
     array: bool = False
     array_limit: int | None = None
     max_array_size: int | None = None
-    pack: int = 1
+    pack: int | None = None
     parallel: int = 1
     statcmd: str | None = None
     scheduler: str | None = None
     lost_after: int = 120
     login_shell: bool = False
     remote_dir: str | None = None
+    task_time: float | None = None
+    directives: str | None = None
+    setup: str | None = None
 
     @property
     def runs_here(self) -> bool:
@@ -159,8 +167,14 @@ def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[M
     return [machine for machine in there if machine.name in names]
 
 
-def find_machines(folder: Path) -> list[Machine]:
+def find_machines(folder: Path, of_tasks: bool = False) -> list[Machine]:
     """Read all machines below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    of_tasks : bool, default False
+        For `prep_batch` with ``func``: a pack needs no array, and there may be no jobscript.
 
     Raises
     ------
@@ -184,15 +198,15 @@ def find_machines(folder: Path) -> list[Machine]:
                 "digits and . _ + - only, without .log at the end"
             )
             raise MachineError(message)
-        for name in (INFO, JOBSCRIPT):
+        for name in [INFO] if of_tasks else [INFO, JOBSCRIPT]:
             if not (place / name).is_file():
                 message = f"{place} has no file {name}"
                 raise MachineError(message)
-    return [read_info(place / INFO, place.name) for place in places]
+    return [read_info(place / INFO, place.name, of_tasks) for place in places]
 
 
-def read_info(path: Path, name: str) -> Machine:
-    """Read an ``info.yaml``."""
+def read_info(path: Path, name: str, of_tasks: bool = True) -> Machine:
+    """Read an ``info.yaml``; see `find_machines` for `of_tasks`."""
     try:
         info = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -209,10 +223,10 @@ def read_info(path: Path, name: str) -> Machine:
             hint = f"did you mean {close[0]!r}?" if close else allowed
             message = f"{path} has an unknown key {key!r}; {hint}"
             raise MachineError(message)
-    return _checked(path, name, info)
+    return _checked(path, name, info, of_tasks)
 
 
-def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
+def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Machine:
     given: dict[str, Any] = {key: value for key, value in info.items() if value is not None}
     for key in ("subcmd", "statcmd", "remote_dir"):
         value = given.get(key, "x")
@@ -220,6 +234,18 @@ def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
             message = f"{path}: {key} must be one line of text, not {value!r}"
             raise MachineError(message)
     given |= {key: value.strip() for key, value in given.items() if isinstance(value, str)}
+    for key in ("directives", "setup"):
+        lines = given.get(key)
+        if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+            given[key] = "\n".join(lines)
+        elif lines is not None and not isinstance(lines, str):
+            message = f"{path}: {key} must be a text or a list of lines, not {lines!r}"
+            raise MachineError(message)
+    if "task_time" in given:
+        given["task_time"] = _duration(path, given["task_time"])
+        if "pack" in given:
+            message = f"{path}: pack and task_time both say how large tasks are; leave out one"
+            raise MachineError(message)
     scheduler = given.pop("scheduler", None)
     if scheduler is not None and scheduler not in (*SCHEDULERS, "none"):
         names = ", ".join([*SCHEDULERS, "none"])
@@ -237,7 +263,7 @@ def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
             raise MachineError(message)
         given["subcmd"] = "sh" if scheduler == "none" else SCHEDULERS[scheduler].submit
     _check_command(path, given["subcmd"])
-    _check_numbers(path, given)
+    _check_numbers(path, given, of_tasks)
     command = {Path(word).name for word in shlex.split(given["subcmd"])}
     if scheduler is None:
         scheduler = next((_SCHEDULER_OF[word] for word in command if word in _SCHEDULER_OF), None)
@@ -260,7 +286,20 @@ def _checked(path: Path, name: str, info: dict[str, Any]) -> Machine:
     return machine
 
 
-def _check_numbers(path: Path, given: dict[str, Any]) -> None:
+def _duration(path: Path, value: Any) -> float:
+    """Read ``30min``, ``2h``, ``90s``, or a number of minutes: seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h|d)?", str(value))
+    seconds = float(match[1]) * _UNITS[match[2] or "min"] if match else 0.0
+    if not seconds:
+        message = f"{path}: task_time must be a time such as 30min or 2h, not {value!r}"
+        raise MachineError(message)
+    return seconds
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def _check_numbers(path: Path, given: dict[str, Any], of_tasks: bool) -> None:
     for key in ("array", "login_shell"):
         value = given.get(key, False)
         if not isinstance(value, bool):
@@ -274,10 +313,12 @@ def _check_numbers(path: Path, given: dict[str, Any]) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             message = f"{path}: {key} must be an integer ≥ {least}, not {value!r}"
             raise MachineError(message)
+        if key in ("pack", "parallel") and of_tasks:
+            continue
         if key != "lost_after" and not given.get("array", False):
             message = f"{path}: {key} is for job arrays; add 'array: true' or leave it out"
             raise MachineError(message)
-    if given.get("parallel", 1) > given.get("pack", 1):
+    if given.get("parallel", 1) > given.get("pack", 1) and not of_tasks:
         message = (
             f"{path}: parallel: {given['parallel']} needs a pack of at least that many psets, not "
             f"{given.get('pack', 1)}"

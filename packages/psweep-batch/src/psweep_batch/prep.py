@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from psweep import ParamsError
 from psweep_core.plumbing import (
     BOOK,
     SEED,
@@ -27,14 +28,11 @@ from psweep_core.plumbing import (
     not_failed,
 )
 
+from .directives import Directives, directives
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
-from .scripts import (
-    Directives,
-    directives,
-    run_script_path,
-    write_run_scripts,
-)
+from .run_tasks import prepare_tasks
+from .scripts import run_script_path, write_run_scripts
 from .templates import template_class
 
 __all__ = ["prep_batch"]
@@ -57,6 +55,7 @@ def prep_batch(
     params: Sequence[Pset],
     df: pd.DataFrame | None = None,
     *,
+    func: Callable[[Pset], Any] | None = None,
     calc_dir: PathLike = "calc",
     calc_templ_dir: PathLike | None = "templates/calc",
     machine_templ_dir: PathLike = "templates/machines",
@@ -71,6 +70,12 @@ def prep_batch(
     seed: int | None = None,
     repeats: int = 1,
     code: Literal["warn", "rerun", "ignore"] = "warn",
+    resources: Callable[[Pset], Any] | None = None,
+    on_error: Literal["raise", "record"] = "record",
+    retries: int = 0,
+    timeout: float | None = None,
+    capture_logs: Literal["db", "file", "db+file"] | None = None,
+    tmpsave: bool = False,
     progress: bool | None = None,
     verbose: bool | Sequence[Any] = False,
 ) -> pd.DataFrame:
@@ -87,6 +92,10 @@ def prep_batch(
         The psets. They are not modified.
     df : DataFrame, optional
         The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
+    func : callable, optional
+        Run this function, as `run_local` does, instead of templates: the psets are cut into chunks,
+        each of which is a task. See `run_batch`, which also submits them. The jobscript is no
+        template; its line ``psweep-task`` runs the psets of a task. None: see `calc_templ_dir`.
     calc_dir : str or path, default "calc"
         Folder of the study. Each pset gets a folder ``<calc_dir>/<_pset_id>``.
     calc_templ_dir : str or path, optional
@@ -108,6 +117,9 @@ def prep_batch(
         - ``parallel``: how many of these it runs at once,
         - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
           that are queued or running, one per line,
+        - ``task_time``: with `func`, how long a task should take, such as ``30min``,
+        - ``directives``, ``setup``: with `func`, lines for the scheduler and for the shell, if
+          there is no jobscript,
         - ``lost_after``: see `batch_status`,
         - ``login_shell``, ``remote_dir``: for psweep-push and psweep-pull.
     machines : sequence of str, optional
@@ -129,7 +141,8 @@ def prep_batch(
         Copy `calc_dir` first, as in `run_local`.
     skip_dups : bool or "tried", default False
         Prepare only psets whose hash has no row yet but failed ones, and each of them once.
-        ``"tried"``: also skip those that failed.
+        ``"tried"``: also skip those that failed. With `func`, also leave out those that tasks
+        have or will have.
     seed : int, optional
         Give each pset an entry ``_seed`` for the placeholder ``$_seed``, as in `run_local`. A job
         that is submitted again has the same one. None: only psets that have their own have one.
@@ -139,6 +152,21 @@ def prep_batch(
         What to do with psets that `skip_dups` skips, but that were prepared from other templates:
         report how many there are, prepare them again, or nothing. Comments in jobscripts do not
         count.
+    resources : callable, optional
+        With `func`: takes a pset, and returns what it asks the scheduler for beyond the jobscript,
+        as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so,
+        too. None: only these.
+    on_error : {"record", "raise"}, default "record"
+        With `func`: what an exception in it does: become a failed row, or end the task and give
+        back the rest of its psets.
+    retries : int, default 0
+        With `func`: how many times a failing pset is called again, as in `run_local`.
+    timeout : float, optional
+        With `func`: seconds for one call, as in `run_local`. None: there is no limit.
+    capture_logs : {"db", "file", "db+file"}, optional
+        With `func`: where to keep what it prints, as in `run_local`. None: in the log of the task.
+    tmpsave : bool, default False
+        With `func`: also write each row to a file of its own, as in `run_local`.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.
@@ -149,7 +177,8 @@ def prep_batch(
     -------
     DataFrame
         The study, with a row for each new pset. These have no results and no ``_pset_runtime``
-        (NaN) until `batch_collect` finds what the jobs have written.
+        (NaN) until `batch_collect` finds what the jobs have written. With `func`, new psets have no
+        rows until they have run.
 
     Raises
     ------
@@ -174,6 +203,47 @@ def prep_batch(
     >>> ps.file_read(f"calc/{df._pset_id[1]}/out.txt")
     '4\n'
     """
+    of_func: dict[str, tuple[Any, Any]] = {
+        "resources": (resources, None),
+        "on_error": (on_error, "record"),
+        "retries": (retries, 0),
+        "timeout": (timeout, None),
+        "capture_logs": (capture_logs, None),
+        "tmpsave": (tmpsave, False),
+    }
+    if func is not None:
+        _refuse_with_func(calc_templ_dir, template_mode, write_pset)
+        options = Options(
+            calc_dir=calc_dir,
+            database_basename=database_basename,
+            poolsize=1,  # or more: `parallel` in info.yaml
+            simulate=simulate,
+            backup=backup,
+            git=git,
+            skip_dups=skip_dups,
+            seed=seed,
+            repeats=repeats,
+            code=code,
+            verbose=verbose,
+            on_error=on_error,
+            retries=retries,
+            timeout=timeout,
+            capture_logs=capture_logs,
+            tmpsave=tmpsave,
+        )
+        return prepare_tasks(
+            func,
+            params,
+            df,
+            options,
+            machine_templ_dir=machine_templ_dir,
+            machines=machines,
+            resources=resources,
+        )
+    for name, (value, default) in of_func.items():
+        if value != default:
+            message = f"{name}={value!r} is for prep_batch(params, func=...), which runs a function"
+            raise ParamsError(message)
     options = Options(
         calc_dir=calc_dir,
         database_basename=database_basename,
@@ -247,6 +317,22 @@ def prep_batch(
                 file=sys.stderr,
             )
     return extended
+
+
+def _refuse_with_func(
+    calc_templ_dir: PathLike | None, template_mode: str | None, write_pset: bool
+) -> None:
+    for name, value, default in (
+        ("calc_templ_dir", calc_templ_dir, ("templates/calc", None)),
+        ("template_mode", template_mode, (None,)),
+        ("write_pset", write_pset, (False,)),
+    ):
+        if value not in default:
+            message = (
+                f"{name}={value!r} is for jobs made of templates, and func= runs a function "
+                "without them; drop one of the two"
+            )
+            raise ParamsError(message)
 
 
 def _warn_if_ignored(paths: Sequence[str]) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PathLike
+from psweep_core.plumbing import PathLike, Study
 
 from .errors import BatchError
+from .function_jobs import task_lines
 from .jobs import Attempt, machines_of, next_number
 from .machines import read_info
 from .scripts import Line, info_path, write_script
 from .status import nothing_for, status_frame, statuses
+from .tasks import settle
 
 __all__ = ["batch_resubmit"]
 
@@ -78,12 +81,25 @@ def batch_resubmit(
             raise BatchError(message)
     folder = Path(calc_dir)
     chosen = [s for s in statuses(df_read(folder), folder, None) if s.state in states]
+    n_ran = sum(status.has_row for status in chosen)
+    if n_ran:
+        print(
+            f"psweep: {n_ran} psets of prep_batch(func=...) have run and are left out; make that "
+            "call again to run them again, with skip_dups=True for those that failed",
+            file=sys.stderr,
+        )
+        chosen = [status for status in chosen if not status.has_row]
+    layout = Study.of_folder(folder).layout
+    settle(layout)
     lines: dict[str, list[Line]] = {}
     for status in chosen:
         target = machine or status.machine
         if target is None:
             message = "these psets have not been submitted yet; pass machine=..."
             raise BatchError(message)
+        if status.of_task:
+            lines.setdefault(target, [])
+            continue
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
             raise BatchError(nothing_for(folder, target))
@@ -102,7 +118,9 @@ def batch_resubmit(
         if not path.exists():
             message = f"{path} is missing; run prep_batch again to recreate it"
             raise BatchError(message)
-        write_script(folder / f"resubmit_{name}.sh", read_info(path, name), of_machine)
+        info = read_info(path, name)
+        tasks = task_lines(layout, info)
+        write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)
 
 

@@ -12,17 +12,18 @@ from typing import NamedTuple
 
 from psweep_core.plumbing import Study, replacing
 
+from .directives import Directives, directives
+from .function_jobs import task_lines
 from .machines import INFO, JOBSCRIPT, Machine
 from .schedulers import REFUSALS, SCHEDULERS, Scheduler, shell_text
 
 __all__ = [
-    "Directives",
     "Line",
     "OldScript",
-    "directives",
     "info_path",
     "read_old_script",
     "run_script_path",
+    "task_settings",
     "write_run_scripts",
     "write_script",
 ]
@@ -30,9 +31,7 @@ __all__ = [
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 # A line with a pset, commented out or not, also of a script that psweep 0.8 to 0.16 wrote
 _OLD_LINE = re.compile(rf"^(?P<off>[#\s]*)(?P<line>\S.*?(?P<pset_id>{_UUID}).*)$", re.MULTILINE)
-_FLAGS = {"-cwd"}  # options without a value
 _VERBS = ("submit ", "run ", "add ")
-_BASH = re.compile(r"#!(.*bash)")
 
 
 class Line(NamedTuple):
@@ -60,6 +59,7 @@ class OldScript(NamedTuple):
 def read_old_script(path: Path) -> OldScript:
     """Read which psets a script submits."""
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    text = re.sub(r"^chunks.*$", "", text, flags=re.MULTILINE)  # these are written again
     lines = {m["pset_id"]: ("#" in m["off"], m["line"]) for m in _OLD_LINE.finditer(text)}
     runs = {int(number) for number in re.findall(r"run_seq=(\d+)", text)}
     for numbers in re.findall(r"^# runs:(.*)$", text, re.MULTILINE):
@@ -140,7 +140,7 @@ def write_run_scripts(
         ]
         waiting[machine.name] = sum(pset_id not in prepared for pset_id, _, _ in chosen)
         runs = script.runs | {run_seq for _, run_seq, _ in chosen}
-        write_script(path, machine, lines, old, known, runs)
+        write_script(path, machine, lines, old, known, runs, task_lines(study.layout, machine))
         shutil.copyfile(
             machine_dir / machine.name / INFO, info_path(study.layout.calc_dir, machine.name)
         )
@@ -167,6 +167,7 @@ def write_script(
     old: Sequence[str] = (),
     known: Mapping[str, Directives | None] | None = None,
     runs: Iterable[int] = (),
+    tasks: Sequence[str] = (),
 ) -> None:
     """Write a script that submits psets.
 
@@ -183,6 +184,8 @@ def write_script(
         What the jobscripts of psets ask for, if known already.
     runs : iterable of int
         The ``_run_seq`` whose psets are or were in the script.
+    tasks : sequence of str
+        What `task_lines` returns.
     """
     scheduler = SCHEDULERS.get(machine.scheduler or "")
     text = [
@@ -211,6 +214,10 @@ def write_script(
             if line.attempt > 1 or line.earlier:
                 text.append(f"again {line.attempt} {line.earlier}".rstrip())
             text.append(line.text or f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
+    if tasks:
+        options = "" if machine.runs_here else task_settings(machine, scheduler)
+        text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
+        text += ["END_OF_TASK", "}", "", options, shell_text("chunks"), *tasks, "report_held"]
     text += ["report", ""]
     with replacing(path) as file:
         file.write("\n".join(text).encode("utf-8", "surrogateescape"))
@@ -267,6 +274,21 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
     return "\n".join(lines)
 
 
+def task_settings(machine: Machine, scheduler: Scheduler | None) -> str:
+    """Write how the chunks of `prep_batch` with ``func`` are submitted, for the shell."""
+    of = scheduler or SCHEDULERS["slurm"]
+    lines = [
+        f"ps_first_task={of.first_task}",
+        f"ps_task={shlex.quote(of.task) if machine.array else ''}",
+        "",
+        "array_options() { # TASKS LIMIT",
+        f"    {of.array}",
+        "}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def _filled(text: str, machine: Machine) -> str:
     """Quote a directive as a word for the shell, in which $1 is the shell of the job."""
     before, _, after = text.replace("{shell}", "\0").format(machine=machine.name).partition("\0")
@@ -300,7 +322,8 @@ def _array_lines(
                 yield f"again {line.attempt} {line.earlier}".rstrip()
             yield f"add {line.pset_id}  # {line.comment}"
         yield (
-            f"submit_array {' '.join(options)} {machine.pack} {machine.parallel} {machine.subcmd} "
+            f"submit_array {' '.join(options)} {machine.pack or 1} {machine.parallel} "
+            f"{machine.subcmd} "
             "<<'END_OF_DIRECTIVES'"
         )
         yield f"#!{shell}\n{asked}" + scheduler.array_head.format(
@@ -312,64 +335,6 @@ def _array_lines(
             default = next(line for _, line in scheduler.head if line.startswith("-N"))
             yield f"{scheduler.prefix} {default.format(machine=machine.name)}"
         yield "END_OF_DIRECTIVES"
-
-
-class Directives(NamedTuple):
-    """What the comments above the first command of a jobscript ask the scheduler for."""
-
-    shell: str
-    asked: str  # without what differs from task to task
-    name: str  # of the job; may be empty
-
-
-def directives(script: str, machine: Machine) -> Directives:
-    """Read them."""
-    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
-    first, *rest = script.split("\n")
-    bash = _BASH.match(first)
-    kept = ""
-    name = ""
-    for line in rest if first.startswith("#!") else [first, *rest]:
-        if line.startswith(scheduler.prefix):
-            asked, found = _without_own_options(line, scheduler)
-            kept += f"{asked}\n" if asked else ""
-            name = found or name
-        elif line.strip() and not line.startswith("#"):
-            break
-    return Directives(bash[1] if bash else "/bin/sh", kept, name)
-
-
-def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
-    """Leave out of a directive what differs from task to task; give also the name of the job."""
-    try:
-        words = shlex.split(line[len(scheduler.prefix) :], comments=True)
-    except ValueError:
-        return line.rstrip(), ""  # the scheduler will say what is wrong
-    kept = []
-    name = ""
-    rest = iter(words)
-    for word in rest:
-        option, equals, value = word.partition("=")
-        names, others = (
-            next((m for o in own.split("|") if (m := re.match(o, option))), None)
-            for own in scheduler.own
-        )
-        found = names or others
-        # --output=x, -ox and -o x; but no other long option than these
-        if not found or (option.startswith("--") and found.end() != len(option)):
-            kept.append(word)
-            continue
-        if not equals:
-            value = "" if option.startswith("--") else option[found.end() :]
-        elif not option.startswith("--"):
-            value = word[found.end() :]
-        if not value and found[0] not in _FLAGS:
-            value = next(rest, "")
-        if names:
-            name = value
-    if kept == words:
-        return line.rstrip(), ""
-    return (f"{scheduler.prefix} {shlex.join(kept)}" if kept else ""), name
 
 
 def _common_name(name: str, line: Line) -> str:

@@ -11,20 +11,18 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import RUNTIME, PathLike
+from psweep_core.plumbing import PathLike
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import JOBSCRIPT, Machine
-from .queue import Account
+from .states import PsetStatus, outcomes_of
+from .tasks import psets_of_tasks
 from .verdicts import Judge, Outcome, Queues, Verdict
 
 __all__ = [
-    "STATES",
-    "PsetStatus",
     "batch_status",
-    "count_states",
     "nothing_for",
     "outputs",
     "remember_collected",
@@ -33,17 +31,6 @@ __all__ = [
     "tail",
 ]
 
-STATES: Final = (
-    "not submitted",
-    "state unknown",
-    "queued",
-    "running",
-    "done",
-    "failed",
-    "lost",
-    "cancelled",
-    "no result",
-)
 _TAIL_BYTES = 4096
 
 # What SLURM writes to the output of a job that it ends
@@ -57,22 +44,6 @@ _REASONS = [
         (r"CANCELLED AT", "cancelled"),
     )
 ]
-
-
-class PsetStatus(NamedTuple):
-    """The state of one pset's job."""
-
-    pset_id: str
-    pset_seq: int
-    run_seq: int
-    machine: str | None
-    attempt: Attempt | None
-    state: str
-    reason: str
-    log: Path | None
-    stderr: Path | None = None
-    account: Account | None = None
-    is_collected: bool = False  # its result is in the database, and its folder was not read
 
 
 _NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
@@ -186,7 +157,7 @@ def statuses(
     may_ask : callable, optional
         Returns whether the queue of a machine may be queried. None: it may.
     """
-    outcomes = _outcomes(df)
+    outcomes = outcomes_of(df)
     collected = read_collected(calc_dir, outcomes)
     found: list[PsetStatus] = []
     places: list[_Place] = []
@@ -205,7 +176,8 @@ def statuses(
             attempt = last_attempt(f"{calc_dir}/{pset_id}", names, machine)
             places.append(_Place(len(found), pset_id, pset_seq, run_seq, attempt))
             found.append(_NOTHING)
-    if machine and not found:
+    of_tasks = psets_of_tasks(df, calc_dir, machine, may_ask)
+    if machine and not found and not of_tasks:
         raise BatchError(nothing_for(calc_dir, machine))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # read again.
@@ -217,7 +189,7 @@ def statuses(
     for place, verdict in zip(places, verdicts, strict=True):
         found[place.position] = _status(place, verdict, calc_dir, machine, judge, outcomes)
     queues.remember()
-    return found
+    return [*found, *of_tasks]
 
 
 class _Place(NamedTuple):
@@ -281,7 +253,7 @@ def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetSta
     """Keep what is known of the jobs whose results are in the database now."""
     if not any(status.state == "done" and not status.is_collected for status in found):
         return
-    outcomes = _outcomes(df)
+    outcomes = outcomes_of(df)
     kept = {}
     for status in found:
         outcome = outcomes.get(status.pset_id)
@@ -299,22 +271,6 @@ def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetSta
             kept[status.pset_id] = Collected(status.attempt, status.reason, log, stderr)
     if any(not status.is_collected for status in found if status.pset_id in kept):
         write_collected(calc_dir, kept)
-
-
-def _outcomes(df: pd.DataFrame) -> dict[str, Outcome]:
-    """Read the outcome of collected psets from the database."""
-    if not len(df):
-        return {}
-    n = len(df)
-    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
-    causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
-    return {
-        pset_id: Outcome(bad is True, cause if isinstance(cause, str) else "", runtime)
-        for pset_id, bad, cause, runtime in zip(
-            df["_pset_id"].tolist(), failed, causes, df[RUNTIME].tolist(), strict=True
-        )
-        if bad is True or runtime == runtime
-    }
 
 
 def nothing_for(calc_dir: Path, machine: str) -> str:
@@ -356,9 +312,3 @@ def tail(path: Path) -> str:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - _TAIL_BYTES))
         return file.read().decode("utf-8", "replace")
-
-
-def count_states(states: Iterable[str]) -> dict[str, int]:
-    """Count the psets in each state, in the order of `STATES`."""
-    states = list(states)
-    return {state: states.count(state) for state in STATES if state in states}

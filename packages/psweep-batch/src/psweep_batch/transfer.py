@@ -103,7 +103,10 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             place.merge_runs()
             place.make_there()
         skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
-        place.rsync([*_how(dry_run), *skip, *options], f"{place.folder}/", f"{place.there}/")
+        skip.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
+        spools = bool(Study.of_folder(place.folder).layout.spools())
+        how = _how(dry_run, spools)
+        place.rsync([*how, *skip, *options], f"{place.folder}/", f"{place.there}/")
 
 
 def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
@@ -131,7 +134,9 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             queue = _ask_queue(place)
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
         skip += [f"--exclude=/{name}", f"--exclude=/{RUNS}"]
-        place.rsync([*_how(dry_run), *skip, *options], f"{place.there}/", f"{place.folder}/")
+        place.rsync(
+            [*_how(dry_run, spools=True), *skip, *options], f"{place.there}/", f"{place.folder}/"
+        )
         if dry_run:
             return
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
@@ -246,9 +251,16 @@ def _machines(folder: Path) -> list[Machine]:
     return [machine_of(folder, name) for name in names]
 
 
-def _how(dry_run: bool) -> list[str]:
+def _how(dry_run: bool, spools: bool) -> list[str]:
     # -s: names go as they are, through no shell; -u: what is newer at the target stays
-    how = ["-a", "-u", "-s", f"--exclude=/{PRIVATE}"]  # locks and journals are of one machine
+    # Locks and journals are of one machine; what tasks run, and who has it, is of all.
+    batch = f"/{PRIVATE}/batch"
+    how = ["-a", "-u", "-s"]
+    if spools:
+        how += [f"--include=/{PRIVATE}/", f"--include={batch}/", f"--exclude={batch}/*/.*"]
+        how.append(f"--exclude=/{PRIVATE}/*")
+    else:
+        how.append(f"--exclude=/{PRIVATE}")
     how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
     if dry_run:
         how.append("-n")

@@ -36,6 +36,7 @@ from .params.samples import psample
 from .params.spaces import intspace, logspace
 from .running.by_name import by_name
 from .running.run_local import run, run_local
+from .running.time_left import time_left
 from .show.notebook import fold_in_notebooks
 from .show.terminal import df_print
 from .store.checkdir import check_calc_dir
@@ -107,6 +108,7 @@ __all__ = [
     "run_local",
     "shuffled",
     "stargrid",
+    "time_left",
 ]
 
 # Names that few programs need: each is looked up when it is first used.
@@ -122,6 +124,7 @@ if TYPE_CHECKING:
     from psweep_batch import batch_resubmit as batch_resubmit
     from psweep_batch import batch_status as batch_status
     from psweep_batch import prep_batch as prep_batch
+    from psweep_batch import run_batch as run_batch
     from psweep_git import git_commits as git_commits
 
     from .html_report.data import report as report

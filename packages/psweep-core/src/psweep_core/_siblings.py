@@ -26,6 +26,7 @@ NAMES: Final[dict[str, str]] = {
     "batch_status": "psweep_batch",
     "git_commits": "psweep_git",
     "prep_batch": "psweep_batch",
+    "run_batch": "psweep_batch",
 }
 
 

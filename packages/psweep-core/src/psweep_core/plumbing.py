@@ -3,11 +3,12 @@
 from .cli import run_command
 from .messages import printable
 from .params.grids import Pset
-from .running.checks import check_df, check_params, explain_mistakes
+from .running.checks import check_df, check_func, check_params, explain_mistakes
 from .running.done import all_rows, not_failed
 from .running.options import Options
 from .running.provenance import Code
 from .running.recipe import carry_out
+from .running.spooled import Chunk, spool_work
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
@@ -16,6 +17,7 @@ from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temp
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
+from .store.spool import FREE, Claim, Spool, spools_of
 from .store.study import Study
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
@@ -25,12 +27,15 @@ from .table.rows import BOOK, EXTRAS, RESERVED, RUNTIME, SEED
 __all__ = [
     "BOOK",
     "EXTRAS",
+    "FREE",
     "MISSING",
     "PRIVATE",
     "RESERVED",
     "RUNS",
     "RUNTIME",
     "SEED",
+    "Chunk",
+    "Claim",
     "Code",
     "Layout",
     "Options",
@@ -38,6 +43,7 @@ __all__ = [
     "Progress",
     "Pset",
     "Report",
+    "Spool",
     "Study",
     "all_rows",
     "append_frame",
@@ -45,6 +51,7 @@ __all__ = [
     "carry_out",
     "cells",
     "check_df",
+    "check_func",
     "check_params",
     "check_storable",
     "column",
@@ -60,6 +67,8 @@ __all__ = [
     "printable",
     "replacing",
     "run_command",
+    "spool_work",
+    "spools_of",
     "status",
     "temporary_name",
 ]

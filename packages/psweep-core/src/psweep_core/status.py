@@ -166,7 +166,8 @@ def run_states(calc_dir: PathLike = "calc") -> list[dict[str, Any]]:
         if "_failed" in df.columns:
             prepared &= ~df["_failed"].astype(bool)
         has_folder = df["_pset_id"].map(_has_jobscript(study.layout.calc_dir))
-        for run_id, part in df[~(prepared | has_folder)].groupby("_run_id", sort=False):
+        of_tasks = df["_run_id"].isin([folder.name for folder in study.layout.spools()])
+        for run_id, part in df[~(prepared | has_folder | of_tasks)].groupby("_run_id", sort=False):
             found[run_id] = _run_state(part, headers.get(str(run_id)), run_id in live)
     for run_id in headers.keys() - found.keys():
         header = headers[run_id]

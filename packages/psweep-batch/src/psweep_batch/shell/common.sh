@@ -33,6 +33,10 @@ report() {
         say "$unclear may have been submitted by a call that was cut short: see psweep-status $ps_machine"
 }
 
+quote() { # TEXT: as a word for the shell
+    printf "%s'" "$1" | sed -e "s/'/'\\\\''/g" -e "1s/^/'/" -e "\$s/'\\\\''\$/'/"
+}
+
 check_pset() { # FOLDER
     [ -f "$1/jobscript_$ps_machine" ] ||
         stop "there is no $ps_calc/$1/jobscript_$ps_machine: is this script in the study's folder? If the pset was removed, comment out its line"

@@ -30,10 +30,6 @@ refused() { # is it certain that there is no job? Only if this is known to be wh
     [ "$code" -le 128 ] && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
 }
 
-quote() { # TEXT: as a word for the shell
-    printf "%s'" "$1" | sed -e "s/'/'\\\\''/g" -e "1s/^/'/" -e "\$s/'\\\\''\$/'/"
-}
-
 job() { # what the job file holds after the directives
     printf 'ps_calc=%s\nps_machine=%s\nps_attempt=%s\nps_scheduler=%s\nps_own_log=\n' \
         "$(quote "$ps_calc")" "$ps_machine" "$ps_attempt" "$ps_scheduler"

@@ -8,14 +8,14 @@ from __future__ import annotations
 import collections
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..errors import PsweepError
 from ..table.rows import RowTuple
 from .finished import failed_row
 from .job import Jobs, Settings, describe
 
-__all__ = ["Dispatch", "Step"]
+__all__ = ["Dispatch", "Step", "Stop"]
 
 
 class Step(NamedTuple):
@@ -24,6 +24,16 @@ class Step(NamedTuple):
     n: int  # psets that have finished
     n_failed: int  # of these
     n_replaced: int = 0  # workers that died and have a successor
+
+
+class Stop(Protocol):
+    """Decides when a run ends before all psets have run, see `pool.run_pool`."""
+
+    def may_begin(self, seconds: float) -> bool:
+        """Return whether a pset that takes so long may begin now."""
+
+    def may_go_on(self) -> bool:
+        """Return whether those that have begun may go on."""
 
 
 class Dispatch:
@@ -46,7 +56,8 @@ class Dispatch:
         self._settings = settings
         self._chunk_seconds = chunk_seconds
         self._max_chunk = max_chunk
-        self._todo = collections.deque(range(len(jobs)))
+        self.slowest = 0.0  # s per pset, of the slowest chunk so far
+        self._todo = collections.deque(jobs.positions)
         self._calls: dict[int, int] = {}  # of func for a pset, where these are more than one
 
     @property
@@ -84,6 +95,7 @@ class Dispatch:
         self.n_left -= n
         if n:
             self.pace = seconds / n
+            self.slowest = max(self.slowest, self.pace)
 
     def may_retry(self, position: int) -> bool:
         """Decide whether a pset that killed its worker is called again, and count that call."""

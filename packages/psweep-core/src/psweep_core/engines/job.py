@@ -56,6 +56,7 @@ class Settings:
     timeout: float | None = None  # s for one pset
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
     caller: bytes | None = None  # see `random_state.reseed_once`
+    in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
 
 
 def describe(job: Job, settings: Settings) -> str:
@@ -92,6 +93,11 @@ class Jobs(Sequence[Job]):
         self.hashes = hashes
         self.seeds = seeds
 
+    @property
+    def positions(self) -> Sequence[int]:
+        """The positions of all of them."""
+        return range(len(self.ids))
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -115,6 +121,45 @@ class Jobs(Sequence[Job]):
             hashes = pset_hashes(psets)
         every: Iterable[int | None] = itertools.repeat(None, len(ids)) if seeds is None else seeds
         return zip(positions, ids, hashes, psets, every, strict=True)
+
+    def some(self, positions: Sequence[int]) -> SomeJobs:
+        """Take some of them out; they keep their positions."""
+        jobs = [*map(Job._make, self.tuples(positions))]
+        return SomeJobs(
+            [*positions],
+            [job.pset_id for job in jobs],
+            [job.pset_hash for job in jobs],
+            [job.params for job in jobs],
+            None if self.seeds is None else [job.seed for job in jobs],
+        )
+
+
+class SomeJobs(Jobs):
+    """Some of the jobs of a run: those of one task."""
+
+    def __init__(
+        self,
+        positions: list[int],
+        ids: list[str],
+        hashes: list[str],
+        psets: list[Pset],
+        seeds: list[Any] | None = None,
+    ) -> None:
+        super().__init__(ids, hashes, psets, seeds)
+        self._positions = positions
+        self._places = {position: i for i, position in enumerate(positions)}
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """The positions of all of them."""
+        return self._positions
+
+    def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
+        """Give some of them, one after another; None: all."""
+        positions = self._positions if positions is None else positions
+        places = [self._places[position] for position in positions]
+        for position, job in zip(positions, super().tuples(places), strict=True):
+            yield (position, *job[1:])
 
 
 def _uuids(n: int) -> list[str]:

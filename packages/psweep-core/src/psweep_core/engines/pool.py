@@ -52,10 +52,11 @@ from ..errors import PsetTimeoutError, WorkerError
 from ..store.journal_reader import read_journal
 from ..store.row_bytes import encode
 from ..store.run_record import Record
+from ..store.task_record import TaskRecord
 from ..table.row_groups import Block, cells_of, joined, unpacked
 from ..table.rows import RowTuple, is_failed
 from .call import note
-from .dispatch import Dispatch, Step
+from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
 from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
 from .wire import STOP, Again, Chunk, Done, Failed, Kept, pickled_func, pickled_job
@@ -64,13 +65,19 @@ from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 __all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
+_STOP_SECONDS = 0.2  # how often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
 _WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
-_STOPPED_SECONDS = 0.5  # a wait that takes this much longer was not a wait
+_PAUSED_SECONDS = 0.5  # a wait that takes this much longer was not a wait
 
 
 def run_pool(
-    func: Func, jobs: Jobs, settings: Settings, record: Record, poolsize: int
+    func: Func,
+    jobs: Jobs,
+    settings: Settings,
+    record: Record | TaskRecord,
+    poolsize: int,
+    stop: Stop | None = None,
 ) -> Iterator[Step]:
     """Run all psets, a few at a time, each in one of several processes.
 
@@ -79,10 +86,13 @@ def run_pool(
     func : callable
     jobs : Jobs
     settings : Settings
-    record : RunRecord or UnsavedRecord
+    record : RunRecord, UnsavedRecord or TaskRecord
         Where the rows are kept.
     poolsize : int
         How many processes.
+    stop : Stop, optional
+        Is asked before psets are handed out. Psets that may not begin any more, or not go on, are
+        not run. None: all are run.
 
     Yields
     ------
@@ -98,7 +108,7 @@ def run_pool(
     """
     if not jobs:
         return
-    pool = _Pool(func, jobs, settings, record)
+    pool = _Pool(func, jobs, settings, record, stop)
     try:
         pool.start(min(poolsize, len(jobs)))
         yield from pool.results()
@@ -147,7 +157,16 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, func: Func, jobs: Jobs, settings: Settings, record: Record) -> None:
+    def __init__(
+        self,
+        func: Func,
+        jobs: Jobs,
+        settings: Settings,
+        record: Record | TaskRecord,
+        stop: Stop | None,
+    ) -> None:
+        self._stop = stop
+        self._stops = False  # no pset begins any more
         self._settings = settings
         self._record = record
         self._jobs = jobs
@@ -161,7 +180,7 @@ class _Pool:
         # Only with a timeout: until when the last wait was to last, and the CPU time at its start;
         # and when this process had stood still, in s, for how long.
         self._waits: tuple[float, float] | None = None
-        self._stops: list[tuple[float, float]] = []
+        self._pauses: list[tuple[float, float]] = []
 
     def start(self, n: int) -> None:
         for _ in range(n):
@@ -229,8 +248,8 @@ class _Pool:
         return has_left
 
     def results(self) -> Iterator[Step]:
-        while self._dispatch.n_left:
-            for worker in self._workers:
+        while self._dispatch.n_left and not self._is_over():
+            for worker in [] if self._stops else self._workers:
                 self._feed(worker)
             for worker in self._with_messages():
                 message = None
@@ -258,6 +277,14 @@ class _Pool:
         else:
             self._record.give_up_cache()
 
+    def _is_over(self) -> bool:
+        """Find out whether the run is to end here, with psets that were not run."""
+        if self._stop is None:
+            return False
+        self._stops = self._stops or not self._stop.may_begin(self._dispatch.slowest)
+        busy = any(worker.jobs for worker in self._workers)
+        return self._stops and not (busy and self._stop.may_go_on())
+
     def _all_reported(self) -> Block | None:
         """Return all rows if they were reported."""
         if not self._reported:
@@ -282,16 +309,16 @@ class _Pool:
 
     def _stop_overdue(self) -> float:
         """Kill workers whose pset takes too long; give the seconds until the next look."""
+        seconds = 1.0 if self._stop is None else _STOP_SECONDS
         timeout = self._settings.timeout
         if timeout is None:
-            return 1.0
-        self._notice_stop()
-        seconds = 1.0
+            return seconds
+        self._notice_pause()
         for worker in self._workers:
             since, position = worker.clock.read()
             if position is None or worker.overdue:
                 continue
-            stopped = sum(length for when, length in self._stops if when > since)
+            stopped = sum(length for when, length in self._pauses if when > since)
             left = since + timeout + stopped - time.monotonic()
             if left <= 0:
                 worker.overdue = True
@@ -302,7 +329,7 @@ class _Pool:
         self._waits = time.monotonic() + seconds, time.process_time()
         return seconds
 
-    def _notice_stop(self) -> None:
+    def _notice_pause(self) -> None:
         """Notice that this process, and most likely its workers, stood still.
 
         As after SIGSTOP, or ``docker pause``: it did not work, and overslept by far.
@@ -311,8 +338,8 @@ class _Pool:
             until, cpu = self._waits
             now = time.monotonic()
             length = now - until - (time.process_time() - cpu)
-            if length > _STOPPED_SECONDS:
-                self._stops.append((now, length))
+            if length > _PAUSED_SECONDS:
+                self._pauses.append((now, length))
 
     def _counted(self, worker: _Worker, done: Done) -> Step:
         self._dispatch.took(done.n, done.seconds)
@@ -364,6 +391,9 @@ class _Pool:
         dispatch.n_left -= step.n
         unfinished = [i for i in worker.jobs if i not in finished]
         dispatch.put_back(unfinished[1:])
+        if self._stops:
+            dispatch.put_back(unfinished[:1])  # nobody knows who has ended this worker
+            return step
         if unfinished and dispatch.may_retry(unfinished[0]):
             dispatch.put_back(unfinished[:1])
         elif unfinished:

@@ -100,6 +100,9 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         # Who wants to speak with the terminal from there gets an error, and does not stand still.
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    if setup.settings.in_task:
+        # Schedulers send it to all processes of a job; the parent decides what it means.
+        signal.signal(signal.SIGTERM, lambda *_: None)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     global _is_clone
     _is_clone = False  # this process is a worker, also if it was forked
@@ -112,7 +115,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     report = _Report(connection, in_journal=setup.journal_path is not None)
     try:
         if setup.journal_path is not None:
-            journal = Journal(setup.journal_path, settings.header)
+            journal = Journal(setup.journal_path, settings.header, locked=not settings.in_task)
             journal.start_syncing()  # func may leave no memory for that
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         listener = _Listener(connection, chunks, clock, journal)

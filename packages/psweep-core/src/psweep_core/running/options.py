@@ -74,6 +74,7 @@ class Options:
                     "function in this one; add poolsize=1 or more"
                 )
                 raise ParamsError(message)
+        _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
         _one_of("on_error", self.on_error, ("raise", "record"))
         _one_of("capture_logs", self.capture_logs, (None, "db", "file", "db+file"))
         verbose = self.verbose

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from ..params.grids import Pset
 from ..params.hashing import pset_hashes
 from ..store.layout import Layout
 from ..store.run_record import reserved_seeds
+from ..store.spool import seeds_in_spools
 from ..table.rows import SEED
 from .code_changes import CodeChanges, near_misses
 from .options import Options
@@ -37,16 +39,26 @@ class Planner:
         Takes the database and returns the rows that count as done. None: nothing is skipped.
     seeded : bool
         The psets have seeds.
+    pending : callable, optional
+        Takes the database and returns the hashes of psets that tasks of batch jobs have or will
+        have. They count as done. None: there are none.
     """
 
     def __init__(
-        self, options: Options, layout: Layout, code: Code | None, done: Done | None, seeded: bool
+        self,
+        options: Options,
+        layout: Layout,
+        code: Code | None,
+        done: Done | None,
+        seeded: bool,
+        pending: Callable[[pd.DataFrame | None], Iterable[str]] | None = None,
     ) -> None:
         self.code = code
         self.done = done
         self._options = options
         self._layout = layout
         self._seeded = seeded
+        self._pending = pending
 
     def plan(
         self,
@@ -86,9 +98,13 @@ class Planner:
                     counts = counts - changes.count(rows)
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
+            if self._pending is not None:
+                counts.update(self._pending(df))
         seeds = None
         if self._seeded:
-            live = reserved_seeds(self._layout) if options.save and not options.simulate else ()
+            live: Iterable[tuple[str, int]] = ()
+            if options.save and not options.simulate:
+                live = itertools.chain(reserved_seeds(self._layout), seeds_in_spools(self._layout))
             seeds = Seeds(options.seed, df, hashes, live)
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:

@@ -56,6 +56,9 @@ class Journal:
         The file, which must not exist. Its folder is made where it is missing.
     header : Header
         Its first record.
+    locked : bool, default True
+        Hold a lock while it is written. A task of a batch job takes none, because there may be no
+        locks between the nodes of a cluster; its claim says whether it lives, see `spool`.
 
     Attributes
     ----------
@@ -63,11 +66,12 @@ class Journal:
         The rows that are perhaps not in the file. Complete when the journal is closed.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, locked: bool = True) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)  # (somebody may have removed the study)
-        self._lock = file_lock(lock_of(path))
-        self._lock.acquire()
+        self._lock = file_lock(lock_of(path)) if locked else None
+        if self._lock is not None:
+            self._lock.acquire()
         self.end = 0  # where the next record goes, which is the position in the file
         self._limit = -1  # if `end` is beyond it, the next row needs `reserve`
         self._size = 0  # of the file, including allocated space
@@ -86,7 +90,8 @@ class Journal:
             self.end = len(first)
             self.reserve()
         except BaseException:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
             raise
 
     def reserve(self) -> None:
@@ -192,7 +197,8 @@ class Journal:
             try:
                 self._look_back()
             finally:
-                self._lock.release()
+                if self._lock is not None:
+                    self._lock.release()
 
     def _look_back(self) -> None:
         """Close the file, and find out which rows are perhaps not in it."""

@@ -14,6 +14,11 @@
         <run_seq>.<run_id>.0.journal.seeds      the seeds of all psets of the run
         <run_id>.logs/<pset_id>.txt    what func has printed so far, with capture_logs="file"
       .psweep/backup.lock              held while the folder is copied
+      .psweep/batch/<run_id>/          the work of prep_batch(func=...), see `spool`
+        work.pk                        func and psets
+        <chunk>.claim                  who runs these psets, and how that went
+        <chunk>.log                    what the task printed
+        <run_seq>.<run_id>.<task>.<n>.journal   rows of a task that are not in the database yet
       <pset_id>/                       what func writes, if it does
         logs.txt                       what func printed, with capture_logs="file"
       tmpsave/<run_id>/<pset_id>.pk    one row, with tmpsave=True
@@ -55,6 +60,7 @@ PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep
 RUNS: Final = "runs.jsonl"
 _SUFFIX: Final = ".journal"
 _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
+_SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
 _USUAL: Final = {"database.pk", "database.json", "database.parquet"}
 
@@ -86,6 +92,7 @@ class Layout:
     def basenames(self) -> set[str]:
         """List the names of all databases in the folder."""
         names = {path.name for path in (self.calc_dir / PRIVATE).glob("*") if path.is_dir()}
+        names.discard(_SPOOLS)
         # A study that was copied without the private folder.
         return names or {path.name for path in self.calc_dir.glob("database.*")} & _USUAL
 
@@ -106,6 +113,15 @@ class Layout:
     def journal(self, run_seq: int, run_id: str, number: int) -> Path:
         """Return the journal of one process of a run; 0 is the one that started it."""
         return self.private / f"{run_seq}.{run_id}.{number}{_SUFFIX}"
+
+    def spool(self, run_id: str) -> Path:
+        """Return the folder with the work of one call of `prep_batch`."""
+        return self.calc_dir / PRIVATE / _SPOOLS / run_id
+
+    def spools(self) -> list[Path]:
+        """List such folders, of all databases in the folder of the study."""
+        found = (self.calc_dir / PRIVATE / _SPOOLS).glob("*/work.pk")
+        return sorted(path.parent for path in found)
 
     def unfinished_writes(self) -> Iterable[Path]:
         """List the temporary files of writers of the database that were killed."""

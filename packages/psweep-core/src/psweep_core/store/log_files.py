@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from .layout import Layout, run_of
+from .spool import spools_of
 
 __all__ = ["move_log", "place_leftovers"]
 
@@ -18,6 +19,7 @@ def place_leftovers(layout: Layout) -> None:
     if not folders:
         return
     live = {run_of(journal)[1] for journal in layout.journals()}
+    live |= {spool.run_id for spool in spools_of(layout) if spool.journals()}
     for run_id, folder in folders.items():
         if run_id not in live:
             for place in folder.glob("*.txt"):

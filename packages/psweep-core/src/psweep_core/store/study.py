@@ -42,6 +42,7 @@ from .log_files import place_leftovers
 from .old_files import keep_old, understood
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
+from .spool import spools_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -94,7 +95,8 @@ class Study:
     def exists(self) -> bool:
         """Tell whether there is a database, or a journal of a run that did not get to write one."""
         # In this order: a run that ends in between moves its rows to the database.
-        return bool(self.layout.journals()) or self.layout.database.exists()
+        layout = self.layout
+        return bool(layout.journals()) or any(spools_of(layout)) or layout.database.exists()
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
@@ -102,7 +104,8 @@ class Study:
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
         journals = []
-        for path in self._journals():
+        spooled = [path for spool in spools_of(self.layout) for path in spool.journals()]
+        for path in [*self._journals(), *spooled]:
             try:
                 contents = find_journal(path)
             except (ForeignJournalError, NewerJournalError) as error:
@@ -191,13 +194,20 @@ class Study:
             df = append_frame(df, frame_of_block(cached, record.header))
             unread = [path for path in ended if path not in record.journals]
             record = None
+        # Tasks of batch jobs hold no locks: their claims say whether they have ended.
+        spools = {
+            path: spool for spool in spools_of(self.layout) for path in spool.ended_journals()
+        }
         contents: dict[Path, JournalContents] = {}
-        for path in unread:
+        for path in [*unread, *spools]:
             try:
                 contents[path] = read_journal(path)
             except ForeignJournalError as error:
                 _warn_skipped(str(error))
-                ended.remove(path)
+                if path in spools:
+                    del spools[path]
+                else:
+                    ended.remove(path)
         found = [*contents.values()]
         if record is not None:
             found.append(record.in_memory())
@@ -206,7 +216,9 @@ class Study:
         df = _union(df, found)
         if df is not known:
             df = self.write_database(df)
-        for path in ended:
+        for path, spool in spools.items():
+            spool.note_recorded(row.seq - spool.header.first_seq for row in contents[path].rows)
+        for path in [*ended, *spools]:
             if path in contents and contents[path].unreadable:
                 _warn_unreadable(path, contents[path])
             else:
@@ -263,6 +275,9 @@ class Study:
         for last in removed_numbers(self.layout):  # these rows may come back
             run_seq = max(run_seq, last["_run_seq"] + 1)
             first_seq = max(first_seq, last["_pset_seq"] + 1)
+        for spool in spools_of(self.layout):
+            run_seq = max(run_seq, spool.header.run_seq + 1)
+            first_seq = max(first_seq, spool.header.first_seq + spool.header.n_psets)
         return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
 
     def read_database(self) -> pd.DataFrame:

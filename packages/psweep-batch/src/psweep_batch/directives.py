@@ -1,0 +1,73 @@
+"""What a jobscript asks its scheduler for: the comments above its first command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import NamedTuple
+
+from .machines import Machine
+from .schedulers import SCHEDULERS, Scheduler
+
+__all__ = ["Directives", "directives"]
+
+_FLAGS = {"-cwd"}  # options without a value
+_BASH = re.compile(r"#!(.*bash)")
+
+
+class Directives(NamedTuple):
+    """What the comments above the first command of a jobscript ask the scheduler for."""
+
+    shell: str
+    asked: str  # without what differs from task to task
+    name: str  # of the job; may be empty
+
+
+def directives(script: str, machine: Machine) -> Directives:
+    """Read them."""
+    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
+    first, *rest = script.split("\n")
+    bash = _BASH.match(first)
+    kept = ""
+    name = ""
+    for line in rest if first.startswith("#!") else [first, *rest]:
+        if line.startswith(scheduler.prefix):
+            asked, found = _without_own_options(line, scheduler)
+            kept += f"{asked}\n" if asked else ""
+            name = found or name
+        elif line.strip() and not line.startswith("#"):
+            break
+    return Directives(bash[1] if bash else "/bin/sh", kept, name)
+
+
+def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
+    """Leave out of a directive what differs from task to task; give also the name of the job."""
+    try:
+        words = shlex.split(line[len(scheduler.prefix) :], comments=True)
+    except ValueError:
+        return line.rstrip(), ""  # the scheduler will say what is wrong
+    kept = []
+    name = ""
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        names, others = (
+            next((m for o in own.split("|") if (m := re.match(o, option))), None)
+            for own in scheduler.own
+        )
+        found = names or others
+        # --output=x, -ox and -o x; but no other long option than these
+        if not found or (option.startswith("--") and found.end() != len(option)):
+            kept.append(word)
+            continue
+        if not equals:
+            value = "" if option.startswith("--") else option[found.end() :]
+        elif not option.startswith("--"):
+            value = word[found.end() :]
+        if not value and found[0] not in _FLAGS:
+            value = next(rest, "")
+        if names:
+            name = value
+    if kept == words:
+        return line.rstrip(), ""
+    return (f"{scheduler.prefix} {shlex.join(kept)}" if kept else ""), name

@@ -1,0 +1,220 @@
+"""Tasks of `prep_batch` with ``func``: their jobscript, their chunks, and their submit lines."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from psweep import ParamsTypeError, df_read
+from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_of
+
+from .directives import directives
+from .errors import MachineError
+from .machines import JOBSCRIPT, Machine, check_jobscript
+from .schedulers import SCHEDULERS
+
+__all__ = ["cutter", "jobscript_path", "read_jobscripts", "task_lines", "write_jobscripts"]
+
+_N_TASKS = 20  # of one call, if nothing says how large they should be
+_PILOT = 4  # psets of the first chunk, with task_time, while no runtime is known
+_LINE = re.compile(r"^[^#\n]*(?<![\w./$-])(?:\S*/)?psweep-task(?![\w.-])", re.MULTILINE)
+_OPTIONS = {
+    "slurm": {"mem": "--mem={}", "time": "--time={}"},
+    "sge": {"mem": "-l h_vmem={}", "time": "-l h_rt={}"},
+    "pbs": {"mem": "-l mem={}b", "time": "-l walltime={}"},
+    "lsf": {"mem": "-M {}B", "time": "-W {}"},
+}
+
+
+def jobscript_path(calc_dir: Path, machine: str) -> Path:
+    """Place the jobscript of tasks, which goes with the study."""
+    return calc_dir / f"{JOBSCRIPT}_{machine}"
+
+
+def read_jobscripts(machine_dir: Path, machines: Sequence[Machine]) -> dict[str, bytes]:
+    """Read the jobscript of each machine, or make one of its info.yaml.
+
+    Raises
+    ------
+    MachineError
+        There is none, or nothing in it runs psets.
+    """
+    found = {}
+    for machine in machines:
+        path = machine_dir / machine.name / JOBSCRIPT
+        if machine.directives is not None or machine.setup is not None:
+            if path.exists():
+                message = (
+                    f"{path.parent} has a jobscript, and directives or setup in info.yaml, which "
+                    "make one; remove one of the two"
+                )
+                raise MachineError(message)
+            found[machine.name] = _made(machine).encode()
+            continue
+        if not path.is_file():
+            message = (
+                f"{path.parent} has no file {JOBSCRIPT}; write one with the line psweep-task, or "
+                "add 'directives:' and 'setup:' to its info.yaml"
+            )
+            raise MachineError(message)
+        data = path.read_bytes()
+        check_jobscript(path, data, machine)
+        if not _LINE.search(data.decode("utf-8", "replace")):
+            message = (
+                f"{path} has no line that runs psets, which prep_batch(func=...) needs; add this "
+                "line, after those that load modules or an environment:\npsweep-task"
+            )
+            raise MachineError(message)
+        found[machine.name] = data
+    return found
+
+
+def _made(machine: Machine) -> str:
+    prefix = SCHEDULERS[machine.scheduler or "slurm"].prefix
+    lines = ["#!/bin/sh" if machine.runs_here else "#!/bin/bash"]
+    asked = filter(None, map(str.strip, (machine.directives or "").splitlines()))
+    lines += [line if line.startswith(prefix) else f"{prefix} {line}" for line in asked]
+    return "\n".join([*lines, machine.setup or "", "psweep-task", ""])
+
+
+def write_jobscripts(calc_dir: Path, jobscripts: Mapping[str, bytes]) -> None:
+    """Put the jobscripts into the study. Tasks that still wait will use them, too."""
+    for name, data in jobscripts.items():
+        with replacing(jobscript_path(calc_dir, name)) as file:
+            file.write(data)
+
+
+def cutter(
+    machines: Sequence[Machine], resources: Callable[[Pset], Any] | None
+) -> Callable[[Sequence[Pset], float | None], list[Chunk]]:
+    """Make what cuts psets into chunks, one for each task.
+
+    Parameters
+    ----------
+    machines : sequence of Machine
+        Any of them may run a chunk.
+    resources : callable, optional
+        Takes a pset, and returns what it asks the scheduler for, beyond the jobscript.
+    """
+
+    def cut(psets: Sequence[Pset], runtime: float | None) -> list[Chunk]:
+        groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for position, pset in enumerate(psets):
+            asks = asked(pset, resources)
+            groups.setdefault(tuple(sorted(asks.items())), []).append(position)
+        chunks = []
+        for key, positions in groups.items():
+            sizes = [_size(machine, len(positions), runtime) for machine in machines]
+            size = max(1, min(sizes))
+            start = 0
+            if runtime is None and any(machine.task_time for machine in machines):
+                start = min(_PILOT, size)
+                chunks.append(Chunk(positions[:start], dict(key)))
+            starts = range(start, len(positions), size)
+            chunks += [Chunk(positions[i : i + size], dict(key)) for i in starts]
+        return chunks
+
+    return cut
+
+
+def _size(machine: Machine, n: int, runtime: float | None) -> int:
+    if machine.pack is not None:
+        return machine.pack
+    if machine.task_time is not None and runtime is not None:
+        seconds = machine.task_time * machine.parallel
+        return int(max(1, min(n, seconds / max(runtime, 1e-6))))
+    return n if machine.runs_here else math.ceil(n / _N_TASKS)
+
+
+def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]:
+    """Find out what a pset asks the scheduler for.
+
+    Raises
+    ------
+    ParamsTypeError
+        It is not a dict with ``mem`` and ``time``.
+    """
+    found: Any = {} if resources is None else resources(dict(pset))
+    if not isinstance(found, Mapping):
+        message = (
+            "resources must return a dict such as {'mem': '8G', 'time': '01:00:00'}, not "
+            f"{found!r}, which it did for {pset!r}"
+        )
+        raise ParamsTypeError(message)
+    own = {name[1:]: pset[name] for name in ("_mem", "_time") if pset.get(name) is not None}
+    asks = {str(name): value for name, value in {**found, **own}.items() if value is not None}
+    for name, value in asks.items():
+        if name not in ("mem", "time"):
+            message = f"a pset may ask for mem and time, not for {name!r} ({pset!r})"
+            raise ParamsTypeError(message)
+        if not re.fullmatch(r"\d[\d.:-]*[KMGTkmgt]?", str(value)):
+            message = (
+                f"{name} must be as the scheduler writes it, such as '8G' or '01:00:00', not "
+                f"{value!r} ({pset!r})"
+            )
+            raise ParamsTypeError(message)
+    return {name: str(value) for name, value in asks.items()}
+
+
+def task_lines(layout: Layout, machine: Machine) -> list[str]:
+    """Write the lines of a submit script that submit what nobody has; none if there is nothing."""
+    path = jobscript_path(layout.calc_dir, machine.name)
+    spools = [spool for spool in spools_of(layout) if machine.name in spool.head["machines"]]
+    if not spools or not path.exists():
+        return []
+    spools.sort(key=lambda spool: spool.header.run_seq)
+    df = df_read(layout.calc_dir)
+    known = set(df["_pset_id"]) if len(df) else set()
+    lines = [f"ps_cwd={shlex.quote(spools[-1].head['cwd'])}", "ps_kill_wait="]
+    for spool in spools:
+        for chunks in _alike(spool, spool.unfinished(known)):
+            lines += _lines(spool, chunks, machine, path)
+    return lines
+
+
+def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
+    """Group chunks that follow each other and ask for the same."""
+    found: list[list[int]] = []
+    asks = spool.index.asks
+    for chunk in sorted(chunks):
+        last = found[-1][-1] if found else None
+        if last is not None and chunk == last + 1 and asks[chunk] == asks[last]:
+            found[-1].append(chunk)
+        else:
+            found.append([chunk])
+    return found
+
+
+def _lines(spool: Spool, chunks: list[int], machine: Machine, path: Path) -> list[str]:
+    n = sum(len(spool.index.chunks[chunk]) for chunk in chunks)
+    what = f"{spool.run_id} {chunks[0]} {chunks[-1]} {machine.parallel}"
+    comment = f"# run_seq={spool.header.run_seq}: {n} pset{'s' * (n > 1)}"
+    asks = spool.index.asks[chunks[0]]
+    if machine.runs_here:
+        return [f"chunks_here {what} {machine.subcmd}  {comment}"]
+    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
+    options = _OPTIONS[machine.scheduler or "slurm"]
+    command = " ".join([machine.subcmd, *(options[name].format(asks[name]) for name in asks)])
+    script = path.read_bytes().decode("utf-8", "surrogateescape")
+    found = directives(script, machine)
+    head = scheduler.array_head
+    if not machine.array:
+        head = head.replace("%A_%a", "%j").replace("%J_%I", "%J")
+    name_option = scheduler.own[0].split("|")[-1]
+    name_option += "=" if name_option.startswith("--") else " "
+    name = shlex.quote(found.name) if found.name else f"ps_{machine.name:.12}"
+    limits = f"{machine.array_limit or '-'} {machine.max_array_size or '-'}"
+    if not machine.array:
+        limits = "- 1"
+    return [
+        comment,
+        f"chunks {what} {limits} {command} <<'END_OF_DIRECTIVES'",
+        f"#!{found.shell}",
+        found.asked + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),
+        f"{scheduler.prefix} {name_option}{name}",
+        "END_OF_DIRECTIVES",
+    ]

@@ -1,0 +1,280 @@
+"""`run_batch`, and `prep_batch` with ``func``: tasks that run psets as `run_local` does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from psweep import ParamsError
+from psweep_core.plumbing import (
+    Layout,
+    Options,
+    PathLike,
+    Pset,
+    Study,
+    check_func,
+    check_params,
+    explain_mistakes,
+    spool_work,
+    spools_of,
+)
+
+from .errors import BatchError
+from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
+from .machines import chosen_machines, confirm_statcmd, find_machines
+from .scripts import run_script_path, write_run_scripts
+from .tasks import settle
+from .verdicts import machine_of
+
+__all__ = ["prepare_tasks", "run_batch"]
+
+Func = Callable[[Pset], Any]
+
+
+def prepare_tasks(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None,
+    options: Options,
+    *,
+    machine_templ_dir: PathLike,
+    machines: Sequence[str] | None,
+    resources: Any,
+) -> pd.DataFrame:
+    """Write the spool of a call, and the scripts that submit it."""
+    check_func(func, params)
+    params, _ = check_params(params)
+    if resources is not None and not callable(resources):
+        message = f"resources must be a function of a pset, not {resources!r}"
+        raise ParamsError(message)
+    options.git_commits()
+    machine_dir = Path(machine_templ_dir)
+    chosen = chosen_machines(find_machines(machine_dir, of_tasks=True), machines)
+    jobscripts = read_jobscripts(machine_dir, chosen)
+    for pset in params:
+        asked(pset, resources)  # so that mistakes are found before anything is written
+    layout = Layout(options.calc_dir, options.database_basename)
+    if not options.simulate:
+        settle(layout)
+        _tell_failures(layout)
+
+    def write_scripts(study: Study) -> None:
+        with study.locked():
+            write_jobscripts(layout.calc_dir, jobscripts)
+            write_run_scripts(study, chosen, machine_dir, {})
+
+    spooled = spool_work(
+        func,
+        params,
+        df,
+        options,
+        cutter(chosen, resources),
+        write_scripts,
+        [machine.name for machine in chosen],
+    )
+    if not options.simulate:
+        for machine in chosen:
+            if machine.statcmd is not None:
+                confirm_statcmd(machine.statcmd)  # it comes from the user's own templates
+    notices = [*spooled.notices]
+    if spooled.n_other:
+        n = spooled.n_other
+        psets = f"{n} psets of earlier calls run" if n > 1 else "1 pset of an earlier call runs"
+        notices.append(f"{psets} func as it was then")
+    if spooled.n_failed:
+        n = spooled.n_failed
+        notices.append(
+            f"{n} pset{'s have' if n > 1 else ' has'} failed; skip_dups=True runs "
+            f"{'them' if n > 1 else 'it'} again"
+        )
+    if notices:
+        print(f"psweep: {'; '.join(notices)}", file=sys.stderr)
+    return spooled.df
+
+
+def _tell_failures(layout: Layout) -> None:
+    """Report tasks that failed and have not been submitted again."""
+    failed = []
+    for spool in spools_of(layout):
+        unfinished = spool.unfinished()
+        failed += [
+            (spool, claim)
+            for claim in spool.claims().values()
+            if claim.state in ("failed", "lost") and claim.chunk in unfinished
+        ]
+    if failed:
+        spool, claim = failed[-1]
+        n = len(failed)
+        print(
+            f"psweep: {n} task{'s have' if n > 1 else ' has'} failed and left psets, which are "
+            f"free again: {claim.reason or claim.state}, see {spool.folder / f'{claim.chunk}.log'}",
+            file=sys.stderr,
+        )
+
+
+@explain_mistakes
+def run_batch(
+    func: Func,
+    params: Sequence[Pset],
+    machine: str,
+    df: pd.DataFrame | None = None,
+    *,
+    calc_dir: PathLike = "calc",
+    machine_templ_dir: PathLike = "templates/machines",
+    resources: Callable[[Pset], Any] | None = None,
+    on_error: Literal["raise", "record"] = "record",
+    retries: int = 0,
+    timeout: float | None = None,
+    capture_logs: Literal["db", "file", "db+file"] | None = None,
+    tmpsave: bool = False,
+    git: bool = False,
+    database_basename: str = "database.pk",
+    backup: bool = False,
+    skip_dups: bool | Literal["tried"] = "tried",
+    seed: int | None = None,
+    repeats: int = 1,
+    code: Literal["warn", "rerun", "ignore"] = "warn",
+) -> pd.DataFrame:
+    """Run a function on psets as jobs of this cluster, and return what is known so far.
+
+    Call it where the scheduler is. It prepares tasks (see `prep_batch` with ``func``), submits
+    them, and does not wait for them. Call it again as often as you like: it submits what is
+    missing, nothing twice, and returns the rows that have finished meanwhile.
+
+    Parameters
+    ----------
+    func : callable
+        As for `run_local`.
+    params : list of dict
+        The psets. They are not modified.
+    machine : str
+        The name of a folder in `machine_templ_dir`. With ``subcmd: sh`` in its ``info.yaml``, the
+        psets run here and now, and the call returns when they have finished.
+    df : DataFrame, optional
+        The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
+    skip_dups : {"tried", True, False}, default "tried"
+        Leave out psets that have a row, and those that tasks have or will have. True: run those
+        that failed once more, too. False: run all of them once more.
+    seed : int, optional
+        Give each pset a ``_seed``, as in `run_local`. None: only psets with one of their own.
+    repeats : int, default 1
+        How many times each pset is wanted, as in `run_local`.
+    code : {"warn", "rerun", "ignore"}, default "warn"
+        What to do with psets that are left out although other code made their rows, as in
+        `run_local`.
+    calc_dir : str or path, default "calc"
+        Folder of the study.
+    machine_templ_dir : str or path, default "templates/machines"
+        The folder with one folder per machine, which holds ``info.yaml`` and ``jobscript``, see
+        `prep_batch`.
+    resources : callable, optional
+        Takes a pset, and returns what it asks the scheduler for beyond the jobscript, as
+        ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so, too.
+        None: only these.
+    on_error : {"record", "raise"}, default "record"
+        What an exception in `func` does: become a failed row, or end the task and give back the
+        rest of its psets.
+    retries : int, default 0
+        How many times a failing pset is called again, as in `run_local`.
+    timeout : float, optional
+        Seconds for one call of `func`, as in `run_local`. None: there is no limit.
+    capture_logs : {"db", "file", "db+file"}, optional
+        Where to keep what `func` prints, as in `run_local`. None: in the log of the task.
+    tmpsave : bool, default False
+        Also write each row to a file of its own, as in `run_local`.
+    git : bool, default False
+        Commit what is uncommitted first, as in `run_local`. Results are committed by the next call.
+    database_basename : str, default "database.pk"
+        Name of the database in `calc_dir`.
+    backup : bool, default False
+        Copy `calc_dir` first, as in `run_local`.
+
+    Returns
+    -------
+    DataFrame
+        The study so far, with the rows of finished psets only.
+
+    Raises
+    ------
+    BatchError
+        The tasks could not be submitted. They are prepared, and the next call submits them.
+    MachineError, ParamsError, ParamsTypeError, UnknownKeywordError, HashError
+        An argument makes no sense; nothing was written.
+    NotInstalledError, VersionMismatchError
+        ``git=True`` without a psweep-git that fits; nothing was written.
+    CalcDirError, DatabaseError
+        As in `run_local`.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> ps.file_write("templates/machines/here/info.yaml", "subcmd: sh")
+    >>> ps.file_write("templates/machines/here/jobscript", "psweep-task")
+    >>> df = ps.run_batch(lambda pset: {"b": pset["a"] ** 2}, ps.plist("a", [2, 3]), "here")
+    >>> ps.df_print(df, cols=["a", "b"])
+     a  b
+     2  4
+     3  9
+    """
+    if type(machine) is not str:
+        message = (
+            f"machine must be the name of a folder in {machine_templ_dir}, such as 'cluster', not "
+            f"{machine!r}"
+        )
+        raise ParamsError(message)
+    options = Options(
+        calc_dir=calc_dir,
+        database_basename=database_basename,
+        poolsize=1,
+        backup=backup,
+        git=git,
+        skip_dups=skip_dups,
+        seed=seed,
+        repeats=repeats,
+        code=code,
+        on_error=on_error,
+        retries=retries,
+        timeout=timeout,
+        capture_logs=capture_logs,
+        tmpsave=tmpsave,
+    )
+    prepare_tasks(
+        func,
+        params,
+        df,
+        options,
+        machine_templ_dir=machine_templ_dir,
+        machines=[machine],
+        resources=resources,
+    )
+    layout = Layout(calc_dir, database_basename)
+    script = run_script_path(layout.calc_dir, machine)
+    # Where this interpreter is, psweep-task is, too.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
+    done = subprocess.run(
+        ["sh", str(script)],
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        message = (
+            f"{script} could not submit all tasks (exit status {done.returncode}): "
+            f"{done.stderr.strip()}\nfix the cause and make the same call again"
+        )
+        raise BatchError(message)
+    study = Study(calc_dir, database_basename)
+    if machine_of(layout.calc_dir, machine).runs_here:
+        _tell_failures(study.layout)
+    study.fold_now()
+    return study.known()

@@ -1,0 +1,166 @@
+held=0
+
+claim_chunk() { # CHUNK HOW: true if nobody has it, and it is ours now; ps_claimed gets it
+    attempt=1
+    file=$ps_spool/$1.claim
+    while [ -e "$ps_spool/$1.claim.$((attempt + 1))" ]; do
+        attempt=$((attempt + 1))
+        file=$ps_spool/$1.claim.$attempt
+    done
+    if [ -e "$file" ]; then
+        state=
+        while read -r word time of _; do
+            case $word in
+            start) state= ;;
+            end) state=$of ;;
+            exit) state=${state:-failed} ;;
+            esac
+        done <"$file"
+        if [ -z "$state" ] && [ -e "$ps_spool/$1.lost.$attempt" ]; then state=lost; fi
+        case $state in
+        '')
+            held=$((held + 1))
+            return 1
+            ;;
+        done) return 1 ;;
+        esac
+        attempt=$((attempt + 1))
+        file=$ps_spool/$1.claim.$attempt
+    fi
+    set -C # make no file that exists
+    if { printf '%s\nby %s %s %s\n' "$2" "$ps_machine" "$user" "$cluster" >"$file"; } 2>/dev/null; then
+        set +C
+        ps_claimed="$ps_claimed $1:$attempt"
+        return 0
+    fi
+    set +C
+    # Somebody else was faster, or the disk is full.
+    if ! { echo >"$ps_spool/.probe.$$"; } 2>/dev/null; then
+        rm -f "$ps_spool/.probe.$$"
+        [ -s "$file" ] || rm -f "$file"
+        stop "cannot write into $ps_calc/$ps_spool"
+    fi
+    rm -f "$ps_spool/.probe.$$"
+    held=$((held + 1))
+    return 1
+}
+
+claim_file() { # CHUNK:ATTEMPT
+    file=$ps_spool/${1%:*}.claim
+    [ "${1#*:}" = 1 ] || file=$file.${1#*:}
+}
+
+for_claims() { # [TEXT]: add a line to each claim; without a text, withdraw them
+    for one in $ps_claimed; do
+        claim_file "$one"
+        if [ -n "$1" ]; then printf '%s\n' "$1" >>"$file"; else rm -f "$file"; fi
+    done
+}
+
+task_head() { # what the job of a task holds after the directives
+    printf "ps_calc=%s\nps_machine=%s\nps_spool=%s\nps_cwd=%s\nps_parallel=%s\nps_kill_wait=%s\n" \
+        "$(quote "$ps_calc")" "$ps_machine" "$ps_spool" "$(quote "$ps_cwd")" "$ps_parallel" "$ps_kill_wait"
+    task_text
+}
+
+use_spool() { # RUN_ID PARALLEL
+    ps_spool=.psweep/batch/$1
+    ps_parallel=$2
+    [ -f "$ps_spool/work.pk" ] || stop "there is no $ps_calc/$ps_spool/work.pk: is this script in the study's folder?"
+    [ -f "jobscript_$ps_machine" ] || stop "there is no $ps_calc/jobscript_$ps_machine"
+    parts=arrays_$ps_machine
+    mkdir -p "$parts" || exit
+    part_stamp=$(date +%Y%m%dT%H%M%S).$$.${1%%-*}
+}
+
+chunks_here() { # RUN_ID FIRST LAST PARALLEL COMMAND...: run them by the command, here and now
+    use_spool "$1" "$4"
+    chunk=$2
+    last=$3
+    shift 4
+    while [ "$chunk" -le "$last" ]; do
+        ps_claimed=
+        if claim_chunk "$chunk" here; then
+            submitted=$((submitted + 1))
+            part=$parts/$part_stamp.$chunk.sh
+            {
+                task_head
+                echo 'run_chunk "$@"'
+                echo 'exit "$ps_code"'
+            } >"$part" || {
+                for_claims
+                stop "cannot write into $ps_calc/$parts"
+            }
+            sh "$part" ${ps_claimed# } "$@" || say "chunk $chunk: exit status $?, see $ps_calc/$ps_spool/$chunk.log"
+            rm -f "$part"
+            [ -z "$interrupted" ] || stop interrupted
+        fi
+        chunk=$((chunk + 1))
+    done
+}
+
+chunks() { # RUN_ID FIRST LAST PARALLEL LIMIT SIZE COMMAND... <DIRECTIVES: submit them, SIZE to a job
+    use_spool "$1" "$4"
+    chunk=$2
+    last=$3
+    limit=$5
+    size=$6
+    shift 6
+    directives=$(cat)
+    ps_kill_wait=$(config KillWait)
+    ps_kill_wait=${ps_kill_wait%% *}
+    if [ "$size" = - ]; then # the highest index there may be is one less
+        size=$(config MaxArraySize)
+        size=${size:-1000000}
+    fi
+    while [ "$chunk" -le "$last" ]; do
+        ps_claimed=
+        n=0
+        part=$parts/$part_stamp.$chunk.sh
+        while [ "$chunk" -le "$last" ] && [ "$n" -lt "$size" ]; do
+            how="task $((n + ps_first_task)) $part"
+            [ -n "$ps_task" ] || how="job $part"
+            if claim_chunk "$chunk" "$how"; then n=$((n + 1)); fi
+            chunk=$((chunk + 1))
+        done
+        [ "$n" = 0 ] || submit_chunks "$@"
+    done
+}
+
+submit_chunks() { # COMMAND...: submit what was claimed
+    ps_array=
+    {
+        printf '%s\n' "$directives"
+        task_head
+        if [ -n "$ps_task" ]; then
+            printf 'run_task_of %s%s\n' "$ps_task" "$ps_claimed"
+        else
+            printf 'run_chunk %s\n' "${ps_claimed# }"
+        fi
+        echo 'exit "$ps_code"'
+    } >"$part" || {
+        for_claims
+        stop "cannot write into $ps_calc/$parts"
+    }
+    [ -z "$ps_task" ] || array_options "$n" "$limit"
+    if call "$part" "$@" $ps_array; then
+        for_claims "said $(printf '%s\n' "${said:-nothing}" | tail -n 1)"
+        printf '%s: %s tasks\n' "$said" "$n"
+        submitted=$((submitted + n))
+    else
+        status=$?
+        if refused; then
+            for_claims
+            rm -f "$part"
+            stop "$1 refused $n tasks (exit status $status): $said"
+        fi
+        if numbered; then for_claims "said $(printf '%s\n' "$said" | tail -n 1)"; fi
+        unclear=$((unclear + n))
+        stop "it is not known whether $1 has taken $n tasks (exit status $status): $said"
+    fi
+    [ -z "$interrupted" ] || stop interrupted
+}
+
+report_held() {
+    [ "$held" = 0 ] || say "$held tasks are queued or running"
+}

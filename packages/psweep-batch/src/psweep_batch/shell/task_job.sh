@@ -1,0 +1,81 @@
+
+# What a job of prep_batch(func=...) does: it runs the jobscript, and hands signals on to psweep-task.
+
+exec 3<&0 # for the jobscript: the shell takes stdin from what runs in the background
+ps_run=$(mktemp -d "${TMPDIR:-/tmp}/psweep.XXXXXX") || ps_run=$(mktemp -d "$ps_calc/.psweep.XXXXXX") || exit
+
+ps_send() { # SIGNAL: to psweep-task; before that runs, to the jobscript
+    if [ -s "$ps_run/task" ]; then
+        kill -s "$1" "$(cat "$ps_run/task")" 2>/dev/null
+    elif [ -s "$ps_run/jobscript" ]; then
+        kill -s "$1" "$(cat "$ps_run/jobscript")" 2>/dev/null
+    fi
+}
+for ps_signal in TERM INT HUP USR1 USR2 XCPU; do
+    trap "ps_send $ps_signal" "$ps_signal"
+done
+
+ps_inside() { # COMMAND...: run it, and note how it ends
+    # Traps that do nothing: what is run does not inherit them, and this shell stays.
+    for ps_signal in TERM INT HUP USR1 USR2 XCPU; do
+        trap : "$ps_signal"
+    done
+    sh -c 'echo $$ >"$0/jobscript"; exec env "$@"' "$ps_run" "$@"
+    echo $? >"$ps_run/code"
+}
+
+run_chunk() { # CHUNK:ATTEMPT [COMMAND...]: run the jobscript for it, by the command or what its first line names
+    ps_chunk=${1%:*}
+    ps_attempt=${1#*:}
+    shift
+    if [ $# = 0 ]; then
+        read -r ps_first <"$ps_calc/jobscript_$ps_machine"
+        case $ps_first in
+        '#!'*) set -- ${ps_first#??} ;;
+        *) set -- "${BASH:-/bin/sh}" ;;
+        esac
+    fi
+    cd -- "$ps_calc/$ps_cwd" 2>/dev/null || cd -- "$ps_calc/.." || exit
+    for ps_name in SLURM_SUBMIT_DIR PBS_O_WORKDIR SGE_O_WORKDIR LS_SUBCWD; do
+        eval "[ -z \"\${$ps_name}\" ] || { $ps_name=\$PWD; export $ps_name; }"
+    done
+    PSWEEP_SPOOL=$ps_calc/$ps_spool
+    PSWEEP_CHUNK=$ps_chunk
+    PSWEEP_ATTEMPT=$ps_attempt
+    PSWEEP_MACHINE=$ps_machine
+    PSWEEP_PARALLEL=$ps_parallel
+    PSWEEP_KILL_WAIT=$ps_kill_wait
+    PSWEEP_RUN=$ps_run
+    export PSWEEP_SPOOL PSWEEP_CHUNK PSWEEP_ATTEMPT PSWEEP_MACHINE PSWEEP_PARALLEL PSWEEP_KILL_WAIT PSWEEP_RUN
+    ps_inside "$@" "$ps_calc/jobscript_$ps_machine" <&3 3<&- >>"$PSWEEP_SPOOL/$ps_chunk.log" 2>&1 &
+    ps_pid=$!
+    # A signal ends the waiting, and what the shell says afterwards is of no use: it is not read.
+    while kill -0 "$ps_pid" 2>/dev/null; do
+        wait "$ps_pid"
+        if kill -0 "$ps_pid" 2>/dev/null; then sleep 0.1; fi
+    done
+    # A signal to the whole job may have ended the jobscript, and left psweep-task to tidy up.
+    if [ -s "$ps_run/task" ]; then
+        while kill -0 "$(cat "$ps_run/task")" 2>/dev/null; do sleep 0.1; done
+    fi
+    ps_code=1
+    if [ -s "$ps_run/code" ]; then ps_code=$(cat "$ps_run/code"); fi
+    ps_claim=$PSWEEP_SPOOL/$ps_chunk.claim
+    [ "$ps_attempt" = 1 ] || ps_claim=$ps_claim.$ps_attempt
+    if [ -s "$ps_run/claim" ]; then ps_claim=$(cat "$ps_run/claim"); fi
+    if [ -e "$ps_claim" ]; then echo "exit $ps_code $(date +%s.%N)" >>"$ps_claim"; fi
+    rm -rf "$ps_run"
+    # What the scheduler itself has to say comes to a file of its own; mostly there is nothing.
+    ps_log=$(readlink "/proc/$$/fd/1" 2>/dev/null)
+    case $ps_log in
+    */"arrays_$ps_machine"/*) [ -s "$ps_log" ] || rm -f "$ps_log" ;;
+    esac
+}
+
+run_task_of() { # TASK CHUNK:ATTEMPT...: run the chunk of this task of an array, counted from 0
+    ps_task=$1
+    shift
+    [ "$ps_task" -lt $# ] || exit 0
+    shift "$ps_task"
+    run_chunk "$1"
+}

@@ -1,0 +1,186 @@
+"""What became of tasks: their claims, the queue, and a second source where that is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from psweep_core.plumbing import Claim, Layout, Spool, Study, replacing, spools_of
+
+from .jobs import Attempt, job_id_of
+from .machines import Machine
+from .states import PsetStatus, outcomes_of
+from .verdicts import Judge, Outcome, Queues, Verdict
+
+__all__ = ["TaskStatus", "psets_of_tasks", "settle", "task_statuses"]
+
+
+class TaskStatus(NamedTuple):
+    """How the task of one chunk is."""
+
+    spool: Spool
+    chunk: int
+    claim: Claim | None  # None: it was not submitted
+    attempt: Attempt | None  # the same, as `verdicts` takes it
+    verdict: Verdict
+    positions: list[int]  # the psets of the chunk that have no row
+
+    @property
+    def log(self) -> Path | None:
+        """The file with what the task has printed."""
+        path = self.spool.folder / f"{self.chunk}.log"
+        return path if path.exists() else None
+
+
+def task_statuses(
+    layout: Layout,
+    known: Collection[str],
+    may_ask: Callable[[Machine], bool] | None = None,
+    every: bool = True,
+) -> list[TaskStatus]:
+    """Find out how all tasks are.
+
+    Parameters
+    ----------
+    layout : Layout
+    known : collection of str
+        The ids of psets that have a row.
+    may_ask : callable, optional
+        Says whether the queue of a machine may be asked. None: it may.
+    every : bool, default True
+        Also those whose psets all have rows.
+    """
+    queues = Queues(layout.calc_dir, may_ask)
+    judge = Judge(layout.calc_dir, queues)
+    found = []
+    for spool in sorted(spools_of(layout), key=lambda spool: spool.header.run_seq):
+        left = spool.unfinished(known)
+        claims = spool.claims()
+        for chunk in range(len(spool.index.chunks)):
+            if every or chunk in left:
+                claim = claims.get(chunk)
+                attempt = _attempt(claim, spool) if claim is not None else None
+                verdict = _verdict(judge, queues, claim, attempt)
+                found.append(TaskStatus(spool, chunk, claim, attempt, verdict, left.get(chunk, [])))
+    # One call of a second source for all that the queue does not show
+    queues.ask_accounts()
+    for i, status in enumerate(found):
+        if status.verdict.open and status.claim is not None:
+            # It may have ended between the look at its claim and that at the queue.
+            claim = status.spool.claim(status.chunk, status.claim.attempt)
+            attempt = _attempt(claim, status.spool) if claim is not None else None
+            verdict = _verdict(judge, queues, claim, attempt)
+            found[i] = status._replace(claim=claim, attempt=attempt, verdict=verdict)
+    queues.remember()
+    return found
+
+
+def _attempt(claim: Claim, spool: Spool) -> Attempt:
+    """Describe a claim as `verdicts` and `cancel` want it."""
+    words = claim.how.split(" ")
+    task = words[1] if words[0] == "task" else ""
+    job_id = job_id_of(claim.said) if claim.said else None
+    job_id = f"{job_id}_{task}" if job_id and task else job_id
+    return Attempt(
+        folder=str(spool.folder / f"{spool.run_id}.{claim.chunk}"),
+        machine=claim.machine,
+        number=claim.attempt,
+        since=claim.since,
+        here=claim.how == "here",
+        user=claim.user,
+        cluster=claim.cluster,
+        known_as=words[-1],
+        task=task,
+        job_id=job_id or (claim.job if claim.job != "-" else None),
+        start=claim.start,
+        host=claim.host,
+        pid=claim.pid,
+        exit_code=claim.exit_code,
+        end=claim.end,
+    )
+
+
+def _verdict(judge: Judge, queues: Queues, claim: Claim | None, attempt: Attempt | None) -> Verdict:
+    if claim is None or attempt is None:
+        return Verdict("not submitted")
+    if not claim.is_over:
+        return judge(attempt._replace(exit_code=None, end=None), None)
+    if claim.state == "stopped":
+        if queues.was_cancelled(attempt):
+            return Verdict("cancelled", "by psweep-cancel")
+        return Verdict("not submitted", f"given back: {claim.reason}")
+    return Verdict(claim.state, claim.reason)
+
+
+def psets_of_tasks(
+    df: pd.DataFrame,
+    calc_dir: Path,
+    machine: str | None,
+    may_ask: Callable[[Machine], bool] | None,
+) -> list[PsetStatus]:
+    """Find out how the psets of `prep_batch` with ``func`` are."""
+    layout = Study.of_folder(calc_dir).layout
+    if not layout.spools():
+        return []
+    outcomes = outcomes_of(df)
+    ids = df["_pset_id"].tolist() if len(df) else []
+    times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
+    found = []
+    for task in task_statuses(layout, times.keys(), may_ask):
+        attempt, (state, reason, _) = task.attempt, task.verdict
+        names = [attempt.machine] if attempt else task.spool.head["machines"]
+        if machine is not None and machine not in names:
+            continue
+        name = attempt.machine if attempt else machine
+        if state == "done":
+            state, reason = "no result", "its task has ended, and its row is not here"
+        header, index = task.spool.header, task.spool.index
+        without_row = set(task.positions)
+        for position in index.chunks[task.chunk]:
+            pset_id = index.ids[position]
+            status = PsetStatus(
+                pset_id,
+                header.first_seq + position,
+                header.run_seq,
+                name,
+                attempt,
+                state,
+                reason,
+                task.log,
+                of_task=True,
+            )
+            if position not in without_row and pset_id in times:
+                start = times[pset_id].timestamp()
+                outcome = outcomes.get(pset_id, Outcome(False, "", float("nan")))
+                ran = attempt and attempt._replace(
+                    start=start, end=start + outcome.runtime, exit_code=None
+                )
+                state_now = "failed" if outcome.failed else "done"
+                status = status._replace(
+                    attempt=ran, state=state_now, reason=_last_line(outcome.cause), has_row=True
+                )
+            found.append(status)
+    return found
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("psweep:")]
+    return lines[-1].strip() if lines else ""
+
+
+def settle(layout: Layout) -> None:
+    """Note which tasks are gone, so that others can have their psets.
+
+    Only where nothing speaks against it: a queue that does not answer leaves them as they are.
+    """
+    if all(c.is_over for spool in spools_of(layout) for c in spool.claims().values()):
+        return
+    for status in task_statuses(layout, ()):
+        claim, (state, reason, _) = status.claim, status.verdict
+        if claim is not None and not claim.is_over and state in ("lost", "cancelled"):
+            path = status.spool.lost_path(claim.chunk, claim.attempt)
+            with replacing(path) as file:
+                file.write(f"{state} {reason}\n".encode())

@@ -1,0 +1,281 @@
+"""Prepare psets for tasks of batch jobs: what `run_local` does before it runs psets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import sysconfig
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cloudpickle
+import pandas as pd
+
+from .._version import __version__
+from ..engines.failures import raises_originals
+from ..engines.job import Func
+from ..engines.wire import dumps, pickled_func
+from ..params.grids import Pset
+from ..params.hashing import pset_hashes
+from ..params.naming import MAIN
+from ..params.sources import shape_digest
+from ..store.backup import backup
+from ..store.runs_file import append_run
+from ..store.spool import Index, Spool, spools_of
+from ..store.study import Study
+from ..table.atoms import are_plain
+from ..table.rows import RUNTIME, SEED
+from .checks import check_df, check_params, check_params_storable
+from .done import successful, tried
+from .options import Options
+from .plan import next_number
+from .planner import Planner
+from .provenance import code_of, run_entry
+from .simulate import run_simulated
+
+__all__ = ["TASK_PYTHON", "Chunk", "Spooled", "spool_work"]
+
+# The versions of Python that can read each other's pickled functions
+TASK_PYTHON = ".".join(map(str, sys.version_info[:2]))
+# Options of how psets are run; the others are of the call that prepares them.
+_OF_CALL = {"calc_dir", "poolsize", "executor", "save", "simulate", "backup", "git", "skip_dups"}
+_OF_CALL |= {"seed", "repeats", "code", "progress", "only_prepares"}
+
+
+class Chunk(NamedTuple):
+    """The psets of one task."""
+
+    positions: list[int]
+    asks: dict[str, Any]  # what it asks the scheduler for, besides the jobscript
+
+
+class Spooled(NamedTuple):
+    """What `spool_work` has done."""
+
+    df: pd.DataFrame  # the study
+    spool: Spool | None  # None: there was nothing to prepare
+    n_other: int  # psets that were left out because tasks have them, with another function
+    n_failed: int  # psets that were left out because they have failed
+    notices: list[str]  # what else the user should know
+
+
+Cut = Callable[[Sequence[Pset], "float | None"], "list[Chunk]"]
+
+
+@raises_originals
+def spool_work(
+    func: Func,
+    params: Sequence[Pset],
+    df: pd.DataFrame | None,
+    options: Options,
+    cut: Cut,
+    afterwards: Callable[[Study], object],
+    machines: Sequence[str],
+) -> Spooled:
+    """Check params, skip what is done or has a task, and write the rest into a spool.
+
+    Parameters
+    ----------
+    func : callable
+    params : list of dict
+    df : DataFrame or None
+        The part of the study that the caller has.
+    options : Options
+    cut : callable
+        Takes psets and the median runtime of the study, s, or None, and returns the chunks.
+    afterwards : callable
+        Is called with the study when the spool is written, before it is committed.
+    machines : sequence of str
+        The names of those where tasks may run.
+    """
+    df = check_df(df)
+    params, names = check_params(params)
+    plain = are_plain(params)
+    hashes = pset_hashes(params)
+    check_params_storable(params, options.database_basename, plain)
+    study = Study(options.calc_dir, options.database_basename)
+    git_commits = options.git_commits()
+    code = code_of(func)
+    digest = code.digest or _shape(func)
+    pending: list[tuple[str, str]] = []
+
+    def pending_hashes(known: pd.DataFrame | None) -> list[str]:
+        pending[:] = _pending(study, known)
+        return [sha for sha, _ in pending]
+
+    skips = None
+    if options.skip_dups:
+        skips = tried if options.skip_dups == "tried" else successful
+    seeded = SEED in names or options.seed is not None
+    planner = Planner(options, study.layout, code, skips, seeded, pending_hashes)
+    if options.simulate:
+        simulated = run_simulated(study, params, df, planner, poolsize=None, save=True)
+        return Spooled(simulated, None, 0, 0, [])
+    pickled = _pickled(func, params)  # before a file is touched
+    run_id = str(uuid.uuid4())
+    with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
+        with study.locked():
+            known = study.fold()
+            if df is not None:
+                known = study.adopt(study.storable(df))
+            if options.backup:
+                backup(study, run_id)
+            known = study.known()
+            jobs, notices = planner.plan(params, hashes, lambda: known)
+            header = None
+            spool = None
+            if jobs:
+                header = study.reserve(
+                    run_id,
+                    next_number(known, "_run_seq"),
+                    next_number(known, "_pset_seq"),
+                    len(jobs),
+                )
+                runtime = _median_runtime(known)
+                chunks = cut(jobs.psets, runtime)
+                work = {
+                    "func": pickled,
+                    "options": {
+                        field.name: getattr(options, field.name)
+                        for field in fields(options)
+                        if field.name not in _OF_CALL
+                    },
+                    "commit": commit,
+                    "plain": plain,
+                }
+                parts = [dumps(work), *(dumps(jobs.some(chunk.positions)) for chunk in chunks)]
+                index = Index(
+                    jobs.ids,
+                    [job.pset_hash for job in jobs],
+                    [chunk.positions for chunk in chunks],
+                    [chunk.asks for chunk in chunks],
+                    [len(part) for part in parts],
+                    jobs.seeds,
+                )
+                head = {
+                    "python": TASK_PYTHON,
+                    "psweep": __version__,
+                    "database": study.layout.basename,
+                    "cwd": _relative(study.layout.calc_dir),
+                    "runtime": runtime,
+                    "machines": [*machines],
+                    "code": digest,
+                }
+                spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
+                entry = run_entry(
+                    run_id,
+                    code,
+                    commit,
+                    run_seq=header.run_seq,
+                    kind="prep_batch",
+                    n_psets=header.n_psets,
+                    seed=options.seed,
+                    repeats=options.repeats,
+                    database=options.database_basename,
+                )
+                append_run(study.layout, entry)
+        afterwards(study)
+    wanted = {*hashes}
+    n_other = len({sha for sha, made in pending if sha in wanted and made != digest})
+    n_failed = 0
+    if options.skip_dups == "tried":
+        failed = {*tried(known)["_pset_hash"]} - {*successful(known)["_pset_hash"]}
+        n_failed = len(failed & wanted)
+    return Spooled(known, spool, n_other, n_failed, notices)
+
+
+def _pending(study: Study, known: pd.DataFrame | None) -> list[tuple[str, str]]:
+    """Find the hashes of psets that tasks have or will have, and the code that they run."""
+    ids = set(known["_pset_id"]) if known is not None and len(known) else set()
+    return [
+        (spool.index.hashes[position], str(spool.head["code"]))
+        for spool in spools_of(study.layout)
+        for positions in spool.unfinished(ids).values()
+        for position in positions
+    ]
+
+
+def _shape(func: Func) -> str:
+    """Return a hash of the bytecode of a function without a fingerprint; empty if unknown."""
+    code = getattr(func, "__code__", None)
+    return f"{TASK_PYTHON} {shape_digest(code)}" if code is not None else ""
+
+
+def _median_runtime(known: pd.DataFrame) -> float | None:
+    if RUNTIME not in known.columns:
+        return None
+    median = float(successful(known)[RUNTIME].median())
+    return median if median == median else None
+
+
+def _relative(calc_dir: Path) -> str:
+    """Return the working folder, as seen from the folder of the study."""
+    try:
+        return Path(os.path.relpath(os.getcwd(), calc_dir)).as_posix()
+    except ValueError:  # on another drive
+        return ".."
+
+
+def _pickled(func: Func, params: Sequence[Pset]) -> bytes:
+    """Pickle func together with the code of the project that it uses.
+
+    So a task needs no file of the project, and code that is changed while it waits changes
+    nothing. Only if psets hold objects of such modules is their code left to be imported, because
+    classes that were sent are not the same as those that are imported.
+    """
+    modules = _project_modules(func)
+    psets = b"" if are_plain(params) or not modules else dumps(list(params))
+    if any(module.__name__.encode() in psets for module in modules):
+        return pickled_func(func)
+    with contextlib.suppress(Exception), _by_value(modules):
+        return pickled_func(func)
+    return pickled_func(func)  # a module holds what cannot be sent, so it has to be imported
+
+
+@contextlib.contextmanager
+def _by_value(modules: list[Any]) -> Iterator[None]:
+    before = set(cloudpickle.list_registry_pickle_by_value())
+    new = [module for module in modules if module.__name__ not in before]
+    try:
+        for module in new:
+            cloudpickle.register_pickle_by_value(module)
+        yield
+    finally:
+        for module in new:
+            with contextlib.suppress(ValueError):
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _project_modules(func: Func) -> list[Any]:
+    """Find the module of func, and those below the working folder or that of the script.
+
+    Installed ones are left out: a task can import these, or be told what to install.
+    """
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    places = {os.path.realpath(os.getcwd())}
+    if main and not _is_installed(os.path.realpath(main)):
+        places.add(os.path.dirname(os.path.realpath(main)))
+    below = tuple(place.rstrip(os.sep) + os.sep for place in places)
+    found = []
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not file.endswith(".py") or module.__name__ != name:
+            continue
+        path = os.path.realpath(file)
+        is_other = name in MAIN or name.startswith("psweep") or _is_installed(path)
+        is_of_project = path.startswith(below) or name == getattr(func, "__module__", None)
+        if is_of_project and not is_other:
+            found.append(module)
+    return found
+
+
+def _is_installed(path: str) -> bool:
+    parts = Path(path).parts
+    if "site-packages" in parts or "dist-packages" in parts:
+        return True
+    folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"), sys.prefix}
+    return any(path.startswith(os.path.realpath(f) + os.sep) for f in folders if f)

@@ -1,0 +1,320 @@
+"""``psweep-task``: run the psets of one task of a batch job."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pickle
+import platform
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from .._version import __version__
+from ..engines.call import note
+from ..engines.finished import failed_row
+from ..engines.job import SomeJobs
+from ..engines.pool import run_pool
+from ..errors import PsweepError
+from ..messages import safe_str
+from ..show.tracebacks import format_error
+from ..store.layout import Layout
+from ..store.row_bytes import encode
+from ..store.spool import FREE, Spool
+from ..store.task_record import TaskRecord
+from .options import Options
+from .spooled import TASK_PYTHON
+from .time_left import END, find_end, time_left
+
+__all__ = ["task"]
+
+_MARGIN = 5.0  # s before the end of the job by which a pset should have finished
+_GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
+_RANKS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
+
+
+class TaskError(PsweepError, RuntimeError):
+    """A task cannot run."""
+
+
+def task(argv: Sequence[str] | None = None) -> int:
+    """Run the psets of one task of a batch job (``psweep-task``).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments. None: those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, also if some psets were given back or have failed; 1 if the task could not
+        run them.
+    """
+    parser = argparse.ArgumentParser(
+        prog="psweep-task",
+        description="Run the psets of one task. This is a line of a jobscript, see prep_batch.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.parse_args(argv)
+    try:
+        _Task(*_environment()).run()
+    except PsweepError as error:
+        print(f"psweep-task: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _environment() -> tuple[Spool, int, int]:
+    try:
+        spool = Spool(Path(os.environ["PSWEEP_SPOOL"]))
+        return spool, int(os.environ["PSWEEP_CHUNK"]), int(os.environ["PSWEEP_ATTEMPT"])
+    except (KeyError, ValueError):
+        message = (
+            "this is not a job of psweep; psweep-task is a line of a jobscript, and "
+            "calc/run_<machine>.sh submits it, see prep_batch(func=...)"
+        )
+        raise TaskError(message) from None
+
+
+class _Task:
+    def __init__(self, spool: Spool, chunk: int, attempt: int) -> None:
+        self.spool = spool
+        self.chunk = chunk
+        self.attempt = attempt
+        self.path = spool.claim_path(chunk, attempt)
+
+    def run(self) -> None:
+        rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
+        if rank != "0":
+            print("psweep-task: another process of this job runs the psets", file=sys.stderr)
+            return
+        stop = _Stop()  # from here on, signals are only noted
+        _tell("task", f"{os.getpid()}")  # where signals are to be sent
+        if not self._confirm():
+            return
+        try:
+            self._check_versions()
+            state, reason = self._run_psets(stop)
+        except BaseException as error:
+            problem = f"{type(error).__name__}: {safe_str(error)}"
+            self._end("failed", problem)
+            if isinstance(error, PsweepError):
+                raise
+            print(format_error(error), file=sys.stderr)
+            raise TaskError(problem) from error
+        self._end(state, reason)
+
+    # the claim
+
+    def _confirm(self) -> bool:
+        """Note in the claim that this task runs; False if another one has the chunk."""
+        last = self.spool.claims().get(self.chunk)
+        if last is None:
+            # It was withdrawn, because the scheduler seemed to refuse the job.
+            if not self._claim(self.attempt, f"job\nby {os.environ.get('PSWEEP_MACHINE', '')}  \n"):
+                return False
+        elif last.attempt > self.attempt or last.state == "done":
+            self._say("another task has these psets, or had")
+            return False
+        elif (last.state in FREE and last.start is not None) or last.state == "lost":
+            # Started again, after its psets were given back. Whoever is first has them now.
+            text = last.path.read_text(encoding="utf-8", errors="replace").split("start ")[0]
+            head = [line for line in text.split("\n") if line and not line.startswith("end ")]
+            if not self._claim(self.attempt + 1, "".join(f"{line}\n" for line in head)):
+                self._say("these psets were given back, and another task has them")
+                return False
+        _tell("claim", f"{self.path}")
+        job = _job_id()
+        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job}"
+        self._note(mine)
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            if line == mine:
+                return True
+            words = line.split(" ")
+            if words[0] == "start" and words[2] == platform.node() and _lives(int(words[3])):
+                self._say("another process of this job runs the psets")
+                return False
+        return True
+
+    def _claim(self, attempt: int, text: str) -> bool:
+        path = self.spool.claim_path(self.chunk, attempt)
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
+        self.attempt, self.path = attempt, path
+        return True
+
+    def _note(self, line: str) -> None:
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _end(self, state: str, reason: str) -> None:
+        reason = " ".join(reason.split())[:500]
+        self._note(f"end {time.time():.3f} {state} {reason}".rstrip())
+
+    def _say(self, text: str) -> None:
+        where = f"chunk {self.chunk} of {self.spool.run_id}"
+        print(f"psweep-task: {where}: {text}", file=sys.stderr, flush=True)
+
+    # the psets
+
+    def _check_versions(self) -> None:
+        python = self.spool.head["python"]
+        if python != TASK_PYTHON:
+            message = (
+                f"the psets were prepared by Python {python}, and this is Python {TASK_PYTHON} "
+                f"({sys.executable}), which cannot load the function; use the same version in the "
+                "jobscript, or call prep_batch with this one"
+            )
+            raise TaskError(message)
+
+    def _run_psets(self, stop: _Stop) -> tuple[str, str]:
+        spool, header = self.spool, self.spool.header
+        layout = Layout(spool.folder.parents[2], spool.head["database"])
+        layout.private.mkdir(parents=True, exist_ok=True)
+        work = pickle.loads(spool.part(0))
+        sys.path.insert(0, os.getcwd())  # for modules of the project
+        jobs = pickle.loads(spool.part(self.chunk + 1))
+        recorded = spool.recorded()
+        todo = [position for position in jobs.positions if position not in recorded]
+        jobs = jobs.some(todo)
+        n_workers = max(1, int(os.environ.get("PSWEEP_PARALLEL") or 1))
+        options = Options(calc_dir=layout.calc_dir, poolsize=n_workers, **work["options"])
+        settings = options.settings(header, layout, work["commit"], work["plain"])
+        extras = {**(settings.extras or {}), "_exec_host": platform.node()}
+        settings = replace(settings, extras=extras, in_task=True)
+        record = TaskRecord(header, spool, self.chunk, self.attempt)
+        n = n_failed = 0
+        try:
+            try:
+                func = pickle.loads(work["func"])
+            except Exception as error:
+                return self._without_func(error, jobs, settings, record)
+            stop.begin(spool.head["runtime"])
+            for step in run_pool(func, jobs, settings, record, n_workers, stop):
+                n += step.n
+                n_failed += step.n_failed
+        finally:
+            record.close()
+        left = len(jobs) - n
+        self._say(f"{n} psets have run, {n_failed} failed, {left} given back")
+        if left:
+            return "stopped", stop.why
+        return "done", ""
+
+    def _without_func(
+        self, error: Exception, jobs: SomeJobs, settings: Any, record: TaskRecord
+    ) -> tuple[str, str]:
+        """Report that func cannot be loaded: once, in a row, and give back the other psets."""
+        note(
+            error,
+            f"psweep: a task on {platform.node()} could not load func with {sys.executable}; "
+            "install there what func imports, or load it in the jobscript before psweep-task",
+        )
+        text = format_error(error)
+        print(text, file=sys.stderr)
+        if len(jobs) and settings.on_error == "record":
+            job = jobs[jobs.positions[0]]
+            record.add_bytes(encode(failed_row(job, settings, time.time_ns(), float("nan"), text)))
+        return "failed", f"func could not be loaded: {type(error).__name__}: {safe_str(error)}"
+
+
+class _Stop:
+    """When no pset begins any more: after a signal, or if it would not finish in time."""
+
+    def __init__(self) -> None:
+        self.why = "stopped"
+        self._until: float | None = None  # after a signal: how long running psets may go on
+        self._warned = False
+        self._runtime = 0.0
+        self._first = True
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGXCPU"):
+            self._on(name, self._end)
+        for name in ("SIGUSR1", "SIGUSR2"):
+            self._on(name, self._warn)
+
+    @staticmethod
+    def _on(name: str, handler: Any) -> None:
+        number = getattr(signal, name, None)
+        if number is not None:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, handler)
+
+    def begin(self, runtime: float | None) -> None:
+        """Find out when the job must end; psets take about `runtime` seconds, as far as known."""
+        end = find_end()
+        if end is not None:
+            os.environ[END] = str(end)
+        self._runtime = runtime or 0.0
+
+    def _end(self, number: int, _: FrameType | None) -> None:
+        if self._until is None:
+            wait = os.environ.get("PSWEEP_KILL_WAIT", "")
+            grace = max(0.5, float(wait) / 2) if wait.isdigit() else _GRACE
+            self._until = time.monotonic() + grace
+            self.why = f"got {signal.Signals(number).name}"
+
+    def _warn(self, *_: object) -> None:
+        self._warned = True
+
+    def may_begin(self, seconds: float) -> bool:
+        """Return whether a pset may begin; the slowest so far took so many seconds."""
+        if self._until is not None:
+            return False
+        left = time_left()
+        if left is None:
+            if self._warned:
+                self.why = "warned by the scheduler that the job ends soon"
+            return not self._warned
+        first, self._first = self._first, False
+        if first or left > max(seconds, self._runtime) + _MARGIN:
+            return True
+        self.why = f"{left:.0f} s before the time limit"
+        return False
+
+    def may_go_on(self) -> bool:
+        """Return whether running psets may go on."""
+        return self._until is None or time.monotonic() < self._until
+
+
+def _tell(ending: str, text: str) -> None:
+    """Tell the job, see ``shell/task_job.sh`` of psweep-batch."""
+    place = os.environ.get("PSWEEP_RUN")
+    if place:
+        with contextlib.suppress(OSError):
+            Path(place, ending).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _job_id() -> str:
+    found = os.environ.get
+    if found("SLURM_ARRAY_JOB_ID"):
+        return f"{found('SLURM_ARRAY_JOB_ID')}_{found('SLURM_ARRAY_TASK_ID')}"
+    if found("LSB_JOBID"):
+        index = found("LSB_JOBINDEX", "0")
+        return f"{found('LSB_JOBID')}" + (f"_{index}" if index != "0" else "")
+    job = found("SLURM_JOB_ID") or found("PBS_JOBID") or found("JOB_ID") or "-"
+    sge_task = found("SGE_TASK_ID", "undefined")
+    return f"{job}_{sge_task}" if sge_task != "undefined" else job
+
+
+def _lives(pid: int) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

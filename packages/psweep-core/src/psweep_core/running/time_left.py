@@ -1,0 +1,106 @@
+"""How long the job that this process is in may still run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+
+__all__ = ["END", "find_end", "time_left"]
+
+END = "PSWEEP_TASK_END"  # s since 1970; workers, and programs that func starts, inherit it
+_SECONDS = 20
+
+
+def time_left() -> float | None:
+    """Return how many seconds the batch job of this pset may still run.
+
+    Returns
+    -------
+    float or None
+        Seconds, at least 0. None: not in a task of a batch job, or the job has no time limit, or
+        its scheduler does not tell.
+
+    Examples
+    --------
+    >>> import psweep as ps
+    >>> def func(pset):
+    ...     n = 0
+    ...     while n < 1000 and (ps.time_left() or 3600) > 60:
+    ...         n += 1
+    ...     return {"n": n}
+    >>> print(ps.run_local(func, [{"a": 1}], save=False).n[0], ps.time_left())
+    1000 None
+    """
+    try:
+        return max(0.0, float(os.environ[END]) - time.time())
+    except (KeyError, ValueError):
+        return None
+
+
+def find_end() -> float | None:
+    """Ask the scheduler when the job of this process must end: s since 1970, or None."""
+    for name in (END, "SLURM_JOB_END_TIME"):
+        try:
+            return float(os.environ[name])
+        except (KeyError, ValueError):
+            continue
+    if "SLURM_JOB_ID" in os.environ:
+        left = _slurm_seconds(_said("squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L"))
+    elif "PBS_JOBID" in os.environ:
+        left = _number(os.environ.get("PBS_WALLTIME", ""))
+    elif "SGE_TASK_ID" in os.environ and "JOB_ID" in os.environ:
+        said = _said("qstat", "-j", os.environ["JOB_ID"])
+        limits = [
+            _number(word.partition("=")[2])
+            for line in said.splitlines()
+            if line.startswith("hard resource_list:")
+            for word in line.partition(":")[2].strip().split(",")
+            if word.startswith(("h_rt=", "s_rt="))
+        ]
+        left = min((limit for limit in limits if limit is not None), default=None)
+    else:
+        return None
+    return None if left is None else time.time() + left
+
+
+def _said(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def _slurm_seconds(text: str) -> float | None:
+    """Read ``1-02:03:04``, as squeue writes it."""
+    words = text.split()
+    days, dash, rest = words[0].rpartition("-") if words else ("", "", "")
+    try:
+        parts = [int(part) for part in rest.split(":")]
+        seconds = 86400 * int(days) if dash else 0
+    except ValueError:
+        return None  # UNLIMITED, or nothing
+    while len(parts) < 2 + bool(dash):
+        parts.append(0)
+    for part, size in zip(reversed(parts), (1, 60, 3600), strict=False):
+        seconds += part * size
+    return float(seconds)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,325 @@
+r"""The spool of a `prep_batch` with ``func``: the work, who does it, and what has come of it.
+
+A folder for each call, which any process on any node may write into without locks, since each of
+its files has one writer at a time::
+
+    work.pk         line 1: ``psweep-work`` and JSON, see `Spool.head`, which is read before
+                    anything is unpickled; line 2: JSON, see `Index`; then func, options and the
+                    psets of each chunk, pickled
+    <chunk>.claim   made with O_EXCL by whoever submits the chunk. After the first time it is
+                    submitted again, ``<chunk>.claim.2`` and so on; the last one counts. Lines::
+
+        here | job | task <n> <part>                 how it was submitted
+        by <machine> <user> <cluster>
+        said <what the submit command answered>
+        start <time> <host> <pid> <number of the job>    the task has confirmed it
+        end <time> done|stopped|failed <reason>
+        exit <status> <time>                         the jobscript has ended
+
+    <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
+                    this task is gone, and its claim does not say so
+    recorded.<node>  positions of the psets whose rows were moved into the database there
+    <run_seq>.<run_id>.<task>.<n>.journal    rows that were not yet, see `journal`
+
+Rows are moved by whoever has the lock of the study, after the claim says that its task has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import DatabaseError
+from ..table.rows import Header
+from .atomic import replacing
+from .journal_reader import find_journal
+from .layout import Layout
+
+__all__ = ["FREE", "Claim", "Index", "Spool", "seeds_in_spools", "spools_of"]
+
+_MARK = b"psweep-work "
+_FORMAT = 1
+_CLAIM = re.compile(r"(\d+)\.claim(?:\.(\d+))?")
+_JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
+# The states of a claim whose chunk another task may have
+FREE = ("stopped", "failed", "lost", "cancelled")
+
+
+class Index(NamedTuple):
+    """Of all psets of a spool, and of its chunks."""
+
+    ids: list[str]
+    hashes: list[str]
+    chunks: list[list[int]]  # the positions of the psets in each
+    asks: list[dict[str, Any]]  # what each chunk asks the scheduler for, besides the jobscript
+    sizes: list[int]  # bytes: func and options, and each chunk
+    seeds: list[int] | None = None  # None: the psets have none
+
+
+class Claim(NamedTuple):
+    """The last claim of a chunk."""
+
+    path: Path
+    chunk: int
+    attempt: int  # 1 the first time
+    since: float  # s since 1970
+    how: str = ""
+    machine: str = ""
+    user: str = ""
+    cluster: str = ""
+    said: str = ""
+    start: float | None = None
+    host: str | None = None
+    pid: int | None = None
+    job: str | None = None
+    end: float | None = None
+    exit_code: int | None = None
+    state: str = ""  # how it ended; empty if it has not, as far as is noted
+    reason: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on the chunk any more."""
+        return self.state != ""
+
+
+class Spool:
+    """One spool.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_id = folder.name
+        self._start = 0  # of the pickles
+
+    @classmethod
+    def write(
+        cls,
+        folder: Path,
+        head: dict[str, Any],
+        header: Header,
+        index: Index,
+        parts: Sequence[bytes],
+    ) -> Spool:
+        """Make a spool; it is there as a whole or not at all."""
+        folder.mkdir(parents=True)
+        first = {"format": _FORMAT, **head, "header": asdict(header)}
+        with replacing(folder / "work.pk") as file:
+            file.write(_MARK + json.dumps(first).encode() + b"\n")
+            file.write(json.dumps(index._asdict()).encode() + b"\n")
+            for part in parts:
+                file.write(part)
+        return cls(folder)
+
+    @cached_property
+    def head(self) -> dict[str, Any]:
+        """The first line of work.pk.
+
+        ``format``, ``python`` and ``psweep`` (versions), ``database`` (its name), ``header``,
+        ``machines`` (their names), ``cwd`` (the working folder, from the study), ``runtime``
+        (median of the study, s, or None), ``code`` (a hash of that of func).
+
+        Raises
+        ------
+        DatabaseError
+            It is not there, or of another version of psweep.
+        """
+        path = self.folder / "work.pk"
+        try:
+            with open(path, "rb") as file:
+                line = file.readline()
+            head: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+            made = head["format"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            message = f"{path} cannot be read ({type(error).__name__}: {error})"
+            raise DatabaseError(message) from error
+        if made != _FORMAT or not line.startswith(_MARK):
+            message = (
+                f"{path} was written by another version of psweep ({head.get('psweep')}); install "
+                "the same here"
+            )
+            raise DatabaseError(message)
+        return head
+
+    @property
+    def header(self) -> Header:
+        """What its rows have in common."""
+        return Header(**self.head["header"])
+
+    @cached_property
+    def index(self) -> Index:
+        """The second line of work.pk."""
+        with open(self.folder / "work.pk", "rb") as file:
+            file.readline()
+            index = Index(**json.loads(file.readline()))
+            self._start = file.tell()
+        return index
+
+    def part(self, number: int) -> bytes:
+        """Read a pickle: 0 is func and options, then come the chunks."""
+        sizes = self.index.sizes
+        with open(self.folder / "work.pk", "rb") as file:
+            file.seek(self._start + sum(sizes[:number]))
+            data = file.read(sizes[number])
+        if len(data) < sizes[number]:
+            message = f"{self.folder / 'work.pk'} was cut short; copy or prepare it again"
+            raise DatabaseError(message)
+        return data
+
+    # claims
+
+    def claim_path(self, chunk: int, attempt: int) -> Path:
+        """Return the file of a claim."""
+        return self.folder / f"{chunk}.claim{f'.{attempt}' if attempt > 1 else ''}"
+
+    def claims(self) -> dict[int, Claim]:
+        """Read the last claim of each chunk that was ever submitted."""
+        last: dict[int, int] = {}
+        for name in os.listdir(self.folder):
+            found = _CLAIM.fullmatch(name)
+            if found:
+                chunk, attempt = int(found[1]), int(found[2] or 1)
+                last[chunk] = max(attempt, last.get(chunk, 0))
+        claims = {chunk: self.claim(chunk, attempt) for chunk, attempt in sorted(last.items())}
+        return {chunk: claim for chunk, claim in claims.items() if claim is not None}
+
+    def claim(self, chunk: int, attempt: int) -> Claim | None:
+        """Read one claim; None if it was withdrawn."""
+        path = self.claim_path(chunk, attempt)
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+                since = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        claim = _parsed(Claim(path, chunk, attempt, since), text)
+        if not claim.state:
+            with contextlib.suppress(FileNotFoundError):
+                said = self.lost_path(chunk, attempt).read_text(encoding="utf-8").strip()
+                state, _, reason = said.partition(" ")
+                claim = claim._replace(state=state or "lost", reason=reason)
+        return claim
+
+    def lost_path(self, chunk: int, attempt: int) -> Path:
+        """Return the file that says that a task is gone."""
+        return self.folder / f"{chunk}.lost.{attempt}"
+
+    # what has come of the psets
+
+    def journals(self) -> dict[Path, tuple[int, int]]:
+        """List the journals, with chunk and attempt of their tasks."""
+        found = {path: _JOURNAL.fullmatch(path.name) for path in self.folder.glob("*.journal")}
+        return {path: (int(m[1]), int(m[2])) for path, m in sorted(found.items()) if m}
+
+    def ended_journals(self) -> list[Path]:
+        """List the journals whose tasks have ended, as their claims say."""
+        journals = self.journals()
+        if not journals:
+            return []
+        claims = {claim: self.claim(*claim) for claim in {*journals.values()}}
+        # (Without a claim, as when only a part was copied so far, the task may live.)
+        return [
+            path for path, of in journals.items() if (c := claims[of]) is not None and c.is_over
+        ]
+
+    def journal(self, chunk: int, attempt: int, token: str, number: int) -> Path:
+        """Return the journal of one process of a task; `token` differs each time it starts."""
+        run_seq = self.header.run_seq
+        return self.folder / f"{run_seq}.{self.run_id}.{chunk}-{attempt}-{token}.{number}.journal"
+
+    def note_recorded(self, positions: Iterable[int]) -> None:
+        """Note that the rows of these psets are in the database; the study's lock is held."""
+        path = self.folder / f"recorded.{platform.node() or 'node'}"
+        with open(path, "a", encoding="ascii") as file:
+            file.write(" ".join(map(str, sorted(positions))) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def recorded(self) -> set[int]:
+        """Find the psets that have a row, by their positions."""
+        # The journals first: rows are noted before their journal is removed.
+        first = self.header.first_seq
+        found: set[int] = set()
+        for path in self.journals():
+            contents = find_journal(path)
+            if contents is not None:
+                found.update(row.seq - first for row in contents.rows)
+        for path in self.folder.glob("recorded.*"):
+            found.update(map(int, path.read_text(encoding="ascii").split()))
+        return found
+
+    def unfinished(self, known: Collection[str] = ()) -> dict[int, list[int]]:
+        """Find the psets of each chunk that have no row; chunks without such psets are left out.
+
+        Parameters
+        ----------
+        known : collection of str
+            Ids that have a row in the database.
+        """
+        recorded, ids = self.recorded(), self.index.ids
+        found = {
+            chunk: [i for i in positions if i not in recorded and ids[i] not in known]
+            for chunk, positions in enumerate(self.index.chunks)
+        }
+        return {chunk: positions for chunk, positions in found.items() if positions}
+
+
+def _parsed(claim: Claim, text: str) -> Claim:
+    how, *lines = text.split("\n")[:-1] or [""]  # a line without an end is still being written
+    claim = claim._replace(how=how)
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        words = [*rest.split(" "), "", "", ""]
+        with contextlib.suppress(ValueError):  # whoever wrote that, it was not psweep
+            if word == "by":
+                claim = claim._replace(machine=words[0], user=words[1], cluster=words[2])
+            elif word == "said":
+                claim = claim._replace(said=rest)
+            elif word == "start":
+                claim = claim._replace(
+                    start=float(words[0]), host=words[1], pid=int(words[2]), job=words[3] or None
+                )
+                claim = claim._replace(end=None, exit_code=None, state="", reason="")
+            elif word == "end":
+                reason = rest.split(" ", 2)[2] if rest.count(" ") > 1 else ""
+                claim = claim._replace(end=float(words[0]), state=words[1], reason=reason)
+            elif word == "exit":
+                claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
+                if not claim.state:
+                    before = "" if claim.start else " before psweep-task began"
+                    claim = claim._replace(state="failed", reason=f"exit code {words[0]}{before}")
+    return claim
+
+
+def _seconds(text: str) -> float:
+    return float(text.rstrip("N").rstrip("."))  # where `date` does not know %N
+
+
+def spools_of(layout: Layout) -> Iterator[Spool]:
+    """Find the spools of a database; one that cannot be read is reported where it is used."""
+    for folder in layout.spools():
+        spool = Spool(folder)
+        with contextlib.suppress(DatabaseError):
+            if spool.head["database"] == layout.basename:
+                yield spool
+
+
+def seeds_in_spools(layout: Layout) -> Iterator[tuple[str, int]]:
+    """Yield the hashes and seeds of all psets of tasks that have no row yet."""
+    for spool in spools_of(layout):
+        hashes, seeds = spool.index.hashes, spool.index.seeds
+        if seeds is not None:
+            for positions in spool.unfinished().values():
+                yield from ((hashes[position], seeds[position]) for position in positions)

@@ -1,0 +1,72 @@
+"""The rows of one task of a batch job: in journals in the spool, which nobody locks."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..table.row_groups import Block
+from ..table.rows import Header, RowTuple
+from .journal import Journal
+from .row_bytes import encode
+from .spool import Spool
+
+__all__ = ["TaskRecord"]
+
+
+class TaskRecord:
+    """The rows of one task: in the journals of its workers, and in one of those that died.
+
+    Parameters
+    ----------
+    header : Header
+        Of the spool.
+    spool : Spool
+    chunk, attempt : int
+        Of the claim.
+    """
+
+    saves = True
+
+    def __init__(self, header: Header, spool: Spool, chunk: int, attempt: int) -> None:
+        self.header = header
+        self._spool = spool
+        self._of = chunk, attempt, secrets.token_hex(4)
+        self._journal: Journal | None = None
+
+    def worker_journal(self, number: int) -> Path:
+        """Return where a worker writes its journal."""
+        return self._spool.journal(*self._of, number)
+
+    def add_bytes(self, row_bytes: bytes) -> None:
+        """Write the row of a pset whose worker died."""
+        if self._journal is None:
+            self._journal = Journal(self.worker_journal(0), self.header, locked=False)
+        self._journal.append(row_bytes)
+
+    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
+        """Write a row."""
+        self.add_bytes(encode(row) if row_bytes is None else row_bytes)
+
+    def keep(self, rows: Iterable[bytes]) -> None:
+        """Write rows that the journal of a worker has not taken."""
+        for row_bytes in rows:
+            self.add_bytes(row_bytes)
+
+    def prepare(self) -> None:
+        """Do nothing: func is called in workers."""
+
+    def reserve(self) -> None:
+        """Do nothing."""
+
+    def cache(self, group: Block) -> None:
+        """Do nothing: nobody folds here."""
+
+    def give_up_cache(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Stop writing."""
+        if self._journal is not None:
+            self._journal.close()

@@ -1,0 +1,265 @@
+"""`prep_batch` with ``func``, and `run_batch`, where ``subcmd: sh`` runs the tasks here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import submit
+
+import psweep as ps
+from psweep_batch import MachineError
+from psweep_core.status import status
+
+DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime"]
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch):
+    """As an activated environment."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Write the templates of a machine."""
+
+    def write(info="subcmd: sh", jobscript="psweep-task\n", name="here"):
+        folder = tmp_path / "templates/machines" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "info.yaml").write_text(info)
+        if jobscript is not None:
+            (folder / "jobscript").write_text(jobscript)
+
+    return write
+
+
+def square(pset):
+    if pset["a"] == 3:
+        message = "no three"
+        raise ValueError(message)
+    return {"b": pset["a"] ** 2}
+
+
+def test_one_call_gives_what_run_local_gives(machine):
+    machine("subcmd: sh\npack: 3\nparallel: 2")
+    params = ps.plist("a", range(7))
+    df = ps.run_batch(square, params, "here")
+    usual = ps.run_local(square, params, calc_dir="other", poolsize=2, on_error="record")
+    usual = usual.assign(_calc_dir="calc")
+    columns = [name for name in df.columns if name != "_exec_host"]
+    assert columns == list(usual.columns)
+    same = [*DIFFERENT, "_exc_txt"]
+    pd.testing.assert_frame_equal(
+        df[columns].drop(columns=same), usual.drop(columns=same), check_dtype=True
+    )
+    pd.testing.assert_frame_equal(df, ps.df_read("calc/database.pk"))
+    found = sorted(path.name for path in Path("calc").glob(".psweep/batch/*/*"))
+    assert [name.partition(".")[0] for name in found] == [*"001122", "recorded", "work"]
+    assert not list(Path("calc/arrays_here").iterdir())
+
+
+def test_the_same_call_runs_nothing_twice(machine, capsys):
+    machine()
+    params = ps.plist("a", range(5))
+    ps.run_batch(square, params[:2], "here")
+    ps.run_batch(square, params, "here")
+    df = ps.run_batch(square, params, "here")
+    assert df._pset_seq.tolist() == [*range(5)]
+    assert df._run_seq.tolist() == [0, 0, 1, 1, 1]
+    assert "1 pset has failed; skip_dups=True runs it again" in capsys.readouterr().err
+    assert ps.run_batch(square, params, "here", skip_dups=True).a.tolist() == [*range(5), 3]
+    assert len(ps.run_batch(square, params, "here", skip_dups=False)) == 11
+
+
+def test_status_and_collect_know_these_psets(machine, capsys):
+    machine("subcmd: sh\npack: 2", "[ ! -e stop ] || exit 9\npsweep-task\n")
+    ps.prep_batch(ps.plist("a", range(5)), func=square)
+    assert set(ps.batch_status().state) == {"not submitted"}
+    Path("stop").touch()
+    submit("calc/run_here.sh", check=False)
+    found = ps.batch_status()
+    assert set(found.state) == {"failed"}
+    assert found.reason[0] == "exit code 9 before psweep-task began"
+    assert len(ps.batch_resubmit("calc")) == 5
+    Path("stop").unlink()
+    submit("calc/resubmit_here.sh")
+    assert ps.batch_status().state.tolist() == ["done", "done", "done", "failed", "done"]
+    assert status([]) == 4
+    said = capsys.readouterr().out
+    assert "here: 5 psets: 4 done, 1 failed" in said
+    assert "ValueError: no three" in said
+    assert "run 0" not in said
+    assert ps.batch_collect()["b"].tolist()[:3] == [0, 1, 4]
+    assert len(ps.batch_resubmit("calc")) == 0
+    assert "with skip_dups=True for those that failed" in capsys.readouterr().err
+    submit("calc/run_here.sh")
+    assert len(ps.recover("calc")) == 5
+
+
+def test_killed_script_is_continued_by_the_next_call(machine, tmp_path):
+    machine("subcmd: sh\npack: 3")
+
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write(f"{pset['a']} ")
+        if pset["a"] == 4 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            # all but this worker, which is in a group of its own, and leaves when it notices
+            os.killpg(int((tmp_path / "group").read_text()), signal.SIGKILL)
+            time.sleep(100)
+        return {}
+
+    params = ps.plist("a", range(8))
+    ps.prep_batch(params, func=func)
+    with subprocess.Popen(
+        ["sh", "-c", "echo $$ >group; exec sh calc/run_here.sh"], start_new_session=True
+    ):
+        pass
+    df = ps.run_batch(func, params, "here")
+    assert df.a.tolist() == [*range(8)]
+    assert (tmp_path / "calls").read_text().split() == [*"012344567"]
+    assert ps.batch_status().state.tolist() == 8 * ["done"]
+
+
+def test_free_chunks_of_earlier_calls_are_taken_up(machine):
+    machine("subcmd: sh\npack: 2")
+    ps.prep_batch(ps.plist("a", [10, 11, 12]), func=square)
+    df = ps.run_batch(square, ps.plist("a", [12, 13]), "here")
+    assert df.a.tolist() == [10, 11, 12, 13]
+    assert df._run_seq.tolist() == [0, 0, 0, 1]
+
+
+def test_function_that_has_changed_is_reported(machine, capsys):
+    machine()
+    ps.prep_batch([{"a": 1}], func=square)
+    df = ps.run_batch(lambda pset: {"b": -1}, [{"a": 1}, {"a": 2}], "here")
+    assert df.b.tolist() == [1, -1]
+    assert "1 pset of an earlier call runs func as it was then" in capsys.readouterr().err
+
+
+def test_jobscript_needs_the_line_that_runs_psets(machine):
+    for text in ("python3 run.py\n", "# psweep-task\n", "psweep-tasks\n", "my-psweep-task\n", ""):
+        machine(jobscript=text)
+        with pytest.raises(MachineError, match="(?s)add this line.*\npsweep-task$"):
+            ps.prep_batch([{"a": 1}], func=square)
+    assert not Path("calc").exists()
+    for text in ("exec psweep-task", "srun venv/bin/psweep-task # run", "a && psweep-task"):
+        machine(jobscript=text)
+        ps.prep_batch([{"a": 1}], func=square)
+
+
+def test_jobscript_can_be_made_of_directives_and_setup(machine):
+    machine(
+        "subcmd: sbatch\narray: true\ndirectives:\n- --time=1:00\n- '#SBATCH --mem=1G'\n"
+        "setup: |\n  module load python\n  export X=1\n",
+        None,
+    )
+    ps.prep_batch([{"a": 1}], func=square)
+    assert Path("calc/jobscript_here").read_text() == (
+        "#!/bin/bash\n#SBATCH --time=1:00\n#SBATCH --mem=1G\n"
+        "module load python\nexport X=1\npsweep-task\n"
+    )
+    assert "#SBATCH --time=1:00\n#SBATCH --mem=1G\n" in Path("calc/run_here.sh").read_text()
+    machine("subcmd: sh\nsetup: export X=3", None)
+    df = ps.run_batch(lambda pset: {"x": __import__("os").environ["X"]}, [{"a": 2}], "here")
+    assert df.x.tolist() == [None, "3"] or df.x.tolist()[-1] == "3"
+    machine("subcmd: sh\nsetup: export X=3", "psweep-task")
+    with pytest.raises(MachineError, match="remove one of the two"):
+        ps.prep_batch([{"a": 1}], func=square)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"calc_templ_dir": "t"}, {"template_mode": "jinja"}, {"write_pset": True}]
+)
+def test_options_of_templates_are_refused_with_func(machine, wrong):
+    machine()
+    with pytest.raises(ps.ParamsError, match=f"{[*wrong][0]}=.*is for jobs made of templates"):
+        ps.prep_batch([{"a": 1}], func=square, **wrong)
+    assert not Path("calc").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"retries": 1}, {"timeout": 3}, {"on_error": "raise"}, {"resources": len}, {"tmpsave": True}],
+)
+def test_options_of_tasks_are_refused_without_func(templates, wrong):
+    templates(here=("subcmd: sh", "true"))
+    with pytest.raises(ps.ParamsError, match="is for prep_batch.*func="):
+        ps.prep_batch([{"a": 1}], calc_templ_dir=None, **wrong)
+
+
+def test_mistakes_are_found_before_anything_is_written(machine):
+    with pytest.raises(MachineError, match="no folder machine_templ_dir"):
+        ps.run_batch(square, [{"a": 1}], "here")
+    machine("subcmd: sh\npack: 2\ntask_time: 1h")
+    with pytest.raises(MachineError, match="leave out one"):
+        ps.prep_batch([{"a": 1}], func=square)
+    machine("subcmd: sh\ntask_time: soon")
+    with pytest.raises(MachineError, match="such as 30min"):
+        ps.prep_batch([{"a": 1}], func=square)
+    machine()
+    machine(jobscript=None, name="empty")
+    with pytest.raises(MachineError, match="write one with the line psweep-task"):
+        ps.prep_batch([{"a": 1}], func=square, machines=["empty"])
+    for args, message in (
+        (([{"a": 1}], square, "here"), "swapped"),
+        ((square, [{"a": 1}], 3), "name of a folder"),
+        ((square, [{"a": 1}], "there"), "there is no machine 'there'"),
+        ((square, {"a": [1]}, "here"), "list of dicts"),
+    ):
+        with pytest.raises(ps.PsweepError, match=message):
+            ps.run_batch(*args)
+    for resources, message in (
+        (lambda pset: 3, "must return a dict"),
+        (lambda pset: {"gpu": 1}, "may ask for mem and time"),
+        (lambda pset: {"mem": "lots; rm -rf"}, "as the scheduler writes it"),
+    ):
+        with pytest.raises(ps.ParamsTypeError, match=message):
+            ps.prep_batch([{"a": 1}], func=square, resources=resources, machines=["here"])
+    assert not Path("calc").exists()
+
+
+def test_psets_that_ask_for_the_same_share_arrays(machine):
+    machine("subcmd: sbatch\narray: true\npack: 2", "#!/bin/sh\npsweep-task\n")
+    params = [{"a": a, "_mem": "2G" if a % 2 else None} for a in range(6)]
+    ps.prep_batch(params, func=square, resources=lambda pset: {"time": "00:10:00"})
+    text = Path("calc/run_here.sh").read_text()
+    assert text.count("\nchunks ") == 2
+    assert "sbatch --mem=2G --time=00:10:00 <<" in text
+    assert "sbatch --time=00:10:00 <<" in text
+
+
+def test_task_time_makes_a_pilot_and_then_tasks_of_that_time(machine):
+    machine("subcmd: sh\ntask_time: 10s")
+    ps.prep_batch(ps.plist("a", range(10)), func=square)
+    spools = list(Path("calc/.psweep/batch").iterdir())
+    assert '"chunks": [[0, 1, 2, 3], [4, 5, 6, 7, 8, 9]]' in spools[0].joinpath(
+        "work.pk"
+    ).read_bytes().decode("latin-1")
+
+
+def test_jobs_of_templates_and_tasks_share_a_study(templates):
+    templates({"f": "$a"}, here=("subcmd: sh", "cp f result.json; echo '{\"b\": 0}' >result.json"))
+    templates(tasks=("subcmd: sh", "psweep-task"))
+    ps.prep_batch([{"a": 1}], machines=["here"])
+    ps.prep_batch([{"a": 2}], func=square, machines=["tasks"])
+    submit("calc/run_here.sh")
+    submit("calc/run_tasks.sh")
+    assert ps.batch_collect().b.tolist() == [0, 4]
+    assert ps.batch_status().state.tolist() == ["done", "done"]
+    assert ps.batch_status("calc", "tasks").index.tolist() == [1]
+
+
+def test_simulate_writes_no_spool(machine, capsys):
+    machine()
+    df = ps.prep_batch(ps.plist("a", [1, 2]), func=square, simulate=True)
+    assert len(df) == 2
+    assert "2 would run" in capsys.readouterr().err
+    assert not Path("calc").exists()

@@ -1,0 +1,209 @@
+"""Tasks of `prep_batch` with ``func`` on a real SLURM: ends of all kinds, and each pset once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import submit
+
+import psweep as ps
+from psweep_core.status import status
+
+JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=200\n#SBATCH --job-name=study\npsweep-task\n"
+
+
+@pytest.fixture
+def here(slurm, monkeypatch, tmp_path):
+    """A folder with templates on the cluster."""
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+
+    def write(info, jobscript=JOBSCRIPT):
+        folder = tmp_path / "templates/machines/cluster"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "info.yaml").write_text(f"subcmd: sbatch\nlost_after: 1\n{info}")
+        (folder / "jobscript").write_text(jobscript)
+        return slurm
+
+    return write
+
+
+def until(condition, seconds=300):
+    end = time.monotonic() + seconds
+    while (found := condition()) is None or found is False:
+        assert time.monotonic() < end, ps.batch_status().to_string()
+        time.sleep(0.2)
+    return found
+
+
+def test_each_pset_runs_once_whatever_ends_its_task(here, tmp_path):
+    slurm = here("array: true\npack: 4")
+    calls, go = tmp_path / "calls", tmp_path / "go"
+
+    def func(pset):
+        with open(calls, "a") as file:
+            file.write(f"{pset['a']} ")
+        while pset["a"] % 4 == 1 and not go.exists():
+            time.sleep(0.05)
+        with open(tmp_path / "ended", "a") as file:
+            file.write(f"{pset['a']} ")
+        return {"b": pset["a"] ** 2}
+
+    params = ps.plist("a", range(20))
+    df = ps.run_batch(func, params, "cluster")
+    assert not len(df)
+    # Four tasks of five run, and are in the middle of their chunks.
+    until(lambda: len(ps.df_read("calc")) >= 4)
+    found = ps.batch_status()
+    assert set(found.state) <= {"done", "running", "queued"}
+    assert status(["cluster"]) == 3
+    # A call in between submits nothing.
+    ps.run_batch(func, params, "cluster")
+    n_claims = len(list(Path("calc").glob(".psweep/batch/*/*.claim*")))
+    assert n_claims == 5
+    jobs = found.job_id[found.state == "running"].unique().tolist()
+    slurm.run("scancel", jobs[0])
+    pids = [claim.read_text().split("start ")[1].split()[2] for claim in _started()]
+    os.kill(int(pids[-1]), signal.SIGKILL)
+    cancelled = ps.batch_cancel("calc", queued=True)
+    assert set(cancelled.state) <= {"queued"}
+    time.sleep(1)
+    go.touch()
+
+    def finished():
+        df = ps.run_batch(func, params, "cluster")
+        return df if len(df) == 20 else None
+
+    df = until(finished)
+    assert df.b.tolist() == [a**2 for a in range(20)]
+    assert df._pset_seq.tolist() == [*range(20)]
+    ended = (tmp_path / "ended").read_text().split()
+    assert sorted(map(int, ended)) == [*range(20)]
+    until(lambda: not ps.batch_status().state.isin(["running", "queued"]).any())
+    assert set(ps.batch_status().state) == {"done"}
+    assert (
+        not list(Path("calc").glob(".psweep/batch/*/*.journal")) or ps.recover("calc") is not None
+    )
+    # nothing but work, claims, logs and the list of rows
+    assert {p.suffix for p in Path("calc").glob("arrays_cluster/*")} <= {".sh", ".out"}
+
+
+def _started():
+    claims = Path("calc").glob(".psweep/batch/*/*.claim")
+    return sorted(claim for claim in claims if "start " in claim.read_text())
+
+
+def test_one_job_per_chunk_with_its_own_resources(here):
+    slurm = here("pack: 2", JOBSCRIPT.replace("psweep-task", 'cd "$SLURM_SUBMIT_DIR"\npsweep-task'))
+    Path("data").write_text("7")
+
+    def func(pset):
+        return {
+            "n": int(Path("data").read_text()),
+            "mem": os.environ.get("SLURM_MEM_PER_NODE"),
+            "left": ps.time_left(),
+        }
+
+    params = [{"a": 1}, {"a": 2, "_mem": "300M"}, {"a": 3}, {"a": 4}]
+    ps.prep_batch(params, func=func, resources=lambda pset: {"time": "01:00:00"})
+    said = submit(Path("calc/run_cluster.sh").absolute(), cwd="/")
+    assert said.count("Submitted batch job") == 3
+    assert "0 submitted now" in submit("calc/run_cluster.sh")
+    df = until(lambda: d if len(d := ps.df_read("calc")) == 4 else None)
+    assert df.n.tolist() == [7, 7, 7, 7]
+    assert df.mem.tolist() == ["200", "300", "200", "200"]
+    assert df.left.between(3000, 3600).all()
+    assert slurm.run("squeue", "-h", "--states=all", "--format=%j").split().count("study") >= 3
+    assert set(ps.batch_status().host) == {os.uname().nodename}
+
+
+@pytest.mark.slow
+def test_requeued_task_goes_on(here, tmp_path):
+    slurm = here("array: true\npack: 10")
+    go = tmp_path / "go"
+
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write(f"{pset['a']} ")
+        while pset["a"] == 3 and not go.exists():
+            time.sleep(0.05)
+        return {}
+
+    ps.run_batch(func, ps.plist("a", range(6)), "cluster")
+    until(lambda: len(ps.df_read("calc")) == 3)
+    job = ps.batch_status().job_id[3]
+    slurm.run("scontrol", "requeue", job)
+    until(lambda: "end " in _started()[0].read_text())
+    go.touch()
+    slurm.run("scontrol", "release", job)
+    df = until(
+        lambda: d if len(d := ps.run_batch(func, ps.plist("a", range(6)), "cluster")) == 6 else None
+    )
+    assert df.a.tolist() == [*range(6)]
+    calls = (tmp_path / "calls").read_text().split()
+    assert sorted(calls) == sorted([*"0123345"])
+
+
+def test_jobscript_that_fails_says_why(here):
+    here(
+        "array: true",
+        JOBSCRIPT.replace("psweep-task", "echo no such module >&2; exit 3; psweep-task"),
+    )
+    ps.run_batch(lambda pset: {}, [{"a": 1}], "cluster")
+    found = until(lambda: s if set((s := ps.batch_status()).state) == {"failed"} else None)
+    assert found.reason[0] == "exit code 3 before psweep-task began"
+    assert Path(found.log[0]).read_text() == "no such module\n"
+
+
+def test_refused_tasks_stay_to_be_submitted(here):
+    here("array: true", JOBSCRIPT.replace("--mem=200", "--mem=900G"))
+    with pytest.raises(ps.PsweepError, match="refused 1 tasks") as error:
+        ps.run_batch(lambda pset: {"b": 1}, [{"a": 1}], "cluster")
+    assert "make the same call again" in str(error.value)
+    assert set(ps.batch_status().state) == {"not submitted"}
+    here("array: true")
+    ps.run_batch(lambda pset: {"b": 1}, [{"a": 1}], "cluster")
+    assert until(lambda: d if len(d := ps.df_read("calc")) else None).b.tolist() == [1]
+
+
+def test_laptop_pushes_runs_and_pulls(here, ssh_cluster, monkeypatch, tmp_path):
+    here(
+        "array: true\nremote_dir: study",
+        f"#!/bin/bash\nexport PATH={os.environ['PATH']}\npsweep-task\n",
+    )
+    for name, value in ssh_cluster.environ.items():
+        monkeypatch.setenv(name, value)
+    call = [
+        sys.executable,
+        "-c",
+        "import sys; from psweep_batch import cli; exit(getattr(cli, sys.argv[1])(['cluster']))",
+    ]
+    ps.prep_batch(ps.plist("a", [1, 2]), func=lambda pset: {"b": pset["a"] ** 2})
+    subprocess.run([*call, "push"], check=True)
+    ssh_cluster.run("sh study/calc/run_cluster.sh")
+    there = ssh_cluster.home / "study/calc"
+    until(lambda: len(ps.df_read(there)) == 2)
+    subprocess.run([*call, "pull"], check=True)
+    assert ps.df_read("calc").b.tolist() == [1, 4]
+    assert not list(Path("calc/.psweep").rglob("*.lock"))
+    until(lambda: all(c.read_text().count("exit") for c in there.glob(".psweep/batch/*/*.claim")))
+    subprocess.run([*call, "pull"], check=True)
+    assert set(ps.batch_status().state) == {"done"}
+    assert ps.batch_collect().b.tolist() == [1, 4]
+    subprocess.run([*call, "push"], check=True)
+    assert (
+        "0 submitted now"
+        in subprocess.run(
+            [ssh_cluster.bin / "ssh", "cluster", "sh study/calc/run_cluster.sh"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+    )

@@ -1,0 +1,319 @@
+"""psweep-task on the psets of a spool, without a scheduler and without psweep-batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import psweep as ps
+from psweep_core.running.options import Options
+from psweep_core.running.spooled import Chunk, spool_work
+from psweep_core.running.time_left import END, _slurm_seconds
+from psweep_core.store.spool import Spool
+from psweep_core.store.study import Study
+
+DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime", "_exec_host"]
+
+
+def prepare(func, params, size=100, **options):
+    """Write a spool with chunks of a size; return it, or None if there was nothing to do."""
+    options = {"poolsize": 1, "on_error": "record", **options}
+
+    def cut(psets, runtime):
+        return [
+            Chunk(list(range(i, min(i + size, len(psets)))), {}) for i in range(0, len(psets), size)
+        ]
+
+    found = spool_work(func, params, None, Options(**options), cut, lambda study: None, ["m"])
+    return found.spool
+
+
+def claim(spool, chunk=0, attempt=1):
+    with open(spool.claim_path(chunk, attempt), "x") as file:
+        file.write("job x.sh\nby m me c\n")
+
+
+def start(spool, chunk=0, attempt=1, **environ):
+    environ = {
+        "PSWEEP_SPOOL": str(spool.folder),
+        "PSWEEP_CHUNK": str(chunk),
+        "PSWEEP_ATTEMPT": str(attempt),
+        **environ,
+    }
+    command = [sys.executable, "-c", "from psweep_core.running.task import task; exit(task())"]
+    return subprocess.Popen(
+        command, env=os.environ | environ, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def run(spool, chunk=0, attempt=1, **environ):
+    """Run a task to its end; return its exit status and what it said."""
+    process = start(spool, chunk, attempt, **environ)
+    said = process.communicate(timeout=300)[1]
+    return process.returncode, said
+
+
+def until(condition, seconds=200):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_rows_are_those_of_run_local():
+    def func(pset):
+        if pset["a"] == 2:
+            message = "no two"
+            raise ValueError(message)
+        if pset["a"] == 3:
+            os._exit(3)
+        return {"b": pset["a"] ** 2, "c": "x"}
+
+    params = ps.plist("a", [0, 1, 2, 3, 4, 5])
+    spool = prepare(func, params, size=4)
+    assert not len(ps.df_read("calc"))
+    for chunk in (1, 0):
+        claim(spool, chunk)
+        assert run(spool, chunk)[0] == 0
+        assert not list(Path("calc/.psweep").rglob("*.lock"))
+    seen = ps.df_read("calc")  # in memory: the journals stay until somebody has the lock
+    assert len(spool.journals()) == 3
+    folded = ps.recover("calc")
+    pd.testing.assert_frame_equal(seen, folded)
+    assert not spool.journals()
+    assert spool.recorded() == set(range(6))
+    usual = ps.run_local(func, params, calc_dir="other", poolsize=1, on_error="record")
+    usual = usual.assign(_calc_dir="calc", _exec_host=None)
+    expected = usual[list(folded.columns)]
+    # the tracebacks name the pset by its id
+    for one, other in zip(folded._pset_id, expected._pset_id, strict=True):
+        expected = expected.assign(_exc_txt=expected._exc_txt.str.replace(other, one))
+    pd.testing.assert_frame_equal(
+        folded.drop(columns=DIFFERENT), expected.drop(columns=DIFFERENT), check_dtype=True
+    )
+    assert set(folded._pset_id) == set(spool.index.ids)
+    assert folded._exec_host.notna().all()
+    # numbers go on after those of the spool
+    assert ps.run_local(func, [{"a": 9}])._pset_seq.tolist() == [*range(7)]
+
+
+def test_numbers_are_reserved_before_a_task_runs():
+    prepare(lambda pset: {}, [{"a": 1}, {"a": 2}])
+    df = ps.run_local(lambda pset: {}, [{"a": 3}])
+    assert (df._pset_seq[2], df._run_seq[2]) == (2, 1)
+
+
+def test_skip_dups_leaves_out_what_is_done_and_what_tasks_have():
+    params = ps.plist("a", [1, 2, 3])
+    ps.run_local(lambda pset: {}, params[:1])
+    spool = prepare(lambda pset: {}, params[:2], skip_dups=True)
+    assert len(spool.index.ids) == 1
+    assert len(prepare(lambda pset: {}, params, skip_dups=True).index.ids) == 1
+    assert prepare(lambda pset: {}, params, skip_dups=True) is None
+    assert len(prepare(lambda pset: {}, params).index.ids) == 3
+
+
+def test_a_finished_chunk_and_a_second_process_run_nothing(tmp_path):
+    go = tmp_path / "go"
+
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write("x")
+        while not go.exists():
+            time.sleep(0.02)
+        return {}
+
+    spool = prepare(func, [{"a": 1}])
+    claim(spool)
+    first = start(spool)
+    until((tmp_path / "calls").exists)
+    assert "another process of this job" in run(spool)[1]
+    assert "another process of this job" in run(spool, SLURM_PROCID="1")[1]
+    go.touch()
+    first.communicate()
+    assert first.returncode == 0
+    assert "another task has these psets, or had" in run(spool)[1]
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_killed_task_is_followed_by_one_that_runs_the_rest_once(tmp_path):
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write(f"{pset['a']} ")
+        if pset["a"] == 2 and not (tmp_path / "killed").exists():
+            time.sleep(1000)
+        return {"b": pset["a"]}
+
+    spool = prepare(func, ps.plist("a", [0, 1, 2, 3]))
+    claim(spool)
+    process = start(spool)
+    until(lambda: (tmp_path / "calls").exists() and "2" in (tmp_path / "calls").read_text())
+    process.kill()
+    process.communicate()
+    (tmp_path / "killed").touch()
+    assert len(ps.df_read("calc")) == 2
+    assert len(Study("calc").fold_now()) == 0  # nobody knows yet that it is gone
+    spool.lost_path(0, 1).write_text("lost by kill\n")
+    assert spool.claims()[0].state == "lost"
+    assert len(ps.recover("calc")) == 2
+    claim(spool, attempt=2)
+    assert run(spool, attempt=2)[0] == 0
+    assert ps.recover("calc").b.tolist() == [0, 1, 2, 3]
+    assert (tmp_path / "calls").read_text().split() == ["0", "1", "2", "2", "3"]
+    assert not spool.unfinished()
+
+
+@pytest.mark.parametrize("parallel", ["1", "2"])
+def test_sigterm_to_all_processes_gives_back_the_rest(tmp_path, parallel):
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write(f"{pset['a']} ")
+        time.sleep(0.4)
+        return {"b": pset["a"]}
+
+    spool = prepare(func, ps.plist("a", range(200)))
+    claim(spool)
+    process = start(spool, PSWEEP_PARALLEL=parallel, PSWEEP_KILL_WAIT="30")
+    until(lambda: len(ps.df_read("calc")) >= 2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [*map(int, children), process.pid]:
+        os.kill(pid, signal.SIGTERM)
+    assert process.communicate()[0] is None
+    assert process.returncode == 0
+    state = spool.claims()[0]
+    assert (state.state, state.reason) == ("stopped", "got SIGTERM")
+    df = ps.recover("calc")
+    assert sorted(df.a) == sorted(map(int, (tmp_path / "calls").read_text().split()))
+    assert "_failed" in df.columns
+    assert not df._failed.any()
+    # The same job, started again by its scheduler, has a claim of its own.
+    process = start(spool)
+    until(lambda: spool.claim_path(0, 2).exists() and len(ps.df_read("calc")) > len(df))
+    process.terminate()
+    process.communicate()
+    assert ps.recover("calc").a.is_unique
+
+
+def test_no_pset_begins_that_would_not_finish_in_time():
+    def func(pset):
+        time.sleep(0.3)
+        return {"left": ps.time_left()}
+
+    spool = prepare(func, ps.plist("a", range(200)))
+    claim(spool)
+    code, said = run(spool, **{END: str(time.time() + 5.5)})
+    assert code == 0
+    assert "given back" in said
+    state = spool.claims()[0]
+    assert state.state == "stopped"
+    assert "before the time limit" in state.reason
+    left = ps.recover("calc").left
+    assert 1 <= len(left) < 20
+    assert (left < 5.5).all()
+
+
+def test_another_python_is_refused_before_anything_is_unpickled():
+    spool = prepare(lambda pset: {}, [{"a": 1}])
+    claim(spool)
+    path = spool.folder / "work.pk"
+    head, _ = path.read_bytes().split(b"\n", 1)
+    changed = head.replace(b'"python": "3.', b'"python": "2.')
+    path.write_bytes(changed + b"\nno pickle")
+    code, said = run(spool)
+    assert code == 1
+    assert "prepared by Python 2." in said
+    assert "use the same version in the jobscript" in said
+    assert spool.claims()[0].state == "failed"
+
+
+def test_func_that_cannot_be_imported_is_reported_once(tmp_path, monkeypatch):
+    (tmp_path / "lib/site-packages").mkdir(parents=True)
+    (tmp_path / "lib/site-packages/only_here.py").write_text("def func(pset): return {}\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "lib/site-packages"))
+    import only_here
+
+    spool = prepare(only_here.func, ps.plist("a", [1, 2, 3]))
+    claim(spool)
+    run(spool)
+    df = ps.recover("calc")
+    assert df.a.tolist() == [1]
+    assert "No module named 'only_here'" in df._exc_txt[0]
+    assert "install there what func imports" in df._exc_txt[0]
+    assert spool.claims()[0].state == "failed"
+    assert spool.unfinished() == {0: [1, 2]}
+
+
+def test_code_of_the_project_goes_along(tmp_path, monkeypatch):
+    (tmp_path / "helper_of_it.py").write_text("N = 3\ndef times(a): return a * N\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import helper_of_it
+
+    spool = prepare(lambda pset: {"b": helper_of_it.times(pset["a"])}, [{"a": 2}])
+    (tmp_path / "helper_of_it.py").unlink()
+    claim(spool)
+    run(spool)
+    assert ps.recover("calc").b.tolist() == [6]
+
+
+def test_options_reach_the_task():
+    def func(pset):
+        print("hello", pset["a"])
+        if pset["a"] == 2:
+            time.sleep(100)
+        return {}
+
+    spool = prepare(func, ps.plist("a", [1, 2]), capture_logs="db+file", timeout=0.5, tmpsave=True)
+    claim(spool)
+    run(spool)
+    df = ps.recover("calc")
+    assert df._logs[0] == "hello 1\n"
+    assert "PsetTimeoutError" in df._exc_txt[1]
+    assert Path("calc", df._pset_id[0], "logs.txt").read_text() == "hello 1\n"
+    assert Path("calc/tmpsave", df._run_id[0], f"{df._pset_id[0]}.pk").exists()
+
+
+def test_task_by_hand_says_what_it_is_for(capsys, monkeypatch):
+    monkeypatch.delenv("PSWEEP_SPOOL", raising=False)
+    from psweep_core.running.task import task
+
+    assert task([]) == 1
+    assert "a line of a jobscript" in capsys.readouterr().err
+
+
+def test_work_starts_with_a_plain_header():
+    spool = prepare(lambda pset: {}, [{"a": 1}])
+    first, second = (spool.folder / "work.pk").read_bytes().split(b"\n")[:2]
+    head = json.loads(first.removeprefix(b"psweep-work "))
+    assert head["python"] == "{}.{}".format(*sys.version_info)
+    assert json.loads(second)["hashes"] == [ps.pset_hash({"a": 1})]
+    assert Spool(spool.folder).header.n_psets == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("59\n", 3540),
+        ("0:59", 59),
+        ("1:00:01\n", 3601),
+        ("2-00:00:05", 172805),
+        ("UNLIMITED", None),
+        ("", None),
+    ],
+)
+def test_times_that_slurm_writes(text, seconds):
+    assert _slurm_seconds(text) == seconds
+
+
+def test_time_left_outside_a_task(monkeypatch):
+    monkeypatch.delenv(END, raising=False)
+    assert ps.time_left() is None
+    monkeypatch.setenv(END, "1")
+    assert ps.time_left() == 0.0
