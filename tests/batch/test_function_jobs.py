@@ -211,7 +211,7 @@ def test_mistakes_are_found_before_anything_is_written(machine):
     for args, message in (
         (([{"a": 1}], square, "here"), "swapped"),
         ((square, [{"a": 1}], 3), "name of a folder"),
-        ((square, [{"a": 1}], "there"), "there is no machine 'there'"),
+        ((square, [{"a": 1}], "there"), "no machine 'there'"),
         ((square, {"a": [1]}, "here"), "list of dicts"),
     ):
         with pytest.raises(ps.PsweepError, match=message):
