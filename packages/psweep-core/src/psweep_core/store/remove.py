@@ -9,6 +9,7 @@ again, bit for bit.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -212,10 +213,13 @@ def _clean(study: Study, ids: list[str]) -> None:
 
 def _drop(study: Study, folder: Path) -> None:
     """Remove the folder of a removal whose rows are in the database."""
-    for name in (study.layout.basename, FILE, _BEFORE, _AFTER):
-        (folder / name).unlink(missing_ok=True)
-    for path in (folder, folder.parent):
-        try:
-            path.rmdir()
-        except OSError:
-            return  # something else is in it
+    ours = {study.layout.basename, FILE, _BEFORE, _AFTER}
+    if {path.name for path in folder.iterdir()} <= ours:
+        partial = study.layout.partial_removal()
+        os.rename(folder, partial)  # so that a kill from here on leaves nothing that is in use
+        shutil.rmtree(partial)
+    else:  # a folder that could not be moved back, or something of the user's
+        for name in sorted(ours):
+            (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # there are other removals
+        study.layout.removed_dir.rmdir()
