@@ -135,6 +135,14 @@ def test_it_runs_in_workers_and_executors(by_value):
         assert pickle.loads(pickle.dumps(func))({"x": 3}) == {"y": 9}
 
 
+def test_it_names_what_makes_the_results():
+    func = ps.by_name(functools.partial(power, n=3), "y")
+    assert func.__wrapped__.keywords == {"n": 3}
+    assert (func.__module__, func.__qualname__) == (power.__module__, "power")
+    assert ps.by_name(Model(), "y").__qualname__ == "Model"
+    assert ps.by_name(power, "a", "b").__wrapped__.args == ("a", "b")
+
+
 def test_errors_of_the_function_show_its_frames():
     def sim(x):
         raise ValueError("inside")

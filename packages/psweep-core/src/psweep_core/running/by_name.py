@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -87,8 +88,14 @@ class _ByName:
         ]
         self._takes_all = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
         self._defaults = {p.name: p.default for p in parameters if p.default is not kinds.empty}
-        self.__name__ = str(getattr(sim, "__name__", type(sim).__name__))
-        self.__doc__ = getattr(sim, "__doc__", None)
+        # Whoever looks for the code that makes the results finds it: `sim`, and the names, because
+        # results would be other ones if these were exchanged.
+        self.__wrapped__ = functools.partial(sim, *names)
+        while isinstance(sim, functools.partial):
+            sim = sim.func
+        named = sim if hasattr(sim, "__qualname__") else type(sim)
+        self.__module__, self.__qualname__ = named.__module__, named.__qualname__
+        self.__name__, self.__doc__ = named.__name__, named.__doc__
 
     def __repr__(self) -> str:
         return f"by_name({', '.join([self.__name__, *map(repr, self.names)])})"

@@ -159,7 +159,12 @@ class Layout:
     def removals(self) -> list[Path]:
         """List the folders with rows that were removed from this database, in their order."""
         found = [path.parent for path in self.removed_dir.glob(f"*/{self.basename}")]
+        found = [path for path in found if path != self.partial_removal()]
         return sorted(found, key=lambda path: (len(path.name), path.name))
+
+    def partial_removal(self) -> Path:
+        """Return the name that the folder of a removal has until its rows are written."""
+        return self.removed_dir / f".{self.basename}.partial"
 
     def new_removal(self) -> Path:
         """Return the folder for the next rows to be removed."""

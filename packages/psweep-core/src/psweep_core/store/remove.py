@@ -1,13 +1,15 @@
 """Remove rows of a study with their folders, and bring them back.
 
-Each step can be killed. First the rows are written to ``removed/<n>/``, then the database without
-them, then their folders are moved. Until the second step nothing is removed: `_clean` drops the
-copy. After it, `_clean` moves the folders that are left. If the database is still the same when
-rows are brought back, the old file takes its place again, bit for bit.
+Each step can be killed. First the rows are written to ``removed/<n>/``, which gets this name when
+they are complete, then the database without them, then their folders are moved. Until the second
+step nothing is removed: `_clean` drops the copy. After it, `_clean` moves the folders that are
+left. If the database is still the same when rows are brought back, the old file takes its place
+again, bit for bit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -68,11 +70,12 @@ def remove_rows(study: Study, query: str, dry_run: bool = False) -> Removal:
         folders = [path for path in _folders(study.layout.calc_dir, rows) if path.is_dir()]
         if dry_run or not len(rows):
             return Removal(len(rows), len(folders), None, n_kept)
-        target = study.layout.new_removal()
-        target.mkdir(parents=True)
-        write_numbers(target, rows)
-        _keep_file(study.layout.database, target / _BEFORE)
-        database.write_file(rows, target / study.layout.basename)
+        partial, target = study.layout.partial_removal(), study.layout.new_removal()
+        partial.mkdir(parents=True)
+        write_numbers(partial, rows)
+        _keep_file(study.layout.database, partial / _BEFORE)
+        database.write_file(rows, partial / study.layout.basename)
+        os.rename(partial, target)
         study.write_database(df[~wanted])
         (target / _AFTER).write_text(_digest(study.layout.database), encoding="utf-8")
         for path in folders:
@@ -191,6 +194,8 @@ def _folders(where: Path, rows: pd.DataFrame) -> list[Path]:
 def _clean(study: Study, ids: list[str]) -> None:
     """Finish removals, and undone ones, that were killed; the lock is held."""
     layout, known = study.layout, {*ids}
+    if layout.partial_removal().exists():
+        shutil.rmtree(layout.partial_removal())
     for folder in layout.removals():
         rows = database.read_file(folder / layout.basename)
         if known.issuperset(rows["_pset_id"]):  # they are still there, or again
@@ -208,10 +213,13 @@ def _clean(study: Study, ids: list[str]) -> None:
 
 def _drop(study: Study, folder: Path) -> None:
     """Remove the folder of a removal whose rows are in the database."""
-    for name in (study.layout.basename, FILE, _BEFORE, _AFTER):
-        (folder / name).unlink(missing_ok=True)
-    for path in (folder, folder.parent):
-        try:
-            path.rmdir()
-        except OSError:
-            return  # something else is in it
+    ours = {study.layout.basename, FILE, _BEFORE, _AFTER}
+    if {path.name for path in folder.iterdir()} <= ours:
+        partial = study.layout.partial_removal()
+        os.rename(folder, partial)  # so that a kill from here on leaves nothing that is in use
+        shutil.rmtree(partial)
+    else:  # a folder that could not be moved back, or something of the user's
+        for name in sorted(ours):
+            (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # there are other removals
+        study.layout.removed_dir.rmdir()
