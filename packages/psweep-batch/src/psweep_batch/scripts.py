@@ -148,7 +148,7 @@ def write_run_scripts(
 
 
 def _is_claimed(folder: Path) -> bool:
-    """Tell whether a pset was submitted, or is just being submitted, on any machine."""
+    """Return whether a pset was submitted, or is just being submitted, on any machine."""
     try:
         names = os.listdir(folder)
     except OSError:

@@ -48,7 +48,7 @@ class Settings:
     verbose: bool | tuple[Any, ...]
     tmpsave: bool
     data_only: bool  # the database is a format that cannot hold everything
-    extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
+    extras: dict[str, Any] | None  # further bookkeeping that is the same in all rows
     ran: bool = True  # False: func only prepares the pset, which has no runtime yet
     retries: int = 0  # how many times a pset that fails is called again
     timeout: float | None = None  # s for one pset
@@ -85,7 +85,7 @@ class Jobs(Sequence[Job]):
         return map(Job._make, self.tuples())
 
     def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
-        """Give some of them, one after another; None: all."""
+        """Return some of them, one after another; None: all."""
         ids, psets, hashes = self.ids, self.psets, self._hashes
         if positions is None:
             positions = range(len(self))

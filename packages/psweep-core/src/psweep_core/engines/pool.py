@@ -64,7 +64,7 @@ from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
 __all__ = ["run_pool"]
 
 _MAX_CHUNK = 5000
-_GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after so long
+_GRACE_SECONDS = 2.0  # until a worker that should exit is killed
 
 
 def run_pool(
@@ -132,7 +132,7 @@ class _Worker:
         self.process.kill()
 
     def fate(self) -> str:
-        """Say in words how it ended."""
+        """Report in words how it ended."""
         self.process.join()
         code = self.process.exitcode or 0
         if code >= 0:
@@ -319,8 +319,8 @@ class _Pool:
         worker.connection.close()
         if not worker.started:
             message = (
-                f"a worker process {fate} before it was ready; its own message is above. In a "
-                'script, the call of run_local must stand below `if __name__ == "__main__":` '
+                f"a worker process {fate} during startup (see its output above). In a "
+                'script, the call of run_local must be below `if __name__ == "__main__":` '
                 f"where processes are started by {worker.method!r}"
             )
             raise WorkerError(message)

@@ -75,7 +75,7 @@ def reseed_once(caller: bytes | None, again: bool = False) -> None:
 
 
 def reseed() -> None:
-    """Give fresh entropy to the global generators of `random`, NumPy and torch.
+    """Feed fresh entropy to the global generators of `random`, NumPy and torch.
 
     torch starts with the same seed in every process, so if it is imported later, it is seeded then.
     """
@@ -315,7 +315,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _loads_global(code: types.CodeType, name: str) -> bool:
-    """Tell whether code uses a global variable that it does not set itself."""
+    """Return whether code uses a global variable that it does not set itself."""
     # Of a module, its import inside func is as good as a global variable.
     uses = {step.opname for step in dis.get_instructions(code) if step.argval == name}
     return not uses.isdisjoint(_LOADS) and "STORE_GLOBAL" not in uses
@@ -334,7 +334,7 @@ def _dict_of(value: Any) -> dict[str, Any]:
 
 
 def _is_of_project(value: Any) -> bool:
-    """Tell functions and classes of the user's from those of installed libraries."""
+    """Return whether a function or class is the user's, and not that of an installed library."""
     if issubclass(type(value), type):
         name = type.__getattribute__(value, "__dict__").get("__module__", "builtins")
     else:

@@ -142,7 +142,7 @@ def pickled_job(job: Job) -> tuple[int, str, str, bytes]:
 
 
 def unpickled_job(sent: tuple[int, str, str, bytes]) -> Job:
-    """Make what `pickled_job` gave into a Job again."""
+    """Convert what `pickled_job` gave into a Job again."""
     try:
         return Job(*sent[:3], pickle.loads(sent[3]))
     except Exception as error:
@@ -163,7 +163,7 @@ def _pickled_exception(error: BaseException) -> bytes:
 
 
 def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
-    """Make the exception of a worker into one of this process."""
+    """Convert the exception of a worker into one of this process."""
     try:
         error: Any = pickle.loads(payload)
         if isinstance(error, tuple):

@@ -72,7 +72,7 @@ class Clock:
         self._data[1] = -1.0
 
     def read(self) -> tuple[float, int | None]:
-        """Tell since when which pset runs; None if none does."""
+        """Return since when which pset runs; None if none does."""
         position = self._data[1]
         since = self._data[0]
         if position < 0 or position != self._data[1]:
@@ -88,7 +88,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     # A group of its own, so that what func has started can be ended together with this process.
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
-        # Who wants to speak with the terminal from there gets an error, and does not stand still.
+        # Terminal I/O then fails instead of stopping the process (SIGTTIN, SIGTTOU).
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
@@ -182,7 +182,7 @@ def end_group(pid: int, sig: int) -> None:
 
 
 class _Report:
-    """Tell the parent what is finished, not for each pset but some times a second.
+    """Report to the parent what is finished, not for each pset but some times a second.
 
     Parameters
     ----------

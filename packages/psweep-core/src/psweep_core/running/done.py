@@ -11,7 +11,7 @@ __all__ = ["done_hashes", "prepared_hashes", "successful"]
 
 
 def successful(df: pd.DataFrame | None) -> pd.DataFrame:
-    """Give the rows that were run and did not fail."""
+    """Return the rows that were run and did not fail."""
     df = _not_failed(df)
     # Rows of batch jobs that were prepared have neither runtime nor results until these are
     # collected.
@@ -33,10 +33,10 @@ def _not_failed(df: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def done_hashes(df: pd.DataFrame | None) -> set[str]:
-    """Give the hashes that have a successful row."""
+    """Return the hashes that have a successful row."""
     return set(successful(df)["_pset_hash"])
 
 
 def prepared_hashes(df: pd.DataFrame | None) -> set[str]:
-    """Give the hashes that have a row that did not fail, whether it was run yet or not."""
+    """Return the hashes that have a row that did not fail, whether it was run yet or not."""
     return set(_not_failed(df)["_pset_hash"])

@@ -20,7 +20,7 @@ __all__ = ["header_after", "next_number", "plan_jobs"]
 def plan_jobs(
     params: Sequence[Pset], hashes: list[str] | None, done: set[str] | None = None
 ) -> Jobs:
-    """Give each pset that is to be run its id.
+    """Assign an id to each pset that is to be run.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def plan_jobs(
 
 
 def next_number(df: pd.DataFrame | None, name: str) -> int:
-    """Give the number after the highest in the column `name`."""
+    """Return the number after the highest in the column `name`."""
     return 0 if df is None or not len(df) else int(df[name].max()) + 1
 
 

@@ -16,7 +16,7 @@ __all__ = ["replacing"]
 
 @contextlib.contextmanager
 def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
-    """Write a file beside `path` that takes its place when, and only when, it is whole.
+    """Write a file next to `path` that replaces it when it is complete.
 
     Parameters
     ----------
@@ -31,26 +31,26 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
         What is written to it is on disk before it becomes `path`.
     """
     target = Path(os.path.realpath(path))
-    beside = target.with_name(temporary_name(target.name, os.getpid()))
+    temporary = target.with_name(temporary_name(target.name, os.getpid()))
     try:
-        with open(beside, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if check is not None:
-            check(beside)
+            check(temporary)
         with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, beside)
-        os.replace(beside, target)
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise
     _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    # So that the new name outlives a power loss. Windows cannot open a folder, and needs not.
+    # So that the new name survives a power loss. Windows cannot fsync a directory, and need not.
     if os.name == "posix":
         fd = os.open(folder, os.O_RDONLY)
         try:
