@@ -1,4 +1,4 @@
-"""Submit scripts: plain shell, one line a pset, to be read, edited and called again."""
+"""Submit scripts: plain shell with one line per pset, to be read, edited and called again."""
 
 from __future__ import annotations
 
