@@ -104,7 +104,7 @@ TOOLS = {
     "bench": ["joblib", "dask[distributed]", "matplotlib"],
     "environments": ["virtualenv", "uv"],
 }
-# what `bench` measures psweep beside, each in an environment of its own
+# what `bench` compares psweep with, each in its own environment
 PEERS = {"psweep 0.16.0": ["psweep==0.16.0"], "xyzpy": ["xyzpy", "matplotlib"]}
 PROJECTS = {
     name: nox.project.load_toml(ROOT / "packages" / folder / "pyproject.toml")["project"]
@@ -187,7 +187,7 @@ def _run_tests(session: nox.Session, package: str, *args: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format, types and layers (ruff, mypy --strict, import-linter)."""
+    """Check style, types, layers, spelling (ruff, mypy --strict, import-linter, codespell)."""
     known = CONSTRAINTS.read_text(encoding="utf-8")
     names = set(map(_name, ALL_TOOLS)) - {"psweep"}
     if missing := {name for name in names if f"\n{name}==" not in known}:
@@ -199,6 +199,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    skipped = "./.*,*.svg,*.ipynb,*/build/*,*/_build/*,./constraints.txt,./dist"
+    misspelt_on_purpose = "alhpa,clutser,nknown,temprature,testOf"
+    session.run("codespell", f"--skip={skipped}", f"--ignore-words-list={misspelt_on_purpose}", ".")
+    session.run("python", str(ROOT / "docs" / "check_wording.py"))
 
 
 @nox.session(python=False)
@@ -363,7 +367,7 @@ def bump(session: nox.Session) -> None:
 
 @nox.session
 def sizes(session: nox.Session) -> None:
-    """Measure what each choice of distributions brings into an empty environment."""
+    """Measure the size of each package with its dependencies in an empty environment."""
     session.install("virtualenv")
     for package, name in PACKAGES.items():
         env = pathlib.Path(session.create_tmp(), package).resolve()
@@ -407,7 +411,7 @@ def batch_speed(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--quick] [CASE ...]."""
+    """Compare with psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--quick] [CASE ...]."""
     _install(session, [_wheel(session, "core")], *TOOLS["bench"], "virtualenv")
     tmp = pathlib.Path(session.create_tmp()).resolve()
     pythons = ["--python", f"psweep={shutil.which('python', path=session.bin)}"]
@@ -423,7 +427,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Run the main job: compare real compressors on real files; again, and it goes on."""
+    """Run the main job: compare real compressors on real files; then extend the study."""
     _install(session, [_wheel(session, "core")])
     folder = pathlib.Path(session.create_tmp(), "demo").resolve()
     shutil.rmtree(folder, ignore_errors=True)

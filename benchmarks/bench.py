@@ -1,4 +1,4 @@
-"""Measure psweep beside its peers: `nox -s bench`.
+"""Compare psweep with similar tools: `nox -s bench`.
 
 Each side of a case runs in a fresh process and a fresh folder, in turns with the others, A B B A
 and so on. So a machine that is slow for a while is slow for all, and the figure of a repeat that
@@ -106,7 +106,7 @@ class Runner:
         self._bases: dict[Base, pathlib.Path] = {}
 
     def measure(self, case: Case, repeats: int) -> list[Results]:
-        """Give the results of each repeat."""
+        """Return the results of each repeat."""
         repeated = []
         for i in range(repeats):
             sides = case.sides[::-1] if i % 2 else case.sides
@@ -119,7 +119,7 @@ class Runner:
         return repeated
 
     def facts(self) -> str:
-        """Say on what it was measured."""
+        """Describe the machine and the versions."""
         found = [
             (name, self._call(name, "versions", {"names": packages}, self.folders[False]))
             for name, packages in PACKAGES.items()
@@ -218,7 +218,7 @@ def bars(case: Case, repeated: list[Results]) -> str:
 
 
 def parts_around(path: pathlib.Path) -> tuple[str, str]:
-    """Give the text before and after the place for the report."""
+    """Return the text before and after the place for the report."""
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -49,7 +49,7 @@ class Check:
     judged: Callable[[list[float]], float] = statistics.median
 
     def bound(self) -> str:
-        """Say it in words."""
+        """Describe the limit."""
         if self.at_most is not None:
             return f"at most {self.at_most:g}"
         return f"at least {self.at_least:g}"
@@ -70,13 +70,13 @@ class Case:
     title: str
     sides: list[Side]
     checks: list[Check]
-    unit: str = "µs a pset"
+    unit: str = "µs per pset"
     repeats: int = 5
     on_disk: bool = False
     plotted: bool = True
 
     def times(self, repeated: list[Results]) -> dict[str, list[float]]:
-        """Give for each side the time of each repeat, in `unit`."""
+        """Return for each side the time of each repeat, in `unit`."""
         unit, _, per_pset = self.unit.partition(" ")
         scale = {"µs": 1e6, "ms": 1e3, "s": 1.0}[unit]
         return {
@@ -89,12 +89,12 @@ class Case:
 
 
 def cost(side: str) -> Value:
-    """Give the time a unit, in µs."""
+    """Return the time per unit, in µs."""
     return lambda results: 1e6 * results[side]["seconds"] / results[side]["units"]
 
 
 def ratio(side: str, other: str) -> Value:
-    """Give the time a unit of a side as a multiple of that of another."""
+    """Return the time per unit of a side as a multiple of that of another."""
     return lambda results: cost(side)(results) / cost(other)(results)
 
 
@@ -109,7 +109,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
     Parameters
     ----------
     divisor : int, default 1
-        Take so many times fewer psets.
+        Take this many times fewer psets.
     """
     n, million = 100_000 // divisor, 1_000_000 // divisor
     n_dask, n_slow, n_hashes = 10_000 // divisor, 1000 // divisor, 20_000 // divisor
@@ -164,7 +164,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
             f"serial, {spaced(n)} trivial psets",
             serial,
             [
-                Check("µs a pset", cost(HERE), at_most=10),
+                Check("µs per pset", cost(HERE), at_most=10),
                 Check(f"times faster than {OLD}", ratio(OLD, HERE), at_least=4),
             ],
             repeats=11,
@@ -175,12 +175,12 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [run(HERE, n=million), run(f"{spaced(n)} psets", n=n)],
             [
                 Check(
-                    f"cost a pset as a multiple of that with {spaced(n)}",
+                    f"cost per pset as a multiple of that with {spaced(n)}",
                     ratio(HERE, f"{spaced(n)} psets"),
                     at_most=1.2,
                 ),
                 Check(
-                    "kB a pset of peak memory above the params",
+                    "kB per pset of peak memory above the params",
                     lambda results: results[HERE]["bytes"] / million / 1000,
                     at_most=1.5,
                 ),
@@ -265,7 +265,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 run(OLD, OLD, n=n_slow, poolsize=2, work="busy"),
             ],
             [Check("% of two cores", lambda results: 0.5e6 / cost(HERE)(results), at_least=95)],
-            unit="ms a pset",
+            unit="ms per pset",
             repeats=3,
             plotted=False,
         ),
@@ -293,7 +293,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 Side(OLD, OLD, "pgrid", {"n": million}),
                 Side("bare loop", HERE, "bare_grid", {"n": million}),
             ],
-            [Check("µs a pset", cost(HERE), at_most=1)],
+            [Check("µs per pset", cost(HERE), at_most=1)],
         ),
         hashes(2),
         hashes(20),

@@ -1,4 +1,4 @@
-"""What could stand under `poolsize`: psweep's own pool, the standard library, loky, pebble.
+"""Candidates for the pool of `poolsize`: psweep's own, the standard library, loky, pebble.
 
     python benchmarks/pool_libraries.py
 
@@ -146,7 +146,7 @@ def memory(name):
 
 
 def peak():
-    """Give the largest size of this process so far, kB (Linux; ru_maxrss is that of its parent)."""
+    """Return the peak memory of this process, kB (Linux; ru_maxrss is that of its parent)."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 

@@ -74,7 +74,7 @@ class Timer:
 
 
 def memory(key):
-    """Give a size of this process in bytes (Linux): VmRSS is now, VmHWM the largest so far."""
+    """Return a size of this process in bytes (Linux): VmRSS is now, VmHWM the largest so far."""
     status = pathlib.Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)

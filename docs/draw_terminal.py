@@ -40,7 +40,7 @@ if __name__ == "__main__":
 
 
 def run(folder: str, stop_after: int | None = None) -> list[str]:
-    """Run the study in a terminal; interrupt it after so many psets; return the lines it shows."""
+    """Run the study in a terminal; interrupt it after this many psets; return its lines."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, COLUMNS, 0, 0))
     process = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 With `capture_logs="db+file"` nothing of it appears in the terminal: it is in the column `_logs`,
 and in <calc_dir>/<pset_id>/logs.txt. See that the lines of the function and those of the
-program, also the one on stderr, stand in the order in which they were printed.
+program, also the one on stderr, are in the order in which they were printed.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""Let some psets fail, mend the function, and run only the failed ones again.
+"""Let some psets fail, fix the function, and run only the failed ones again.
 
 Kepler's equation E - e sin(E) = M is solved by simple iteration, which needs too many steps for
 eccentric orbits. With `on_error="record"` these psets become rows with `_failed` and the
-traceback in `_exc_txt`, while the others run on. The second call has a better solver, and
+traceback in `_exc_txt`, while the others continue. The second call has a better solver, and
 `skip_dups=True`: see that it runs just the psets without a successful row.
 """
 
@@ -42,7 +42,7 @@ if __name__ == "__main__":
 
     n_before = len(df)
     df = ps.run_local(newton, params, on_error="record", skip_dups=True)
-    print(f"the mended function was run for {len(df) - n_before} psets\n")
+    print(f"the fixed function was run for {len(df) - n_before} psets\n")
 
     ps.df_print(df, cols=["_run_seq", "_pset_seq", "e", "_failed", "E", "n_steps"])
     print("\nwhat to work with from here: df[~df._failed]")

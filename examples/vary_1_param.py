@@ -1,8 +1,8 @@
 """Vary one parameter: the period of a pendulum as its swings get wider.
 
 `func` gets one pset, here {"angle": ...}, and returns a dict of results. The table that is
-printed has one row a pset; see how the period leaves the textbook's value as the angle grows.
-The same rows are in calc/database.pk, with the book-keeping columns listed at the end. Start the
+printed has one row per pset; see how the period leaves the textbook's value as the angle grows.
+The same rows are in calc/database.pk, with the bookkeeping columns listed at the end. Start the
 script again and it appends its rows to the study.
 """
 

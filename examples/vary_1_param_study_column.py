@@ -1,4 +1,4 @@
-"""Give runs names, so that you find them again: a constant parameter "study".
+"""Name your scans, so that you find them again: a constant parameter "study".
 
 Two scans go into one database: one varies the radius of a wire, the other its length. The
 name of a scan says what it varies, so the evaluation needs no run ids and no list of

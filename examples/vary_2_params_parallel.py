@@ -1,7 +1,7 @@
 """Run psets in two processes at the same time: order and chaos in the logistic map.
 
 The one thing that differs from a serial run is `poolsize=2`. The rows come back in the order
-of `params`, whichever process was faster; the column `worker` has the id of the process that
+of `params`, no matter which process was faster; the column `worker` has the id of the process that
 did the work. A positive Lyapunov exponent means chaos: it sets in at r = 3.57 and pauses
 at r = 3.83.
 """

@@ -1,7 +1,7 @@
-"""Keep what is too large for the database in files: one folder a pset.
+"""Keep what is too large for the database in files: one folder per pset.
 
 `func` writes to <calc_dir>/<pset_id>/output.txt; both names are in the pset that it gets. No
-parameter values stand in file names: the database says which folder belongs to which pset.
+parameter values are in file names: the database says which folder belongs to which pset.
 As all results are on disk, `func` returns an empty dict. Look at the files that are
 listed, then run 20eval.py.
 """

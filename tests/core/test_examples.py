@@ -256,8 +256,8 @@ def failed_psets(ex):
     assert left.to_numpy() == pytest.approx(0.05, abs=1e-5)
     assert "3 of 7 psets failed, those with e = [0.7, 0.9, 0.99]" in out
     assert "ArithmeticError: no convergence in 20 steps" in out
-    assert "the mended function was run for 3 psets" in out
-    assert "the mended function was run for 0 psets" in ex.run()
+    assert "the fixed function was run for 3 psets" in out
+    assert "the fixed function was run for 0 psets" in ex.run()
     assert len(ex.df()) == 10
 
 

@@ -106,7 +106,7 @@ def test_a_wrong_number_of_values_is_an_error_that_names_the_pset(returned, name
         (lambda: ps.by_name(power, "_seed"), "reserved"),
         (lambda: ps.by_name(np.sin, "y") and ps.by_name(dict, "y"), "wrap it"),
         (lambda: ps.by_name(power, "y")({"n": 1}), "power needs 'x', which the pset {'n': 1}"),
-        (lambda: ps.by_name(lambda tolerance=1: 0, "y")({"tolerence": 2}), "'tolerance'"),
+        (lambda: ps.by_name(lambda tolerance=1: 0, "y")({"tolerenz": 2}), "'tolerance'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(make, said):

@@ -107,14 +107,14 @@ def test_a_notebook_shows_a_study_with_its_book_keeping_folded_away(in_ipython):
         *["_run_id", "_pset_id", "_calc_dir", "_time_utc", "_pset_hash", "_pset_seq", "_run_seq"],
         "_pset_runtime",
     ]
-    assert page.summary == "8 columns of book-keeping"
+    assert page.summary == "8 columns of bookkeeping"
     assert "script" not in page.tags
     assert not {"i", "b"} & Page(in_ipython["df"]).tags  # values are no HTML
     assert Page(in_ipython["private param"]).names[False] == ["_a", "result"]
 
 
 def test_a_notebook_says_how_many_rows_failed(in_ipython):
-    assert Page(in_ipython["df"]).summary == "10 columns of book-keeping; 1 of 100 rows failed"
+    assert Page(in_ipython["df"]).summary == "10 columns of bookkeeping; 1 of 100 rows failed"
 
 
 def test_a_notebook_shows_why_rows_failed(in_ipython):

@@ -198,7 +198,7 @@ def test_a_backup_that_is_killed_never_bears_the_name_of_one(script):
 
 @pytest.mark.slow
 def test_a_kill_at_any_moment_of_start_fold_and_write_loses_nothing(script):
-    """Short runs are killed at random moments, most of them in the book-keeping around func."""
+    """Short runs are killed at random moments, most of them in the bookkeeping around func."""
     import random
 
     text = """

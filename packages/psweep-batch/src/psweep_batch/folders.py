@@ -173,7 +173,7 @@ class PsetFiles:
 
 
 def _numbered(name: str, other: str) -> bool:
-    """Tell names apart that are a series, such as x1 and x2, or T_min and T_max."""
+    """Recognise names that form a series, such as x1 and x2, or T_min and T_max."""
     return len(name) == len(other) and sum(a != b for a, b in zip(name, other, strict=True)) < 2
 
 

@@ -117,7 +117,7 @@ class Attempt(NamedTuple):
         return code + "r" * self.has_result
 
     def gone(self) -> bool:
-        """Tell whether its process is known to be gone, from the host where it ran."""
+        """Return whether its process is known to be gone, from the host where it ran."""
         if self.pid is None or self.host != socket.gethostname():
             return False
         with contextlib.suppress(OSError):

@@ -216,7 +216,7 @@ class Queue:
         file_write(path, f"{self.when}\n{self._said}")
 
     def knows(self, cluster: str) -> bool:
-        """Tell whether this cluster was asked."""
+        """Return whether this cluster was asked."""
         return not cluster or not self.cluster or cluster in self._clusters
 
     def find(self, cluster: str, job_id: str | None, known_as: str, task: str) -> str | None:
@@ -229,7 +229,7 @@ class Queue:
         return None
 
     def is_named(self, cluster: str, job_id: str, known_as: str) -> bool:
-        """Tell whether the job of that number is the one that was meant."""
+        """Return whether the job of that number is the one that was meant."""
         return known_as in self._jobs.get(self._where(cluster, job_id), (None, "", ""))[2]
 
     def state(self, cluster: str, job_id: str) -> tuple[bool | None, str]:
@@ -240,12 +240,12 @@ class Queue:
         return job[:2]
 
     def account(self, cluster: str, job_id: str) -> Account | None:
-        """Give what is known of a job that it does not show."""
+        """Return what is known of a job that it does not show."""
         return self.accounts.get(self._where(cluster, job_id))
 
 
 def _runs(state: str) -> bool | None:
-    """Tell whether a job in this state runs or waits; None if it does neither, or is not known."""
+    """Return whether a job in this state runs; None if it does not wait either, or is unknown."""
     word = state.split(" ", maxsplit=1)[0]
     if word in _RUNNING:
         return True

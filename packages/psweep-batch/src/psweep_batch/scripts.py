@@ -1,4 +1,4 @@
-"""Submit scripts: plain shell, one line a pset, to be read, edited and called again."""
+"""Submit scripts: plain shell with one line per pset, to be read, edited and called again."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def write_run_scripts(
 
 
 def _is_claimed(folder: Path) -> bool:
-    """Tell whether a pset was submitted, or is just being submitted, on any machine."""
+    """Return whether a pset was submitted, or is just being submitted, on any machine."""
     try:
         names = os.listdir(folder)
     except OSError:

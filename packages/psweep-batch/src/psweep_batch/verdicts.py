@@ -61,13 +61,13 @@ class Queues:
         self._cancelled: dict[str, set[str]] = {}
 
     def machine(self, name: str) -> Machine:
-        """Give the settings of a machine."""
+        """Return the settings of a machine."""
         if name not in self._machines:
             self._machines[name] = machine_of(self._calc_dir, name)
         return self._machines[name]
 
     def of(self, attempt: Attempt) -> Queue | None:
-        """Give the queue that an attempt would be in; None if it cannot be asked."""
+        """Return the queue that an attempt would be in; None if it cannot be asked."""
         name = attempt.machine
         if name not in self._of:
             self._of[name] = self._ask(name)
@@ -85,7 +85,7 @@ class Queues:
         return queue
 
     def account(self, attempt: Attempt) -> Account | None:
-        """Give what a second source says of a job; None if it was not asked or did not answer."""
+        """Return what a second source says of a job; None if it was not asked or did not answer."""
         queue = self.of(attempt)
         if queue is None or attempt.job_id is None:
             return None
@@ -119,7 +119,7 @@ class Queues:
         return asked
 
     def missing_for(self, attempt: Attempt, queue: Queue) -> float:
-        """Tell for how many seconds the queue has been seen not to have a job."""
+        """Return for how many seconds the queue has been seen not to have a job."""
         if self._missing is None:
             try:
                 self._missing = json.loads(file_read(self._calc_dir / PRIVATE / _MISSING))
@@ -139,7 +139,7 @@ class Queues:
                 file_write(self._calc_dir / PRIVATE / _MISSING, text)
 
     def was_cancelled(self, attempt: Attempt) -> bool:
-        """Tell whether psweep has cancelled a job."""
+        """Return whether psweep has cancelled a job."""
         name = attempt.machine
         if name not in self._cancelled:
             try:
@@ -225,7 +225,7 @@ class Judge:
         return self._without_end(attempt)
 
     def account(self, attempt: Attempt) -> Account | None:
-        """Give what a second source says of it."""
+        """Return what a second source says of it."""
         return self._queues.account(attempt)
 
     def _ended_well(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
@@ -241,11 +241,11 @@ class Judge:
         return Verdict("no result", _no_result(attempt))
 
     def _reason(self, attempt: Attempt) -> str:
-        """Say why a job that has its result was ended."""
+        """Explain why a job that has its result was ended."""
         return attempt.killed or (f"got SIG{attempt.caught}" if attempt.caught else "")
 
     def _gone(self, attempt: Attempt, reason: str) -> Verdict:
-        """Say what is left of a job that is certainly gone."""
+        """Report what is left of a job that is certainly gone."""
         if attempt.has_result and is_complete(attempt.folder):
             return Verdict("done", reason, open=True)
         state = "cancelled" if self._queues.was_cancelled(attempt) else "lost"
@@ -353,7 +353,7 @@ def _first_line(cause: str) -> str:
 
 
 def is_complete(folder: str) -> bool:
-    """Tell whether a job has written its result to the end; nothing in it is run."""
+    """Return whether a job has written its result to the end; nothing in it is run."""
     for name in RESULT_FILES:
         path = os.path.join(folder, name)
         if not os.path.exists(path):

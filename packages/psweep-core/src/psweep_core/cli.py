@@ -91,7 +91,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         help="columns to print (default: all whose names do not start with _, and _error if rows "
         "failed, which is the last line of _exc_txt)",
     )
-    parser.add_argument("-a", "--all", action="store_true", help="print the book-keeping, too")
+    parser.add_argument("-a", "--all", action="store_true", help="print the bookkeeping, too")
     parser.add_argument("-i", "--index", action="store_true", help="print the index, too")
     parser.add_argument(
         "-f",
@@ -135,8 +135,8 @@ def db2table(argv: Sequence[str] | None = None) -> int:
             text = table(rows, heads)
             if len(kept) < len(names):
                 others = [name for i, name in enumerate(names) if i not in kept]
-                cure = "name the columns to print, or see all of them by `| less -S`"
-                text += f"\n\n{left_out(others, room, cure)}"
+                hint = "name the columns to print, or see all of them by `| less -S`"
+                text += f"\n\n{left_out(others, room, hint)}"
         print(encodable(text))
         return 0
 
@@ -144,7 +144,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_for_the_eye(style: str) -> bool:
-    """Tell tables that are to be looked at from those that are to be pasted somewhere."""
+    """Return whether a table format is for reading, not for pasting."""
     return style in ("plain", "simple", "pretty", "presto", "psql") or style.endswith(
         ("grid", "outline")
     )
@@ -161,7 +161,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 1 if something is amiss, or cannot be read, else 0.
+        Exit status: 1 if anything is inconsistent or unreadable, else 0.
     """
     parser = _parser(
         "psweep-checkdir",
@@ -177,7 +177,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
         missing, stale = found["db_not_disk"], found["hash_not_pset"]
         n_rows = len(df)
         no_folders = missing >= set(df["_pset_id"] if n_rows else ())
-        amiss = False
+        inconsistent = False
         for title, names in (
             ("rows without folder", set() if no_folders else missing),
             ("folders without row", found["disk_not_db"]),
@@ -187,12 +187,12 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
             print(f"{title}: {len(names)}")
             for name in sorted(names):
                 print(f"    {printable(name)}")
-            amiss = amiss or bool(names)
+            inconsistent = inconsistent or bool(names)
         if stale:
             print("    psweep.df_update_pset_hash updates them, see psweep.edit")
         if no_folders and n_rows:
             print(f"none of the {n_rows} rows has a folder")
-        return int(amiss)
+        return int(inconsistent)
 
     return run_command(check)
 
@@ -398,7 +398,7 @@ def run_command(action: Any, prog: str = "psweep") -> int:
         status = int(action() or 0)
         sys.stdout.flush()
     except BrokenPipeError:
-        # `| head` has seen enough; nor shall the interpreter complain when it leaves
+        # `| head` has seen enough; the interpreter should not complain at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (PsweepError, OSError) as error:

@@ -137,7 +137,7 @@ class ResultError(PsweepError, TypeError):
 
 
 class DatabaseError(PsweepError, ValueError):
-    """A database file is damaged, or is no psweep database.
+    """A database file is damaged, or is not a psweep database.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One call of ``func`` on one pset, in whichever process: its time, its failure, its prints."""
+"""One call of ``func`` on one pset, in any process: its time, its failure, its output."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _caller(
 
 
 def _how_timestamps_are_made() -> tuple[Any, ...]:
-    """Give a function of ns since 1970, and its three further arguments.
+    """Return a function of ns since 1970, and its three further arguments.
 
     What pickle calls takes half the time of the constructor.
     """
@@ -259,8 +259,8 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
             pass  # as it is in the row
         elif name != "_time_utc" and (name not in given or value != given[name]):
             message = (
-                f"func returned {name!r} for {describe(job, settings)}, a name that psweep keeps "
-                "for its book-keeping; return the value under another name"
+                f"func returned {name!r} for {describe(job, settings)}, which is reserved "
+                "by psweep for its bookkeeping; return the value under another name"
             )
             raise ResultError(message)
     return params, results

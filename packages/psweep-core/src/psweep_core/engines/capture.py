@@ -71,7 +71,7 @@ def _content(file: IO[bytes]) -> bytes:
     if not hasattr(os, "pread"):
         file.seek(0)
         return file.read()
-    # A program that func has left running writes where the file stands.
+    # A program that func left running writes at the current position of the file.
     parts = []
     n = 0
     while part := os.pread(file.fileno(), 1 << 20, n):
@@ -106,7 +106,7 @@ def _redirected(file: IO[bytes]) -> Iterator[None]:
 
 
 def _stream(fd: int, file: IO[bytes]) -> IO[str]:
-    """Give the text stream on a descriptor, or on `file` where there is no such descriptor."""
+    """Return the text stream on a descriptor, or on `file` where there is no such descriptor."""
     closefd = not _is_open(fd)
     if closefd:
         fd = os.dup(file.fileno())
@@ -121,7 +121,7 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
 
 
 def _is_usable(stream: IO[str]) -> bool:
-    """Tell whether func has closed or detached a stream."""
+    """Return whether func has closed or detached a stream."""
     try:
         return not stream.closed
     except ValueError:

@@ -45,13 +45,13 @@ __all__ = ["check_executor", "run_executor"]
 
 _CHUNK_SECONDS = 0.2
 _MAX_CHUNK = 1000
-_TICK_SECONDS = 1.0  # something is said at least so often
+_TICK_SECONDS = 1.0  # yield at least this often
 _PATIENCE_SECONDS = 20.0  # without a single worker, until something is done about it
-_LAST_SECONDS = 2.0  # rows that are on their way when a run is ended are waited for so long
+_LAST_SECONDS = 2.0  # how long to wait for rows in transit when a run is ended
 
 
 def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None) -> None:
-    """Refuse what is no engine, and what an engine cannot do."""
+    """Refuse objects that are not engines, and options that an engine does not support."""
     if poolsize is not None:
         message = f"poolsize={poolsize} and executor say two different things; leave out one"
         raise ParamsError(message)
@@ -72,7 +72,7 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
 
 
 def _uses_threads(executor: Any) -> bool:
-    """Tell whether a dask cluster has workers that run several psets at once in one process."""
+    """Return whether a dask cluster has workers that run several psets at once in one process."""
     with contextlib.suppress(Exception):  # a scheduler that does not answer; the run will see
         if _is_dask_client(executor):
             workers = executor.nthreads()
@@ -85,7 +85,7 @@ def _is_dask_client(executor: Any) -> bool:
 
 
 def _is_a(value: Any, kind: str) -> bool:
-    """Tell whether something is of a class whose library is perhaps not there."""
+    """Return whether something is of a class whose library is perhaps not there."""
     return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
 
 
@@ -287,7 +287,7 @@ class _Engine:
             raise WorkerError(message)
 
     def _look_for_workers(self) -> None:
-        """Do something about a dask cluster that has no workers: it would wait for ever."""
+        """Do something about a dask cluster that has no workers: it would wait forever."""
         if self._client is None:
             return
         self._check_scheduler()
@@ -374,7 +374,7 @@ class _Engine:
 
 
 def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
-    """Run some psets, in whichever process and machine this is."""
+    """Run some psets, in the process and on the machine of the executor."""
     start = time.perf_counter()
     all_bytes: list[bytes] = []
     n_failed = 0
@@ -426,7 +426,7 @@ def _own_generators(
 
 
 def _is_only_thread() -> bool:
-    """Tell whether this is a dask worker that runs one pset at a time."""
+    """Return whether this is a dask worker that runs one pset at a time."""
     distributed = sys.modules.get("distributed")
     try:
         return distributed is not None and distributed.get_worker().state.nthreads == 1

@@ -16,7 +16,7 @@ __all__ = ["failed_row", "pickled", "save_row"]
 
 
 def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple, bytes]:
-    """Make a row into what a journal takes.
+    """Convert a row into what a journal takes.
 
     Returns
     -------

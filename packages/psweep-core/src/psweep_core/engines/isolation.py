@@ -130,7 +130,7 @@ class WorkingFolder:
                 pass
             else:
                 return
-        # That the folder was removed is no reason to end a run.
+        # If the folder was removed, the run continues.
         with contextlib.suppress(OSError):
             if self._path is not None and _name_of_here() != self._path:
                 os.chdir(self._path)

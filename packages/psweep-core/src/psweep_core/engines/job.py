@@ -50,7 +50,7 @@ class Settings:
     verbose: bool | tuple[Any, ...]
     tmpsave: bool
     data_only: bool  # the database is a format that cannot hold everything
-    extras: dict[str, Any] | None  # further book-keeping that is the same in all rows
+    extras: dict[str, Any] | None  # further bookkeeping that is the same in all rows
     ran: bool = True  # False: func only prepares the pset, which has no runtime yet
     retries: int = 0  # how many times a pset that fails is called again
     timeout: float | None = None  # s for one pset
@@ -108,7 +108,7 @@ class Jobs(Sequence[Job]):
         return map(Job._make, self.tuples())
 
     def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
-        """Give some of them, one after another; None: all."""
+        """Return some of them, one after another; None: all."""
         ids, psets, hashes, seeds = self.ids, self.psets, self.hashes, self.seeds
         if positions is None:
             positions = range(len(self))
@@ -155,7 +155,7 @@ class SomeJobs(Jobs):
         return self._positions
 
     def tuples(self, positions: Sequence[int] | None = None) -> Iterator[JobTuple]:
-        """Give some of them, one after another; None: all."""
+        """Return some of them, one after another; None: all."""
         positions = self._positions if positions is None else positions
         places = [self._places[position] for position in positions]
         for position, job in zip(positions, super().tuples(places), strict=True):

@@ -144,7 +144,7 @@ class _Worker:
         self.process.kill()
 
     def fate(self) -> str:
-        """Say in words how it ended."""
+        """Report in words how it ended."""
         self.process.join()
         code = self.process.exitcode or 0
         if code >= 0:
@@ -380,8 +380,8 @@ class _Pool:
         worker.connection.close()
         if not worker.started:
             message = (
-                f"a worker process {fate} before it was ready; its own message is above. In a "
-                'script, the call of run_local must stand below `if __name__ == "__main__":` '
+                f"a worker process {fate} during startup (see its output above). In a "
+                'script, the call of run_local must be below `if __name__ == "__main__":` '
                 f"where processes are started by {worker.method!r}"
             )
             raise WorkerError(message)

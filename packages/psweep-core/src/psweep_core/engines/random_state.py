@@ -79,7 +79,7 @@ def reseed_once(caller: bytes | None, again: bool = False) -> None:
 
 
 def reseed() -> None:
-    """Give fresh entropy to the global generators of `random`, NumPy and torch.
+    """Feed fresh entropy to the global generators of `random`, NumPy and torch.
 
     torch starts with the same seed in every process, so if it is imported later, it is seeded then.
     """

@@ -101,7 +101,7 @@ class _InterruptBetweenRows:
 
 
 def _inside_func(frame: FrameType | None) -> bool:
-    """Tell from the stack whether ``func`` is running."""
+    """Find from the stack whether ``func`` is running."""
     inner = None
     while frame is not None:
         if frame.f_code in CALLERS:

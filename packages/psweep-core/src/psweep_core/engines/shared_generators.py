@@ -224,7 +224,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _loads_global(code: types.CodeType, name: str) -> bool:
-    """Tell whether code uses a global variable that it does not set itself."""
+    """Return whether code uses a global variable that it does not set itself."""
     # Of a module, its import inside func is as good as a global variable.
     uses = {step.opname for step in dis.get_instructions(code) if step.argval == name}
     return not uses.isdisjoint(_LOADS) and "STORE_GLOBAL" not in uses
@@ -243,7 +243,7 @@ def _dict_of(value: Any) -> dict[str, Any]:
 
 
 def _is_of_project(value: Any) -> bool:
-    """Tell functions and classes of the user's from those of installed libraries."""
+    """Report functions and classes of the user's from those of installed libraries."""
     if issubclass(type(value), type):
         name = type.__getattribute__(value, "__dict__").get("__module__", "builtins")
     else:

@@ -60,7 +60,7 @@ def other_threads() -> list[str]:
 
 
 def _is_idle(frame: FrameType) -> bool:
-    """Tell threads that only wait, without a lock, for somebody to give them work.
+    """Return whether a thread only waits for work and holds no lock.
 
     A ThreadPoolExecutor has such threads (dask leaves some behind), and so has pytest-xdist.
     """
@@ -73,7 +73,7 @@ def _is_idle(frame: FrameType) -> bool:
 
 
 def native_threads() -> bool:
-    """Tell whether a library has threads of its own that do not survive a fork.
+    """Return whether a library has threads of its own that do not survive a fork.
 
     To be called right after a fork: many libraries, such as OpenBLAS, end their threads before it.
     """
@@ -86,7 +86,7 @@ def native_threads() -> bool:
         if not names:
             return False
         # Threads that a library did not name are pyarrow's, which start again in a child; or those
-        # of GNU OpenMP, without which a child waits for ever.
+        # of GNU OpenMP, without which a child waits forever.
         return names != {mine} or "libgomp" in Path("/proc/self/maps").read_text()
     except OSError:  # not Linux, or one of them has just ended
         return False
@@ -123,7 +123,7 @@ def new_process(method: str, name: str, target: Any, args: tuple[Any, ...]) -> B
 
 
 def _main_has_no_guard() -> bool:
-    """Tell whether a script, which may rely on fork, would start its runs again if imported."""
+    """Return whether a script, which may rely on fork, would start its runs again if imported."""
     file = getattr(sys.modules["__main__"], "__file__", None)
     if file is None:  # a notebook, which is not imported anyway
         return False

@@ -174,7 +174,7 @@ def _pickled_exception(error: BaseException) -> bytes:
 
 
 def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
-    """Make the exception of a worker into one of this process."""
+    """Convert the exception of a worker into one of this process."""
     try:
         error: Any = pickle.loads(payload)
         if isinstance(error, tuple):

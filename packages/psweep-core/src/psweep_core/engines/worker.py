@@ -81,7 +81,7 @@ class Clock:
         return state
 
     def read(self) -> tuple[float, int | None]:
-        """Tell since when which pset runs; None if none does."""
+        """Report since when which pset runs; None if none does."""
         position = self.data[1]
         since = self.data[0]
         if position < 0 or position != self.data[1]:
@@ -97,7 +97,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     # A group of its own, so that what func has started can be ended together with this process.
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
-        # Who wants to speak with the terminal from there gets an error, and does not stand still.
+        # Terminal I/O then fails instead of stopping the process (SIGTTIN, SIGTTOU).
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     if setup.settings.in_task:
@@ -252,7 +252,7 @@ class _Listener:
         os._exit(0)
 
     def _is_busy(self, looks: int) -> bool:
-        """Tell whether there is a row of a pset whose func has returned."""
+        """Return whether there is a row of a pset whose func has returned."""
         state = self._clock.state()
         if state < 0:
             return state == Clock.WRITING
@@ -297,7 +297,7 @@ def end_group(pid: int, sig: int) -> None:
 
 
 class _Report:
-    """Tell the parent what is finished, not for each pset but some times a second.
+    """Report to the parent what is finished, not for each pset but some times a second.
 
     Parameters
     ----------

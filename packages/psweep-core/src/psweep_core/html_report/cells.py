@@ -36,7 +36,7 @@ class Column:
         self.kind = "date" if dates else _kind_of(self.values)
 
     def summary(self) -> dict[str, Any]:
-        """Tell which different values there are."""
+        """Return which different values there are."""
         given = [value for value in self.values if value is not None]
         different = list({_key(value): value for value in given}.values())
         numbers = [v for v in different if type(v) is not list] if self.kind == "number" else []
@@ -54,7 +54,7 @@ class Column:
         self.values = [self.values[row] for row in rows]
 
     def encoded(self) -> dict[str, Any]:
-        """Give the cells: numbers as they are, others by their place among the different ones."""
+        """Return the cells: numbers as they are, others by their place among the different ones."""
         if self.kind == "number":
             return {"kind": self.kind, "cells": self.values}
         places: dict[Any, int] = {}
@@ -72,7 +72,7 @@ class Column:
 
 
 def _plain(value: Any) -> Any:
-    """Make a value into what JSON can hold, see `Column`."""
+    """Convert a value into what JSON can hold, see `Column`."""
     if value is MISSING:
         return None
     if isinstance(value, np.generic) and not isinstance(value, (np.str_, np.longdouble)):

@@ -26,11 +26,11 @@ __all__ = ["BATCH", "NAN", "PROTOCOL", "encoded"]
 
 NAN = float("nan")
 PROTOCOL = 3
-BATCH = 1000  # the pickler writes so many entries of a dict or list at once
+BATCH = 1000  # the pickler writes this many entries of a dict or list at once
 
 
 def encoded(obj: Any) -> bytes:
-    """Give the bytes of a value."""
+    """Return the bytes of a value."""
     encoder = _Encoder()
     encoder.value(obj)
     return b"".join(encoder.out)
@@ -216,7 +216,7 @@ class _Encoder:
     def _reduced(self, obj: Any, kind: type) -> None:
         """Take any other object apart the way pickle does, by its class and its state."""
         if kind is object or (hasattr(kind, "__next__") and kind.__module__ in _ITERATORS):
-            message = "it cannot be told apart from others of its type"
+            message = "it cannot be distinguished from others of its type"
             raise TypeError(message)
         reducer = copyreg.dispatch_table.get(kind)
         if isinstance(obj, BaseException):

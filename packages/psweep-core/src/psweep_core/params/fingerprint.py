@@ -112,7 +112,7 @@ class _Search:
         self._parts.append(_Part(name, label, form, text))
 
     def _is_new(self, key: Any, name: str, keep: Any = None) -> bool:
-        """Tell whether something comes for the first time; if not, only refer to it."""
+        """Return whether something comes for the first time; if not, only refer to it."""
         number, _ = self._seen.get(key, (None, None))
         if number is not None or len(self._parts) > _MAX_PARTS:
             self._add(name, name, f"see {number}")

@@ -55,7 +55,7 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     ParamsTypeError
         `pset` is not a dict.
     HashError
-        A value cannot be told apart from others of its type, or not in
+        A value cannot be distinguished from others of its type, or not in
         another process. Examples are an open file, ``object()``, an iterator,
         and a lambda without source code, as from `eval`.
 
@@ -210,7 +210,7 @@ def _text(value: str) -> bytes:
 
 @functools.lru_cache(maxsize=1000)
 def _form(names: tuple[Any, ...]) -> tuple[tuple[str, ...], bytes] | None:
-    """Give the public names of a pset in order, and what its pickle is but for the values.
+    """Return the public names of a pset in order, and what its pickle is but for the values.
 
     None if the names are not plain text.
     """

@@ -87,7 +87,7 @@ def _quickly(pset: dict[Any, Any], modules: tuple[str, str]) -> bytes | None:
 def _template(
     names: tuple[str, ...], kinds: tuple[type, ...], modules: tuple[str, str]
 ) -> bytes | None:
-    """Give what a pset with values of these types is encoded as, but for the values."""
+    """Return what a pset with values of these types is encoded as, but for the values."""
     encoder = _JoblibEncoder(*modules)
     encoder.out.append(b"}")
     encoder._put()

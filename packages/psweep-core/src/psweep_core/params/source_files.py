@@ -198,7 +198,7 @@ class Project:
         self._known: dict[str, bool] = {}
 
     def has(self, file: str) -> bool:
-        """Tell whether a file is of the project."""
+        """Return whether a file is of the project."""
         if file not in self._known:
             path = os.path.abspath(file)
             self._known[file] = (

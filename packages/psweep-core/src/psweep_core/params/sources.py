@@ -113,7 +113,7 @@ def compiled(text: str) -> list[tuple[str, int, _Node, types.CodeType]]:
         first = node if is_lambda else [*node.decorator_list, node][0]
         line = key = first.lineno
         if line in by_line:
-            # Functions that begin on one line are told apart by another line in a second version.
+            # Functions that begin on one line differ by an extra line in a second version.
             key = first.lineno = first.end_lineno = fresh
             first.col_offset = first.end_col_offset = 0
             fresh += 1

@@ -149,7 +149,7 @@ class Seeds:
 
 
 def next_number(df: pd.DataFrame | None, name: str) -> int:
-    """Give the number after the highest in the column `name`."""
+    """Return the number after the highest in the column `name`."""
     return 0 if df is None or not len(df) else int(df[name].max()) + 1
 
 

@@ -66,10 +66,11 @@ def run_local(
         has no other threads.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Run there: on a pool of threads or processes, loky's, mpi4py's, dask's, and so also on many
-        machines, which need psweep-core. Rows come home as they finish; the column ``_exec_host``
-        tells where each ran. The executor is not shut down. If one of its processes dies, a pool
-        of the standard library is broken, and the run ends; dask tries again. Each process draws
-        fresh random numbers; threads draw from this process's state. None: see `poolsize`.
+        machines, which need psweep-core. Rows are returned as they finish; the column
+        ``_exec_host`` shows where each ran. The executor is not shut down. If one of its processes
+        dies, a pool of the standard library breaks, and the run ends; dask tries again. Each
+        process draws fresh random numbers; threads draw from this process's state. None: see
+        `poolsize`.
     save : bool, default True
         Keep everything on disk. False: touch no file at all.
     calc_dir : str or path, default "calc"
@@ -77,12 +78,12 @@ def run_local(
     database_basename : str, default "database.pk"
         Name of the database in it; the suffix chooses the format, see `df_write`.
     simulate : bool, default False
-        Look before you leap: do not call ``func``, append rows without results
-        to a copy of the database in ``<calc_dir>.simulate``, and say on stderr
+        Dry run: do not call ``func``, append rows without results
+        to a copy of the database in ``<calc_dir>.simulate``, and report on stderr
         what a real run would do.
     backup : bool, default False
         Copy `calc_dir` to ``<calc_dir>.bak_<timestamp>_run_id_<id>`` first, with the
-        time and the run id of the last row that it holds.
+        time and the run id of its last row.
     git : bool, default False
         Commit what is uncommitted in the repository of the working directory, run, and commit the
         results, too. Each row's ``_git_commit`` is the commit with the code that ran. Needs the
@@ -115,19 +116,19 @@ def run_local(
         ``_exc_txt`` while the others continue. The run then prints one line on stderr at its
         end, with the number of failures and their causes.
     retries : int, default 0
-        Call ``func`` for a pset that failed up to so many times more, whether it raised, its
-        worker process died, or it took too long.
+        Retry a failed pset up to this many times, whether it raised, its worker process died, or
+        it took too long.
     timeout : float, optional
-        Seconds for one call. Past them the worker process is stopped, with all that it has
-        started, and the pset counts as failed. Needs `poolsize`. None: there is no limit.
+        Seconds for one call. After that, the worker process is stopped with all programs that it
+        started, and the pset counts as failed. Needs `poolsize`. None: no limit.
     capture_logs : {"db", "file", "db+file"}, optional
         Keep what ``func`` and the programs it starts print: in the column ``_logs``,
         in ``<calc_dir>/<pset_id>/logs.txt``, or in both. None: it is printed.
     progress : bool, optional
-        Show a progress bar: how many psets are through, failed, and were skipped by
-        `skip_dups`, how fast it goes and when it will be done. None: only in a terminal
+        Show a progress bar: how many psets are finished, failed, and were skipped by
+        `skip_dups`, the rate and the time left. None: only in a terminal
         or a notebook, and only if the run takes more than a second. True: also in a log
-        or a pipe, as a plain line a minute and one at the end.
+        or a pipe, as one plain line per minute and a final one.
     verbose : bool or sequence of names, default False
         Print each pset as it starts, or the named columns of it.
     tmpsave : bool, default False
@@ -136,23 +137,23 @@ def run_local(
     Returns
     -------
     DataFrame
-        The whole study, one row a pset, in the order of `params` whatever the
-        order in which they finished. ``df.index`` equals ``_pset_seq``. Columns:
-        first the params, then the book-keeping from ``_run_id`` on, then the
+        The whole study, one row per pset, in the order of `params`, no matter which
+        finished first. ``df.index`` equals ``_pset_seq``. Columns:
+        first the params, then the bookkeeping from ``_run_id`` on, then the
         results, then ``_pset_runtime``, seconds.
 
     Raises
     ------
     ParamsError, ParamsTypeError, UnknownKeywordError, HashError
-        An argument makes no sense; nothing was run or written.
+        An argument is invalid; nothing was run or written.
     NotInstalledError, VersionMismatchError
-        ``git=True`` without a psweep-git that fits; nothing was run or written.
+        ``git=True`` without a matching psweep-git; nothing was run or written.
     CalcDirError
         `calc_dir` is a file, or cannot be written to.
     DatabaseError
         The database is damaged; it was left as it is, and nothing was run.
     ResultError
-        ``func`` returned something else than a dict, or what cannot be stored.
+        ``func`` did not return a dict, or returned values that cannot be stored.
     WorkerError, PsetTimeoutError
         A worker process died, or a pset took too long, unless failures are to be recorded.
     Exception

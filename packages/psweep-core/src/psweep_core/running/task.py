@@ -289,7 +289,7 @@ class _Stop:
 
 
 def _tell(ending: str, text: str) -> None:
-    """Tell the job, see ``shell/task_job.sh`` of psweep-batch."""
+    """Report the job, see ``shell/task_job.sh`` of psweep-batch."""
     place = os.environ.get("PSWEEP_RUN")
     if place:
         with contextlib.suppress(OSError):

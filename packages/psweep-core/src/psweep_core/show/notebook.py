@@ -38,7 +38,7 @@ def _is_study(df: pd.DataFrame) -> bool:
 
 
 def folded_html(df: pd.DataFrame) -> str | None:
-    """Write params and results as pandas does, with the book-keeping below, folded away.
+    """Write params and results as pandas does, with the bookkeeping below, collapsed.
 
     If rows failed, the last of the columns says why.
 
@@ -50,7 +50,7 @@ def folded_html(df: pd.DataFrame) -> str | None:
     Returns
     -------
     str or None
-        HTML without scripts. None if pandas is told to give none.
+        HTML without scripts. None if pandas is configured to give none.
     """
     first = list(df.columns).index("_run_id")
     folded = [
@@ -65,7 +65,7 @@ def folded_html(df: pd.DataFrame) -> str | None:
     book = df.loc[:, folded]._repr_html_()  # type: ignore[operator]
     if shown is None or book is None:
         return None
-    title = f"{sum(folded)} columns of book-keeping"
+    title = f"{sum(folded)} columns of bookkeeping"
     n_failed = int(df["_failed"].isin([True]).sum()) if "_failed" in df.columns else 0
     if n_failed:
         title += f"; {n_failed} of {len(df)} rows failed"

@@ -124,7 +124,7 @@ def _new_figure() -> Figure:
             raise
         message = "psweep.df_plot needs matplotlib: pip install 'psweep-core[plot]'"
         raise NotInstalledError(message, name="matplotlib") from None
-    # Not one of pyplot, which would keep each figure for ever.
+    # Not one of pyplot, which would keep each figure forever.
     figure: Figure = module.Figure(layout="constrained")
     return figure
 

@@ -20,10 +20,10 @@ _LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfi
 
 
 class Progress:
-    """Show how many psets are through, how many of them failed, and when the rest will be.
+    """Show how many psets are finished, how many of them failed, and the time left.
 
-    In a terminal and in a notebook this is a bar. Elsewhere, in a log or a pipe, it is a plain line
-    a minute and one at the end, and only if it is wanted.
+    In a terminal and in a notebook this is a bar. Elsewhere, in a log or a pipe, it is one plain
+    line per minute and a final one, and only on request.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Progress:
     wanted : bool or None
         None: only in a terminal or a notebook, and only once a second has gone by.
     n_skipped : int, default 0
-        How many there were beside these that need not be run.
+        How many further psets need not be run.
     """
 
     def __init__(self, total: int, wanted: bool | None, n_skipped: int = 0) -> None:
@@ -62,7 +62,7 @@ class Progress:
         return self._next_look != math.inf
 
     def add(self, n: int, n_failed: int = 0) -> None:
-        """Count n more as through, some of which failed; 0 lets the time go by."""
+        """Count n more as finished, some of which failed; 0 only refreshes."""
         self._n += n
         self._n_failed += n_failed
         if monotonic() >= self._next_look:
@@ -78,7 +78,7 @@ class Progress:
         self._next_look = monotonic() + self._pause
         parts = [(self._n_failed, "failed"), (self._n_skipped, "skipped")]
         text = ", ".join(f"{n} {what}" for n, what in parts if n)
-        # Who looked may have gone, with the terminal or the pipe, which is no reason to end a run.
+        # The terminal or the pipe may be gone, but the run should continue.
         with contextlib.suppress(OSError, ValueError):
             if self._is_log:
                 print(self._log_line(text), file=self._stream, flush=True)
@@ -134,7 +134,7 @@ def report_stream() -> Any:
 
 
 def in_notebook() -> bool:
-    """Tell whether this is a Jupyter notebook."""
+    """Return whether this is a Jupyter notebook."""
     shell = sys.modules.get("IPython")
     found = shell.get_ipython() if shell else None
     return "IPKernelApp" in getattr(found, "config", {})

@@ -62,7 +62,7 @@ def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
 
 
 def terminal_width() -> int | None:
-    """Give the width of the terminal that stdout is, in characters; None if it is none."""
+    """Return the width of the terminal that stdout is, in characters; None if it is none."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
@@ -108,7 +108,7 @@ def _ellipsis() -> str:
 def fit(
     widths: Sequence[int], floors: Sequence[int], room: int, gap: int, keep_all: bool
 ) -> dict[int, int]:
-    """Find widths for columns that stand side by side.
+    """Find widths for columns that are side by side.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def fit(
     -------
     dict of int to int
         The position of each column that stays, and its width. If some must go, they are those in
-        the middle: params stand on the left, results on the right.
+        the middle: params are on the left, results on the right.
     """
     n = len(widths)
     narrow = [max(floors[i], min(widths[i], _NARROWEST)) for i in range(n)]
@@ -176,7 +176,7 @@ def fitted_cells(
     floors = [width(values) if all(map(_is_number, values)) else 0 for values in columns]
     found = fit(widths, floors, room, gap, keep_all)
     cells = [[_cell(row[i], width) for i, width in found.items()] for row in rows]
-    # tabulate leaves so much room beside a name
+    # tabulate leaves this much space next to a name
     heads = [shortened(names[i], width - 2) for i, width in found.items()]
     return list(found), cells, heads
 
@@ -191,12 +191,12 @@ def _cell(value: Any, width: int) -> Any:
     return value if is_whole else shortened(text, width)
 
 
-def left_out(names: Sequence[Any], room: int, cure: str) -> str:
-    """Say which columns do not fit, and how to see them."""
+def left_out(names: Sequence[Any], room: int, hint: str) -> str:
+    """Report which columns do not fit, and how to see them."""
     columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
     text = f"{columns} left out for lack of room: {', '.join(map(str, names))}"
     lines = textwrap.wrap(text, room, max_lines=4, placeholder=f" {_ellipsis()}")
-    return "\n".join([*lines, cure])
+    return "\n".join([*lines, hint])
 
 
 def chosen(df: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
@@ -286,8 +286,8 @@ def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
     text = "\n".join(" ".join(line) for line in zip(*lines, strict=True))
     if len(found) < df.shape[1]:
         names = [name for i, name in enumerate(df.columns) if i not in found]
-        cure = "df_print(df, cols=[...]) shows the columns that you name"
-        text += f"\n{left_out(names, room, cure)}"
+        hint = "df_print(df, cols=[...]) shows the columns that you name"
+        text += f"\n{left_out(names, room, hint)}"
     return text
 
 
@@ -309,7 +309,7 @@ def df_print(
     It is made from ``_exc_txt``, and is not a column of the database.
 
     In a terminal, a table that is too wide for it is made to fit: long texts end in an
-    ellipsis, and if that is not enough, columns in the middle are left out, which is said below
+    ellipsis, and if that is not enough, columns in the middle are omitted, with a note below
     it. Elsewhere all is printed as it is.
 
     Parameters

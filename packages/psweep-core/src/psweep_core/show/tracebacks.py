@@ -31,7 +31,7 @@ _MAX_LINE = 300  # characters
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Tell whether a frame runs code of psweep."""
+    """Return whether a frame runs code of psweep."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _OURS
 
 

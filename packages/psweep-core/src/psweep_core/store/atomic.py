@@ -22,7 +22,7 @@ _NEW |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 @contextlib.contextmanager
 def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
-    """Write a file beside `path` that takes its place when, and only when, it is whole.
+    """Write a file next to `path` that takes its place when, and only when, it is whole.
 
     Any number of threads and processes may do so at once; each has a temporary file of its own.
 
@@ -39,22 +39,22 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
         What is written to it is on disk before it becomes `path`.
     """
     target = Path(os.path.realpath(path))
-    fd, beside = _new_file(target)
+    fd, temporary = _new_file(target)
     lock = os.dup(fd) if os.name == "posix" else None  # keeps the lock until the name is changed
     try:
         with open(fd, "wb") as file:
             yield file
             file.flush()
             with contextlib.suppress(FileNotFoundError):
-                _copy_mode(target, beside, fd)
+                _copy_mode(target, temporary, fd)
             os.fsync(fd)
         # (Some file systems report an error only when the file is closed, which it is now.)
         if check is not None:
-            check(beside)
-        os.replace(beside, target)
+            check(temporary)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise
     finally:
         if lock is not None:
@@ -64,48 +64,48 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
 
 
 def _new_file(target: Path) -> tuple[int, Path]:
-    """Make a file beside `target`, and lock it, so that it is not taken for an abandoned one."""
+    """Make a file next to `target`, and lock it, so that it is not taken for an abandoned one."""
     while True:
         # (It begins with a digit, as `psweep-push` wants it.)
         owner = f"{os.getpid()}-{secrets.token_hex(8)}"
-        beside = target.with_name(temporary_name(target.name, owner))
+        temporary = target.with_name(temporary_name(target.name, owner))
         try:
-            fd = os.open(beside, _NEW, 0o666)
+            fd = os.open(temporary, _NEW, 0o666)
         except FileExistsError:
             continue
         lock_open_file(fd)
-        if os.path.lexists(beside):  # else it was taken for an abandoned one before it was locked
-            return fd, beside
+        if os.path.lexists(temporary):  # else it was removed as abandoned before it was locked
+            return fd, temporary
         os.close(fd)
 
 
-def remove_if_abandoned(beside: Path) -> None:
+def remove_if_abandoned(temporary: Path) -> None:
     """Remove the temporary file of a writer that was killed; not one that is being written."""
     with contextlib.suppress(OSError):
-        # not through a link, and not for ever where it is a pipe
+        # not through a link, and not forever where it is a pipe
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        fd = os.open(beside, flags)
+        fd = os.open(temporary, flags)
         try:
             if lock_open_file(fd):
-                beside.unlink()
+                temporary.unlink()
         finally:
             os.close(fd)
     if os.name != "posix":  # where a file that is open cannot be removed
         with contextlib.suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
 
 
-def _copy_mode(target: Path, beside: Path, fd: int) -> None:
+def _copy_mode(target: Path, temporary: Path, fd: int) -> None:
     if hasattr(os, "fchmod"):
         # One who is not the owner, such as another member of a group, cannot give it all away.
         with contextlib.suppress(PermissionError):
             os.fchmod(fd, os.stat(target).st_mode & 0o7777)
     else:
-        shutil.copymode(target, beside)
+        shutil.copymode(target, temporary)
 
 
 def _sync_folder(folder: Path) -> None:
-    # So that the new name outlives a power loss. Windows cannot open a folder, and needs not.
+    # So the new name outlives a power loss. Windows cannot open a folder, and does not need it.
     if os.name == "posix":
         fd = os.open(folder, os.O_RDONLY)
         try:

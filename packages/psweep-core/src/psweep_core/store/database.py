@@ -179,9 +179,9 @@ def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
     form = check_suffix(path)
     known = df
 
-    def check(beside: Path) -> None:
+    def check(temporary: Path) -> None:
         nonlocal known
-        with open(beside, "rb") as file:
+        with open(temporary, "rb") as file:
             found = form.read(file)
         difference = form.difference(df, found)
         if difference:
@@ -196,7 +196,7 @@ def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:
-    """Make a DataFrame into what will be read from a file.
+    """Convert a DataFrame into what will be read from a file.
 
     Its values are the same. JSON and Parquet have no form for some dtypes, and a column that a
     pickle would give back as something else becomes one of objects.
@@ -278,7 +278,7 @@ class _Format(NamedTuple):
     data_only: bool
 
     def difference(self, df: pd.DataFrame, found: pd.DataFrame) -> str:
-        """Say in what a DataFrame was not read back as it was written; empty if in nothing."""
+        """Report in what a DataFrame was not read back as it was written; empty if in nothing."""
         if df.shape != found.shape:
             return f"of shape {df.shape}, shape {found.shape} was read back"
         for position in odd_columns(df, self.data_only):
@@ -391,7 +391,7 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _what_is_left(path: Path) -> str:
-    """Say what else holds the rows of a damaged file."""
+    """Report what else holds the rows of a damaged file."""
     layout = Layout(path.absolute().parent, path.name)
     # (Journals are pickles, which the reader of a data-only file need not trust.)
     rows = 0 if check_suffix(path).data_only else count_rows(layout.journals())
@@ -405,7 +405,7 @@ def _what_is_left(path: Path) -> str:
         found.append(f"the backups {', '.join(backups)}")
     if not found:
         return (
-            "Nothing else of it was found: restore it from a copy, or move it away to start anew."
+            "Nothing else of it was found: restore a copy, or move it away to start from scratch."
         )
     return (
         f"What can still be recovered: {'; '.join(found)}. Restore the file from a copy, or move "

@@ -169,7 +169,7 @@ def json_read(path: PathLike) -> Any:
     OSError
         There is no such file, or it cannot be read.
     json.JSONDecodeError
-        It is no JSON.
+        It is not valid JSON.
 
     Examples
     --------

@@ -184,7 +184,7 @@ class Journal:
             self._limit = -1  # so that `reserve` looks
 
     def has_trouble(self) -> bool:
-        """Tell whether rows are perhaps not in the file, or the file has been removed."""
+        """Return whether rows are perhaps not in the file, or the file has been removed."""
         return bool(self.unsafe) or self._error is not None or not self._has_its_name()
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ NATURAL = ("int64", "float64", "bool", "Int64", "boolean", "str", "datetime64[ns
 
 
 def frame_to_json(df: pd.DataFrame) -> dict[str, list[Any]]:
-    """Make a DataFrame into lists and dicts that JSON can hold."""
+    """Convert a DataFrame into lists and dicts that JSON can hold."""
     columns = []
     for position, name in enumerate(df.columns):
         where = f"column {name!r}"
@@ -48,7 +48,7 @@ def frame_to_json(df: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def json_to_frame(obj: Any) -> pd.DataFrame:
-    """Make what `frame_to_json` gave into a DataFrame again."""
+    """Convert what `frame_to_json` gave into a DataFrame again."""
     if not isinstance(obj, dict) or not {"columns", "index", "data"} <= obj.keys():
         message = "it is JSON, but has no columns, index and data"
         raise ValueError(message)

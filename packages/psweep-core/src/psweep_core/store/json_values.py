@@ -34,7 +34,7 @@ _FREE_BYTES = 1 << 16
 
 
 def encode(value: Any, where: str, depth: int = 0) -> Any:
-    """Make a value into one that JSON can hold; `where` is for the error."""
+    """Convert a value into one that JSON can hold; `where` is for the error."""
     if value is MISSING:
         return None
     if value is None:
@@ -141,7 +141,7 @@ def _ndarray(value: np.ndarray[Any, Any], where: str) -> dict[str, Any] | None:
 
 
 def _is_in_proportion(dtype: np.dtype[Any], items: list[Any]) -> bool:
-    """Tell whether an array takes not much more memory than its text.
+    """Return whether an array takes not much more memory than its text.
 
     A file from a stranger may ask for strings of any length.
     """
@@ -253,5 +253,5 @@ def check_storable(values: dict[Any, Any]) -> None:
 
 
 def same_data(left: list[Any], right: list[Any]) -> bool:
-    """Tell whether values, of types that JSON has a form for, are the same."""
+    """Return whether values, of types that JSON has a form for, are the same."""
     return encoded(left) == encoded(right)

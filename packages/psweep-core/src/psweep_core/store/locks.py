@@ -28,7 +28,7 @@ def try_lock(fd: int) -> None:
     Raises
     ------
     LockRefusedError
-        It does not. (filelock would wait for ever.)
+        The file system refuses locks; filelock would block forever.
     """
     try:
         lock_open_file(fd, refused=True)

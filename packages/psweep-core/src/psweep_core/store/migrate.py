@@ -64,7 +64,7 @@ def migrate(calc_dir: PathLike = "calc", none: Iterable[Any] = ()) -> pd.DataFra
 
 
 def explain(calc_dir: PathLike, none: Iterable[Any] = ()) -> list[str]:
-    """Say what `migrate` would do; nothing is written."""
+    """Describe what `migrate` would do; nothing is written."""
     study = Study.find(calc_dir)
     path = study.layout.database
     where = os.path.join(study.layout.name, path.name)

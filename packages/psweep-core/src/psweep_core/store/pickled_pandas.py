@@ -53,10 +53,10 @@ def public_name(cls: Any) -> Reduced | None:
 
 
 def reduce_pandas(obj: Any, kind: type) -> Reduced | None:
-    """Give what a pickler needs, as ``__reduce__`` does; None: pandas has no part in it."""
+    """Return what a pickler needs, as ``__reduce__`` does; None: pandas has no part in it."""
     if kind is pd.DataFrame:
         data = {i: _column(obj.iloc[:, i], obj.index) for i in range(obj.shape[1])}
-        # Names that are no strings, or come twice, cannot be keys of the dict of columns.
+        # Names that are not strings, or come twice, cannot be keys of the dict of columns.
         name_columns = operator.methodcaller("set_axis", obj.columns, axis=1)
         return _with_attrs(obj, name_columns, Call(pd.DataFrame, data, obj.index))
     if kind is pd.Series:
@@ -86,7 +86,7 @@ def _column(series: pd.Series[Any], index: pd.Index[Any]) -> Call:
 
 
 def _values(column: Any) -> tuple[Any, str | None]:
-    """Give the values of a Series or Index, and the dtype to ask for (None: let pandas infer)."""
+    """Return the values of a Series or Index, and the dtype to ask for (None: let pandas infer)."""
     dtype = column.dtype
     if dtype == np.dtype(object):
         values = column.to_numpy()
@@ -246,7 +246,7 @@ def _reduce_timestamp(moment: pd.Timestamp) -> Reduced:
 
 
 def portable_zone(zone: Any) -> Any:
-    """Make a time zone into what any pandas takes; pandas 2 uses pytz, pandas 3 does without."""
+    """Convert a time zone into what any pandas takes; pandas 2 uses pytz, pandas 3 does without."""
     library = type(zone).__module__.partition(".")[0]
     if library == "zoneinfo":
         return zone.key or zone

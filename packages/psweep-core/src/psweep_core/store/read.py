@@ -33,7 +33,7 @@ def df_read(path: PathLike) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a pset.
+        One row per pset.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def df_read(path: PathLike) -> pd.DataFrame:
 
 
 def is_folder(path: PathLike) -> bool:
-    """Tell a folder, also one that is perhaps made right now, from a file."""
+    """Return whether a path is a folder, perhaps one that is being made right now."""
     return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
 
 

@@ -71,5 +71,5 @@ def decode_json(row_bytes: bytes) -> Row:
 
 
 def is_pickle(payload: bytes) -> bool:
-    """Tell a pickle, of protocol 2 or later, from JSON."""
+    """Report a pickle, of protocol 2 or later, from JSON."""
     return payload[:1] == b"\x80"

@@ -93,14 +93,14 @@ class Study:
     # look at it, without a lock
 
     def exists(self) -> bool:
-        """Tell whether there is a database, or a journal of a run that did not get to write one."""
+        """Return whether there is a database, or a journal of a run that could not write one."""
         # In this order: a run that ends in between moves its rows to the database.
         layout = self.layout
         return bool(layout.journals()) or any(spools_of(layout)) or layout.database.exists()
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
-        """Give every finished pset known so far, also of runs that go on or were killed."""
+        """Return every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
         journals = []
@@ -141,14 +141,14 @@ class Study:
             with tempfile.TemporaryFile(dir=self.layout.private) as file:  # it can be written to
                 try_lock(file.fileno())
             if not self.layout.gitignore.exists():
-                self.layout.gitignore.write_text("*\n")  # journals and locks are nothing to commit
+                self.layout.gitignore.write_text("*\n")  # not to be committed
         except OSError as error:
             blocked = next(
                 p for p in (self.layout.private, *self.layout.private.parents) if p.exists()
             )
             why = (
-                f"the file system of {blocked} refuses locks ({error}), without which runs would "
-                "harm each other; take a folder on another one, or have it mounted with locks"
+                f"the file system of {blocked} does not support file locks ({error}), which psweep "
+                "needs to keep runs apart; use another one, or mount it with locking enabled"
                 if isinstance(error, LockRefusedError)
                 else f"{blocked} is a file"
                 if not blocked.is_dir()
@@ -304,7 +304,7 @@ class Study:
         return df
 
     def storable(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Give a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
+        """Return a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
         return database.storable(df, self.layout.database, sample=True)
 
     def write_database(self, df: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 
 
 def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:
-    """Tell whether `is_plain` holds for all of these."""
+    """Return whether `is_plain` holds for all of these."""
     # in C, for all at once, since there may be a million
     values = itertools.chain.from_iterable(map(dict.values, dicts))
     names = itertools.chain.from_iterable(dicts)
@@ -21,7 +21,7 @@ def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:
 
 
 def is_plain(dct: dict[Any, Any]) -> bool:
-    """Tell whether any pickle of these is portable, and whether none of them can change."""
+    """Return whether any pickle of these is portable, and whether none of them can change."""
     for name, value in dct.items():
         if type(value) not in ATOMS or type(name) not in ATOMS:
             return False

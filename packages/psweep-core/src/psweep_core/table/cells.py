@@ -49,7 +49,7 @@ _MARKED = {_NAN_BITS: float("nan"), _NONE_BITS: None}
 
 
 class _Missing:
-    """Type of `MISSING`, which stands for a cell that its row does not have."""
+    """Type of `MISSING`, which marks a cell that its row does not have."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -62,7 +62,7 @@ MISSING = _Missing()
 
 
 def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any:
-    """Make cells into the array or Series of the narrowest dtype that loses nothing.
+    """Build from cells the array or Series of the narrowest dtype that loses nothing.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any
 
 
 def _make_floats(kinds: set[type], values: list[Any], exact: bool) -> bool:
-    """Tell whether a column of floats can hold these values."""
+    """Return whether a column of floats can hold these values."""
     floats = {kind for kind in kinds if _are({kind}, float, np.floating)}
     others = kinds - floats - {NoneType}
     if not floats or not others:
@@ -164,7 +164,7 @@ _FLOATS = (float, np.float64)
 
 
 def objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
-    """Make cells into an array of objects, one cell each, whatever they are."""
+    """Convert cells into an array of objects, one cell each, whatever they are."""
     cells = list(values)
     array = np.empty(len(cells), dtype=object)
     for i, value in enumerate(cells):

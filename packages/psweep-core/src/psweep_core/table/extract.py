@@ -40,7 +40,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     Returns
     -------
     dict
-        Names and values as they went in: no book-keeping, no results, and no
+        Names and values as they went in: no bookkeeping, no results, and no
         entry for what the pset did not have.
 
     Raises
@@ -318,7 +318,7 @@ def df_filter_conds(
     ParamsError
         A condition has another length than `df`.
     ParamsTypeError
-        A condition is not made of bools, or `op` is no function.
+        A condition is not made of bools, or `op` is not a function.
 
     Examples
     --------

@@ -75,12 +75,12 @@ def _columns(found: Cells) -> dict[Any, Any]:
 
 
 def is_private(name: Any) -> bool:
-    """Tell names that are not hashed."""
+    """Return whether a name is left out of the hash."""
     return isinstance(name, str) and name.startswith("_")
 
 
 def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
-    """Split the names of the columns into params, book-keeping and results, by their place."""
+    """Split the names of the columns into params, bookkeeping and results, by their position."""
     params, results = places_of(df)
     names = list(df.columns)
     return (
@@ -105,11 +105,11 @@ def places_of(df: pd.DataFrame) -> tuple[list[int], list[int]]:
 
 
 def check_book(df: pd.DataFrame, where: str) -> None:
-    """Refuse a DataFrame that lacks book-keeping; `where` names it in the error."""
+    """Refuse a DataFrame that lacks bookkeeping; `where` names it in the error."""
     lacking = [name for name in BOOK if name not in df.columns]
     if len(df.columns) and lacking:
         message = (
-            f"{where} is no psweep database: it lacks the columns {lacking!r} (it has "
+            f"{where} is not a psweep database: it lacks the columns {lacking!r} (it has "
             f"{list(df.columns)!r}); take one that run_local made, and add columns instead of "
             "leaving some out"
         )
@@ -176,7 +176,7 @@ def _is_whole(number: Any) -> bool:
 
 
 def are_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Tell whether two DataFrames hold the same, as far as their values can be compared."""
+    """Return whether two DataFrames hold the same, as far as their values can be compared."""
     try:
         return one.equals(other)
     except Exception:  # values of any type may refuse
@@ -186,7 +186,7 @@ def are_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 def arranged(df: pd.DataFrame) -> pd.DataFrame:
     """Put the columns of a database back into their three groups, if they are in disorder.
 
-    That is seen by book-keeping before ``_run_id``, as in ``df[sorted(df.columns)]``. Which of the
+    That is seen by bookkeeping before ``_run_id``, as in ``df[sorted(df.columns)]``. Which of the
     other columns are params is then told by the hashes of the rows.
 
     Raises
@@ -242,9 +242,9 @@ def _params_by_hash(df: pd.DataFrame, others: list[Any]) -> set[Any]:
     if not solved:
         message = (
             "the columns of this DataFrame are not in the order in which run_local returned them "
-            f"(there is book-keeping before '_run_id': {list(df.columns)!r}), and no row has a "
+            f"(there is bookkeeping before '_run_id': {list(df.columns)!r}), and no row has a "
             "_pset_hash that tells which of them are params; put the params first, then the "
-            "book-keeping from '_run_id' on, then the results"
+            "bookkeeping from '_run_id' on, then the results"
         )
         raise DatabaseError(message)
     return params
@@ -313,7 +313,7 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbered(df: pd.DataFrame, seqs: Any, run_seqs: Any) -> pd.DataFrame:
-    """Give rows new numbers, which are in rising order."""
+    """Return rows new numbers, which are in rising order."""
     columns = [df.iloc[:, i] for i in range(df.shape[1])]
     names = list(df.columns)
     columns[names.index("_pset_seq")] = pd.Series(np.asarray(seqs, dtype=np.int64))
@@ -336,7 +336,7 @@ def regrouped(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_extras(df: pd.DataFrame, *names: str) -> pd.DataFrame:
-    """Add further book-keeping columns that a database lacks, as if its rows had not used them."""
+    """Add further bookkeeping columns that a database lacks, as if its rows had not used them."""
     for name in names:
         if name not in df.columns:
             before = {*BOOK, *EXTRAS[: EXTRAS.index(name)]}
@@ -375,7 +375,7 @@ def _index_of(seqs: np.ndarray[Any, Any]) -> pd.Index[Any]:
 
 
 def assemble(names: list[Any], columns: list[Any], index: pd.Index[Any]) -> pd.DataFrame:
-    """Make columns into a DataFrame, whatever their names are."""
+    """Convert columns into a DataFrame, whatever their names are."""
     data = {i: _with_index(column, index) for i, column in enumerate(columns)}
     df = pd.DataFrame(data, index=index, copy=False)
     df.columns = index_of_names(names)
@@ -390,7 +390,7 @@ def _with_index(column: Any, index: pd.Index[Any]) -> Any:
 
 
 def index_of_names(names: list[Any]) -> Any:
-    """Make the names of columns into an Index; tuples stay names, not levels."""
+    """Convert the names of columns into an Index; tuples stay names, not levels."""
     if all(type(name) is str for name in names):
         with contextlib.suppress(UnicodeError):  # half of a surrogate pair, as in odd file names
             return pd.Index(names)

@@ -1,4 +1,4 @@
-"""Python's garbage collector, which can rest while much is made that is no garbage."""
+"""Pause cyclic garbage collection while many long-lived objects are built."""
 
 from __future__ import annotations
 

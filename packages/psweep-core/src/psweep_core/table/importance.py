@@ -39,7 +39,7 @@ class Factor(NamedTuple):
 
 
 def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.DataFrame:
-    """Tell how much of the variance of a result each parameter and each pair explains.
+    """Report how much of the variance of a result each parameter and each pair explains.
 
     Parameters
     ----------

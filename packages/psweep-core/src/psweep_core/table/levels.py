@@ -35,7 +35,7 @@ def study_frame(df: Any, function: str) -> pd.DataFrame:
     if not df.columns.is_unique:
         check_unique(df, "df")
     study = arranged(df)
-    groups(study)  # which refuses a DataFrame that is no database
+    groups(study)  # which refuses a DataFrame that is not a database
     return study
 
 

@@ -61,7 +61,7 @@ class OldDatabase:
     unknown: dict[Any, int] = field(default_factory=dict)  # params: rows that may have held None
 
     def summary(self) -> str:
-        """Say what was found, what could not be verified, and what only the user knows."""
+        """Describe what was found, what could not be verified, and what only the user knows."""
         n = len(self.df)
         facts = [f"made by psweep {self.release}", f"{n} rows"]
         if self.n_numbered:
@@ -81,7 +81,7 @@ class OldDatabase:
         return ", ".join(facts)
 
     def question(self) -> str:
-        """Say what only the user knows; empty if there is nothing."""
+        """Describe what only the user knows; empty if there is nothing."""
         if not self.unknown:
             return ""
         rows = ", ".join(f"{_shown(name)} (rows: {n})" for name, n in self.unknown.items())

@@ -45,7 +45,7 @@ class Block(NamedTuple):
 
 
 def block_of(flat: list[Any], known: bool = False) -> Block:
-    """Make a block of rows that stand one after another in one list.
+    """Make a block of rows that follow one another in one list.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def block_of(flat: list[Any], known: bool = False) -> Block:
 
 
 def cells_of(dicts: list[Pset]) -> Cells:
-    """Make dicts into a column a name."""
+    """Convert dicts into a column a name."""
     return {name: _compact(column) for name, column in _columns(dicts)}
 
 
@@ -92,14 +92,14 @@ def _compact(values: list[Any]) -> Column:
 
 
 def packed(block: Block) -> list[Any]:
-    """Make a block into what is quickly pickled."""
+    """Convert a block into what is quickly pickled."""
     seqs, ids, times, hashes, runtimes, *rest = block
     texts = [" ".join(part) for part in (ids, hashes)]  # there are no spaces in them
     return [seqs.tobytes(), times.tobytes(), runtimes.tobytes(), *texts, *rest]
 
 
 def unpacked(parts: list[Any]) -> Block:
-    """Make what `packed` gave into a block again."""
+    """Convert what `packed` gave into a block again."""
     seqs, times = (np.frombuffer(part, dtype=np.int64).copy() for part in parts[:2])
     runtimes = np.frombuffer(parts[2], dtype=np.float64).copy()
     ids, hashes = (part.split(" ") if part else [] for part in parts[3:5])
@@ -136,7 +136,7 @@ def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> Column:
 
 
 def listed(column: Column) -> list[Any]:
-    """Give cells as Python objects."""
+    """Return cells as Python objects."""
     return column if isinstance(column, list) else column.tolist()
 
 

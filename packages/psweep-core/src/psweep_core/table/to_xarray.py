@@ -120,7 +120,7 @@ def _coordinate(series: pd.Series[Any], name: Any) -> tuple[Any, Any]:
     texts = [value if isinstance(value, str) else safe_repr(value) for value in labels]
     if len({*texts}) < len(texts):
         message = (
-            f"df_to_xarray: the values of {name!r} cannot be told apart as coordinates "
+            f"df_to_xarray: the values of {name!r} cannot be distinguished as coordinates "
             f"({', '.join(texts[:3])} ...); give them names in a parameter of its own"
         )
         raise ParamsError(message)
