@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -263,3 +264,32 @@ def test_simulate_writes_no_spool(machine, capsys):
     assert len(df) == 2
     assert "2 would run" in capsys.readouterr().err
     assert not Path("calc").exists()
+
+
+def test_seeds_and_repeats_are_those_of_run_local(machine):
+    machine()
+
+    def func(pset):
+        return {"y": random.random()}
+
+    params = ps.plist("a", [1, 2, 3])
+    for repeats in (2, 4):
+        df = ps.run_batch(func, params, "here", seed=3, repeats=repeats)
+        expected = ps.run_local(func, params, seed=3, repeats=repeats, save=False)
+        assert sorted(df.y) == sorted(expected.y)
+        assert sorted(df._seed) == sorted(expected._seed)
+    runs = ps.df_runs("calc")
+    assert runs[["kind", "n_psets", "n_rows", "seed", "repeats"]].to_numpy().tolist() == [
+        ["prep_batch", 6, 6, 3, 2],
+        ["prep_batch", 6, 6, 3, 4],
+    ]
+
+
+def test_seeds_of_tasks_that_wait_are_not_given_again(machine):
+    machine()
+    params = ps.plist("a", [1, 2])
+    ps.prep_batch(params, func=square, seed=3)
+    df = ps.run_local(square, params, seed=3)
+    submit("calc/run_here.sh")
+    seeds = ps.recover("calc")._seed.tolist()
+    assert len({*seeds, *df._seed}) == 4
