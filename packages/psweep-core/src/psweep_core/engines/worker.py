@@ -33,6 +33,7 @@ from .wire import Again, Done, Failed, Ready, unpickled_job
 
 __all__ = [
     "REPORT_SECONDS",
+    "SLOT",
     "Clock",
     "WorkerSetup",
     "end_group",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
+SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
 _MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
 
@@ -52,6 +54,7 @@ class WorkerSetup:
     settings: Settings
     journal_path: Path | None
     clock: Clock | None  # None: nobody looks how long a pset takes
+    slot: int = 0  # from 0 to poolsize - 1; a worker that replaces another one has the same
 
 
 class Clock:
@@ -91,6 +94,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         # Who wants to speak with the terminal from there gets an error, and does not stand still.
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     settings = setup.settings
     journal: Journal | None = None

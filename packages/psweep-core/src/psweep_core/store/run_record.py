@@ -23,8 +23,8 @@ from typing import IO, Any
 from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
-from .layout import Layout, row_groups_of, seeds_of
-from .records import record
+from .layout import Layout, remove_journal, row_groups_of, seeds_of
+from .records import read_records, record
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord", "reserved_seeds"]
 
@@ -110,6 +110,15 @@ class RunRecord:
         self._journal.append(row_bytes)
         self.give_up_cache()
 
+    def absorb(self, path: Path) -> None:
+        """Take over the rows of a worker's journal, whose worker has ended, and remove it."""
+        payloads, _ = read_records(path.read_bytes())
+        for row_bytes in payloads[1:]:  # after the header
+            self.reserve()
+            self.add_bytes(row_bytes)
+        self._worker_journals.remove(path)
+        remove_journal(path)
+
     def _end_group(self, rows: list[Any]) -> None:
         group = block_of(rows)
         self._groups.append(group)
@@ -172,6 +181,9 @@ class UnsavedRecord:
     def __init__(self, header: Header) -> None:
         self.header = header
         self.rows: list[RowTuple] = []
+
+    def absorb(self, path: Path) -> None:
+        """Do nothing: workers have no journals."""
 
     def worker_journal(self, number: int) -> None:
         """Return None: workers send their rows."""
