@@ -73,9 +73,11 @@ class Dispatch:
         # Small ones towards the end, so that all workers finish at about the same time.
         return max(1, min(size, len(self._todo) // (2 * n_workers)))
 
-    def next_chunk(self, n_workers: int) -> list[int]:
+    def next_chunk(self, n_workers: int, at_most: int | None = None) -> list[int]:
         """Take the next psets."""
         size = min(self.chunk_size(n_workers), len(self._todo))
+        if at_most is not None:
+            size = min(size, at_most)
         return [self._todo.popleft() for _ in range(size)]
 
     def put_back(self, positions: Iterable[int]) -> None:

@@ -34,16 +34,12 @@ psets of its chunk had finished, and which one was running: that one is to blame
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import multiprocessing
-import os
 import pickle
 import signal
 import time
-import weakref
-from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -58,9 +54,10 @@ from ..table.rows import RowTuple, is_failed
 from .call import note
 from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
-from .start_method import native_threads, new_process, other_threads, usual_method, worker_method
+from .start_method import native_threads, other_threads, usual_method, worker_method
 from .wire import STOP, Again, Chunk, Done, Failed, Kept, pickled_func, pickled_job
-from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group, main
+from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group
+from .worker_process import WorkerProcess
 
 __all__ = ["run_pool"]
 
@@ -77,6 +74,8 @@ def run_pool(
     settings: Settings,
     record: Record | TaskRecord,
     poolsize: int,
+    envs: Sequence[dict[str, str]] | None = None,
+    max_tasks: int | None = None,
     stop: Stop | None = None,
 ) -> Iterator[Step]:
     """Run all psets, a few at a time, each in one of several processes.
@@ -90,6 +89,10 @@ def run_pool(
         Where the rows are kept.
     poolsize : int
         How many processes.
+    envs : sequence of dict, optional
+        Environment variables of each. None: those of this process.
+    max_tasks : int, optional
+        How many psets a worker runs before another one takes its place. None: any number.
     stop : Stop, optional
         Is asked before psets are handed out. Psets that may not begin any more, or not go on, are
         not run. None: all are run.
@@ -108,52 +111,13 @@ def run_pool(
     """
     if not jobs:
         return
-    pool = _Pool(func, jobs, settings, record, stop)
+    pool = _Pool(func, jobs, settings, record, envs, max_tasks, stop)
     try:
-        pool.start(min(poolsize, len(jobs)))
+        for slot in range(min(poolsize, len(jobs))):
+            pool.start(slot)
         yield from pool.results()
     finally:
         pool.stop()
-
-
-class _Worker:
-    """A worker process, as its parent sees it."""
-
-    def __init__(self, method: str, number: int, setup: WorkerSetup) -> None:
-        self.number = number
-        self.method = method
-        self.connection, theirs = multiprocessing.Pipe()
-        _parent_ends.add(self.connection)
-        self.process = new_process(method, f"psweep-worker-{number}", main, (theirs, setup))
-        self.process.start()
-        theirs.close()
-        self.clock = setup.clock
-        self.overdue = False  # it was killed for that
-        self.journal_path = setup.journal_path
-        self.started = False
-        self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
-
-    def send_bytes(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
-            self.connection.send_bytes(data)
-
-    def kill(self) -> None:
-        """End it, and all that func has started in it."""
-        if self.process.pid is not None:
-            end_group(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-
-    def fate(self) -> str:
-        """Report in words how it ended."""
-        self.process.join()
-        code = self.process.exitcode or 0
-        if code >= 0:
-            return f"exited with status {code}"
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-            hint = ", possibly because it was out of memory" if name == "SIGKILL" else ""
-            return f"was ended by {name}{hint}"
-        return f"was ended by signal {-code}"
 
 
 class _Pool:
@@ -163,15 +127,19 @@ class _Pool:
         jobs: Jobs,
         settings: Settings,
         record: Record | TaskRecord,
+        envs: Sequence[dict[str, str]] | None,
+        max_tasks: int | None,
         stop: Stop | None,
     ) -> None:
+        self._envs = envs
+        self._max_tasks = max_tasks
         self._stop = stop
         self._stops = False  # no pset begins any more
         self._settings = settings
         self._record = record
         self._jobs = jobs
         self._dispatch = Dispatch(jobs, settings, REPORT_SECONDS, _MAX_CHUNK)
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._n_started = 0
         # What workers report of their rows, in columns. None: some are in a journal only.
         self._reported: list[Block] | None = [] if record.saves else None
@@ -182,18 +150,19 @@ class _Pool:
         self._waits: tuple[float, float] | None = None
         self._pauses: list[tuple[float, float]] = []
 
-    def start(self, n: int) -> None:
-        for _ in range(n):
-            # Each time, because the program may have started threads meanwhile.
-            worker = self._new_worker(worker_method())
-            if worker.method == "fork" and native_threads():
-                worker.kill()
-                worker.process.join()
-                worker.connection.close()
-                worker = self._new_worker("spawn")
-            self._workers.append(worker)
+    def start(self, slot: int) -> None:
+        """Start a worker in a slot that is free."""
+        # Looked up each time, because the program may have started threads meanwhile.
+        method = worker_method() if self._envs is None else "spawn"
+        worker = self._new_worker(method, slot)
+        if worker.method == "fork" and native_threads():
+            worker.kill()
+            worker.process.join()
+            worker.connection.close()
+            worker = self._new_worker("spawn", slot)
+        self._workers.append(worker)
 
-    def _new_worker(self, method: str) -> _Worker:
+    def _new_worker(self, method: str, slot: int) -> WorkerProcess:
         self._n_started += 1
         is_forked = method == "fork"
         setup = WorkerSetup(
@@ -202,15 +171,17 @@ class _Pool:
             settings=self._settings,
             journal_path=self._record.worker_journal(self._n_started),
             clock=Clock(method),
+            slot=slot,
         )
-        return _Worker(method, self._n_started, setup)
+        env = None if self._envs is None else self._envs[slot]
+        return WorkerProcess(method, self._n_started, setup, env)
 
     def _func_bytes(self) -> bytes:
         if self._pickled_func is None:
             try:
                 self._pickled_func = pickled_func(self._func)
             except Exception as error:
-                if usual_method() == "fork":
+                if usual_method() == "fork" and self._envs is None:
                     names = ", ".join(other_threads()) or "those of a library"
                     note(
                         error,
@@ -235,7 +206,7 @@ class _Pool:
             wait([*ends, *(worker.connection for worker in self._workers)], timeout=0.05)
             self._workers = [worker for worker in self._workers if not self._has_left(worker)]
 
-    def _has_left(self, worker: _Worker) -> bool:
+    def _has_left(self, worker: WorkerProcess) -> bool:
         has_left = worker.process.exitcode is not None
         with contextlib.suppress(EOFError, OSError):
             while worker.connection.poll():
@@ -258,6 +229,9 @@ class _Pool:
                         message = worker.connection.recv()
                 # (Not in an `except` block: what is raised in a worker that is forked there would
                 # show our exception as its context.)
+                if message is None and worker.retired_at is not None and not worker.jobs:
+                    self._replace_retired(worker)
+                    continue
                 if message is None:
                     yield self._buried(worker)
                     continue
@@ -295,7 +269,7 @@ class _Pool:
             return None  # psets of a worker that died were run out of order
         return block._replace(ids=self._jobs.ids, params=cells_of(self._jobs.psets))
 
-    def _with_messages(self) -> list[_Worker]:
+    def _with_messages(self) -> list[WorkerProcess]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
         seconds = self._stop_overdue()
         ready = wait([worker.connection for worker in self._workers], timeout=seconds)
@@ -310,11 +284,17 @@ class _Pool:
     def _stop_overdue(self) -> float:
         """Kill workers whose pset takes too long; give the seconds until the next look."""
         seconds = 1.0 if self._stop is None else _STOP_SECONDS
+        for worker in self._workers:
+            since = worker.retired_at
+            if since is not None and time.monotonic() - since > _GRACE_SECONDS:
+                worker.kill()  # such as one that waits for a thread of func
         timeout = self._settings.timeout
         if timeout is None:
             return seconds
         self._notice_pause()
         for worker in self._workers:
+            if worker.retired_at is not None:
+                continue
             since, position = worker.clock.read()
             if position is None or worker.overdue:
                 continue
@@ -341,7 +321,7 @@ class _Pool:
             if length > _PAUSED_SECONDS:
                 self._pauses.append((now, length))
 
-    def _counted(self, worker: _Worker, done: Done) -> Step:
+    def _counted(self, worker: WorkerProcess, done: Done) -> Step:
         self._dispatch.took(done.n, done.seconds)
         for _ in range(done.n):
             worker.jobs.popleft()
@@ -353,16 +333,23 @@ class _Pool:
             self._record.add_bytes(row_bytes)
         return Step(done.n, done.n_failed)
 
-    def _feed(self, worker: _Worker) -> None:
+    def _feed(self, worker: WorkerProcess) -> None:
         """Send a worker its next psets, if it has few left."""
         dispatch = self._dispatch
         # A pset that takes long is not handed out before its worker is free: another one might
         # be free earlier. Of quick ones there is always a chunk waiting.
         is_quick = dispatch.pace is not None and dispatch.pace < REPORT_SECONDS
         enough = dispatch.chunk_size(len(self._workers)) if is_quick else 0
-        if dispatch.has_next and len(worker.jobs) <= enough:
-            chunk = dispatch.next_chunk(len(self._workers))
+        if not dispatch.has_next or worker.retired_at is not None:
+            return
+        left = None if self._max_tasks is None else self._max_tasks - worker.n_sent
+        if left == 0:
+            if not worker.jobs:
+                worker.retire()
+        elif len(worker.jobs) <= enough:
+            chunk = dispatch.next_chunk(len(self._workers), left)
             worker.jobs.extend(chunk)
+            worker.n_sent += len(chunk)
             sent: list[Any] = chunk
             if worker.method != "fork":
                 sent = list(self._jobs.tuples(chunk))
@@ -370,7 +357,18 @@ class _Pool:
                     sent = [pickled_job(Job(*job)) for job in sent]
             worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
 
-    def _buried(self, worker: _Worker) -> Step:
+    def _replace_retired(self, worker: WorkerProcess) -> None:
+        """Start another worker in the place of one that has run enough psets, and has ended."""
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+        if worker.journal_path is not None:  # there might be thousands of them
+            self._reported = None
+            self._record.absorb(worker.journal_path)
+        if self._dispatch.has_next:
+            self.start(worker.slot)
+
+    def _buried(self, worker: WorkerProcess) -> Step:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
         fate = worker.fate()
         self._reported = None
@@ -402,10 +400,11 @@ class _Pool:
             )
             step = Step(step.n + 1, step.n_failed + 1)
         n_replaced = 1 if dispatch.n_left else 0
-        self.start(n_replaced)
+        if n_replaced:
+            self.start(worker.slot)
         return step._replace(n_replaced=n_replaced)
 
-    def _blamed(self, worker: _Worker, position: int, fate: str) -> RowTuple:
+    def _blamed(self, worker: WorkerProcess, position: int, fate: str) -> RowTuple:
         """Make the row of the pset that a dead worker was running, or raise."""
         what = self._dispatch.describe(position)
         if worker.overdue:
@@ -415,7 +414,7 @@ class _Pool:
         died = WorkerError(f"the worker process that ran {what} {fate}")
         return self._dispatch.blame(position, died)
 
-    def _finished_by(self, worker: _Worker) -> dict[int, RowTuple]:
+    def _finished_by(self, worker: WorkerProcess) -> dict[int, RowTuple]:
         """Find what a dead worker has finished, but had no time to report, by position."""
         if worker.journal_path is None:
             return {}
@@ -424,18 +423,3 @@ class _Pool:
             first = self._settings.header.first_seq
             return {row.seq - first: row for row in rows if row.seq - first in worker.jobs}
         return {}
-
-
-# A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
-# not notice that the parent is gone.
-_parent_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
-
-
-def _close_parent_ends() -> None:
-    for connection in list(_parent_ends):
-        connection.close()
-    _parent_ends.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_parent_ends)

@@ -34,6 +34,7 @@ from .wire import STOP, Again, Done, Failed, Kept, Ready, unpickled_job
 
 __all__ = [
     "REPORT_SECONDS",
+    "SLOT",
     "Clock",
     "WorkerSetup",
     "end_group",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
+SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
 _MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
 
@@ -53,6 +55,7 @@ class WorkerSetup:
     settings: Settings
     journal_path: Path | None
     clock: Clock
+    slot: int = 0  # from 0 to poolsize - 1; a worker that replaces another one has the same
 
 
 class Clock:
@@ -103,6 +106,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     if setup.settings.in_task:
         # Schedulers send it to all processes of a job; the parent decides what it means.
         signal.signal(signal.SIGTERM, lambda *_: None)
+    os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     global _is_clone
     _is_clone = False  # this process is a worker, also if it was forked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import numpy as np
 
 from .. import _siblings
 from ..engines.job import Settings
+from ..engines.worker import SLOT
 from ..errors import ParamsError, ParamsTypeError
+from ..params.grids import brief
 from ..store.database import check_suffix
 from ..store.json_parquet import need_pyarrow
 from ..store.layout import Layout, PathLike, holds_data_only
@@ -42,6 +44,8 @@ class Options:
     seed: int | None = None
     repeats: int = 1
     code: str = "warn"
+    worker_env: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None
+    max_tasks_per_child: int | None = None
     on_error: str = "raise"
     retries: int = 0
     timeout: float | None = None
@@ -52,6 +56,8 @@ class Options:
     only_prepares: bool = False  # func prepares psets that run later, so they have no runtime yet
 
     def __post_init__(self) -> None:
+        if self.worker_env is not None:
+            self._check_worker_env()
         poolsize, retries, timeout = self.poolsize, self.retries, self.timeout
         if poolsize is not None and (
             not isinstance(poolsize, int) or isinstance(poolsize, bool) or poolsize < 1
@@ -62,6 +68,18 @@ class Options:
             message = f"retries must be an integer ≥ 0, not {_number(retries)}"
             raise ParamsError(message)
         self._check_repeats()
+        n_tasks = self.max_tasks_per_child
+        if n_tasks is not None:
+            if not isinstance(n_tasks, int) or isinstance(n_tasks, bool) or n_tasks < 1:
+                message = (
+                    f"max_tasks_per_child must be an integer ≥ 1, or None, not {_number(n_tasks)}"
+                )
+                raise ParamsError(message)
+            if poolsize is None:
+                message = (
+                    f"max_tasks_per_child={n_tasks} needs worker processes; add poolsize=1 or more"
+                )
+                raise ParamsError(message)
         if timeout is not None:
             if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
                 message = (
@@ -98,6 +116,50 @@ class Options:
         if not self.save:
             self._check_that_nothing_is_written()
         self._check_engine()
+
+    def _check_worker_env(self) -> None:
+        given = self.worker_env
+        is_list = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+        envs: Any = given if is_list else [given]
+        for env in envs:
+            if not isinstance(env, Mapping):
+                message = (
+                    "worker_env must be a dict of environment variables, or a list with one for "
+                    f"each worker, not {brief(given)}"
+                )
+                raise ParamsTypeError(message)
+            for name, value in env.items():
+                _check_variable(name, value)
+        if not envs:
+            message = "worker_env is an empty list; give it one dict for each worker"
+            raise ParamsError(message)
+        if self.executor is not None:
+            message = (
+                "worker_env is for the workers of poolsize, but there is an executor, which starts "
+                "its own; set their environment where you make it"
+            )
+            raise ParamsError(message)
+        if is_list and self.poolsize is None:
+            object.__setattr__(self, "poolsize", len(envs))
+        if self.poolsize is None:
+            message = "worker_env is for worker processes; add poolsize=1 or more"
+            raise ParamsError(message)
+        if is_list and self.poolsize != len(envs):
+            message = (
+                f"worker_env has {len(envs)} dicts, one for each worker, but poolsize is "
+                f"{self.poolsize!r}; leave out poolsize"
+            )
+            raise ParamsError(message)
+
+    @property
+    def worker_envs(self) -> list[dict[str, str]] | None:
+        """The environment variables of each worker; None: those of this process."""
+        given: Any = self.worker_env
+        if given is None:
+            return None
+        if isinstance(given, Mapping):
+            return [dict(given)] * (self.poolsize or 1)
+        return [*map(dict, given)]
 
     def _check_repeats(self) -> None:
         seed, repeats = self.seed, self.repeats
@@ -173,6 +235,23 @@ class Options:
             timeout=self.timeout,
             plain=plain,
         )
+
+
+def _check_variable(name: Any, value: Any) -> None:
+    """Refuse what cannot be an environment variable."""
+    for part in (name, value):
+        if not isinstance(part, str):
+            message = (
+                f"worker_env has {name!r}: {value!r}, but environment variables are text; write "
+                f"{str(part)!r} instead of {part!r}"
+            )
+            raise ParamsTypeError(message)
+    if not name or "=" in name or "\0" in name + value:
+        message = f"worker_env has {name!r}: {value!r}, which cannot be an environment variable"
+        raise ParamsError(message)
+    if name == SLOT:
+        message = f"worker_env has {name!r}, which psweep sets: the number of the worker, from 0"
+        raise ParamsError(message)
 
 
 def _number(value: Any) -> str:

@@ -269,7 +269,15 @@ class _Run:
 
             return run_executor(self.func, jobs, settings, record, options.executor)
         if options.poolsize is not None:
-            return run_pool(self.func, jobs, settings, record, options.poolsize)
+            return run_pool(
+                self.func,
+                jobs,
+                settings,
+                record,
+                options.poolsize,
+                options.worker_envs,
+                options.max_tasks_per_child,
+            )
         return run_serial(self.func, jobs, settings, record)
 
     def _sends_func(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -25,6 +25,8 @@ def run_local(
     *,
     poolsize: int | None = None,
     executor: Any = None,
+    worker_env: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
+    max_tasks_per_child: int | None = None,
     save: bool = True,
     calc_dir: PathLike = "calc",
     database_basename: str = "database.pk",
@@ -71,6 +73,15 @@ def run_local(
         dies, a pool of the standard library breaks, and the run ends; dask tries again. Each
         process draws fresh random numbers; threads draw from this process's state. None: see
         `poolsize`.
+    worker_env : dict or list of dict, optional
+        Environment variables of the workers: one dict for all, or a list with one for each, which
+        also sets `poolsize`, such as ``[{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES":
+        "1"}]``. They are set before a worker imports anything, so workers are not forked. Each
+        worker has ``PSWEEP_WORKER``, a number from 0; one that replaces another has the same. None:
+        those of this process.
+    max_tasks_per_child : int, optional
+        Replace a worker after this many psets, for a function that leaks memory. 1: a fresh process
+        for each pset. None: workers stay.
     save : bool, default True
         Keep everything on disk. False: touch no file at all.
     calc_dir : str or path, default "calc"
@@ -182,6 +193,8 @@ def run_local(
         database_basename=database_basename,
         poolsize=poolsize,
         executor=executor,
+        worker_env=worker_env,
+        max_tasks_per_child=max_tasks_per_child,
         save=save,
         simulate=simulate,
         backup=backup,

@@ -202,7 +202,7 @@ class _Task:
             except Exception as error:
                 return self._without_func(error, jobs, settings, record)
             stop.begin(spool.head["runtime"])
-            for step in run_pool(func, jobs, settings, record, n_workers, stop):
+            for step in run_pool(func, jobs, settings, record, n_workers, stop=stop):
                 n += step.n
                 n_failed += step.n_failed
         finally:

@@ -24,8 +24,8 @@ from typing import IO, Any
 from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
-from .journal_reader import JournalContents, ids_in, sync
-from .layout import Layout, holds_data_only, row_groups_of, seeds_of
+from .journal_reader import JournalContents, ids_in, read_payloads, sync
+from .layout import Layout, holds_data_only, remove_journal, row_groups_of, seeds_of
 from .records import record, salt_of
 from .row_bytes import decode, encode_json
 
@@ -115,6 +115,14 @@ class RunRecord:
         """Write a row that is not cached."""
         self._journal.append(row_bytes)
         self.give_up_cache()
+
+    def absorb(self, path: Path) -> None:
+        """Take over the rows of a worker's journal, whose worker has ended, and remove it."""
+        for row_bytes in read_payloads(path):
+            self.reserve()
+            self.add_bytes(row_bytes)
+        self._worker_journals.remove(path)
+        remove_journal(path)
 
     def _end_group(self, rows: list[Any]) -> None:
         group = block_of(rows)
@@ -206,6 +214,9 @@ class UnsavedRecord:
     def __init__(self, header: Header) -> None:
         self.header = header
         self.rows: list[RowTuple] = []
+
+    def absorb(self, path: Path) -> None:
+        """Do nothing: workers have no journals."""
 
     def worker_journal(self, number: int) -> None:
         """Return None: workers send their rows."""

@@ -49,6 +49,9 @@ class TaskRecord:
         """Write a row."""
         self.add_bytes(encode(row) if row_bytes is None else row_bytes)
 
+    def absorb(self, path: Path) -> None:
+        """Do nothing: the journals of workers that have ended stay."""
+
     def keep(self, rows: Iterable[bytes]) -> None:
         """Write rows that the journal of a worker has not taken."""
         for row_bytes in rows:

@@ -1,0 +1,120 @@
+"""A worker process, as its parent sees it: start it, send it work, end it."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from .start_method import new_process
+from .worker import SLOT, WorkerSetup, end_group, main
+
+__all__ = ["WorkerProcess"]
+
+_environ_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _environment(env: dict[str, str]) -> Iterator[None]:
+    """Change the environment variables of this process for a moment: a new process inherits them.
+
+    What is sent to a process comes too late, because it may import the script before.
+    """
+    if not env:
+        yield
+        return
+    with _environ_lock:
+        before = {name: os.environ.get(name) for name in env}
+        os.environ.update(env)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+class WorkerProcess:
+    """A worker process, as its parent sees it.
+
+    Parameters
+    ----------
+    method : str
+        How it starts.
+    number : int
+        Of all that were started.
+    setup : WorkerSetup
+    env : dict of str, optional
+        Environment variables that it has from its very start, so it must not be forked.
+    """
+
+    def __init__(
+        self, method: str, number: int, setup: WorkerSetup, env: dict[str, str] | None = None
+    ) -> None:
+        self.slot = setup.slot
+        self.method = method
+        self.connection, theirs = multiprocessing.Pipe()
+        _parent_ends.add(self.connection)
+        self.process = new_process(method, f"psweep-worker-{number}", main, (theirs, setup))
+        with _environment({**env, SLOT: str(self.slot)} if env is not None else {}):
+            self.process.start()
+        theirs.close()
+        self.clock = setup.clock
+        self.overdue = False  # it was killed for that
+        self.journal_path = setup.journal_path
+        self.started = False
+        self.n_sent = 0  # psets
+        self.retired_at: float | None = None  # when it was told to end, to make room for another
+        self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send it a chunk, or nothing, which is the end."""
+        with contextlib.suppress(OSError):  # it has died, which is noticed elsewhere
+            self.connection.send_bytes(data)
+
+    def retire(self) -> None:
+        """Let it end, after it has run enough psets."""
+        self.retired_at = time.monotonic()
+        self.send_bytes(b"")
+
+    def kill(self) -> None:
+        """End it, and all that func has started in it."""
+        if self.process.pid is not None:
+            end_group(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+
+    def fate(self) -> str:
+        """Say in words how it ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        if code >= 0:
+            return f"exited with status {code}"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = ", possibly because it was out of memory" if name == "SIGKILL" else ""
+            return f"was ended by {name}{hint}"
+        return f"was ended by signal {-code}"
+
+
+# A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
+# not notice that the parent is gone.
+_parent_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def _close_parent_ends() -> None:
+    for connection in list(_parent_ends):
+        connection.close()
+    _parent_ends.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_parent_ends)

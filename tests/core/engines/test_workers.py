@@ -1,0 +1,159 @@
+"""What a worker starts with, and when it ends: `worker_env`, `max_tasks_per_child`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import psweep as ps
+
+PARAMS = ps.plist("a", range(6))
+
+
+def where(pset):
+    return {
+        "pid": os.getpid(),
+        "slot": os.environ.get("PSWEEP_WORKER"),
+        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+    }
+
+
+def test_each_worker_has_its_own_variables_before_it_imports_anything(script):
+    Path("imports_early.py").write_text(
+        "import os\nSEEN = os.environ.get('CUDA_VISIBLE_DEVICES'), os.environ['PSWEEP_WORKER']\n"
+    )
+    out, _ = script(
+        """
+        import os, time, psweep as ps
+        if __name__ == "__main__":
+            os.environ["PSWEEP_WORKER"] = "main"
+        import imports_early
+
+        def func(pset):
+            time.sleep(0.05)
+            return {"seen": imports_early.SEEN}
+
+        if __name__ == "__main__":
+            env = [{"CUDA_VISIBLE_DEVICES": "5"}, {"CUDA_VISIBLE_DEVICES": "7"}]
+            before = dict(os.environ)
+            df = ps.run_local(func, ps.plist("a", range(6)), worker_env=env, save=False)
+            print(sorted(set(df.seen)))
+            print(os.environ == before)
+        """,
+        wait=True,
+    )
+    assert out == "[('5', '0'), ('7', '1')]\nTrue\n"
+
+
+def test_one_dict_is_for_all_workers():
+    df = ps.run_local(where, PARAMS, poolsize=1, worker_env={"CUDA_VISIBLE_DEVICES": "3"})
+    assert set(df.gpu) == {"3"}
+    assert set(df.slot) == {"0"}
+    assert "PSWEEP_WORKER" not in os.environ
+
+
+@pytest.mark.parametrize("how", ["kill", "timeout", "retire"])
+def test_a_replacement_has_the_same_number_and_no_two_hold_one(how):
+    folder = Path("held").absolute()
+    folder.mkdir()
+
+    def func(pset):
+        mine = folder / os.environ["PSWEEP_WORKER"]
+        for other in [mine] if mine.exists() else []:
+            pid = int(other.read_text())
+            if pid != os.getpid():
+                with pytest.raises(ProcessLookupError):
+                    os.kill(pid, 0)
+        mine.write_text(str(os.getpid()))
+        while len(os.listdir(folder)) < 2:  # until the other one runs, too
+            time.sleep(0.01)
+        if pset["a"] in (1, 3) and how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if pset["a"] in (1, 3) and how == "timeout":
+            signal.pause()
+        return where(pset)
+
+    kwds = {"retire": {"max_tasks_per_child": 1}, "timeout": {"timeout": 0.3}}.get(how, {})
+    df = ps.run_local(func, PARAMS, poolsize=2, on_error="record", **kwds)
+    assert sorted(os.listdir(folder)) == ["0", "1"]
+    assert df._failed.sum() == (0 if how == "retire" else 2), df._exc_txt.tolist()
+
+
+@pytest.mark.parametrize(
+    ("n", "kwds"), [(2, {}), (3, {"save": False}), (3, {"worker_env": {"X": "1"}}), (100, {})]
+)
+def test_workers_are_replaced_after_some_psets(n, kwds, capfd):
+    df = ps.run_local(where, PARAMS, poolsize=1, max_tasks_per_child=n, **kwds)
+    assert df.groupby("pid").a.count().max() == min(n, 6)
+    assert df.pid.nunique() == -(-6 // n)
+    assert df.a.tolist() == [*range(6)]
+    assert "worker" not in capfd.readouterr().err
+    if "save" not in kwds:
+        assert ps.df_read("calc").a.tolist() == [*range(6)]
+        assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+def test_many_short_lived_workers_leave_few_files():
+    def count(pset):
+        return {"n": len(os.listdir("calc/.psweep/database.pk"))}
+
+    df = ps.run_local(count, ps.plist("a", range(12)), poolsize=1, max_tasks_per_child=1)
+    assert df.n.max() < 8
+
+
+def test_a_worker_that_does_not_end_is_ended():
+    def leaves_a_thread(pset):
+        threading.Thread(target=signal.sigwait, args=([signal.SIGUSR1],)).start()
+        return {"y": 1}
+
+    df = ps.run_local(leaves_a_thread, PARAMS[:2], poolsize=1, max_tasks_per_child=1)
+    assert df.y.tolist() == [1, 1]
+
+
+def test_a_killed_parent_loses_nothing_of_workers_that_were_replaced(script):
+    process = script(
+        """
+        import signal, psweep as ps
+        def func(pset):
+            if pset["a"] == 4:
+                open("begun", "w").close()
+                signal.pause()
+            return {"y": pset["a"]}
+        ps.run_local(func, ps.plist("a", range(6)), poolsize=1, max_tasks_per_child=1)
+        """
+    )
+    while not Path("begun").exists():
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert ps.recover("calc").y.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("kwds", "error", "text"),
+    [
+        ({"worker_env": {"A": "1"}}, ps.ParamsError, "add poolsize=1"),
+        ({"worker_env": []}, ps.ParamsError, "empty list"),
+        ({"worker_env": [{}, {}], "poolsize": 3}, ps.ParamsError, "poolsize is 3; leave out"),
+        ({"worker_env": "A=1", "poolsize": 1}, ps.ParamsTypeError, "must be a dict"),
+        ({"worker_env": ["A=1"]}, ps.ParamsTypeError, "must be a dict"),
+        ({"worker_env": {"A": 1}, "poolsize": 1}, ps.ParamsTypeError, "write '1' instead of 1"),
+        ({"worker_env": {"A": None}, "poolsize": 1}, ps.ParamsTypeError, "are text"),
+        ({"worker_env": {"A=B": "1"}, "poolsize": 1}, ps.ParamsError, "cannot be"),
+        ({"worker_env": {"": "1"}, "poolsize": 1}, ps.ParamsError, "cannot be"),
+        ({"worker_env": {"A": "\0"}, "poolsize": 1}, ps.ParamsError, "cannot be"),
+        ({"worker_env": {"PSWEEP_WORKER": "1"}, "poolsize": 1}, ps.ParamsError, "psweep sets"),
+        ({"max_tasks_per_child": 1}, ps.ParamsError, "add poolsize"),
+        ({"max_tasks_per_child": 0, "poolsize": 1}, ps.ParamsError, "≥ 1, or None, not 0"),
+        ({"max_tasks_per_child": True, "poolsize": 1}, ps.ParamsError, "≥ 1"),
+    ],
+)
+def test_options_that_make_no_sense(kwds, error, text):
+    with pytest.raises(error, match=text):
+        ps.run_local(where, PARAMS, **kwds)
+    assert not Path("calc").exists()
