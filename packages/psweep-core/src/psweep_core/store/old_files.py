@@ -10,12 +10,14 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..table.old_releases import OldDatabase, restored
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from ..table.old_releases import OldDatabase
 
 __all__ = ["keep_old", "notice_of", "understood"]
 
@@ -38,6 +40,8 @@ def understood(
     quiet : bool, default False
         Report nothing.
     """
+    from ..table.old_releases import restored  # here, because `import psweep` should be quick
+
     old = restored(df, none)
     if old is None:
         return df, None

@@ -22,7 +22,6 @@ from ..errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundErro
 from ..table import frames
 from ..table.frames import append_frame, frame_of_block, rows_of_run
 from ..table.gc_pause import no_garbage_collection
-from ..table.old_releases import OldDatabase
 from ..table.row_groups import block_of, joined, without
 from ..table.rows import Header
 from . import database
@@ -46,6 +45,8 @@ from .spool import spools_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+    from ..table.old_releases import OldDatabase
 
 __all__ = ["Study"]
 
