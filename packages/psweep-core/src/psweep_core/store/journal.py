@@ -78,6 +78,7 @@ class Journal:
         self._largest = 0  # record, in bytes
         self._space = _SPACE
         self._salt = salt_of(header.run_id)
+        self._dirty = False
         self._unsynced: list[bytes] = []  # rows
         self.unsafe: list[bytes] = []
         self._error: OSError | None = None  # of a sync
@@ -128,8 +129,15 @@ class Journal:
         finally:
             self._file.seek(self.end)
 
-    def append(self, row_bytes: bytes) -> None:
-        """Write one row, made by `encode`, so that it outlives this process."""
+    def append(self, row_bytes: bytes, keep: bool = True) -> None:
+        """Write one row, made by `encode`, so that it outlives this process.
+
+        Parameters
+        ----------
+        row_bytes : bytes
+        keep : bool, default True
+            Keep it until it is synced. False: the caller has it in memory.
+        """
         data = HEAD.pack(MAGIC, len(row_bytes), crc32(row_bytes, self._salt)) + row_bytes
         n = len(data)
         try:
@@ -148,7 +156,9 @@ class Journal:
             self._space = max(_SPACE, 2 * n)
             self._limit = self._size - self._space
         # After the write, so that a sync that takes it from here has it on the disk.
-        self._unsynced.append(row_bytes)
+        if keep:
+            self._unsynced.append(row_bytes)
+        self._dirty = True
         if self._syncer is None:
             self.start_syncing()
 
@@ -170,7 +180,8 @@ class Journal:
             self._sync_once()
 
     def _sync_once(self) -> None:
-        if self._unsynced:
+        if self._dirty:
+            self._dirty = False
             rows, self._unsynced = self._unsynced, []
             try:
                 os.fsync(self._file.fileno())
@@ -182,6 +193,11 @@ class Journal:
                 pass  # func has closed all files
         if self._error is not None:
             self._limit = -1  # so that `reserve` looks
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the file system has not taken rows that it seemed to have taken."""
+        return self._error is not None
 
     def has_trouble(self) -> bool:
         """Return whether rows are perhaps not in the file, or the file has been removed."""

@@ -101,8 +101,9 @@ class RunRecord:
         if row_bytes is not None:
             self.add_bytes(row_bytes)
             return
-        self._append(encode_json(row) if self._data_only else _dumps(row, 5))
         pending = self._pending
+        row_bytes = encode_json(row) if self._data_only else _dumps(row, 5)
+        self._append(row_bytes, pending is None)
         if pending is not None:
             pending += row
             if len(pending) >= self._group_size:
@@ -162,7 +163,10 @@ class RunRecord:
     def in_memory(self) -> JournalContents:
         """Return the rows that are perhaps in no journal, if there are any."""
         rows = [decode(row_bytes) for row_bytes in (*self._kept, *self._journal.unsafe)]
-        return JournalContents(self.header, rows, [], [])
+        blocks = []
+        if self._journal.has_failed and self._pending is not None:
+            blocks = [joined([*self._groups, block_of(self._pending)])]
+        return JournalContents(self.header, rows, [], blocks)
 
     def count_safe(self) -> tuple[int, int]:
         """Count the rows of journals of this study that are on the disk, and those that are lost.
@@ -172,7 +176,9 @@ class RunRecord:
         journals = self._layout.journals()
         for path in journals:
             sync(path)
-        in_memory = {row.pset_id for row in self.in_memory().rows}
+        found = self.in_memory()
+        in_memory = {row.pset_id for row in found.rows}
+        in_memory.update(*(block.ids for block in found.blocks))
         safe = ids_in(journals)
         return len(safe), len(in_memory - safe)
 
