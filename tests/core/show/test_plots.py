@@ -94,6 +94,12 @@ def test_samples_are_put_into_bins():
     drawn(df, "y", x="x", hue="k", col="x")
 
 
+def test_what_cannot_be_drawn_is_not_chosen():
+    params = [{"name": f"n{i}", "a": i % 3, "b": i % 2} for i in range(60)]
+    figure = drawn(run(lambda p: {"y": len(p["name"]) + int(p["name"][1:])}, params), "y")
+    assert figure.axes[0].get_xlabel() == "a"
+
+
 def test_odd_values_names_and_failures():
     params = ps.pgrid({"$a": ["$x^", "_y", "\x1b[31m", "é\n", ""], "b": [[1], [2]], 5: [1, None]})
 

@@ -132,6 +132,8 @@ def _new_figure() -> Figure:
 def _strongest(df: pd.DataFrame, y: Any, hue: Any, col: Any) -> tuple[Any, Any]:
     """Choose the parameters that explain most; the one with more numbers is `x`."""
     factors = [f for f in factors_of(df) if hue not in f.names and col not in f.names]
+    few = [f for f in factors if f.values is not None or f.codes.max() < _MAX_HUES]
+    factors = few or factors
     if not factors:
         message = "df_plot: no parameter varies among the good rows; name a column as x"
         raise ParamsError(message)

@@ -129,6 +129,8 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
     table = [(term, variance / total) for term, variance in shares.items()]
     table.sort(key=lambda row: -row[1])
     explained = sum(share for _, share in table)
+    if explained > 1 - noise / total:  # which estimates may be, and rounding
+        table = [(term, share * (1 - noise / total) / explained) for term, share in table]
     rest = max(0.0, 1 - explained - noise / total) if total == total else np.nan
     if len(factors) > 2 or not is_grid:
         table.append(("higher orders" if is_grid else "rest", rest))

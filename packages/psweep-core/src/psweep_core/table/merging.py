@@ -104,11 +104,12 @@ def _checked(df: Any, position: int) -> pd.DataFrame:
 def _chosen_rows(dfs: list[pd.DataFrame]) -> list[Any]:
     """Mark in each DataFrame the rows to take, so that each ``_pset_id`` comes once."""
     masks = [np.ones(len(df), dtype=bool) for df in dfs]
-    ids = pd.concat([df["_pset_id"] for df in dfs], ignore_index=True)
-    twice = ids.duplicated(keep=False).to_numpy(dtype=bool)
+    every = pd.concat([df["_pset_id"] for df in dfs], ignore_index=True)
+    twice = every.duplicated(keep=False).to_numpy(dtype=bool)
     if not twice.any():
         return masks
-    hashes = pd.concat([df["_pset_hash"] for df in dfs], ignore_index=True)
+    ids = every.tolist()
+    hashes = [sha for df in dfs for sha in df["_pset_hash"]]
     ranks = [np.where(waiting_rows(df), 0, np.where(failed_rows(df), 1, 2)) for df in dfs]
     rank = np.concatenate(ranks)
     best: dict[Any, int] = {}
