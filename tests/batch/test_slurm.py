@@ -224,7 +224,7 @@ def test_other_schedulers_by_statcmd(templates, fake_scheduler, tmp_path):
 
 
 def test_the_numbers_that_submit_commands_print():
-    from psweep_batch.jobs import _job_id
+    from psweep_batch.jobs import job_id_of
 
     for said, expected in [
         ("Submitted batch job 123\n", "123"),
@@ -238,7 +238,7 @@ def test_the_numbers_that_submit_commands_print():
         ("your job has got number 123\n", "123"),
         ("thank you\n", None),
     ]:
-        assert _job_id(said) == expected
+        assert job_id_of(said) == expected
 
 
 def test_the_runner_of_a_packed_task_after_a_requeue(templates, fake_scheduler, tmp_path):

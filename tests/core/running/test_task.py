@@ -280,6 +280,23 @@ def test_options_reach_the_task():
     assert Path("calc/tmpsave", df._run_id[0], f"{df._pset_id[0]}.pk").exists()
 
 
+def test_on_error_raise_ends_the_task_and_gives_back_the_rest():
+    def func(pset):
+        if pset["a"] == 2:
+            message = "no two"
+            raise ValueError(message)
+        return {}
+
+    spool = prepare(func, ps.plist("a", [1, 2, 3]), on_error="raise")
+    claim(spool)
+    code, said = run(spool)
+    assert code == 1
+    assert "ValueError: no two" in said
+    state = spool.claims()[0]
+    assert (state.state, state.reason) == ("failed", "ValueError: no two")
+    assert ps.recover("calc").a.tolist() == [1]
+
+
 def test_task_by_hand_says_what_it_is_for(capsys, monkeypatch):
     monkeypatch.delenv("PSWEEP_SPOOL", raising=False)
     from psweep_core.running.task import task

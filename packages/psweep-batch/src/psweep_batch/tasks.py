@@ -13,7 +13,7 @@ from psweep_core.plumbing import Claim, Layout, Spool, Study, replacing, spools_
 from .jobs import Attempt, job_id_of
 from .machines import Machine
 from .states import PsetStatus, outcomes_of
-from .verdicts import Judge, Outcome, Queues, Verdict
+from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
 __all__ = ["TaskStatus", "psets_of_tasks", "settle", "task_statuses"]
 
@@ -107,7 +107,11 @@ def _verdict(judge: Judge, queues: Queues, claim: Claim | None, attempt: Attempt
     if claim is None or attempt is None:
         return Verdict("not submitted")
     if not claim.is_over:
-        return judge(attempt._replace(exit_code=None, end=None), None)
+        attempt = attempt._replace(exit_code=None, end=None)
+        verdict = judge(attempt, None)
+        if verdict.state == "queued" and verdict.reason == RUNS_ANOTHER:
+            return Verdict("running", "psweep-task has not begun")
+        return verdict
     if claim.state == "stopped":
         if queues.was_cancelled(attempt):
             return Verdict("cancelled", "by psweep-cancel")

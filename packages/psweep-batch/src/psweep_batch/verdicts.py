@@ -21,6 +21,7 @@ from .scripts import info_path
 
 __all__ = [
     "READER_MARK",
+    "RUNS_ANOTHER",
     "Judge",
     "Outcome",
     "Queues",
@@ -31,6 +32,7 @@ __all__ = [
 
 READER_MARK: Final = "batch_reader"  # in .psweep, if the user has read results by a reader
 
+RUNS_ANOTHER: Final = "its task runs another pset"
 _GRACE_SECONDS = 60  # a local submit script may take this long to start a job
 _MISSING = "batch_missing.json"  # in .psweep: since when the queue does not show jobs
 _WAITING = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
@@ -333,7 +335,7 @@ class Judge:
             return None
         runs, reason = queue.state(attempt.cluster, job_id)
         if runs and attempt.start is None and attempt.task:
-            return Verdict("queued", "its task runs another pset")
+            return Verdict("queued", RUNS_ANOTHER)
         if attempt.exit_code is not None:
             return Verdict("running" if runs else "queued", "started again")
         if runs is None:
