@@ -34,10 +34,10 @@ __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "w
 
 
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
-    """Write a DataFrame to a file, which is replaced as a whole or not at all.
+    """Write a DataFrame to a file, which is replaced atomically.
 
     A file with more than plain columns is read back before it replaces the old one. A column that
-    a pickle could not give back becomes one of objects; JSON and Parquet keep values, and dtypes
+    a pickle could not restore gets dtype object; JSON and Parquet keep values, and dtypes
     only where psweep would choose them.
 
     Parameters
@@ -92,8 +92,8 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
     -------
     str
         One object with the lists ``columns``, ``index`` and ``data`` (a list
-        a row), which ``pandas.read_json(..., orient="split")`` reads, too. What JSON
-        has no word for is an object with the key ``"__py__"``.
+        a row), which ``pandas.read_json(..., orient="split")`` reads, too. Values
+        that JSON cannot express become objects with the key ``"__py__"``.
 
     Raises
     ------
