@@ -444,8 +444,8 @@ def test_simulate_leaves_the_study_alone(capsys):
     pd.testing.assert_frame_equal(ps.df_read("calc.simulate"), sim)
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "4 psets: 2 new, 1 already done; 4 would run" in err
-    found = re.search(r"in about ([\d.]+) s \(median _pset_runtime", err)
+    assert "4 psets, 2 new, 1 with a successful row already; 4 would run" in err
+    found = re.search(r"in about ([\d.]+) s at the study's median _pset_runtime", err)
     assert float(found[1]) == pytest.approx(4 * df._pset_runtime.median(), rel=0.1)
     # again: the copy starts afresh
     sim = ps.run_local(func, [{"a": 2}, {"a": 3}], simulate=True, skip_dups=True, poolsize=2)
@@ -460,7 +460,7 @@ def test_simulate_without_a_study(capsys):
     sim = ps.run_local(double, [{"a": 1}], simulate=True)
     assert len(sim) == 1
     assert capsys.readouterr().err == (
-        "psweep: simulate: 1 psets: 1 new, 0 already done; 1 would run\n"
+        "psweep: simulate: 1 psets, 1 new, 0 with a successful row already; 1 would run\n"
     )
     assert [p.name for p in Path().iterdir()] == ["calc.simulate"]
 

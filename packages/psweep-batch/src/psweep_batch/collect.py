@@ -214,7 +214,7 @@ def _outcome(
         results = _checked(results, known.book, basename)
     except Exception as error:
         if status.state == "not submitted":
-            return None  # it may be run by other means, and be unfinished
+            return None  # it may be run by other means, and not be through
         text = "".join(traceback.format_exception(error)) if reader else f"{error}"
         failure = _failure(
             status._replace(

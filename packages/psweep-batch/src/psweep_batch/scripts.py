@@ -340,7 +340,7 @@ def directives(script: str, machine: Machine) -> Directives:
 
 
 def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
-    """Remove from a directive what differs from task to task; return also the name of the job."""
+    """Leave out of a directive what differs from task to task; give also the name of the job."""
     try:
         words = shlex.split(line[len(scheduler.prefix) :], comments=True)
     except ValueError:
@@ -373,7 +373,7 @@ def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
 
 
 def _common_name(name: str, line: Line) -> str:
-    """Remove from a job's name what belongs to a single pset."""
+    """Take out of a job's name what is of one pset alone."""
     numbers = re.findall(r"=(\d+)", line.comment)
     for own in [line.pset_id, *numbers]:
         name = re.sub(rf"(^|[-_.]){re.escape(own)}(?=$|[-_.])", "", name)

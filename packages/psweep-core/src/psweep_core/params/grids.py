@@ -87,7 +87,7 @@ def merge_dicts(*args: Any) -> Pset:
     Returns
     -------
     dict
-        A new dict; the arguments are not modified.
+        A new dict; the arguments are left alone.
 
     Raises
     ------
@@ -262,7 +262,7 @@ def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
     ParamsTypeError
         A pset is not a dict.
     HashError
-        A value cannot be hashed, such as an open file.
+        A value is made of something else than data, such as an open file.
 
     Examples
     --------
@@ -297,7 +297,7 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     ParamsTypeError
         A pset is not a dict.
     HashError
-        A value cannot be hashed, such as an open file.
+        A value is made of something else than data, such as an open file.
 
     Examples
     --------

@@ -66,14 +66,14 @@ def _say_what_would_run(
 ) -> None:
     new = len(set(hashes) - done)
     text = (
-        f"psweep: simulate: {len(hashes)} psets: {new} new, "
-        f"{sum(sha in done for sha in hashes)} already done; {n} would run"
+        f"psweep: simulate: {len(hashes)} psets, {new} new, "
+        f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
     )
     ran = successful(known)
     if RUNTIME in ran.columns and len(ran) and n:
         seconds = float(ran[RUNTIME].median()) * n / (poolsize or 1)
-        text += f", in about {_duration(seconds)} (median _pset_runtime"
-        text += f", poolsize={poolsize})" if poolsize else ")"
+        text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
+        text += f" with poolsize={poolsize}" if poolsize else ""
     print(text, file=sys.stderr)
 
 

@@ -92,8 +92,8 @@ def df_to_json(df: pd.DataFrame, **kwds: Any) -> str:
     -------
     str
         One object with the lists ``columns``, ``index`` and ``data`` (a list
-        a row), which ``pandas.read_json(..., orient="split")`` reads, too. Values
-        that JSON cannot express become objects with the key ``"__py__"``.
+        a row), which ``pandas.read_json(..., orient="split")`` reads, too. What JSON
+        has no word for is an object with the key ``"__py__"``.
 
     Raises
     ------
