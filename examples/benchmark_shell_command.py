@@ -1,9 +1,9 @@
 """Time a command of the shell for inputs of several sizes.
 
-`func` starts the command as a program of its own, here small Python programs, so that the
-example runs everywhere; put your own commands into COMMANDS. The program "nothing" shows what it
-costs to start at all. The table has the best of three times, in seconds. One pset at a time
-is run, as two at once would disturb each other's timing.
+`func` starts the command as a separate program. Here these are small Python programs, so that the
+example runs everywhere; put your own commands into COMMANDS. The program "nothing" shows the time
+for the start alone. The table has the best of three times, in seconds. The psets run one at a
+time, because two at once would disturb each other's timing.
 """
 
 import subprocess

@@ -1,9 +1,9 @@
 """The road to chaos: bifurcation diagram of the logistic map x -> r x (1 - x).
 
-The result of a pset is an array: where x goes once it has settled. A coarse scan finds out between
-which r the period doubles, then the study is extended by a fine scan of just these gaps, and
-their distances shrink as Feigenbaum has found. See how a cell of the database holds an array, and
-how all of these become one picture. Needs matplotlib.
+The result of a pset is an array: the values of x after it has settled. A coarse scan finds between
+which r the period doubles. Then a fine scan of just these gaps extends the study, and the
+distances between doublings shrink as Feigenbaum predicted. See how a cell of the database holds an
+array, and how all arrays become one picture. Needs matplotlib.
 """
 
 import os

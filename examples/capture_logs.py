@@ -1,8 +1,8 @@
-"""Keep what a function prints, and what the programs print that it starts.
+"""Capture the output of a function and of the programs that it starts.
 
-With `capture_logs="db+file"` nothing of it appears in the terminal: it is in the column `_logs`,
-and in <calc_dir>/<pset_id>/logs.txt. See that the lines of the function and those of the
-program, also the one on stderr, are in the order in which they were printed.
+With `capture_logs="db+file"`, the output does not appear in the terminal. It is in the column
+`_logs` and in <calc_dir>/<pset_id>/logs.txt. All lines, of the function and of the program, on
+stdout and on stderr, are in the order in which they were printed.
 """
 
 import os

@@ -1,10 +1,10 @@
 """Which compressor, at which level? A whole small study on real files.
 
 zlib, bz2 and lzma compress some of the Python standard library's own sources. The first call
-tries the levels 1 and 6, the second extends the study by 3 and 9 and runs only what is new, and
-from then on there is nothing left to run. See how much the ratio gains from a higher level, and
-what it costs in time. `python compressors.py FOLDER` keeps the study elsewhere than in calc.
-With `--plot` there is a picture, too, in the same folder; it needs matplotlib.
+tries the levels 1 and 6. The second call extends the study by 3 and 9 and runs only the new psets.
+From then on there is nothing left to run. See how much the ratio gains from a higher level, and
+what it costs in time. `python compressors.py FOLDER` keeps the study in FOLDER instead of calc.
+`--plot` also draws a picture in that folder, which needs matplotlib.
 """
 
 import bz2

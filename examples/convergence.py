@@ -1,6 +1,6 @@
 """Convergence study: is a method as good as its order says? One orbit around the sun, four ways.
 
-After one period a planet is back where it started, so how far it has missed that point is the
+After one period a planet is back where it started, so its distance from that point is the
 error. Each method is tried with ever smaller steps. On log-log axes the errors lie on lines, whose
 slopes are the orders: 1 for Euler, 4 for Runge-Kutta. See how the study is one `pgrid`, and how
 `groupby` finds the slopes. Needs matplotlib.

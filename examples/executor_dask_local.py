@@ -1,9 +1,9 @@
 """Run psets on dask, here on one machine: `executor=client`.
 
-A grid of conducting sites, each there with the probability p, conducts from top to bottom once p
-is above 0.593 (site percolation). The share of grids that do so goes from 0 to 1 around it, the
-more steeply the larger the grid. With a Client of another cluster the rest of the script stays the
-same. The column `_exec_host` tells on which machine each pset was run.
+In a grid, each site conducts with probability p. If p is above 0.593, the whole grid conducts from
+top to bottom (site percolation). The share of conducting grids rises from 0 to 1 around this value,
+more steeply for larger grids. To use another cluster, change only the Client. The column
+`_exec_host` shows which machine ran each pset.
 
 Needs `pip install "dask[distributed]"`.
 """

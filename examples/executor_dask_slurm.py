@@ -1,13 +1,14 @@
 """Run psets on a SLURM cluster from a script on its login node: dask's workers are SLURM jobs.
 
-No templates and no files of each pset: dask-jobqueue submits as many jobs as you say, psets go
-to them as soon as they run, and rows come back as they are finished. Each pset is the mirror of a
-laser: layers a quarter of a wavelength thick on glass, with high and low refractive index in turn.
-A job that is cancelled, or at its time limit, costs nothing but time: dask runs its psets again on
-another. If all may end before the study does, let `cluster.adapt(maximum_jobs=2)` submit new ones.
+This needs no templates and no files per pset: dask-jobqueue submits as many jobs as you ask for,
+psets go to them as soon as they run, and rows come back as they finish. Each pset is the mirror
+of a laser: layers a quarter of a wavelength thick on glass, with high and low refractive index in
+turn. If a job is cancelled or reaches its time limit, only time is lost: dask runs its psets
+again in another. If all jobs may end before the study does, let `cluster.adapt(maximum_jobs=2)`
+submit new ones.
 
-What your cluster wants to know (queue, account, network interface) goes into SLURMCluster(...) or
-into ~/.config/dask/jobqueue.yaml. Needs `pip install dask-jobqueue`.
+Settings of your cluster (queue, account, network interface) go into SLURMCluster(...) or into
+~/.config/dask/jobqueue.yaml. Needs `pip install dask-jobqueue`.
 """
 
 import numpy as np

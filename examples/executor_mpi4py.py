@@ -6,7 +6,7 @@ Boyle temperature, 3.418 in reduced units. Start this script by
     mpiexec -n 3 python -m mpi4py.futures executor_mpi4py.py
 
 (or srun instead of mpiexec): one process runs the script, the others run psets, on all nodes of
-the job. The column `rank` has the number of the process that did the work.
+the job. The column `rank` has the number of the process that ran the pset.
 
 Needs `pip install mpi4py` and an MPI (`pip install mpich` is one).
 """

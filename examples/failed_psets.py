@@ -3,7 +3,7 @@
 Kepler's equation E - e sin(E) = M is solved by simple iteration, which needs too many steps for
 eccentric orbits. With `on_error="record"` these psets become rows with `_failed` and the
 traceback in `_exc_txt`, while the others continue. The second call has a better solver, and
-`skip_dups=True`: see that it runs just the psets without a successful row.
+`skip_dups=True`, so it runs only the psets without a successful row.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""Tune a classifier: the two knobs of a support vector machine that reads handwritten digits.
+"""Grid search for the two hyperparameters of a support vector machine that reads digits.
 
 C (how much a misread digit costs) and gamma (how far one example reaches) are varied over decades
-on a grid, and each pset is scored by cross-validation on the training digits. The winner is then
-tried on digits that no pset has seen. See in the heatmap that good values form a plateau, and how
-a large gamma learns the examples by heart. Needs scikit-learn and matplotlib.
+on a grid, and each pset is scored by cross-validation on the training digits. The best pset
+is then tested on digits that no pset has seen. The heatmap shows that good values form a plateau,
+and that a large gamma learns the examples by heart. Needs scikit-learn and matplotlib.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Extend a study: first a coarse scan, then a fine one where it gets interesting.
 
-A ball is thrown with air drag; which angle takes it farthest? The fine scan asks for some angles
-that the coarse one has already, and `skip_dups=True` leaves these out. See how few psets
-the second call runs, and that a second start of the script runs none at all.
+A ball is thrown with air drag; which angle takes it farthest? Some angles of the fine scan are in
+the coarse one already, and `skip_dups=True` leaves these out. See how few psets the second call
+runs, and that a second start of the script runs none at all.
 """
 
 import math

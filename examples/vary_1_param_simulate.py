@@ -1,9 +1,9 @@
-"""Look before you leap: see what a run would do, without running anything.
+"""Dry run: see what a run would do, without running anything.
 
 `simulate=True` appends the new psets to a copy of the database in calc.simulate/ and never
-calls `func`, so their results are missing there; on stderr it says how many psets would run,
-and how long they would take. Note that calc/ has the three rows of the real run before and
-after. Delete calc.simulate/ whenever you like.
+calls `func`, so their results are missing there. On stderr, it reports how many psets would run,
+and for how long. calc/ has the three rows of the real run before and after. You can delete
+calc.simulate/.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Vary two parameters on a grid: how strongly a driven oscillator swings.
 
 `pgrid` makes every combination of the two plists; the last one varies fastest. The database
-is an ordinary DataFrame with one row a combination, so `pivot_table` turns it into a map of
+is an ordinary DataFrame with one row per combination, so `pivot_table` turns it into a map of
 amplitude over frequency and damping. Look for the resonance near frequency 1: the less
 damping, the higher the peak.
 """

@@ -1,8 +1,8 @@
 """Run psets in two processes at the same time: order and chaos in the logistic map.
 
-The one thing that differs from a serial run is `poolsize=2`. The rows come back in the order
-of `params`, no matter which process was faster; the column `worker` has the id of the process that
-did the work. A positive Lyapunov exponent means chaos: it sets in at r = 3.57 and pauses
+The only difference from a serial run is `poolsize=2`. The rows are in the order of `params`, no
+matter which process was faster; the column `worker` has the id of the process that ran the pset.
+A positive Lyapunov exponent means chaos: it sets in at r = 3.57 and pauses
 at r = 3.83.
 """
 

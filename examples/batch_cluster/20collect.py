@@ -1,7 +1,7 @@
-"""Make what has come back from the cluster columns of the database.
+"""Read the results that came back from the cluster into the database.
 
-What each job has written to result.pk becomes columns; a failed one gets `_failed` and `_exc_txt`,
-which has the end of what it has printed. Look at the magnetisation: it vanishes at temperature 1,
+The entries of each job's result.pk become columns. A failed job gets `_failed` and `_exc_txt`, with
+the end of its output. Look at the magnetisation: it vanishes at temperature 1,
 the Curie point, and near it the susceptibility and the number of iterations grow without limit.
 """
 

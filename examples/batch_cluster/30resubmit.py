@@ -1,8 +1,8 @@
 """Submit failed psets again, after you have fixed the cause.
 
-Before you run this, raise MAX_ITERATIONS in templates/calc/run.py to 100_000. What is in the
-folder of a pset is submitted as it is, so this copies the fixed run.py to the folders of those
-that failed; it has no placeholders, so it is the same for all. `batch_resubmit` writes
+Before you run this, raise MAX_ITERATIONS in templates/calc/run.py to 100_000. The files in the
+folder of a pset are used as they are, so this script copies the fixed run.py to the folders of the
+failed psets. It has no placeholders, so it is the same for all. `batch_resubmit` writes
 calc/resubmit_cluster.sh, which submits just these. README.md has the commands that come next.
 """
 

@@ -1,9 +1,9 @@
 """Run a program that is not Python and reads an input file: when to milk a radionuclide generator?
 
-The program is decay.awk; yours will be called otherwise. Its two input files, input.txt and
-numerics/grid.txt, are templates, so each pset has its own, in the same place below its folder.
+The program is decay.awk; yours will have another name. Its two input files, input.txt and
+numerics/grid.txt, are templates, so each pset has its own, at the same place below its folder.
 Look at templates/machines/local/jobscript: in ${title@Q} the value is quoted for the shell, so the
-title may hold spaces and quotes. Then call
+title may contain spaces and quotes. Then call
 
     sh calc/run_local.sh
 

@@ -1,7 +1,7 @@
-"""Read the text that the program has written, by a function of your own.
+"""Read the output of the program with your own function.
 
-`reader` gets the folder of a pset and returns a dict of results. What it raises makes the pset a
-failed one, with the traceback in `_exc_txt`, so it need not handle output that was cut short.
+`reader` gets the folder of a pset and returns a dict of results. If it raises an exception, the
+pset counts as failed, with the traceback in `_exc_txt`, so it need not handle incomplete output.
 Look at `hours`: Tc-99m is at its maximum after 22.8 hours, and so it is milked once a day. How
 many steps does it take to get there?
 """

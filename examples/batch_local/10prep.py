@@ -1,4 +1,4 @@
-"""Run each pset as a job of its own, from templates: how much of a hot body's light is visible?
+"""Run each pset as its own job, from templates: how much of a hot body's light is visible?
 
 `prep_batch` starts nothing. For each pset it makes a folder calc/<pset_id> with the files of
 templates/calc and templates/machines/local, their placeholders such as $temperature filled in,
@@ -8,7 +8,7 @@ folders, then call
     sh calc/run_local.sh
     psweep-status
 
-and run 20collect.py. Run all of it again with other temperatures: only what is new will be run.
+and run 20collect.py. Run all of it again with other temperatures: only the new psets will run.
 """
 
 import psweep as ps

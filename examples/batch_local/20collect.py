@@ -1,8 +1,8 @@
-"""Make what the jobs have written columns of the database.
+"""Read the results of the jobs into the database.
 
-Each job has left its results in result.json in its folder; `batch_collect` finds them. Call it
-whenever you like: a pset whose job has not ended waits for the next time, and one whose job has
-failed gets `_failed` and `_exc_txt`. Look at the column `visible`, the part of the power that is
+Each job wrote its results to result.json in its folder; `batch_collect` reads these files. You can
+call it at any time: psets with unfinished jobs are read the next time, and a failed job gets
+`_failed` and `_exc_txt`. Look at the column `visible`, the part of the power that is
 visible light: a lamp of 2700 K wastes nearly all, and the sun with its 5772 K is hard to beat.
 """
 

@@ -1,9 +1,9 @@
 """Several 1d scans in one study: vary one parameter of an epidemic at a time.
 
-Around a constant pset each parameter is varied on its own, by one call of `run_local` each, and
-the column "study" says which. `backup=True` copies calc/ to calc.bak_<time>_run_id_<id> before
-it is extended, so that you can go back; the first call has nothing to copy yet.
-Look at the folders that are listed at the end, then run 20eval.py.
+Each parameter is varied on its own around a constant pset, by one call of `run_local` per
+parameter. The column "study" names it. `backup=True` copies calc/ to calc.bak_<time>_run_id_<id>
+before it is extended, so that you can go back; the first call has nothing to copy yet. Look at
+the folders that are listed at the end, then run 20eval.py.
 """
 
 import glob

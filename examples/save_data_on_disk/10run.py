@@ -1,4 +1,4 @@
-"""Keep what is too large for the database in files: one folder per pset.
+"""Store large results in files: one folder per pset.
 
 `func` writes to <calc_dir>/<pset_id>/output.txt; both names are in the pset that it gets. No
 parameter values are in file names: the database says which folder belongs to which pset.

@@ -1,6 +1,6 @@
-"""Read the files that 10run.py has written, and make new columns from them.
+"""Read the files that 10run.py wrote, and make new columns from them.
 
-The evaluation is a script of its own, so that it can change without running anything again.
+The evaluation is a separate script, so that it can change without running anything again.
 It leaves calc/database.pk alone and writes calc/database_eval.pk, which has the same rows and the
 new columns `rms` and `crossings`: how often the spring passes its rest position.
 """

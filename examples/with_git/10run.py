@@ -1,7 +1,7 @@
 """Keep code and results together: every row names the commit with the code that made it.
 
 Needs psweep-git. The first lines make a git repository of this folder, which you will have already.
-Look at `git log`: each run is a commit of what was uncommitted, and one of its results.
+Look at `git log`: each run makes a commit of all uncommitted changes, and one of its results.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Run a row again with the code of its time: clone, check out its commit, call the same function.
+"""Run a row again with the code that made it: clone, check out the commit, call the function.
 
 Look at the last line: the result is the one in the database.
 """

@@ -46,10 +46,6 @@ def test_the_code_of_a_page_does_what_it_shows(tmp_path, page):
     if missing:
         pytest.skip(f"needs {', '.join(missing)}: install them by pip or the system")
     folder = tmp_path / "study"
-    if page == ROOT / "README.md":  # it leaves the templates to the manual
-        ps.file_write(folder / "templates/calc/run.py", "print($a * $b)")
-        ps.file_write(folder / "templates/machines/cluster/info.yaml", "subcmd: sbatch")
-        ps.file_write(folder / "templates/machines/cluster/jobscript", "python3 run.py")
     env = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -98,6 +94,19 @@ def test_all_public_names_are_in_the_reference():
     names = {*ps.__all__, *psweep_batch.__all__, *psweep_git.__all__}
     listed = re.findall(r"^   (\w+)$", text, re.MULTILINE)
     assert sorted([*listed, "run", "__version__"]) == sorted(names)
+
+
+# what people type into the search field; titles count most there
+SEARCHED = """
+average, checkpoint, cite, debug, error bars, gpu, grid search, hpc, hyperparameter, jupyter,
+monte carlo, pbs, progress bar, sensitivity, slurm, timeout
+"""
+
+
+@pytest.mark.parametrize("words", re.split(r",\s+", SEARCHED.strip()))
+def test_words_that_users_search_for_are_in_a_heading(words):
+    texts = [page.read_text(encoding="utf-8").lower() for page in DOCS.glob("*.md")]
+    assert any(re.search(rf"^#+ .*{words}", text, re.MULTILINE) for text in texts)
 
 
 @pytest.mark.parametrize("module", [psweep_batch, psweep_git])

@@ -29,6 +29,12 @@ def test_versions_and_pins_go_in_step(package):
     assert (package / "README.md").read_text().startswith(f"# {package.name}\n")
 
 
+def test_what_to_cite_is_this_version():
+    lines = (ROOT / "CITATION.cff").read_text().splitlines()
+    assert f"version: {ps.__version__}" in lines
+    assert ps.__version__ in (ROOT / "docs" / "cite.md").read_text()
+
+
 def test_everything_is_installed_and_psweep_itself_holds_no_code():
     for name in ["psweep", *PARTS]:
         assert metadata.version(name) == ps.__version__

@@ -1,4 +1,4 @@
-"""`batch_collect`: what the jobs have written becomes columns of the database."""
+"""`batch_collect`: read the results of batch jobs into the database."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Reader = Callable[[Path], Mapping[Any, Any]]
 
 
 class _Outcome(NamedTuple):
-    """What came of a pset."""
+    """The outcome of a pset."""
 
     results: Mapping[Any, Any]
     failure: str | None
@@ -66,13 +66,13 @@ def batch_collect(
     database_basename: str | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
-    r"""Make the results that batch jobs have written columns of the database.
+    r"""Read the results of batch jobs into the database, as columns.
 
-    Call it as often as you like, also while jobs run: it adds what is new. A pset whose job has
-    not ended is left alone; its row has no ``_pset_runtime`` (NaN). A job that ended with another
-    exit code than 0, or without a result, has ``_failed=True``, and ``_exc_txt`` says why, with the
-    last lines that it printed. A result that a killed job had written to the end counts. A pset
-    that was submitted again and went well has not failed any more.
+    You can call it at any time, also while jobs run: it adds the new results. Rows of unfinished
+    jobs stay without ``_pset_runtime`` (NaN). If a job ended with another exit code than 0, or
+    without a result, its row has ``_failed=True``, and ``_exc_txt`` says why, with the last lines
+    of its output. If a job was killed after its result was complete, the result counts. A pset
+    that was submitted again and succeeded does not count as failed any more.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def batch_collect(
         parameter replaces its value in the row, as in `run_local`. Reading a pickle runs code that
         the file chooses.
     again : bool, default False
-        Read also what is in the database already, as after a change of `reader`.
+        Also read results that are in the database already, for example after a change of `reader`.
     database_basename : str, optional
         Name of the database in `calc_dir`. None: the one that is there.
     progress : bool, optional
@@ -199,7 +199,7 @@ def _outcome(
     basename: str,
     again: bool,
 ) -> _Outcome | None:
-    """Find out what came of a pset; None if that is not known yet, or not new."""
+    """Find the outcome of a pset; None if it is not known yet, or not new."""
     if known is None:
         return None  # its row was removed meanwhile
     folder = calc_dir / status.pset_id
@@ -289,7 +289,7 @@ def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) ->
 
 
 def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFrame:
-    """Put what came of psets into their rows."""
+    """Put the outcomes of psets into their rows."""
     places = {i: found[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in found}
     if not places and {"_failed", "_exc_txt"} <= set(df.columns):
         return df

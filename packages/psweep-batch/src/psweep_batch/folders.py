@@ -103,7 +103,7 @@ class PsetFiles:
         self._hint(list(dict.fromkeys(name for names in kinds for name in names)))
 
     def _check_comments(self, params: Sequence[Mapping[Any, Any]]) -> None:
-        """Refuse what would leave a comment of a jobscript, and be run."""
+        """Refuse values that would end a comment in a jobscript, and be run."""
         for file in self._files:
             if file.template is None or not file.is_jobscript:
                 continue

@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 
 def info_path(calc_dir: Path, machine: str) -> Path:
-    """Place the copy of a machine's ``info.yaml`` that goes with the study."""
+    """Path of the copy of a machine's ``info.yaml`` in the study."""
     return calc_dir / f"info_{machine}.yaml"
 
 
@@ -68,7 +68,7 @@ def read_old_script(path: Path) -> OldScript:
 
 
 def run_script_path(calc_dir: Path, machine: str) -> Path:
-    """Place the submit script of a machine."""
+    """Path of the submit script of a machine."""
     return calc_dir / f"run_{machine}.sh"
 
 
@@ -152,7 +152,7 @@ def _is_claimed(folder: Path) -> bool:
     try:
         names = os.listdir(folder)
     except OSError:
-        return False  # the script will say that it is not there
+        return False  # the script reports that it is missing
     return any(name.startswith(".submitted_") for name in names)
 
 
@@ -191,8 +191,8 @@ def write_script(
     text = [
         "#!/bin/sh",
         f"# Submit the psets of this study on {machine.name}: sh {path.name}",
-        "# Each line at the end is a pset. What was submitted before is not submitted again, so",
-        "# call this again after it was stopped. Edit it as you like; prep_batch writes it again.",
+        "# One line per pset below. Safe to run again: nothing is submitted twice. You may edit",
+        "# this file; prep_batch rewrites it, and keeps your changes to these lines.",
         "",
         f"ps_machine={machine.name}",
         shell_text("common"),
@@ -225,7 +225,7 @@ def write_script(
 
 
 def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
-    """Write what the scheduler of a machine wants, for the shell."""
+    """Write the settings of a machine's scheduler, for the shell."""
     # The commands of schedulers that psweep does not know may understand what sbatch does.
     of = scheduler or SCHEDULERS["slurm"]
     head = [

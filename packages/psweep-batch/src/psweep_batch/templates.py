@@ -2,7 +2,7 @@
 
 ``dollar``: ``$name`` or ``${name}`` as in Python's `string.Template`, ``$$`` for a dollar sign, and
 ``${name@Q}`` for the value quoted as one word for the shell, a notation of bash. ``jinja``:
-``{{ name }}`` and all else that Jinja knows, with the filter ``quote`` for the shell, as in
+``{{ name }}`` and all other features of Jinja, with the filter ``quote`` for the shell, as in
 Ansible.
 """
 
@@ -84,7 +84,7 @@ class Template(ABC):
 class DollarTemplate(Template):
     """A template with ``$name``; see the top of this module."""
 
-    _literally = "(for a dollar sign as such, write $$)"
+    _literally = "(for a dollar sign, write $$)"
     _pattern = re.compile(
         r"\$(?:(?P<escaped>\$)|(?P<plain>[_a-z][_a-z0-9]*)"
         r"|\{(?P<braced>[_a-z][_a-z0-9]*)(?P<quoted>@Q)?\}|(?P<invalid>))",

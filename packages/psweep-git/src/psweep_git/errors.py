@@ -8,7 +8,7 @@ __all__ = ["GitError"]
 
 
 class GitError(PsweepError, RuntimeError):
-    """git cannot do what was requested; the message says why, and what to do.
+    """A git operation is not possible; the message says why, and what to do.
 
     Examples
     --------

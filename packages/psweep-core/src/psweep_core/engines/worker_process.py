@@ -93,7 +93,7 @@ class WorkerProcess:
         self.process.kill()
 
     def fate(self) -> str:
-        """Say in words how it ended."""
+        """Describe in words how it ended."""
         self.process.join()
         code = self.process.exitcode or 0
         if code >= 0:

@@ -55,7 +55,7 @@ def report(
     path : str or path, optional
         The page; it is replaced if it exists. None: ``report.html`` in the folder of the study.
     max_psets : int, default 20 000
-        If the study has more psets, plots and table show so many of them: those that
+        If the study has more psets, plots and table show only this many: those that
         failed, the slowest, and others chosen at random, always the same. The page says
         so, and its counts are still those of all. With over 100 columns it may be fewer.
 

@@ -26,7 +26,7 @@ def logspace(
     num : int, default 50
         How many numbers.
     offset : float, default 0
-        Added to the bounds before, and taken off the result after. Zero or
+        Added to the bounds before, and subtracted from the result after. Zero or
         negative bounds become possible, and a larger offset makes the spacing
         more even.
     **kwds
@@ -79,7 +79,7 @@ def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.ND
     dtype : dtype, default int64
         Of the result.
     **kwds
-        Further ones for `numpy.linspace`, such as ``endpoint``.
+        Further keywords for `numpy.linspace`, such as ``endpoint``.
 
     Returns
     -------

@@ -310,7 +310,7 @@ def df_print(
 
     In a terminal, a table that is too wide for it is made to fit: long texts end in an
     ellipsis, and if that is not enough, columns in the middle are omitted, with a note below
-    it. Elsewhere all is printed as it is.
+    it. Outside a terminal nothing is shortened.
 
     Parameters
     ----------

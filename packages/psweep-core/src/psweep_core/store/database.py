@@ -37,10 +37,10 @@ __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "w
 
 @takes_old_words
 def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None:
-    """Write a DataFrame to a file, which is replaced as a whole or not at all.
+    """Write a DataFrame to a file, which is replaced atomically.
 
     A file with more than plain columns is read back before it replaces the old one. A column that
-    a pickle could not give back becomes one of objects; JSON and Parquet keep values, and dtypes
+    a pickle could not restore gets dtype object; JSON and Parquet keep values, and dtypes
     only where psweep would choose them.
 
     Parameters

@@ -103,7 +103,7 @@ def pickle_read(path: PathLike) -> Any:
     OSError
         There is no such file, or it cannot be read.
     pickle.UnpicklingError, EOFError
-        It is damaged, or no pickle.
+        It is damaged, or not a pickle.
 
     Examples
     --------

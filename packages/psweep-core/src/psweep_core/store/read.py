@@ -18,7 +18,7 @@ __all__ = ["df_read", "is_folder", "recover"]
 
 @takes_old_words
 def df_read(path: PathLike) -> pd.DataFrame:
-    """Read a database: a file, or a study's folder with all that is known of it so far.
+    """Read a database: a file, or a study's folder with every finished pset.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ def is_folder(path: PathLike) -> bool:
 def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
     """Move the finished psets of killed runs into the database.
 
-    Every run does this when it starts. To only look, `df_read` of the folder does.
+    Every run does this when it starts. To read them without moving them, pass the folder to
+    `df_read`.
 
     Parameters
     ----------

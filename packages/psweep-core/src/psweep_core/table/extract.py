@@ -28,7 +28,7 @@ __all__ = [
 
 @takes_old_words
 def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
-    """Get back the pset of one row, as it was given to the run.
+    """Return the pset of one row, as it was passed to the run.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     PsetNotFoundError
         No row has this `pset_id`.
     DatabaseError
-        `df` lacks the column ``_run_id``, before which the params stand.
+        `df` has no column ``_run_id``, which separates params from bookkeeping.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
 
 @takes_old_words
 def df_extract_params(df: pd.DataFrame) -> list[Pset]:
-    """Get back the psets of all rows, as they were given to the runs.
+    """Return the psets of all rows, as they were passed to the runs.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     Returns
     -------
     list of dict
-        One pset a row, see `df_extract_pset`.
+        One pset per row, see `df_extract_pset`.
 
     Raises
     ------
     DatabaseError
-        `df` lacks the column ``_run_id``, before which the params stand.
+        `df` has no column ``_run_id``, which separates params from bookkeeping.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
 
 @takes_old_words
 def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
-    """Get one row, every value with its own type.
+    """Return one row, every value with its own type.
 
     Parameters
     ----------
