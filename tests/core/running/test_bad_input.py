@@ -167,7 +167,7 @@ def test_what_can_still_be_recovered_is_said():
     with pytest.raises(ps.DatabaseError, match="tmpsave.*calc.bak_.*move it away"):
         ps.df_read("calc/database.pk")
     Path("alone.pk").write_bytes(b"")
-    with pytest.raises(ps.DatabaseError, match=r"alone\.pk is damaged.*restore it from a copy"):
+    with pytest.raises(ps.DatabaseError, match=r"alone\.pk is damaged.*restore a copy"):
         ps.df_read("alone.pk")
 
 
