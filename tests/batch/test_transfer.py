@@ -93,7 +93,7 @@ def test_excludes_and_further_options(there, laptop):
     Path("excl_push").write_text("*.bin\n")
     Path("excl_pull").write_text("core.*\n")
     assert push(["cluster", "--exclude", "*.dat", "--bwlimit=9999"]) == 0
-    assert set(tree(there / "calc")) == {"database.pk", "small.txt"}
+    assert set(tree(there / "calc")) == {"database.pk", "runs.jsonl", "small.txt"}
     (there / "calc/core.1").write_text("x")
     (there / "calc/out.1").write_text("x")
     assert pull(["cluster"]) == 0

@@ -2,7 +2,8 @@
 
     python faults.py SECONDS [SEED]
 
-Each round makes a study in a new folder. Child processes run psets in it, one or several at a time,
+Each round makes a study in a new folder, and a reader looks at it all the time: a row that it has
+seen must never be gone. Child processes run psets in it, one or several at a time,
 serial or in two workers. A child is killed at a random time, or at the n-th system call that
 matters (before it, after it, or in the middle of a write), in whichever of its processes comes to
 that first. Or from the n-th call on all of these calls fail, as on a disk that is full, broken, or
@@ -14,6 +15,7 @@ twice, every pset whose function had returned is there, and a last run completes
 from __future__ import annotations
 
 import collections
+import contextlib
 import errno
 import os
 import random
@@ -30,8 +32,7 @@ import pandas as pd
 import psweep as ps
 from psweep_core.store import journal, run_record
 
-N_PSETS = 12
-run_record.GROUP_ROWS = 5  # or there would be none of them
+N_PSETS = 50
 CALLS = ("replace", "fsync", "unlink", "posix_fallocate", "mkdir")
 
 
@@ -39,10 +40,17 @@ class Fault:
     """Kill this process at the n-th call that matters, or let all such calls fail from there on."""
 
     def __init__(self, rng: random.Random) -> None:
-        self.left = rng.randint(1, 35)
+        self.left = rng.randint(1, 35) if rng.random() < 0.5 else rng.randint(36, 130)
+        run_record.GROUP_ROWS = rng.randint(2, 20)  # or there would be none of them
         self.how = rng.choice(["before", "after"])
         self.part = rng.random()
         self.error = rng.choice([None, None, errno.ENOSPC, errno.EIO, errno.EROFS])
+        if self.error is not None and rng.random() < 0.3:
+            # a file system that takes everything, and reports a quota when it is asked to sync
+            self.error, self.left = errno.EDQUOT, 0
+            journal._SYNC_SECONDS = 0.01
+            os.fsync = self._late(os.fsync)
+            return
         for name in CALLS:
             setattr(os, name, self._faulty(getattr(os, name)))
         journal.open = run_record.open = lambda *args, **kwds: FaultyFile(open(*args, **kwds), self)
@@ -57,6 +65,14 @@ class Fault:
             return result
 
         return called
+
+    def _late(self, fsync):
+        def late(fd):
+            if os.readlink(f"/proc/self/fd/{fd}").endswith(".journal"):
+                self.strike()
+            return fsync(fd)
+
+        return late
 
     def comes(self) -> bool:
         """Count a call; tell whether this one is struck."""
@@ -142,6 +158,35 @@ def run(part: int, poolsize: int | None, rng: random.Random | None, jumps: bool)
     ps.run_local(func, params, poolsize=poolsize, skip_dups=True, on_error="record")
 
 
+def watch() -> None:
+    """Look at the study again and again, until a file says that it is enough."""
+    warnings.simplefilter("ignore")
+    seen: set[str] = set()
+    while not Path("enough").exists():
+        ids = []
+        with contextlib.suppress(ps.StudyNotFoundError):
+            df = ps.df_read("calc")
+            ids = df["_pset_id"].tolist() if len(df) else []
+        gone = seen.difference(ids)
+        if gone:
+            Path("gone").write_text(f"{len(gone)} of {len(seen)} rows vanished for a reader")
+            return
+        seen.update(ids)
+
+
+def watcher() -> int:
+    """Fork a child that calls `watch`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            watch()
+        except BaseException as error:
+            Path("gone").write_text(f"a reader got {type(error).__name__}: {error}")
+        finally:
+            os._exit(0)
+    return child
+
+
 def count_kills() -> int:
     return Path("notes").read_text().count("kills\n") if Path("notes").exists() else 0
 
@@ -199,6 +244,7 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
     jumps = rng.random() < 0.2
     garbage = False
     n = rng.choice([1, 1, 1, 2, 3])
+    reader = watcher()
     for _ in range(rng.randint(1, 3)):
         in_children(n, poolsize, rng, jumps, tally)
         time.sleep(0.02 if poolsize else 0)  # its workers notice, and leave
@@ -221,6 +267,10 @@ def one_round(rng: random.Random, tally: collections.Counter[str]) -> list[str]:
             wrong += check(df, "after a kill")
     for part in range(n):
         run(part, None, None, jumps=False)
+    Path("enough").touch()
+    os.waitpid(reader, 0)
+    if Path("gone").exists():
+        wrong.append(Path("gone").read_text())
     df = ps.df_read("calc")
     wrong += check(df, "at the end")
     done = df[~df["_failed"].astype(bool)] if "_failed" in df.columns else df
