@@ -106,7 +106,7 @@ def test_a_wrong_number_of_values_is_an_error_that_names_the_pset(returned, name
         (lambda: ps.by_name(power, "_seed"), "reserved"),
         (lambda: ps.by_name(np.sin, "y") and ps.by_name(dict, "y"), "wrap it"),
         (lambda: ps.by_name(power, "y")({"n": 1}), "power needs 'x', which the pset {'n': 1}"),
-        (lambda: ps.by_name(lambda tolerance=1: 0, "y")({"tolerenz": 2}), "'tolerance'"),
+        (lambda: ps.by_name(lambda tolerance=1: 0, "y")({"tolerances": 2}), "'tolerance'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(make, said):
@@ -117,7 +117,7 @@ def test_mistakes_are_named(make, said):
 
 def test_a_label_that_resembles_nothing_is_left_out():
     assert ps.by_name(power, "y")({"x": 2, "study": "a", 5: 6}) == {"y": 4}
-    assert ps.by_name(lambda reps=1, rep=0: reps, "y")({"rep": 3}) == {"y": 1}
+    assert ps.by_name(lambda reps=1, speed=2: reps, "y")({"rep": 3, "seed": 4}) == {"y": 1}
 
 
 @pytest.mark.parametrize("by_value", [False, True])

@@ -77,6 +77,8 @@ def test_allowed_changes(df):
         (lambda df: df.set_axis(["x", "x", *df.columns[2:]], axis=1), "column named 'x'"),
         (lambda df: df.assign(f=[open(os.devnull)] * 4), "'f'.*cannot be kept"),
         (lambda df: 1 / 0, "division by zero"),
+        (lambda df: ps.run_local(func, [{"x": 8}]), "is locked by psweep.edit"),
+        (lambda df: ps.edit("calc", lambda df: df), "is locked by psweep.edit"),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

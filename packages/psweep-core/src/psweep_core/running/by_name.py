@@ -124,7 +124,8 @@ class _ByName:
             return
         # With its default in place of a value whose name is misspelt, all would seem to go well.
         for name in _own_names(pset).difference(wanted):
-            close = difflib.get_close_matches(name, missing, n=1, cutoff=0.8)
+            # (Short names, such as seed and speed, resemble each other and are both meant.)
+            close = difflib.get_close_matches(name, missing, n=1, cutoff=0.85)[: len(name) > 4]
             if close:
                 message = (
                     f"{self.__name__} has no parameter {name!r}, but {close[0]!r}, which the pset "

@@ -11,6 +11,7 @@ import itertools
 import operator
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from ..table.old_releases import OldDatabase
 
 __all__ = ["Study"]
+
+
+_held: set[tuple[Path, int]] = set()  # locks of this process, each with the thread that has it
 
 
 class Study:
@@ -132,9 +136,20 @@ class Study:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only one who changes the database."""
+        key = self.layout.lock, threading.get_ident()
+        if key in _held:  # it would wait for itself, for ever
+            message = (
+                f"calc_dir={self.layout.name!r} is locked by psweep.edit; start runs and further "
+                "edits after it has returned, not in its function"
+            )
+            raise CalcDirError(message)
         self._make_folders()
         with self._lock():
-            yield
+            _held.add(key)
+            try:
+                yield
+            finally:
+                _held.discard(key)
 
     def _make_folders(self) -> None:
         try:
