@@ -249,7 +249,7 @@ class _Search:
                 form = source.forms[key] = form_of([node], {name})
             self._add(name, f"{variables.get('__name__')}:{name}", form=form)
             self._names(form, variables, skip={name})
-        value = variables.get(name)
+        value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions
             items = value.values() if type(value) is dict else value
             for each in [*items][:_MAX_ITEMS]:
