@@ -51,7 +51,7 @@ def test_code_is_committed_before_and_results_after(repo, place, poolsize, optio
     (commit,) = set(df._git_commit)
     assert commit == repo("rev-parse", "HEAD~1")
     assert repo.files(commit) == ["input.py"]
-    assert repo.files() == ["calc/database.pk", "input.py"]
+    assert repo.files() == ["calc/database.pk", "calc/runs.jsonl", "input.py"]
     names = list(df.columns)
     assert names.index("_run_seq") < names.index("_git_commit") < names.index("b")
     assert ps.df_extract_params(df) == PARAMS
@@ -114,7 +114,7 @@ def test_gitignore_is_honoured_and_journals_are_never_committed(repo):
     assert df._git_commit[0] == repo("rev-parse", "HEAD")
     Path(".gitignore").write_text("*.secret\n")
     run()
-    assert repo.files() == [".gitignore", "calc/database.pk"]
+    assert repo.files() == [".gitignore", "calc/database.pk", "calc/runs.jsonl"]
 
 
 def test_a_study_below_the_top_of_the_repository(repo, place, monkeypatch):
@@ -125,7 +125,8 @@ def test_a_study_below_the_top_of_the_repository(repo, place, monkeypatch):
     df = run()
     assert repo.log()[0].startswith("psweep: study: run_id=")
     assert repo.files(df._git_commit[0]) == ["lib.py"]
-    assert repo.files() == ["lib.py", "sub/study/calc/database.pk"]
+    files = ["lib.py", "sub/study/calc/database.pk", "sub/study/calc/runs.jsonl"]
+    assert repo.files() == files
 
 
 def test_nothing_outside_the_repository_is_touched(repo, tmp_path):
@@ -233,7 +234,7 @@ def test_a_hook_that_refuses_the_results_leaves_the_database_safe(repo):
     by_hand = str(caught.value).partition("To do it by hand: ")[2]
     subprocess.run(["sh", "-c", by_hand], check=True, capture_output=True, cwd="/")
     assert repo("status", "--porcelain") == ""
-    assert repo.files() == ["calc/database.pk"]
+    assert repo.files() == ["calc/database.pk", "calc/runs.jsonl"]
 
 
 def test_signing_without_a_key(repo):

@@ -202,7 +202,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "50479299fc96037d8eacdee5cfdf5d6b66c225f0"
+PINNED = "22492c69959ba8afe183294f4762f9e5cba0e0d1"
 
 
 @pytest.fixture
@@ -306,6 +306,8 @@ def in_loop(pset, k=1):
         lambda v: of_lambda(adds if v == 1 else in_loop),
         lambda v: of_lambda(np.sin if v == 1 else np.cos),
         lambda v: of_lambda(str(v)),
+        lambda v: of_lambda(range(int(v))),
+        lambda v: of_lambda(Path(str(v))),
         lambda v: of_lambda(np.full(1_000_000, v)),
     ],
 )
@@ -381,7 +383,8 @@ def test_a_global_that_func_changes_while_it_runs_is_no_change(tmp_path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
     Path("counts.py").write_text(
         "CALLS = []\nCACHE = {}\nN = 0\n"
-        "def func(pset):\n    CALLS.append(1)\n    CACHE[len(CALLS)] = pset\n    return {}\n"
+        "def func(pset):\n    global N, M\n    N += 1\n    M = N\n    CALLS.append(M)\n"
+        "    CACHE[len(CALLS)] = pset\n    return {}\n"
     )
     func = importlib.import_module("counts").func
     before = fingerprint(func)

@@ -11,39 +11,33 @@ import collections
 import concurrent.futures
 import contextlib
 import os
-import pickle
-import platform
 import queue
-import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError, WorkerError
 from ..messages import safe_repr, safe_str
 from ..store.row_bytes import decode, encode
 from ..store.run_record import Record
-from ..table.rows import is_failed
-from .call import runner
+from .chunk import Result, run_chunk, started_here
 from .dispatch import Dispatch, Step
-from .finished import pickled, save_row
-from .isolation import WorkingFolder, threads_share_output
-from .job import Func, Job, Jobs, Settings, describe
+from .finished import save_row
+from .isolation import threads_share_output
+from .job import Func, Jobs, Settings
 from .random_state import (
-    SeedGenerators,
-    borrowed_generators,
-    own_generators,
     process_token,
-    reseed_once,
 )
-from .wire import Failed, dumps, pickled_func
+from .wire import dumps, pickled_func
 
 __all__ = ["check_executor", "run_executor"]
 
 _CHUNK_SECONDS = 0.2
+_JOB_SECONDS = 30.0  # the same where each chunk is a job, which takes time to start
+_POLL_SECONDS = 0.1
 _MAX_CHUNK = 1000
 _TICK_SECONDS = 1.0  # yield at least this often
 _PATIENCE_SECONDS = 20.0  # without a single worker, until something is done about it
@@ -55,15 +49,15 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
     if poolsize is not None:
         message = f"poolsize={poolsize} and executor say two different things; leave out one"
         raise ParamsError(message)
-    if not (isinstance(executor, concurrent.futures.Executor) or _is_dask_client(executor)):
+    if isinstance(executor, type) or not callable(getattr(executor, "submit", None)):
         hint = ""
         if isinstance(executor, type):
             hint = f"; make one: {executor.__name__}()"
         elif hasattr(executor, "get_client"):
             hint = "; pass executor.get_client()"
         message = (
-            "executor must be a concurrent.futures.Executor or a dask.distributed.Client, not "
-            f"{executor!r}{hint}"
+            "executor must be a concurrent.futures.Executor, a dask.distributed.Client, or have a "
+            f"method submit() like these, not {executor!r}{hint}"
         )
         raise ParamsTypeError(message)
     is_pool = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
@@ -87,18 +81,6 @@ def _is_dask_client(executor: Any) -> bool:
 def _is_a(value: Any, kind: str) -> bool:
     """Return whether something is of a class whose library is perhaps not there."""
     return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
-
-
-class _Result(NamedTuple):
-    """What an executor returns of a chunk: finished rows, and what ended it early, if anything did.
-
-    The psets after these rows were not run: time was up, or there is an error.
-    """
-
-    row_bytes: list[bytes]
-    n_failed: int
-    seconds: float
-    error: Failed | None
 
 
 def run_executor(
@@ -129,18 +111,14 @@ def run_executor(
     """
     engine = _Engine(func, jobs, settings, record, executor)
     here = os.getpid(), settings.header.run_id
-    _started_here[here] = threading.get_ident()
+    started_here[here] = threading.get_ident()
     try:
         yield from engine.results()
     except BaseException:
         engine.keep_what_comes()
         raise
     finally:
-        del _started_here[here]
-
-
-# The threads of this process that wait for an engine, by process and run.
-_started_here: dict[tuple[int, str], int] = {}
+        del started_here[here]
 
 
 class _Engine:
@@ -150,7 +128,10 @@ class _Engine:
         self._settings = settings
         self._record = record
         self._jobs = jobs
-        self._dispatch = Dispatch(jobs, settings, _CHUNK_SECONDS, _MAX_CHUNK)
+        is_quick = isinstance(executor, concurrent.futures.Executor) or _is_dask_client(executor)
+        self._chunk_seconds = _CHUNK_SECONDS if is_quick else _JOB_SECONDS
+        self._dispatch = Dispatch(jobs, settings, self._chunk_seconds, _MAX_CHUNK)
+        self._polled: list[_Polled] = []  # they do not report their end
         self._sent: dict[Any, list[int]] = {}  # the psets of chunks that have not returned
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._taken: Any = None  # a chunk that has returned, whose rows are not kept yet
@@ -170,8 +151,9 @@ class _Engine:
         while self._dispatch.n_left:
             self._feed()
             try:
-                future = self._done.get(timeout=_TICK_SECONDS)
+                future = self._done.get(timeout=_POLL_SECONDS if self._polled else _TICK_SECONDS)
             except queue.Empty:
+                self._poll()
                 self._look_for_workers()
                 yield Step(0, 0)
                 continue
@@ -222,7 +204,8 @@ class _Engine:
             # its task's end and the result's way home, and then the task fails when it is repeated.
             # And dask would run a task once for two that look the same to it.
             kwds = {} if self._client is None else {"pure": False}
-            future = self._executor.submit(_run_chunk, self._func, sent, self._settings, **kwds)
+            args = self._func, sent, self._settings, 2 * self._chunk_seconds
+            future = self._executor.submit(run_chunk, *args, **kwds)
         except Exception as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
@@ -232,16 +215,32 @@ class _Engine:
         self._expect(future, positions)
 
     def _expect(self, future: Any, positions: list[int]) -> None:
-        self._sent[future] = positions
-        future.add_done_callback(self._done.put)
+        if hasattr(future, "add_done_callback"):
+            self._sent[future] = positions
+            future.add_done_callback(self._done.put)
+            return
+        if not all(callable(getattr(future, name, None)) for name in ("result", "done")):
+            message = (
+                f"submit() of the executor {self._executor!r} returned {safe_repr(future)}, which "
+                "is not a future: it needs the methods result() and done()"
+            )
+            raise ParamsTypeError(message)
+        polled = _Polled(future)
+        self._sent[polled] = positions
+        self._polled.append(polled)
 
-    def _outcome(self, future: Any) -> _Result | None:
+    def _poll(self) -> None:
+        for polled in [polled for polled in self._polled if polled.done()]:
+            self._polled.remove(polled)
+            self._done.put(polled)
+
+    def _outcome(self, future: Any) -> Result | None:
         """Return the result of a chunk; None if it has to be waited for once more."""
         seconds = _TICK_SECONDS if self._client else None
         while True:
             try:
                 result: Any = future.result(timeout=seconds)
-                if not isinstance(result, _Result):
+                if not isinstance(result, Result):
                     message = (
                         f"the executor {self._executor!r} returned {safe_repr(result)} for a call "
                         "that returns something else: submit must return a future, whose result() "
@@ -313,7 +312,7 @@ class _Engine:
         )
         warnings.warn(message, stacklevel=2)
 
-    def _keep(self, result: _Result) -> None:
+    def _keep(self, result: Result) -> None:
         """Keep the rows of a chunk."""
         for n, row_bytes in enumerate(result.row_bytes):
             try:
@@ -361,9 +360,13 @@ class _Engine:
         deadline = time.monotonic() + _LAST_SECONDS
         waiting = {future for future in self._sent if not future.cancelled()}
         while waiting:
+            self._poll()
             try:
-                future = self._done.get(timeout=max(0.0, deadline - time.monotonic()))
+                left = max(0.0, deadline - time.monotonic())
+                future = self._done.get(timeout=min(left, _POLL_SECONDS) if self._polled else left)
             except queue.Empty:
+                if left and self._polled:
+                    continue
                 break
             if future in waiting:
                 waiting.discard(future)
@@ -373,62 +376,27 @@ class _Engine:
             future.cancel()
 
 
-def _run_chunk(func: Any, sent: Any, settings: Settings) -> _Result:
-    """Run some psets, in the process and on the machine of the executor."""
-    start = time.perf_counter()
-    all_bytes: list[bytes] = []
-    n_failed = 0
-    job = folder = problem = None
-    try:
-        captures = settings.capture_logs is not None
-        me = threading.get_ident()
-        if captures and _started_here.get((os.getpid(), settings.header.run_id), me) != me:
-            raise ParamsError(threads_share_output())
-        folder = WorkingFolder(captures, of_executor=True)
-        if isinstance(func, bytes):
-            n_modules = len(sys.modules)
-            func = pickle.loads(func)
-            sent = pickle.loads(sent)
-            reseed_once(settings.caller, again=len(sys.modules) > n_modules)
-        settings = replace(
-            settings, extras={**(settings.extras or {}), "_exec_host": platform.node()}
-        )
-        with _own_generators(settings, sent) as seed:
-            run = runner(func, settings, folder, seed)
-            for job, calls in sent:
-                row, row_bytes = pickled(job, run(job, calls)[0], settings)
-                all_bytes.append(row_bytes)
-                n_failed += is_failed(row)
-                if time.perf_counter() - start > 2 * _CHUNK_SECONDS:
-                    break  # psets may differ: finished ones should not wait for others
-    except BaseException as error:
-        before = "what a worker does before it runs a pset"
-        where = before if job is None else describe(Job(*job), settings)
-        problem = Failed.of(error, where)
-    finally:
-        if folder is not None:
-            folder.close()
-    return _Result(all_bytes, n_failed, time.perf_counter() - start, problem)
+class _Polled:
+    """A job of an executor that is asked whether it has ended, such as submitit's."""
 
+    def __init__(self, job: Any) -> None:
+        self._job = job
 
-def _own_generators(
-    settings: Settings, sent: Any
-) -> contextlib.AbstractContextManager[SeedGenerators | None]:
-    """Return what seeds the global generators, if no other pset draws from them meanwhile."""
-    job = sent[0][0]
-    if job[-1] is None:  # without a seed
-        return contextlib.nullcontext()
-    is_main = threading.current_thread() is threading.main_thread()
-    if settings.caller in (None, process_token()):
-        # An executor that calls at once, in the thread of the caller; else a pool of threads.
-        return borrowed_generators() if is_main else contextlib.nullcontext()
-    return own_generators() if is_main or _is_only_thread() else contextlib.nullcontext()
+    def done(self) -> bool:
+        """Return whether it has ended."""
+        with contextlib.suppress(Exception):  # a queue that does not answer
+            return bool(self._job.done())
+        return False
 
+    def result(self, **_: Any) -> Any:
+        """Return its result; it has ended."""
+        return self._job.result()
 
-def _is_only_thread() -> bool:
-    """Return whether this is a dask worker that runs one pset at a time."""
-    distributed = sys.modules.get("distributed")
-    try:
-        return distributed is not None and distributed.get_worker().state.nthreads == 1
-    except Exception:  # not a dask worker
+    def cancel(self) -> None:
+        """End it, if its executor can do so."""
+        with contextlib.suppress(Exception):
+            self._job.cancel()
+
+    def cancelled(self) -> bool:
+        """Return False, since it is not known."""
         return False

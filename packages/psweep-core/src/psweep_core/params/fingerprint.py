@@ -35,6 +35,7 @@ _MAX_BYTES = 1 << 20  # of an array; of a larger one, a sample counts
 _MAX_DEPTH = 6  # of values in values
 _MAX_ITEMS = 200  # of a container that is looked at one by one
 _MISSING = object()
+_WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
 
 
 class Fingerprint(NamedTuple):
@@ -187,7 +188,9 @@ class _Search:
         """Follow the global names that some code uses."""
         skip = {*skip}
         for used in form.names:
-            if used not in skip:
+            if used in form.assigned:
+                self._statements(used, variables)
+            elif used not in skip:
                 self._global(used, variables, [c[1:] for c in form.chains if c[0] == used])
         for module, level in form.imports:
             self._imported(module, level, variables)
@@ -246,7 +249,7 @@ class _Search:
                 form = source.forms[key] = form_of([node], {name})
             self._add(name, f"{variables.get('__name__')}:{name}", form=form)
             self._names(form, variables, skip={name})
-        value = variables[name]
+        value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions
             items = value.values() if type(value) is dict else value
             for each in [*items][:_MAX_ITEMS]:
@@ -333,6 +336,9 @@ class _Search:
 
     def _instance(self, value: Any, name: str, depth: int) -> None:
         kind = type(value)
+        if kind is range or kind.__module__.partition(".")[0] in _WITH_REPR:
+            self._add(name, name, repr(value))
+            return
         if kind.__module__ == "builtins":
             self._add(name, name, f"a {kind.__qualname__}")
             return

@@ -35,6 +35,8 @@ class Form:
         Modules that are imported inside, and the number of dots in front of them.
     keywords : set of str
         Names in calls such as ``f(name=1)``. With ``f(**kwds)``, there is also ``"**"``.
+    assigned : set of str
+        Global names that it gives a value, so that the value says nothing about the code.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,7 @@ class Form:
         self.chains: dict[tuple[str, ...], None] = {}
         self.imports: dict[tuple[str, int], None] = {}
         self.keywords: set[str] = set()
+        self.assigned: set[str] = set()
 
 
 def form_of(node: ast.AST | list[Any], global_too: Iterable[str] = ()) -> Form:
@@ -96,7 +99,8 @@ class _Writer:
         if kind is ast.Name:
             if node.id in self._local:
                 return self._local_name(node.id)
-            self.form.names[node.id] = None
+            if type(node.ctx) is ast.Load:
+                self.form.names[node.id] = None
             return str(node.id)
         if kind is ast.Constant:
             return const_text(node.value)
@@ -209,6 +213,8 @@ class _Writer:
         return f"{bound}={self._fields(node, *others)}" if others else f"Star {bound}"
 
     def _declaration(self, node: ast.Global | ast.Nonlocal) -> str:
+        if isinstance(node, ast.Global):
+            self.form.assigned.update(node.names)
         return f"{type(node).__name__}({sorted(map(self._local_name, node.names))})"
 
     def _formatted(self, node: ast.JoinedStr) -> str:

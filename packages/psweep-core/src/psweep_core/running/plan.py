@@ -50,11 +50,12 @@ def plan_jobs(
     psets = [{**pset} for pset in params]  # func may have access to those of the caller
     if hashes is None and (done is not None or seeds is not None):
         hashes = pset_hashes(psets)
+    places: list[int] | None = None
     if done is not None and hashes is not None:
         places = _missing(hashes, done, repeats)
-    else:
+    elif repeats > 1:
         places = [*range(len(psets))] * repeats
-    if places != [*range(len(psets))]:
+    if places is not None:
         psets = [{**psets[i]} for i in places]
         hashes = None if hashes is None else [hashes[i] for i in places]
     chosen = None

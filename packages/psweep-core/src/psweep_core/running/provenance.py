@@ -42,7 +42,7 @@ def code_of(func: Any) -> Code:
     # imported here because `import psweep` should be quick
     from ..params.fingerprint import fingerprint
 
-    while hasattr(func, "func") and type(func).__module__ == "functools":
+    while type(func).__module__ == "functools" and hasattr(func, "func"):
         func = func.func  # a partial
     named = func if hasattr(func, "__qualname__") else type(func)
     module = getattr(named, "__module__", None)
@@ -68,7 +68,12 @@ def run_entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[
     **more
         Further entries.
     """
-    git = (commit, False) if commit else _git(code.digest)
+    git: tuple[str | None, bool | None] = commit, False
+    if commit is None:
+        try:
+            git = _git(code.digest)
+        except OSError:  # the working folder was removed, for example
+            git = None, None
     return {
         "run_id": run_id,
         "time_utc": pd.Timestamp.now("UTC").tz_localize(None).isoformat(),
@@ -80,7 +85,7 @@ def run_entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[
         "python": platform.python_version(),
         "packages": _packages(),
         "host": platform.node(),
-        "argv": list(map(str, sys.argv)),
+        "argv": list(map(str, getattr(sys, "argv", ()))),
         "git_commit": git[0],
         "git_dirty": git[1],
     }
@@ -108,7 +113,7 @@ def _version(name: str) -> str | None:
     try:
         # not by getattr, which may import something
         version = vars(sys.modules[name]).get("__version__")
-    except TypeError:  # something else that a program has put there
+    except (KeyError, TypeError):  # something else that a program has put there
         return None
     return version if isinstance(version, str) else _installed().get(name.lower())
 

@@ -67,12 +67,13 @@ def run_local(
         draw fresh random numbers, whatever is seeded here. They are forked only while the program
         has no other threads.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
-        Run there: on a pool of threads or processes, loky's, mpi4py's, dask's, and so also on many
-        machines, which need psweep-core. Rows are returned as they finish; the column
-        ``_exec_host`` shows where each ran. The executor is not shut down. If one of its processes
-        dies, a pool of the standard library breaks, and the run ends; dask tries again. Each
-        process draws fresh random numbers; threads draw from this process's state. None: see
-        `poolsize`.
+        Run there: on a pool of threads or processes, loky's, mpi4py's, submitit's, dask's, and so
+        also on many machines, which need psweep-core. It may be anything with a method ``submit``
+        that returns futures, or jobs with ``result()`` and ``done()``. Rows are returned as they
+        finish; the column ``_exec_host`` shows where each ran. The executor is not shut down. If
+        one of its processes dies, a pool of the standard library breaks, and the run ends; dask
+        tries again. Each process draws fresh random numbers; threads draw from this process's
+        state. None: see `poolsize`.
     worker_env : dict or list of dict, optional
         Environment variables of the workers: one dict for all, or a list with one for each, which
         also sets `poolsize`, such as ``[{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES":

@@ -137,7 +137,7 @@ class Study:
     def locked(self) -> Iterator[None]:
         """Be the only one who changes the database."""
         key = self.layout.lock, threading.get_ident()
-        if key in _held:  # it would wait for itself, for ever
+        if key in _held:  # it would wait for itself, forever
             message = (
                 f"calc_dir={self.layout.name!r} is locked by psweep.edit; start runs and further "
                 "edits after it has returned, not in its function"
