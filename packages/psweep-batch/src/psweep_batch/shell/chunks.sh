@@ -9,7 +9,7 @@ claim_chunk() { # CHUNK HOW: true if nobody has it, and it is ours now; ps_claim
     done
     if [ -e "$file" ]; then
         state=
-        while read -r word time of _; do
+        while read -r word _ of _; do
             case $word in
             start) state= ;;
             end) state=$of ;;
