@@ -18,13 +18,12 @@ from typing import Any
 
 from .._version import __version__
 from ..engines.call import note
-from ..engines.finished import failed_row
+from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
 from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
-from ..store.journal import encode
 from ..store.layout import Layout
 from ..store.spool import FREE, Spool
 from ..store.task_record import TaskRecord
@@ -226,7 +225,8 @@ class _Task:
         print(text, file=sys.stderr)
         if len(jobs) and settings.on_error == "record":
             job = jobs[jobs.positions[0]]
-            record.add_bytes(encode(failed_row(job, settings, time.time_ns(), float("nan"), text)))
+            row = failed_row(job, settings, time.time_ns(), float("nan"), text)
+            record.add_bytes(pickled(job, row, settings)[1])
         return "failed", f"func could not be loaded: {type(error).__name__}: {safe_str(error)}"
 
 
