@@ -157,12 +157,11 @@ def test_the_psets_of_a_task_run_at_once(templates, scheduler):
     assert set(wait_for_jobs().state) == {"done"}
 
 
-@pytest.mark.parametrize("array", ["", "array: true\n"])
-def test_tasks_of_a_function(templates, scheduler, array, monkeypatch):
+def test_tasks_of_a_function(templates, scheduler, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     path = os.environ["PATH"]
     script = f"#!/bin/bash\nexport PATH='{path}'\npsweep-task\n"
-    templates(m=(f"scheduler: {scheduler}\npack: 3\n{array}", script))
+    templates(m=(f"scheduler: {scheduler}\npack: 3\narray: true", script))
     params = ps.plist("a", range(8))
     ps.run_batch(lambda pset: {"b": pset["a"] ** 2}, params, "m")
     status = wait_for_jobs()

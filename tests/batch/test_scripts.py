@@ -235,11 +235,14 @@ def test_shellcheck_finds_nothing_in_posix_shell(templates, fake_scheduler):
     templates(array=("subcmd: fakesub\narray: true", ""))
     for name in ("here", "each", "array"):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None, machines=[name])
+    for name in ("here", "each", "array"):
+        Path("templates/machines", name, "jobscript").write_text("psweep-task\n")
+        ps.prep_batch([{"a": 1}], func=dict, machines=[name])
     submit("calc/run_each.sh")
     submit("calc/run_array.sh")
     scripts = [*Path("calc").glob("*.sh"), *Path("calc").glob("*/*.sh")]
     scripts += Path("calc").glob("*/.jobscript_each")
-    assert len(scripts) == 5
+    assert len(scripts) == 7
     for script in scripts:
         done = subprocess.run(
             ["shellcheck", "-S", "warning", "-s", "sh", script],

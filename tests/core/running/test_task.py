@@ -249,6 +249,35 @@ def test_func_that_cannot_be_imported_is_reported_once(tmp_path, monkeypatch):
     assert "install there what func imports" in df._exc_txt[0]
     assert spool.claims()[0].state == "failed"
     assert spool.unfinished() == {0: [1, 2]}
+    spool = prepare(only_here.func, [{"a": 5}], calc_dir="other", database_basename="database.json")
+    claim(spool)
+    run(spool)
+    assert "No module named 'only_here'" in ps.recover("other", "database.json")._exc_txt[0]
+
+
+@pytest.mark.parametrize("name", ["database.json", "database.parquet"])
+def test_databases_that_hold_data_only(name):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+
+    def func(pset):
+        if pset["a"] == 2:
+            os._exit(1)
+        return {"b": [pset["a"]]}
+
+    spool = prepare(func, ps.plist("a", [1, 2, 3]), database_basename=name)
+    assert spool.folder.suffix == Path(name).suffix  # which says how its journals are to be read
+    claim(spool)
+    run(spool)
+    df = ps.recover("calc", name)
+    assert df.b.dropna().tolist() == [[1], [3]]
+    assert df._failed.tolist() == [False, True, False]
+    assert not spool.journals()
+    # not in the folder of such a database, whatever its header says
+    moved = spool.folder.rename(spool.folder.with_suffix(""))
+    assert len(list(Study("calc", name).layout.spools())) == 1
+    assert ps.run_local(func, [{"a": 5}], database_basename=name)._run_seq.tolist()[-1] == 1
+    assert moved.exists()
 
 
 def test_code_of_the_project_goes_along(tmp_path, monkeypatch):

@@ -191,7 +191,7 @@ def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
 
 def _lines(spool: Spool, chunks: list[int], machine: Machine, path: Path) -> list[str]:
     n = sum(len(spool.index.chunks[chunk]) for chunk in chunks)
-    what = f"{spool.run_id} {chunks[0]} {chunks[-1]} {machine.parallel}"
+    what = f"{spool.folder.name} {chunks[0]} {chunks[-1]} {machine.parallel}"
     comment = f"# run_seq={spool.header.run_seq}: {n} pset{'s' * (n > 1)}"
     asks = spool.index.asks[chunks[0]]
     if machine.runs_here:

@@ -215,7 +215,7 @@ def write_script(
                 text.append(f"again {line.attempt} {line.earlier}".rstrip())
             text.append(line.text or f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
     if tasks:
-        options = "" if machine.runs_here else task_settings(machine, scheduler)
+        options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
         text += ["END_OF_TASK", "}", "", options, shell_text("chunks"), *tasks, "report_held"]
     text += ["report", ""]

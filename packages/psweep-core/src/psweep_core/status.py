@@ -23,6 +23,7 @@ from .errors import DatabaseError
 from .messages import printable
 from .store.journal_reader import is_over, read_header
 from .store.layout import PathLike
+from .store.spool import spools_of
 from .store.study import Study
 from .table.rows import RUNTIME
 
@@ -166,7 +167,7 @@ def run_states(calc_dir: PathLike = "calc") -> list[dict[str, Any]]:
         if "_failed" in df.columns:
             prepared &= ~df["_failed"].astype(bool)
         has_folder = df["_pset_id"].map(_has_jobscript(study.layout.calc_dir))
-        of_tasks = df["_run_id"].isin([folder.name for folder in study.layout.spools()])
+        of_tasks = df["_run_id"].isin([spool.run_id for spool in spools_of(study.layout)])
         for run_id, part in df[~(prepared | has_folder | of_tasks)].groupby("_run_id", sort=False):
             found[run_id] = _run_state(part, headers.get(str(run_id)), run_id in live)
     for run_id in headers.keys() - found.keys():

@@ -9,7 +9,7 @@ claim_chunk() { # CHUNK HOW: true if nobody has it, and it is ours now; ps_claim
     done
     if [ -e "$file" ]; then
         state=
-        while read -r word time of _; do
+        while read -r word _ of _; do
             case $word in
             start) state= ;;
             end) state=$of ;;
@@ -63,7 +63,7 @@ task_head() { # what the job of a task holds after the directives
     task_text
 }
 
-use_spool() { # RUN_ID PARALLEL
+use_spool() { # FOLDER PARALLEL
     ps_spool=.psweep/batch/$1
     ps_parallel=$2
     [ -f "$ps_spool/work.pk" ] || stop "there is no $ps_calc/$ps_spool/work.pk: is this script in the study's folder?"
@@ -73,7 +73,7 @@ use_spool() { # RUN_ID PARALLEL
     part_stamp=$(date +%Y%m%dT%H%M%S).$$.${1%%-*}
 }
 
-chunks_here() { # RUN_ID FIRST LAST PARALLEL COMMAND...: run them by the command, here and now
+chunks_here() { # FOLDER FIRST LAST PARALLEL COMMAND...: run them by the command, here and now
     use_spool "$1" "$4"
     chunk=$2
     last=$3
@@ -99,7 +99,7 @@ chunks_here() { # RUN_ID FIRST LAST PARALLEL COMMAND...: run them by the command
     done
 }
 
-chunks() { # RUN_ID FIRST LAST PARALLEL LIMIT SIZE COMMAND... <DIRECTIVES: submit them, SIZE to a job
+chunks() { # FOLDER FIRST LAST PARALLEL LIMIT SIZE COMMAND... <DIRECTIVES: submit them, SIZE to a job
     use_spool "$1" "$4"
     chunk=$2
     last=$3

@@ -11,15 +11,16 @@ ps_send() { # SIGNAL: to psweep-task; before that runs, to the jobscript
         kill -s "$1" "$(cat "$ps_run/jobscript")" 2>/dev/null
     fi
 }
-for ps_signal in TERM INT HUP USR1 USR2 XCPU; do
-    trap "ps_send $ps_signal" "$ps_signal"
-done
+trap 'ps_send TERM' TERM
+trap 'ps_send INT' INT
+trap 'ps_send HUP' HUP
+trap 'ps_send USR1' USR1
+trap 'ps_send USR2' USR2
+trap 'ps_send XCPU' XCPU
 
 ps_inside() { # COMMAND...: run it, and note how it ends
     # Traps that do nothing: what is run does not inherit them, and this shell stays.
-    for ps_signal in TERM INT HUP USR1 USR2 XCPU; do
-        trap : "$ps_signal"
-    done
+    trap : TERM INT HUP USR1 USR2 XCPU
     sh -c 'echo $$ >"$0/jobscript"; exec env "$@"' "$ps_run" "$@"
     echo $? >"$ps_run/code"
 }

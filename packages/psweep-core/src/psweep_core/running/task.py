@@ -18,7 +18,7 @@ from typing import Any
 
 from .._version import __version__
 from ..engines.call import note
-from ..engines.finished import failed_row
+from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
 from ..errors import PsweepError
@@ -226,7 +226,8 @@ class _Task:
         print(text, file=sys.stderr)
         if len(jobs) and settings.on_error == "record":
             job = jobs[jobs.positions[0]]
-            record.add_bytes(encode(failed_row(job, settings, time.time_ns(), float("nan"), text)))
+            row = failed_row(job, settings, time.time_ns(), float("nan"), text)
+            record.add_bytes(pickled(job, row, settings)[1])
         return "failed", f"func could not be loaded: {type(error).__name__}: {safe_str(error)}"
 
 

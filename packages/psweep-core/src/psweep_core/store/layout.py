@@ -115,8 +115,14 @@ class Layout:
         return self.private / f"{run_seq}.{run_id}.{number}{_SUFFIX}"
 
     def spool(self, run_id: str) -> Path:
-        """Return the folder with the work of one call of `prep_batch`."""
-        return self.calc_dir / PRIVATE / _SPOOLS / run_id
+        """Return the folder with the work of one call of `prep_batch`.
+
+        That of a database that holds data only has its suffix, so that the path of a journal in it
+        says that no pickle in it is to be read.
+        """
+        suffix = Path(self.basename).suffix.lower()
+        name = run_id + (suffix if suffix in (".json", ".parquet") else "")
+        return self.calc_dir / PRIVATE / _SPOOLS / name
 
     def spools(self) -> list[Path]:
         """List such folders, of all databases in the folder of the study."""

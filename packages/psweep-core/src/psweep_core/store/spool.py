@@ -101,7 +101,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.run_id = folder.name
+        self.run_id = folder.name.partition(".")[0]
         self._start = 0  # of the pickles
 
     @classmethod
@@ -311,6 +311,8 @@ def spools_of(layout: Layout) -> Iterator[Spool]:
     """Find the spools of a database; one that cannot be read is reported where it is used."""
     for folder in layout.spools():
         spool = Spool(folder)
+        if folder.name != layout.spool(spool.run_id).name:
+            continue  # whatever its header says, it is of a database of another kind
         with contextlib.suppress(DatabaseError):
             if spool.head["database"] == layout.basename:
                 yield spool
