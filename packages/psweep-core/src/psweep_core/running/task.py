@@ -25,7 +25,6 @@ from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
 from ..store.layout import Layout
-from ..store.row_bytes import encode
 from ..store.spool import FREE, Spool
 from ..store.task_record import TaskRecord
 from .options import Options
