@@ -15,7 +15,7 @@ from helpers import submit
 import psweep as ps
 from psweep_core.status import status
 
-JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=200\n#SBATCH --job-name=study\npsweep-task\n"
+JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=400\n#SBATCH --job-name=study\npsweep-task\n"
 
 
 @pytest.fixture
@@ -111,14 +111,14 @@ def test_one_job_per_chunk_with_its_own_resources(here):
             "left": ps.time_left(),
         }
 
-    params = [{"a": 1}, {"a": 2, "_mem": "300M"}, {"a": 3}, {"a": 4}]
+    params = [{"a": 1}, {"a": 2, "_mem": "500M"}, {"a": 3}, {"a": 4}]
     ps.prep_batch(params, func=func, resources=lambda pset: {"time": "01:00:00"})
     said = submit(Path("calc/run_cluster.sh").absolute(), cwd="/")
     assert said.count("Submitted batch job") == 3
     assert "0 submitted now" in submit("calc/run_cluster.sh")
     df = until(lambda: d if len(d := ps.df_read("calc")) == 4 else None)
     assert df.n.tolist() == [7, 7, 7, 7]
-    assert df.mem.tolist() == ["200", "300", "200", "200"]
+    assert df.mem.tolist() == ["400", "500", "400", "400"]
     assert df.left.between(3000, 3600).all()
     assert slurm.run("squeue", "-h", "--states=all", "--format=%j").split().count("study") >= 3
     assert set(ps.batch_status().host) == {os.uname().nodename}
@@ -163,7 +163,7 @@ def test_jobscript_that_fails_says_why(here):
 
 
 def test_refused_tasks_stay_to_be_submitted(here):
-    here("array: true", JOBSCRIPT.replace("--mem=200", "--mem=900G"))
+    here("array: true", JOBSCRIPT.replace("--mem=400", "--mem=900G"))
     with pytest.raises(ps.PsweepError, match="refused 1 tasks") as error:
         ps.run_batch(lambda pset: {"b": 1}, [{"a": 1}], "cluster")
     assert "make the same call again" in str(error.value)
