@@ -23,6 +23,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # tested with the distribution that they need, or (in tests/psweep) with the libraries
 SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "study.ipynb"}
 BATCH = {
+    "function_cluster",
     "batch_local",
     "batch_cluster",
     "batch_input_file",

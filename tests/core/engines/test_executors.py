@@ -353,12 +353,12 @@ def test_an_executor_that_gives_up_a_task_costs_the_pset_that_is_to_blame():
     class Moody(cf.ThreadPoolExecutor):
         """Gives up every chunk with the pset 7."""
 
-        def submit(self, call, f, sent, settings):
-            if any(params["a"] == 7 for (*_, params), _ in sent):
+        def submit(self, call, f, sent, *others):
+            if any(params["a"] == 7 for (*_, params, _seed), _ in sent):
                 future = cf.Future()
                 future.set_exception(OSError("lost the node"))
                 return future
-            return super().submit(call, f, sent, settings)
+            return super().submit(call, f, sent, *others)
 
     with Moody(2) as executor:
         df = ps.run_local(
@@ -374,7 +374,7 @@ def test_an_executor_that_gives_up_a_task_costs_the_pset_that_is_to_blame():
 @pytest.mark.parametrize(
     ("kwds", "kind", "match"),
     [
-        ({"executor": 2}, TypeError, "executor must be a concurrent.futures.Executor .* not 2"),
+        ({"executor": 2}, TypeError, "executor must be a concurrent.futures.Executor.* not 2"),
         ({"executor": cf.ThreadPoolExecutor}, TypeError, r"make one: ThreadPoolExecutor\(\)"),
         ({"executor": cf.ThreadPoolExecutor(1), "poolsize": 2}, ValueError, "leave out one"),
         (

@@ -13,7 +13,7 @@ import pytest
 
 import psweep as ps
 from psweep_core.errors import RemoteTraceback
-from psweep_core.running import recipe as work
+from psweep_core.running import planner
 
 SCRIPT = """
     import concurrent.futures as cf, functools, json, sys
@@ -174,14 +174,14 @@ def test_errors_of_psweep_show_the_line_that_called_it(kwds):
 
 
 def test_a_bug_in_psweep_is_shown_in_full(monkeypatch):
-    def bug(*args):
+    def bug(*args, **kwds):
         raise IndexError("a bug")
 
-    monkeypatch.setattr(work, "plan_jobs", bug)
+    monkeypatch.setattr(planner, "plan_jobs", bug)
     with pytest.raises(IndexError) as caught:
         ps.run_local(lambda p: {}, [{"a": 1}])
     names = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
-    assert names[-3:] == ["carry_out", "saved", "bug"]
+    assert names[-3:] == ["_plan", "plan", "bug"]
     assert names.count("checked") == 1
 
 

@@ -158,16 +158,6 @@ def run_batch(
         psets run here and now, and the call returns when they have finished.
     df : DataFrame, optional
         The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
-    skip_dups : {"tried", True, False}, default "tried"
-        Leave out psets that have a row, and those that tasks have or will have. True: run those
-        that failed once more, too. False: run all of them once more.
-    seed : int, optional
-        Give each pset a ``_seed``, as in `run_local`. None: only psets with one of their own.
-    repeats : int, default 1
-        How many times each pset is wanted, as in `run_local`.
-    code : {"warn", "rerun", "ignore"}, default "warn"
-        What to do with psets that are left out although other code made their rows, as in
-        `run_local`.
     calc_dir : str or path, default "calc"
         Folder of the study.
     machine_templ_dir : str or path, default "templates/machines"
@@ -194,6 +184,16 @@ def run_batch(
         Name of the database in `calc_dir`.
     backup : bool, default False
         Copy `calc_dir` first, as in `run_local`.
+    skip_dups : {"tried", True, False}, default "tried"
+        Leave out psets that have a row, and those that tasks have or will have. True: run those
+        that failed once more, too. False: run all of them once more.
+    seed : int, optional
+        Give each pset a ``_seed``, as in `run_local`. None: only psets with one of their own.
+    repeats : int, default 1
+        How many times each pset is wanted, as in `run_local`.
+    code : {"warn", "rerun", "ignore"}, default "warn"
+        What to do with psets that are left out although other code made their rows, as in
+        `run_local`.
 
     Returns
     -------

@@ -209,9 +209,6 @@ class _Engine:
         except Exception as error:  # broken, or shut down
             message = f"the executor {self._executor!r} takes no more work: {error}"
             raise WorkerError(message) from error
-        if not hasattr(future, "add_done_callback"):
-            message = f"the executor {self._executor!r} is not one: submit returned {future!r}"
-            raise WorkerError(message)
         self._expect(future, positions)
 
     def _expect(self, future: Any, positions: list[int]) -> None:

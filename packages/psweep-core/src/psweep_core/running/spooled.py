@@ -277,5 +277,5 @@ def _is_installed(path: str) -> bool:
     parts = Path(path).parts
     if "site-packages" in parts or "dist-packages" in parts:
         return True
-    folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"), sys.prefix}
+    folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("scripts")}
     return any(path.startswith(os.path.realpath(f) + os.sep) for f in folders if f)

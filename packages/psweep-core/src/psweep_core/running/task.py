@@ -17,7 +17,6 @@ from types import FrameType
 from typing import Any
 
 from .._version import __version__
-from ..engines.call import note
 from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
@@ -216,12 +215,11 @@ class _Task:
         self, error: Exception, jobs: SomeJobs, settings: Any, record: TaskRecord
     ) -> tuple[str, str]:
         """Report that func cannot be loaded: once, in a row, and give back the other psets."""
-        note(
-            error,
+        text = (
+            f"{format_error(error).rstrip()}\n"
             f"psweep: a task on {platform.node()} could not load func with {sys.executable}; "
-            "install there what func imports, or load it in the jobscript before psweep-task",
+            "install there what func imports, or load it in the jobscript before psweep-task\n"
         )
-        text = format_error(error)
         print(text, file=sys.stderr)
         if len(jobs) and settings.on_error == "record":
             job = jobs[jobs.positions[0]]

@@ -235,6 +235,8 @@ class Journal:
             return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
         except FileNotFoundError:
             return False
+        except ValueError:  # another thread has closed it meanwhile, and looked itself
+            return True
 
     def _rows(self) -> list[bytes]:
         """Read all rows of a file that was removed."""
