@@ -25,7 +25,7 @@ nitpicky = True
 smartquotes = False  # quotes are those of Python
 default_role = "autolink"  # `df_read` in a docstring becomes a link
 # what is outside is not linked, so that the manual builds without a network
-nitpick_ignore_regex = [("py:obj", r"(itertools|json|numpy|pathlib)\b.*|params")]
+nitpick_ignore_regex = [("py:obj", r"(itertools|json|numpy|pandas|pathlib|scipy)\b.*|params")]
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
