@@ -36,10 +36,15 @@ def test_merged_parts_equal_the_single_study():
     pd.testing.assert_frame_equal(ps.df_merge(parts), merged)
 
 
+def no_param(pset):
+    """Return a result whose name no pset of the tests has."""
+    return {"the result": 1}
+
+
 @settings(max_examples=40)
 @given(st.lists(st.lists(psets(), max_size=4), min_size=1, max_size=4))
 def test_psets_and_hashes_stay_whatever_they_are(parts):
-    dfs = [run(part) for part in parts]
+    dfs = [run(part, func=no_param) for part in parts]
     merged = ps.df_merge(dfs)
     wanted = [pset for part in parts for pset in part]
     assert all(map(same, ps.df_extract_params(merged), wanted))
@@ -123,7 +128,7 @@ def test_mistakes_are_named(call, said):
 @settings(max_examples=40)
 @given(st.lists(psets(), min_size=1, max_size=5), plain | st.lists(plain, max_size=2))
 def test_an_added_parameter_is_one_that_was_always_there(params, value):
-    df = ps.df_add_param(run(params), "added", value)
+    df = ps.df_add_param(run(params, func=no_param), "added", value)
     wanted = [{"added": value, **pset} for pset in params]
     assert all(map(same, ps.df_extract_params(df), wanted))
     assert df._pset_hash.tolist() == [ps.pset_hash(pset) for pset in wanted]
