@@ -97,19 +97,18 @@ class SourceFile:
         """Find the statements outside functions that make the value of a global name."""
         if self._statements is None:
             self._statements = {}
-            self._find_statements(self.tree.body)
+            self._find_statements(self.tree.body, self._statements)
         return self._statements.get(name, [])
 
-    def _find_statements(self, body: list[Any]) -> None:
-        assert self._statements is not None
+    def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 continue
             for name in _changed_by(node):
-                self._statements.setdefault(name, []).append(node)
+                found.setdefault(name, []).append(node)
             if isinstance(node, ast.If | ast.Try):
                 for inner in _INNER:
-                    self._find_statements(getattr(node, inner, []))
+                    self._find_statements(getattr(node, inner, []), found)
 
 
 def _changed_by(node: ast.stmt) -> set[str]:

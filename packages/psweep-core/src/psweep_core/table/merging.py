@@ -72,7 +72,7 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
     chosen = _chosen_rows(filled)
     numbers: dict[Any, int] = {}
     start = 0
-    merged = None
+    merged = filled[0][:0]
     for df, keep in zip(filled, chosen, strict=True):
         some = df[keep]
         if not len(some):
@@ -81,7 +81,6 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
         new = numbered(some, np.arange(start, start + len(some)), np.array(runs, dtype=np.int64))
         start += len(some)
         merged = append_frame(merged, new)
-    assert merged is not None  # the best row of each id is in one of them
     return merged
 
 
