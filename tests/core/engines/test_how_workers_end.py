@@ -200,15 +200,15 @@ def done(value):
 
 
 @pytest.mark.parametrize(
-    ("submit", "match"),
+    ("submit", "error", "match"),
     [
-        (lambda *args, **kwds: done(None), "returned None for a call"),
-        (lambda *args, **kwds: done([]), r"returned \[\] for a call"),
-        (lambda *args, **kwds: None, "submit returned None"),
+        (lambda *args, **kwds: done(None), ps.WorkerError, "returned None for a call"),
+        (lambda *args, **kwds: done([]), ps.WorkerError, r"returned \[\] for a call"),
+        (lambda *args, **kwds: None, ps.ParamsTypeError, "returned None, which is not a future"),
     ],
 )
-def test_an_executor_that_returns_something_else_is_an_error(submit, match):
-    with pytest.raises(ps.WorkerError, match=match):
+def test_an_executor_that_returns_something_else_is_an_error(submit, error, match):
+    with pytest.raises(error, match=match):
         ps.run_local(lambda p: {}, [{"a": 1}], executor=Odd(submit))
 
 

@@ -118,11 +118,11 @@ def test_a_worker_that_does_not_end_is_ended():
 def test_a_killed_parent_loses_nothing_of_workers_that_were_replaced(script):
     process = script(
         """
-        import signal, psweep as ps
+        import time, psweep as ps
         def func(pset):
             if pset["a"] == 3:
                 open("begun", "w").close()
-                signal.pause()
+                time.sleep(600)
             return {"y": pset["a"]}
         ps.run_local(func, ps.plist("a", range(4)), poolsize=1, max_tasks_per_child=1)
         """
