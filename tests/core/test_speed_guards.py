@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import gc
+import json
 import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
+import types
 from pathlib import Path
 
 import pandas as pd
@@ -39,13 +42,29 @@ pytestmark = pytest.mark.slow
 
 
 def with_old_rows(n, count, new=10, **kwds):
-    """Append psets to a database; give what was counted meanwhile, and the size of the file."""
-    new_study(n)
-    size = os.path.getsize("calc/database.pk")
-    params = more(new)
-    with count() as counted:
-        ps.run_local(func, params, progress=False, **kwds)
-    return counted, size
+    """Append psets to a database; return what was counted meanwhile, and the size of the file.
+
+    In a program of its own: what other tests leave in this process must not count.
+    """
+    code = f"""
+        import json, os, sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import psweep as ps
+        from count_costs import Calls, Traffic, func, grid, more, new_study
+        ps.run_local(func, grid(20))
+        ps.run_local(func, more(2))
+        new_study({n})
+        size = os.path.getsize("calc/database.pk")
+        params = more({new})
+        with {count.__name__}() as counted:
+            ps.run_local(func, params, progress=False, **{kwds!r})
+        names = ["total", "syncs", "hashes", "bytes_read", "bytes_written"]
+        print(json.dumps([size, {{a: getattr(counted, a) for a in names if hasattr(counted, a)}}]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    size, found = json.loads(out)
+    return types.SimpleNamespace(**found), size
 
 
 @pytest.fixture(autouse=True)
