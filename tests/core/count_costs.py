@@ -114,6 +114,8 @@ def cost_of_a_pset(name, count, poolsize, few=300, many=1500):
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from psweep_core.engines import pool, worker
+        from psweep_core.running import provenance
+        provenance._git = lambda digest: (None, None)  # called some times a second, if at all
         from count_costs import Calls, Traffic, in_a_new_study
         pool.REPORT_SECONDS = worker.REPORT_SECONDS = 60
         in_a_new_study({few}, Calls, poolsize={poolsize})  # imports what it needs

@@ -36,6 +36,7 @@ from count_costs import (
 
 import psweep as ps
 from psweep_core.params.hashing import pset_hashes
+from psweep_core.running import provenance
 
 # How many calls something takes depends on the version of Python, so the bounds are for one.
 pytestmark = pytest.mark.slow
@@ -51,6 +52,8 @@ def with_old_rows(n, count, new=10, **kwds):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import psweep as ps
         from count_costs import Calls, Traffic, func, grid, more, new_study
+        from psweep_core.running import provenance
+        provenance._git = lambda digest: (None, None)  # called some times a second, if at all
         ps.run_local(func, grid(20))
         ps.run_local(func, more(2))
         new_study({n})
@@ -68,8 +71,9 @@ def with_old_rows(n, count, new=10, **kwds):
 
 
 @pytest.fixture(autouse=True)
-def warm():
-    """What is done only the first time is done."""
+def warm(monkeypatch):
+    """What is done only the first time is done; git, called some times a second, is left out."""
+    monkeypatch.setattr(provenance, "_git", lambda digest: (None, None))
     ps.run_local(func, grid(20))
     ps.run_local(func, more(2))
     shutil.rmtree("calc")
