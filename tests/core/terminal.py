@@ -28,7 +28,7 @@ HEAD = textwrap.dedent("""
 
 
 def in_terminal(code, columns=80, **env):
-    """Run Python, after HEAD, in a terminal of so many columns; give all that it writes there."""
+    """Run Python, after HEAD, in a terminal of this width; return all that it writes there."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}

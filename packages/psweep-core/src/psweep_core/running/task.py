@@ -267,7 +267,7 @@ class _Stop:
         self._warned = True
 
     def may_begin(self, seconds: float) -> bool:
-        """Return whether a pset may begin; the slowest so far took so many seconds."""
+        """Return whether a pset may begin; the slowest so far took this many seconds."""
         if self._until is not None:
             return False
         left = time_left()
