@@ -104,11 +104,12 @@ def in_a_new_study(n, count, **kwds):
     return counted
 
 
-def cost_of_a_pset(name, count, poolsize, few=300, many=1500):
+def cost_of_a_pset(name, count, poolsize, few=300, many=12_000):
     """Count in a program of its own: without threads, so that workers are forked.
 
     A busy machine cannot change it: workers do not tell what they have done some times a second,
-    but whenever a chunk is done, and chunks do not get smaller when psets take longer.
+    but whenever a chunk is done, and chunks do not get smaller when psets take longer. How often
+    the parent waits for them in vain does depend on the machine; of many psets it is a small part.
     """
     code = f"""
         import sys

@@ -186,6 +186,7 @@ def test_failures_and_hostile_values_in_a_browser(open_page):
     assert "<script>hacked" in "".join(texts(page, "#parallel-plot .axis"))
     assert "&lt;script" not in page.text_content("#parallel-plot")
     page.locator("#failures-list summary").first.click()
+    page.wait_for_selector("#failures-list details button")  # the event that fills it comes later
     text = page.inner_text("#failures-list details >> nth=0")
     assert "raise ValueError" in text
     assert f"\n{HOSTILE[2]}\n" in text  # the log
