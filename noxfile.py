@@ -98,8 +98,11 @@ TOOLS = {
         "seaborn",
         "plotly",
         "scipy",
+        "scikit-learn",
         "xarray",
         "SALib",
+        "nbconvert",
+        "ipykernel",
     ],
     "build": ["hatch", "hatchling"],
     "bench": ["joblib", "dask[distributed]", "matplotlib"],
@@ -314,7 +317,7 @@ def docs(session: nox.Session) -> None:
     wheels = [_wheel(session, package) for package in PACKAGES]
     _install(session, wheels, *TOOLS["docs"])
     folder = ROOT / "docs"
-    for name in ("_build", "api"):  # nothing of an older manual
+    for name in ("_build", "api", "gallery"):  # nothing of an older manual
         shutil.rmtree(folder / name, ignore_errors=True)
     session.run("python", str(folder / "check_docstrings.py"))
     html = str(folder / "_build" / "html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,35 @@ def make_pictures(_app: Sphinx) -> None:
     subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
 
 
+def make_gallery(_app: Sphinx) -> None:
+    """Run the examples from science, and make their pages."""
+    subprocess.run(
+        [sys.executable, str(HERE / "make_gallery.py"), str(HERE / "gallery")],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Show pictures in gallery.md, and link the pages instead of the scripts.
+
+    The scripts are there wherever gallery.md is read; the pages are only where Sphinx has run.
+    """
+    if name != "gallery":
+        return
+
+    def page(link: re.Match[str]) -> str:
+        stem = link["name"].partition("/")[0].partition(".")[0]
+        (picture,) = sorted((HERE / "gallery").rglob(f"{stem}*.png"))[:1] or [None]
+        shown = f"[![{stem}]({picture.relative_to(HERE)})](gallery/{stem}.md)" if picture else ""
+        return f"{shown}\n\n[Output and script](gallery/{stem}.md)"
+
+    link = re.compile(r"^\[(?P<name>\S+)\]\(\.\./examples/\S+\)", re.MULTILINE)
+    source[0] = link.sub(page, source[0]) + "\n```{toctree}\n:hidden:\n:glob:\n\ngallery/*\n```\n"
+
+
 def setup(app: Sphinx) -> None:
     """Hook into Sphinx."""
     app.connect("builder-inited", make_pictures)
+    app.connect("builder-inited", make_gallery)
+    app.connect("source-read", link_gallery)

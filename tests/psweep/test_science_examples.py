@@ -108,6 +108,23 @@ def test_convergence(run):
     assert share_of_ink("calc/convergence.png") > 0.04
 
 
+def test_ising(run):
+    need(matplotlib="matplotlib")
+    out = run("ising.py")
+    df = ps.df_read("calc")
+    assert len(df) == 11 * 8
+    assert df.m.nunique() == df._seed.nunique() == len(df)  # each has its own random numbers
+    stats = ps.df_stats(df).set_index("T")
+    assert (stats.n == 8).all()
+    for t in (1.4, 1.6, 1.8):
+        exact = (1 - math.sinh(2 / t) ** -4) ** (1 / 8)
+        assert stats.m_mean[t] == pytest.approx(exact, abs=0.01)
+    assert stats.m_mean[3.4] < 0.15
+    assert stats.m_std[2.2] > 3 * stats.m_std[1.4] > 0  # it fluctuates most near the critical point
+    assert share_of_ink("calc/ising.png") > 0.03
+    assert run("ising.py") == out
+
+
 def test_compressors_with_a_picture(run):
     need(matplotlib="matplotlib")
     out = run("compressors.py", "--plot", "other")
