@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 import psweep as ps
 from psweep_core.store import run_record
 from psweep_core.store.journal import encode
-from psweep_core.store.layout import Layout
+from psweep_core.store.layout import Layout, lock_of
 from psweep_core.store.locks import file_lock
 from psweep_core.store.run_record import RunRecord
 from psweep_core.store.study import Study
@@ -220,3 +221,32 @@ def test_who_looks_sees_each_row_once_also_of_blocks(study, monkeypatch):
     Path("calc/database.pk").unlink()
     pd.testing.assert_frame_equal(study.fold_now(), expected)
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+def test_whoever_asks_if_a_run_lives_at_the_moment_it_ends_takes_no_row(study):
+    """psweep-status and others try the lock of a journal for a moment, as its writer holds it."""
+    _, book = begin(study, n=1)
+    book.add(row(0)[:5] + ({"a": [0]}, {"c": [1]}, None))  # lists: it is only in the journal
+    (path,) = study.layout.journals()
+    book.close()
+    asked = file_lock(lock_of(path))
+    asked.acquire()
+    timer = threading.Timer(0.2, asked.release)
+    timer.start()
+    df = study.fold_now(book)
+    timer.join()
+    assert df["a"].tolist() == [[0]]
+
+
+@pytest.mark.parametrize("basename", ["database.pk", "database.json", "database.parquet"])
+def test_rows_in_journals_are_named_when_the_database_is_damaged(basename):
+    if basename.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
+    study = Study("calc", basename)
+    _, book = begin(study, n=2)
+    for seq in range(2):
+        book.add(row(seq))
+    book.close()
+    study.layout.database.write_bytes(b"no database")
+    with pytest.raises(ps.DatabaseError, match="2 rows in the journals"):
+        ps.df_read("calc")

@@ -393,8 +393,7 @@ def _is_pickle(path: Path) -> bool:
 def _what_is_left(path: Path) -> str:
     """Report what else holds the rows of a damaged file."""
     layout = Layout(path.absolute().parent, path.name)
-    # (Journals are pickles, which the reader of a data-only file need not trust.)
-    rows = 0 if check_suffix(path).data_only else count_rows(layout.journals())
+    rows = count_rows(layout.journals())
     backups = [folder.name for folder in layout.backups()]
     found = []
     if rows:

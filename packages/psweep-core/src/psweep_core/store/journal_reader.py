@@ -219,13 +219,20 @@ def sync(path: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def is_over(path: Path) -> bool:
-    """Find out whether the process that writes a journal has finished with it, or is dead."""
+def is_over(path: Path, seconds: float = 0) -> bool:
+    """Find out whether the process that writes a journal has finished with it, or is dead.
+
+    Parameters
+    ----------
+    path : Path
+    seconds : float, default 0
+        How long to ask again: others who ask at the same moment look like a writer.
+    """
     from filelock import Timeout
 
     lock = file_lock(lock_of(path))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout:
         return False
     lock.release()

@@ -196,7 +196,8 @@ class Study:
             remove_if_abandoned(rest)
         # A column that a user added must not keep rows out of the database that are run now.
         known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
-        ended = [path for path in self._journals() if is_over(path)]
+        ours = set() if record is None else record.journals
+        ended = [path for path in self._journals() if is_over(path, 1 if path in ours else 0)]
         unread = [*ended]
         cached = None if record is None else record.cached()
         # (Of our run there may be rows already, and fewer journals than it had, if others folded
