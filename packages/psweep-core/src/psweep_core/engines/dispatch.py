@@ -1,6 +1,6 @@
 """Which psets are handed out next, and what becomes of one that could not be run.
 
-Knows nothing of processes: `pool` and `executors` share these rules.
+Knows nothing of processes: `pool` and `executor` share these rules.
 """
 
 from __future__ import annotations

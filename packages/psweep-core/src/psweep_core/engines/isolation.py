@@ -1,6 +1,6 @@
 """Keep psets apart that run in one process: their working folder, and values that can change.
 
-What they print is kept apart in `logs`.
+What they print is kept apart in `capture`.
 """
 
 from __future__ import annotations

@@ -358,7 +358,7 @@ class _Report:
 
 
 def _send(connection: Connection, message: Ready | Again | Done | Kept | Failed) -> None:
-    with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
+    with contextlib.suppress(OSError):  # the parent has gone, and `_Listener` is about to notice
         connection.send(message)
 
 

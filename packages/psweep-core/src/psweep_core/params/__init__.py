@@ -1,1 +1,1 @@
-"""Build params and hash them: dicts in, dicts out. No pandas frames, no disk."""
+"""Build params, hash them, and fingerprint the code of functions. Nothing here knows the database."""

@@ -114,7 +114,7 @@ class _Run:
     func: Func
     options: Options
     study: Study
-    plain: bool  # see `call.Settings`
+    plain: bool  # see `job.Settings`
     planner: Planner
     commit: str | None = None
     closing: ClosingLine = field(default_factory=ClosingLine)

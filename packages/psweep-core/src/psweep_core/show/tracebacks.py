@@ -131,7 +131,7 @@ _CHAINED = (
     r"(?m)^(?:The above exception was the direct cause of the following exception"
     r"|During handling of the above exception, another exception occurred):\n\n"
 )
-# How `call.describe` names a pset, and what may come before it.
+# How `job.describe` names a pset, and what may come before it.
 _PSET = r"(?s)( that ran| for)? ?the pset .*? ?\(_pset_seq=\d+, _pset_id='[^']*'\)"
 
 

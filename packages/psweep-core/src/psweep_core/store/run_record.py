@@ -1,6 +1,6 @@
 """The rows of a run while it lives: in journals, and cached so that these need not be read back.
 
-The cache is an optimisation: it holds rows only while nothing in them can change (see `portable`),
+The cache is an optimisation: it holds rows only while nothing in them can change (see `add`),
 and is given up as soon as one comes that it cannot hold. Then the journals are read at the end.
 
 Rows of a run without workers also get a copy in columns in a file next to the journal, a group of
@@ -95,7 +95,7 @@ class RunRecord:
         ----------
         row : RowTuple
         row_bytes : bytes, optional
-            What `journal.encode` made of it. None: nothing in it can change any more,
+            What `row_bytes.encode` made of it. None: nothing in it can change any more,
             `pickle.dumps` takes it, and rows come in the order of their numbers.
         """
         if row_bytes is not None:

@@ -1,4 +1,4 @@
-"""What one finished pset is while a run is under way: a row, and the names that it must not use."""
+"""What one finished pset is while a run is under way: a row; and the columns of book-keeping."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ class Header:
     n_psets: int
 
 
+# Columns of every row. Old studies are recognised by exactly these: a new column of book-keeping
+# belongs to NO_EXTRA.
 BOOK: Final = (
     "_run_id",
     "_pset_id",
