@@ -1,1 +1,1 @@
-"""Build params, hash them, and fingerprint the code of functions. Nothing here knows the database."""
+"""Build params, hash them, and fingerprint the code of functions; no database."""
