@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import zipfile
 
@@ -110,6 +111,15 @@ TOOLS = {
 }
 # what `bench` compares psweep with, each in its own environment
 PEERS = {"psweep 0.16.0": ["psweep==0.16.0"], "xyzpy": ["xyzpy", "matplotlib"]}
+# what `bench_tools` measures, in the newest version of each
+OTHER_TOOLS = {
+    "signac": "signac",
+    "joblib": "joblib",
+    "psweep 0.8.0": "psweep==0.8.0",
+    "MLflow": "mlflow",
+    "sacred": "sacred",
+    "optuna": "optuna",
+}
 PROJECTS = {
     name: nox.project.load_toml(ROOT / "packages" / folder / "pyproject.toml")["project"]
     for name, folder in PACKAGES.items()
@@ -430,6 +440,29 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_tools(session: nox.Session) -> None:
+    """Measure what one pset costs in signac, joblib.Memory, MLflow, sacred, optuna."""
+    session.install("virtualenv")
+    session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
+    tmp = pathlib.Path(session.create_tmp()).resolve()
+    rows = ["tool,version,µs per pset"]
+    for name, requirement in OTHER_TOOLS.items():
+        env = tmp / name.replace(" ", "-")
+        session.run("virtualenv", "--quiet", "--clear", str(env))
+        # (sacred imports pkg_resources.)
+        _run_in(session, env, "-m", "pip", "install", "--quiet", requirement, "setuptools<80")
+        code = f"import importlib.metadata as m; print(m.version({requirement.split('=')[0]!r}))"
+        version = _said_in(session, env, tmp, "-c", code)
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with tempfile.TemporaryDirectory(dir=memory) as folder:
+            script = str(ROOT / "benchmarks" / "other_tools.py")
+            took = _said_in(session, env, pathlib.Path(folder), script, name)
+        session.log(f"{name} {version}: {took} µs per pset")
+        rows.append(f"{name},{version},{took}")
+    (ROOT / "benchmarks" / "other_tools.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job: compare real compressors on real files; then extend the study."""
     _install(session, [_wheel(session, "core")])
@@ -446,6 +479,15 @@ def demo(session: nox.Session) -> None:
 
 def _run_in(session: nox.Session, env: pathlib.Path, *args: str) -> None:
     session.run(str(_python_of(env)), *args, external=True)
+
+
+def _said_in(session: nox.Session, env: pathlib.Path, folder: pathlib.Path, *args: str) -> str:
+    """Return the last line that a program prints, run in a folder."""
+    with session.chdir(folder):
+        out = session.run(
+            str(_python_of(env)), *args, external=True, silent=True, stderr=subprocess.DEVNULL
+        )
+    return str(out).strip().splitlines()[-1]
 
 
 def _python_of(env: pathlib.Path) -> pathlib.Path:

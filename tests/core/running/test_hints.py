@@ -231,6 +231,8 @@ def test_the_hints_for_params_work():
         ({"df": "calc"}, ["df", "'calc' (str)", "calc_dir='calc'"]),
         ({"df": 4}, ["df", "4 (int)", "poolsize=4"]),
         ({"poolsise": 2}, ["'poolsise'", "did you mean 'poolsize'"]),
+        ({"n_jobs": 2}, ["'n_jobs'", "did you mean 'poolsize'"]),
+        ({"random_state": 2}, ["'random_state'", "did you mean 'seed'"]),
         ({"xyz": 2}, ["'xyz'", "valid keywords are func, params"]),
     ],
 )
@@ -274,3 +276,10 @@ def test_values_without_a_repr_can_be_named():
 
     with pytest.raises(TypeError, match=r"params\[0\] must be a dict, not .*Odd"):
         ps.run_local(func, [Odd()])
+
+
+@pytest.mark.parametrize("poolsize", [None, 1])
+def test_a_func_that_wants_a_seed_without_one(poolsize):
+    with pytest.raises(KeyError) as caught:
+        ps.run_local(lambda pset: {"y": pset["_seed"]}, [{"a": 1}], poolsize=poolsize)
+    assert "psets have a _seed if seed= is passed" in "".join(caught.value.__notes__)

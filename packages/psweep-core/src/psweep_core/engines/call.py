@@ -15,7 +15,7 @@ from ..show.tracebacks import CALLERS, format_error
 from ..table.atoms import ATOMS, is_plain
 from ..table.rows import RESERVED, SEED, Row, RowTuple
 from .capture import captured
-from .failures import carried, note
+from .failures import carried, note, raised_for
 from .finished import _is_storable
 from .isolation import StudyFolder, WorkingFolder, copied
 from .job import Func, Job, JobTuple, RunPset, Settings, describe
@@ -223,7 +223,7 @@ def _blamed(error: BaseException, job: Job, settings: Settings) -> BaseException
             f"func called sys.exit({safe_repr(error.code)}) for {describe(job, settings)}; raise "
             "an exception instead, or record failures by on_error='record'"
         )
-    note(error, f"psweep: raised for {describe(job, settings)}")
+    note(error, raised_for(error, describe(job, settings)))
     return carried(error)
 
 

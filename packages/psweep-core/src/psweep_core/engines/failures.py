@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-__all__ = ["carried", "note", "original", "raises_originals"]
+__all__ = ["carried", "note", "original", "raised_for", "raises_originals"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +49,14 @@ def raises_originals(function: Callable[P, T]) -> Callable[P, T]:
         raise error
 
     return wrapper
+
+
+def raised_for(error: BaseException, pset: str) -> str:
+    """Return the note of an exception that func raised for a pset."""
+    hint = ""
+    if isinstance(error, KeyError) and error.args == ("_seed",):
+        hint = "; psets have a _seed if seed= is passed"
+    return f"psweep: raised for {pset}{hint}"
 
 
 def note(error: BaseException, text: str) -> None:

@@ -15,7 +15,7 @@ from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
 from ..messages import safe_str
 from ..params.naming import mark_main
 from ..show.tracebacks import format_error
-from .failures import carried, note, original
+from .failures import carried, note, original, raised_for
 from .job import Func, Job
 
 __all__ = [
@@ -187,5 +187,5 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
     cause: BaseException = error
     BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
     if where not in "".join(getattr(cause, "__notes__", [])):
-        note(cause, f"psweep: raised for {where}")
+        note(cause, raised_for(cause, where))
     return carried(cause)

@@ -64,8 +64,22 @@ def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
     return checked
 
 
+# How other libraries call what psweep has, too
+_ELSEWHERE = {
+    "poolsize": ("n_jobs", "n_workers", "num_workers", "max_workers", "workers", "parallel",
+                 "processes", "nproc", "ncpus"),
+    "repeats": ("n_trials", "n_runs", "reps", "replicates"),
+    "seed": ("random_state", "random_seed", "rng"),
+    "skip_dups": ("resume", "cache", "skip_existing"),
+    "calc_dir": ("output_dir", "outdir", "out_dir", "folder", "directory", "path"),
+    "on_error": ("catch", "error_score", "raise_exc"),
+    "progress": ("verbosity", "show_progress", "progress_bar"),
+}  # fmt: skip
+
+
 def _unknown_keyword(function: str, name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = [ours for ours, theirs in _ELSEWHERE.items() if name in theirs and ours in known]
+    close += difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"valid keywords are {', '.join(known)}"
     return f"{function} got an unknown keyword {name!r}; {hint}"
 

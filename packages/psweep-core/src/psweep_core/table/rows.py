@@ -1,4 +1,4 @@
-"""What one finished pset is while a run is under way: a row; and the columns of book-keeping."""
+"""What one finished pset is while a run is under way: a row; and the columns of bookkeeping."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Header:
     n_psets: int
 
 
-# Columns of every row. Old studies are recognised by exactly these: a new column of book-keeping
+# Columns of every row. Old studies are recognised by exactly these: a new column of bookkeeping
 # belongs to NO_EXTRA.
 BOOK: Final = (
     "_run_id",
