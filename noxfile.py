@@ -415,6 +415,14 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def stress(session: nox.Session) -> None:
+    """Let all use one study for ten minutes, and kill them: nox -s stress -- SECONDS SEED."""
+    _install(session, [_wheel(session, "core"), _wheel(session, "batch")])
+    script = str(ROOT / "tests" / "psweep" / "stress.py")
+    session.run("python", script, *(session.posargs or ["600"]))
+
+
+@nox.session
 def batch_speed(session: nox.Session) -> None:
     """Measure 2000 batch jobs: prepared, submitted as one array if SLURM is here, collected."""
     _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")
