@@ -21,6 +21,7 @@ import pandas as pd
 
 from .datatypes import array_parts, data_parts
 from .definitions import global_parts, wrapper_parts
+from .naming import generator_name
 
 __all__ = ["BATCH", "NAN", "PROTOCOL", "encoded"]
 
@@ -193,6 +194,8 @@ class _Encoder:
             self._parts("set of", kind, frozenset(obj), state)
         elif isinstance(obj, types.MappingProxyType):
             self._parts("mappingproxy", dict(obj))
+        elif generator_name(obj) is not None:
+            self._parts("global generator", *generator_name(obj))  # type: ignore[misc]
         elif typing.get_origin(obj) in (typing.Union, types.UnionType):
             self._parts("union", frozenset(map(self._bytes_of, typing.get_args(obj))))
         else:
