@@ -113,6 +113,20 @@ class Journal:
             self._size = want
             self._limit = want - self._space
 
+    def expect(self, n: int) -> None:
+        """Make sure that the next `n` rows have space, if none is larger than the largest so far.
+
+        For rows that come in groups, from psets that are called before the first of them is here.
+
+        Raises
+        ------
+        OSError
+            As `reserve`.
+        """
+        self._space = max(self._space, (n + 1) * self._largest)
+        self._limit = self._size - self._space
+        self.reserve()
+
     def _extend(self, n: int) -> None:
         if hasattr(os, "posix_fallocate"):
             try:
