@@ -562,6 +562,19 @@ def survey(crs):
     return out
 
 
+def with_attrs(obj, **attrs):
+    obj.attrs.update(attrs)
+    return obj
+
+
+class Place(pathlib.PurePosixPath):
+    pass
+
+
+class Key(uuid.UUID):
+    pass
+
+
 class BackedByLazy:
     """Like the views of networkx: a descriptor fills the instance's dict."""
 
@@ -661,6 +674,11 @@ SAME = {
     "masked, pickled": lambda: (masked(), pickle.loads(pickle.dumps(masked()))),
     "random generator": lambda: (rng(), rng()),
     "frame": lambda: (frame(), frame()),
+    "frame, order of attrs": lambda: (
+        with_attrs(frame(), a=1, b=2),
+        with_attrs(frame(), b=2, a=1),
+    ),
+    "path": lambda: (pathlib.Path("a"), pathlib.Path("./a")),
     "frame, copied": lambda: (frame(), frame().copy()),
     "frame, blocks": lambda: (
         pd.DataFrame({"x": [1, 2], "z": [3, 4]}),
@@ -808,6 +826,9 @@ DIFFER = {
     "patterns": lambda: (re.compile("a"), re.compile("b")),
     "flags of patterns": lambda: (re.compile("a"), re.compile("a", re.I)),
     "paths": lambda: (pathlib.PurePosixPath("a"), pathlib.PurePosixPath("b")),
+    "kinds of pure paths": lambda: (pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("a")),
+    "subclass of a path": lambda: (Place("a"), pathlib.PurePosixPath("a")),
+    "subclass of UUID": lambda: (Key(int=1), uuid.UUID(int=1)),
     "uuids": lambda: (uuid.UUID(int=1), uuid.UUID(int=2)),
     "ip addresses": lambda: (ipaddress.ip_address("1.1.1.1"), ipaddress.ip_address("1.1.1.2")),
     "dates": lambda: (datetime.date(2020, 1, 1), DAY),
@@ -872,6 +893,9 @@ DIFFER = {
     "frame, subclass": lambda: (survey("a"), pd.DataFrame({"x": [1]})),
     "frame, subclass with attributes": lambda: (survey("a"), survey("b")),
     "frame and dict": lambda: (frame(), frame().to_dict()),
+    "frame, attrs": lambda: (with_attrs(frame(), unit="m"), frame()),
+    "frame, other attrs": lambda: (with_attrs(frame(), unit="m"), with_attrs(frame(), unit="km")),
+    "series, attrs": lambda: (with_attrs(pd.Series([1]), unit="m"), pd.Series([1])),
     "series, name": lambda: (pd.Series([1], name="a"), pd.Series([1], name="b")),
     "series, dtype": lambda: (pd.Series([1, 2]), pd.Series([1.0, 2.0])),
     "series, index name": lambda: (pd.Series([1]), pd.Series([1]).rename_axis("k")),

@@ -43,6 +43,20 @@ A = [{"a": 1}]
         ({"database_basename": "x/db.pk"}, ValueError, ["x/db.pk", "calc_dir"]),
         ({"database_basename": "db.csv"}, ValueError, [".csv", ".json"]),
         ({"database_basename": None}, ValueError, ["None"]),
+        ({"database_basename": ""}, ValueError, ["''"]),
+        ({"database_basename": ".."}, ValueError, ["'..'"]),
+        ({"database_basename": "batch"}, ValueError, ["'batch'"]),
+        ({"database_basename": "a\0.pk"}, ValueError, ["x00"]),
+        ({"calc_dir": None}, TypeError, ["calc_dir", "None", "'calc'"]),
+        ({"calc_dir": 3}, TypeError, ["calc_dir", "3"]),
+        ({"calc_dir": b"calc"}, TypeError, ["calc_dir", "b'calc'"]),
+        ({"calc_dir": ""}, ValueError, ["calc_dir", "''"]),
+        ({"calc_dir": "a\0b"}, ValueError, ["calc_dir", "x00"]),
+        ({"save": "no"}, TypeError, ["save", "'no'", "True or False"]),
+        ({"backup": 3}, TypeError, ["backup", "3"]),
+        ({"git": "yes"}, TypeError, ["git", "'yes'"]),
+        ({"tmpsave": None}, TypeError, ["tmpsave", "None"]),
+        ({"progress": "no"}, TypeError, ["progress", "'no'", "None"]),
         ({"df": [1]}, TypeError, ["df", "[1]"]),
         ({"df": pd.DataFrame({"a": [1]})}, ValueError, ["_run_id", "'a'"]),
         ({"pool_size": 2}, TypeError, ["'pool_size'", "did you mean 'poolsize'"]),
@@ -60,6 +74,12 @@ def test_refused_before_anything_is_touched(tmp_path, kwds, error, said, simulat
     for text in said:
         assert text in str(caught.value)
     assert not ran
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_simulate_that_is_no_bool_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="simulate must be True or False, not 'False'"):
+        ps.run_local(lambda p: {}, A, simulate="False")
     assert list(tmp_path.iterdir()) == []
 
 

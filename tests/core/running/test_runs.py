@@ -9,9 +9,11 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import psweep as ps
@@ -152,7 +154,10 @@ def test_rows_without_a_fingerprint_are_not_reported(capfd):
         ({"a": 1, "b": 0.1 * 3}, "{'b': 0.30000000000000004} instead of {'b': 0.3}"),
         ({"a": True, "b": 0.3}, "{'a': True} instead of {'a': 1}"),
         ({"a": 1, "b": 0.3, "c": 3}, "differs from a finished one only by the new name 'c'"),
+        ({"a": 1, "b": 0.3, "c": 3, "d": 4}, "only by the new names 'c', 'd'"),
+        ({"a": "1", "b": 0.3}, "only in the type of a value: {'a': '1'} instead of {'a': 1}"),
         ({"a": 2, "b": 0.3}, ""),
+        ({"a": "b", "b": 0.3}, ""),
         ({"a": 1}, ""),
         ({"a": 1, "b": float("nan")}, ""),
         ({"a": 1, "b": [0.3]}, ""),
@@ -167,6 +172,28 @@ def test_near_misses_are_named(new, text, capfd):
     assert bool(text) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ([1, 2], (1, 2)),
+        ((1, 2.5), [1, 2.5]),
+        ([1, [2]], [1.0, [2.0]]),
+        ({"x": 1.0}, {"x": 1}),
+        (True, 1),
+        (1, True),
+        (np.array([1, 2]), np.array([1.0, 2.0])),
+        ("a", Path("a")),
+        (datetime(2020, 1, 1), pd.Timestamp("2020")),
+        (pd.Timestamp("2020"), datetime(2020, 1, 1)),
+    ],
+)
+def test_near_misses_of_other_types_are_named(then, now, capfd):
+    ps.run_local(lambda p: {}, [{"a": then}])
+    assert run_again(lambda p: {}, capfd, [{"a": then}], code="ignore")[1] == ""
+    said = run_again(lambda p: {}, capfd, [{"a": now}], code="ignore")[1]
+    assert "1 new pset differs from a finished one only in the type of a" in said
+
+
 def test_lines_that_cannot_be_read_are_skipped():
     ps.run_local(func_with(1), PARAMS)
     path = Path("calc/runs.jsonl")
@@ -178,6 +205,25 @@ def test_lines_that_cannot_be_read_are_skipped():
     assert ps.df_runs("calc").n_rows.tolist() == [3, 3]
     with pytest.raises(ps.StudyNotFoundError):
         ps.df_runs("nowhere")
+
+
+def test_a_file_that_takes_the_place_of_another_is_read_from_its_start():
+    ps.run_local(func_with(1), PARAMS)
+    path = Path("calc/runs.jsonl")
+    (run_id,) = read_runs(Layout("calc"))
+    # in place, so with the inode and the size of the other one
+    path.write_bytes(path.read_bytes().replace(run_id.encode(), b"x" * len(run_id)))
+    assert [*read_runs(Layout("calc"))] == ["x" * len(run_id)]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="no O_NOFOLLOW")
+def test_a_link_in_place_of_the_table_is_not_followed():
+    Path("calc").mkdir()
+    Path("mine").write_text("mine")
+    Path("calc/runs.jsonl").symlink_to(Path("mine").resolve())
+    with pytest.raises(OSError):
+        ps.run_local(func_with(1), PARAMS)
+    assert Path("mine").read_text() == "mine"
 
 
 def test_runs_are_merged_by_their_id():

@@ -226,3 +226,19 @@ def test_rests_of_killed_writers_are_cleared_away():
     ps.run_local(lambda p: {}, [{"a": 2}])
     assert not rest.exists()
     assert len(ps.df_read("calc")) == 2
+
+
+def test_a_home_folder_is_expanded_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    ps.run_local(lambda p: {"b": 2}, [{"a": 1}], calc_dir="~/study-1.0")
+    df = ps.df_read("~/study-1.0")
+    for name in ("eval.pk", "eval.json"):
+        ps.df_write(df, f"~/{name}")
+        assert len(ps.df_read(f"~/{name}")) == 1
+    ps.file_write("~/a.txt", "a")
+    ps.pickle_write("~/a.pk", 1)
+    ps.json_write("~/a.json", 2)
+    read = ps.file_read("~/a.txt"), ps.pickle_read("~/a.pk"), ps.json_read("~/a.json")
+    assert read == ("a", 1, 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}

@@ -21,9 +21,13 @@ mount -t tmpfs -o size={size} none small && cd small && exec "$@"
 """
 RUN = """
 import json, os, sys
+from concurrent.futures import ThreadPoolExecutor
 import psweep as ps
 
 poolsize, n_bytes, kept = int(sys.argv[1]) or None, int(sys.argv[2]), sys.argv[3]
+engine = {"poolsize": poolsize}
+if poolsize == -1:
+    engine = {"executor": ThreadPoolExecutor(2)}
 ps.run_local(lambda p: {"x": b"x" * n_bytes}, ps.plist("a", [0]))
 if kept == "filled":
     free = os.statvfs(".").f_bavail * os.statvfs(".").f_frsize
@@ -37,7 +41,7 @@ def func(pset):
 
 error = None
 try:
-    ps.run_local(func, ps.plist("a", range(1, 20_000)), poolsize=poolsize)
+    ps.run_local(func, ps.plist("a", range(1, 20_000)), **engine)
 except OSError as e:
     error = [e.errno, *getattr(e, "__notes__", [])]
 before = ps.df_read("calc")
@@ -66,8 +70,9 @@ def namespaces():
     reason="needs unshare (util-linux) and the right to mount in a user namespace",
 )
 @pytest.mark.parametrize("n_bytes", [10, 3000, 20_000])
-@pytest.mark.parametrize("poolsize", [0, 2])
+@pytest.mark.parametrize("poolsize", [0, 2, -1])
 def test_nothing_that_returned_is_lost(poolsize, n_bytes):
+    """-1 stands for an executor, whose rows come in chunks."""
     Path("small").mkdir()
     Path("run.py").write_text(RUN)
     inside = [sys.executable, str(Path("run.py").resolve()), str(poolsize), str(n_bytes), "filled"]

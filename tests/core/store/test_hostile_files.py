@@ -346,3 +346,11 @@ def test_two_databases_in_one_folder_are_backed_up_at_once():
     assert len(backups) == 8
     assert all(len(list(folder.glob("file_*"))) == 200 for folder in backups)
     assert not list(Path().glob(".calc.bak*"))
+
+
+def test_a_link_in_place_of_our_gitignore_is_not_followed():
+    private = Path("calc/.psweep/database.pk")
+    private.mkdir(parents=True)
+    Layout("calc").gitignore.symlink_to(Path("mine").resolve())
+    ps.run_local(lambda p: {}, [{"a": 1}])
+    assert not Path("mine").exists()

@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,26 @@ def test_nobody_else_holds_a_journal_while_its_writer_lives(path):
         file_lock(layout.lock_of(path)).acquire(timeout=0)
     book.close()
     file_lock(layout.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
+
+
+def test_a_journal_that_is_closed_has_no_trouble_whoever_asks_and_closes_again(path):
+    book = Journal(path, HEADER)
+    book.append(encode(row(0)))
+    book.close()
+    path.unlink()  # what happens after the end is no trouble of the writer
+    assert not book.has_trouble()
+    book.close()
+    assert not book.unsafe
+
+
+def test_threads_that_close_a_journal_and_ask_for_trouble_at_once_do_not_disturb_each_other(path):
+    for number in range(50):
+        book = Journal(path.with_name(f"3.id.{number}.journal"), HEADER)
+        book.append(encode(row(0)))
+        with ThreadPoolExecutor(3) as threads:
+            calls = [threads.submit(call) for call in (book.close, book.has_trouble, book.close)]
+        assert not any(call.result() for call in calls)
+        assert not book.unsafe
 
 
 def test_an_existing_journal_is_never_overwritten(path):

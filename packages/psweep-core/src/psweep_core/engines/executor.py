@@ -28,9 +28,7 @@ from .dispatch import Dispatch, Step
 from .finished import save_row
 from .isolation import threads_share_output
 from .job import Func, Jobs, Settings
-from .random_state import (
-    process_token,
-)
+from .random_state import process_token
 from .wire import dumps, pickled_func
 
 __all__ = ["check_executor", "run_executor"]
@@ -195,6 +193,8 @@ class _Engine:
             self._submit([self._suspects.popleft()])
 
     def _submit(self, positions: list[int]) -> None:
+        # of all on their way, because the disk may be full when they come
+        self._record.expect(sum(map(len, self._sent.values()), len(positions)))
         calls = self._dispatch.calls(positions)
         sent: Any = [(job, calls.get(job[0], 1)) for job in self._jobs.tuples(positions)]
         if not self._shares_memory:
@@ -313,8 +313,7 @@ class _Engine:
         """Keep the rows of a chunk."""
         for n, row_bytes in enumerate(result.row_bytes):
             try:
-                self._record.reserve()
-                self._record.add_bytes(row_bytes)
+                self._record.add_bytes(row_bytes)  # for which there is space, see `_submit`
             except BaseException:
                 self._record.keep(result.row_bytes[n:])
                 raise

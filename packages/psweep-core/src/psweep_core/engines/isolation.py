@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from ..errors import ParamsError
+from ..params.naming import global_generators
 
 __all__ = ["StudyFolder", "WorkingFolder", "copied", "threads_share_output", "with_given_folders"]
 
@@ -204,8 +205,9 @@ def copied(values: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _copied(value: Any) -> Any:
+    kept = {id(generator): generator for generator, _ in global_generators()}
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, kept)
     except KeyboardInterrupt:
         raise
     except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import linecache
 import pickle
@@ -13,7 +14,7 @@ import cloudpickle
 
 from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
 from ..messages import safe_str
-from ..params.naming import mark_main
+from ..params.naming import generator_name, mark_main
 from ..show.tracebacks import format_error
 from .failures import carried, note, original, raised_for
 from .job import Func, Job
@@ -112,7 +113,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is not types.CodeType:
-            return super().reducer_override(obj)
+            generator = generator_name(obj)
+            return super().reducer_override(obj) if generator is None else (_of_module, generator)
         file = obj.co_filename
         lines: list[str] = []
         if file not in self._files:
@@ -120,6 +122,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             linecache.checkcache(file)
             lines = linecache.getlines(file)
         return _code, (*self.dispatch_table[types.CodeType](obj), file, lines)
+
+
+def _of_module(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def _code(make: Any, args: tuple[Any, ...], file: str, lines: list[str]) -> Any:

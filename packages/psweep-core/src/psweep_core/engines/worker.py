@@ -172,6 +172,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 _send(connection, Kept(journal.unsafe))
     if problem is not None:
         _send(connection, problem)
+    clock.idle()  # a thread that func has started may keep this process, and is not waited for
 
 
 def _to_pickle(row: RowTuple) -> bytes:
@@ -357,8 +358,13 @@ class _Report:
         self._begin()
 
 
+# The listener may have something to send while the main thread sends a large message in parts.
+_sending = threading.Lock()
+
+
 def _send(connection: Connection, message: Ready | Again | Done | Kept | Failed) -> None:
-    with contextlib.suppress(OSError):  # the parent has gone, and `_Listener` is about to notice
+    # Without the parent, which `_Listener` is about to notice, there is an OSError.
+    with _sending, contextlib.suppress(OSError):
         connection.send(message)
 
 

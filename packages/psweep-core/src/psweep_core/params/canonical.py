@@ -21,6 +21,7 @@ import pandas as pd
 
 from .datatypes import array_parts, data_parts
 from .definitions import global_parts, wrapper_parts
+from .naming import generator_name
 
 __all__ = ["BATCH", "NAN", "PROTOCOL", "encoded"]
 
@@ -174,8 +175,8 @@ class _Encoder:
         elif obj is pd.NaT or obj is pd.NA:
             self._parts(str(obj))
         elif isinstance(obj, pathlib.PurePath):
-            self._parts("path", obj.as_posix())
-        elif isinstance(obj, uuid.UUID):
+            self._path(obj, kind)
+        elif kind is uuid.UUID:
             self._parts("uuid", obj.int)
         elif isinstance(obj, pd.Timestamp | pd.Timedelta):
             self._parts(kind.__name__, obj.isoformat(), str(getattr(obj, "tz", None)))
@@ -193,6 +194,8 @@ class _Encoder:
             self._parts("set of", kind, frozenset(obj), state)
         elif isinstance(obj, types.MappingProxyType):
             self._parts("mappingproxy", dict(obj))
+        elif generator_name(obj) is not None:
+            self._parts("global generator", *generator_name(obj))  # type: ignore[misc]
         elif typing.get_origin(obj) in (typing.Union, types.UnionType):
             self._parts("union", frozenset(map(self._bytes_of, typing.get_args(obj))))
         else:
@@ -201,6 +204,14 @@ class _Encoder:
                 self._reduced(obj, kind)
             else:
                 self._written(parts)
+
+    def _path(self, obj: pathlib.PurePath, kind: type) -> None:
+        if kind in (pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath):
+            self._parts("path", obj.as_posix())  # a study may be moved from one to the other
+        elif kind is pathlib.PureWindowsPath:
+            self._parts("pure path", kind.__name__, obj.as_posix())
+        else:
+            self._parts("path of", kind, obj.as_posix(), {**getattr(obj, "__dict__", {})})
 
     def _written(self, parts: tuple[Any, ...]) -> None:
         if len(parts) > 1:

@@ -83,10 +83,10 @@ def _pandas_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     if isinstance(obj, pd.DataFrame):
         columns = [_column(obj.iloc[:, i]) for i in range(obj.shape[1])]
         axes = _index(obj.columns), _index(obj.index)
-        axes = _index(obj.columns), _index(obj.index)
-        return "frame", *_kind(obj, kind, pd.DataFrame), *axes, columns
+        return "frame", *_kind(obj, kind, pd.DataFrame), *axes, columns, *_attrs(obj)
     if isinstance(obj, pd.Series):
-        return "series", *_kind(obj, kind, pd.Series), obj.name, _index(obj.index), _column(obj)
+        of_kind, index = _kind(obj, kind, pd.Series), _index(obj.index)
+        return "series", *of_kind, obj.name, index, _column(obj), *_attrs(obj)
     if isinstance(obj, pd.Index):
         return "index", _index(obj)
     if isinstance(obj, pd.api.extensions.ExtensionArray):
@@ -110,6 +110,10 @@ def _kind(obj: Any, kind: type, base: type) -> tuple[Any, ...]:
     if kind is base:
         return ()
     return kind, {name: getattr(obj, name, None) for name in kind._metadata}  # type: ignore[attr-defined]
+
+
+def _attrs(obj: Any) -> tuple[Any, ...]:
+    return (dict(obj.attrs),) if obj.attrs else ()
 
 
 def _index(index: Any) -> tuple[Any, ...]:

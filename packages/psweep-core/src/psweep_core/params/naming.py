@@ -1,4 +1,4 @@
-"""The names of classes and functions, the same in every program that meets them.
+"""The names of classes, functions and global generators, the same in every program.
 
 A class of a script has the module ``__main__`` while the script runs, and the script's own name
 where it is imported. A third program, such as psweep-checkdir, gets it by value, out of a pickle.
@@ -13,18 +13,56 @@ import os
 import sys
 import types
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .sources import shape_digest
 
-__all__ = ["MAIN", "MARK", "found_here", "importable_name", "main_name", "mark", "mark_main"]
+__all__ = [
+    "MAIN",
+    "MARK",
+    "found_here",
+    "generator_name",
+    "global_generators",
+    "importable_name",
+    "main_name",
+    "mark",
+    "mark_main",
+]
 
 MAIN = (
     "__main__",
     "__mp_main__",
 )  # the second is the first in a process that multiprocessing spawned
+# What `random.random` and `numpy.random.normal` draw from, and distributions of SciPy.
+_GENERATORS = (
+    ("random", "_inst"),
+    ("numpy.random.mtrand", "_rand"),
+    ("torch", "default_generator"),
+)
+_GENERATOR_MODULES = ("random", "numpy.random.mtrand", "torch._C")
 MARK = "__psweep_name__"  # an attribute of a class or function that goes by value
+
+
+def global_generators() -> Iterator[tuple[Any, tuple[str, str]]]:
+    """Yield the global generators of this process, each with its module and its name there.
+
+    What refers to one, such as ``from random import random`` or a distribution of SciPy, means that
+    of the process where it is used. So it goes by name wherever it is pickled, copied or hashed: a
+    copy would have the state of the moment, and all copies would draw the same numbers.
+    """
+    for module, name in _GENERATORS:
+        found = getattr(sys.modules.get(module), name, None)
+        if found is not None:
+            yield found, (module, name)
+
+
+def generator_name(obj: Any) -> tuple[str, str] | None:
+    """Return the module and the name of a global generator, None for all else."""
+    if type(obj).__module__ not in _GENERATOR_MODULES:  # most objects
+        return None
+    return next((place for found, place in global_generators() if found is obj), None)
 
 
 def importable_name(obj: Any) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import pathlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..messages import safe_repr
@@ -19,6 +23,8 @@ __all__ = ["CodeChanges", "near_misses"]
 
 _MAX_NAMES = 3
 _MAX_LOOKED_AT = 200  # psets, which take some 10 ms
+_MAX_DIGITS = 30  # of a number that is a text
+_NUMBERS = {bool, int, float}
 
 
 class CodeChanges:
@@ -107,9 +113,12 @@ class CodeChanges:
 
 
 def near_misses(
-    psets: Sequence[Pset], hashes: Sequence[str], done: Mapping[str, Any]
+    psets: Sequence[Pset],
+    hashes: Sequence[str],
+    done: Mapping[str, Any],
+    names: Collection[Any] = (),
 ) -> Iterator[str]:
-    """Report psets that will run, and that are finished ones but for a type or a new name.
+    """Report psets that will run, and that are finished ones but for types or new names.
 
     Parameters
     ----------
@@ -119,47 +128,49 @@ def near_misses(
         Theirs.
     done : mapping
         With the hashes of finished psets.
+    names : collection
+        Of all columns of the study.
     """
     if not done or not psets:
         return
     step = -(-len(psets) // _MAX_LOOKED_AT)
     by_type: list[str] = []
-    by_name: dict[Any, int] = {}
+    by_name: Counter[tuple[Any, ...]] = Counter()
     for pset, sha in zip(psets[::step], hashes[::step], strict=True):
         if sha in done:  # repeated
             continue
         other = next((other for other in _other_types(pset) if pset_hash(other) in done), None)
         if other is not None:
             names = [name for name in pset if type(pset[name]) is not type(other[name])]
-            names = names or [name for name in pset if pset[name] != other[name]]
+            names = names or [name for name in pset if pset[name] is not other[name]]
             now, then = ({name: some[name] for name in names} for some in (pset, other))
-            by_type.append(f"{safe_repr(now, 60)} instead of {safe_repr(then, 60)}")
+            what = "number" if {*map(type, now.values())} <= _NUMBERS else "value"
+            by_type.append(f"{what}: {safe_repr(now, 60)} instead of {safe_repr(then, 60)}")
             continue
-        for name in pset:
-            if pset_hash({key: value for key, value in pset.items() if key != name}) in done:
-                by_name[name] = by_name.get(name, 0) + 1
+        fresh = tuple(name for name in pset if name not in names)
+        for without in [*((name,) for name in pset), *([fresh] if len(fresh) > 1 else [])]:
+            if pset_hash({key: pset[key] for key in pset if key not in without}) in done:
+                by_name[without] += 1
                 break
     some = "" if step == 1 else "at least "
     if by_type:
         one = len(by_type) == 1
         yield (
             f"{some}{len(by_type)} new pset{' differs' if one else 's differ'} from "
-            f"{'a finished one' if one else 'finished ones'} only in the type of a number: "
-            f"{by_type[0]}"
+            f"{'a finished one' if one else 'finished ones'} only in the type of a {by_type[0]}"
         )
-    for name, n in by_name.items():
+    for added, n in by_name.items():
         yield (
             f"{some}{n} new pset{' differs from a finished one' if n == 1 else 's differ from '}"
-            f"{'' if n == 1 else 'finished ones'} only by the new name {safe_repr(name, 60)}"
+            f"{'' if n == 1 else 'finished ones'} only by the new name"
+            f"{'s'[: len(added) - 1]} {', '.join(safe_repr(name, 60) for name in added)}"
         )
 
 
 def _other_types(pset: Pset) -> Iterator[Pset]:
-    """Yield a pset with other types of its numbers, and with floats that are nearly the same."""
+    """Yield a pset with other types of its values, and with floats that are nearly the same."""
     changed = {name: _converted(value) for name, value in pset.items()}
     changed = {name: value for name, value in changed.items() if value is not None}
-    if not changed:
-        return
     for kind in (int, float):
         some = {name: value for name, value in changed.items() if type(value) is kind}
         if some:
@@ -168,6 +179,44 @@ def _other_types(pset: Pset) -> Iterator[Pset]:
         yield {**pset, **changed}
         for name, value in changed.items():
             yield {**pset, name: value}
+    for name, value in pset.items():
+        for other in _of_another_kind(value):
+            yield {**pset, name: other}
+
+
+def _of_another_kind(value: Any) -> Iterator[Any]:
+    """Yield what somebody may have written in place of a value that is no number."""
+    kind = type(value)
+    if kind is int and value in (0, 1):
+        yield bool(value)
+    elif kind is str and len(value) < _MAX_DIGITS:
+        for number in (int, float):
+            with contextlib.suppress(ValueError):
+                yield number(value)
+    elif kind in (list, tuple):
+        yield tuple(value) if kind is list else list(value)
+    if kind in (list, tuple, dict):
+        yield from (_with_numbers(value, number) for number in (int, float))
+    elif kind is np.ndarray and value.dtype.kind in "iuf":
+        with np.errstate(all="ignore"):
+            other = value.astype(np.int64 if value.dtype.kind == "f" else np.float64)
+        yield from [other] if np.array_equal(other, value) else []
+    elif kind is pd.Timestamp:
+        yield value.to_pydatetime(warn=False)
+    elif kind is datetime.datetime:
+        yield pd.Timestamp(value)
+    elif isinstance(value, pathlib.Path):
+        yield str(value)
+
+
+def _with_numbers(value: Any, kind: type) -> Any:
+    """Change the numbers in a list, tuple or dict to ints or floats, where they stay the same."""
+    if type(value) is dict:
+        return {name: _with_numbers(each, kind) for name, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with_numbers(each, kind) for each in value)
+    other = _converted(value)
+    return other if type(other) is kind and other == value else value
 
 
 def _converted(value: Any) -> Any:

@@ -16,7 +16,7 @@ from ..errors import ParamsError, ParamsTypeError
 from ..params.grids import brief
 from ..store.database import check_suffix
 from ..store.json_parquet import need_pyarrow
-from ..store.layout import Layout, PathLike, holds_data_only
+from ..store.layout import TAKEN, Layout, PathLike, holds_data_only
 from ..table.rows import Header
 
 __all__ = ["Options"]
@@ -103,8 +103,20 @@ class Options:
                 f"verbose must be a bool or a list of names, not {verbose!r}; write [{verbose!r}]"
             )
             raise ParamsTypeError(message)
+        for name in ("save", "simulate", "backup", "git", "tmpsave", "progress"):
+            value = getattr(self, name)
+            # (a text such as "False" would count as True)
+            if not isinstance(value, bool | np.bool_) and (name, value) != ("progress", None):
+                others = ", or None" if name == "progress" else ""
+                message = f"{name} must be True or False{others}, not {_number(value)}"
+                raise ParamsTypeError(message)
         basename = self.database_basename
-        if not isinstance(basename, str) or Path(basename).name != basename:
+        if (
+            not isinstance(basename, str)
+            or Path(basename).name != basename
+            or basename in TAKEN
+            or "\0" in basename
+        ):
             message = (
                 f"database_basename must be the name of a file in calc_dir, not {basename!r}; "
                 "put the folder into calc_dir"

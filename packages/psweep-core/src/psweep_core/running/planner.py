@@ -108,7 +108,8 @@ class Planner:
             seeds = Seeds(options.seed, df, hashes, live)
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:
-            notices += near_misses(jobs.psets, jobs.hashes, counts)
+            names = () if df is None else {*df.columns}
+            notices += near_misses(jobs.psets, jobs.hashes, counts, names)
         if seeds is not None and seeds.n_same:
             notices.append(
                 f"{seeds.n_same} psets have a {SEED!r} of their own that another row of theirs "

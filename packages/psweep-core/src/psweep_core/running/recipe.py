@@ -328,11 +328,11 @@ def _rows_are_safe(
     except Exception as problem:
         # By reading them back: a file system may have seemed to take more.
         n_safe, n_lost = record.count_safe()
-        lost = f"{n_lost} finished psets could not be written and are lost. " if n_lost else ""
+        lost = f", {n_lost} others could not be written and are lost" if n_lost else ""
         where = (
             f"the database {layout.database} could not be written "
             f"({type(problem).__name__}: {problem}). {n_safe} finished "
-            f"psets are safe in journals below {layout.calc_dir}: {lost}fix the cause, then start "
+            f"psets are safe in journals below {layout.calc_dir}{lost}: fix the cause, then start "
             f"another run or call psweep.recover({layout.name!r})"
         )
         if isinstance(error, KeyboardInterrupt):

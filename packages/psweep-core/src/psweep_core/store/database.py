@@ -29,7 +29,7 @@ from .journal_reader import count_rows
 from .json_forms import frame_as
 from .json_parquet import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .json_values import same_data
-from .layout import Layout, PathLike
+from .layout import Layout, PathLike, expanded
 from .portable_pickle import dump
 
 __all__ = ["check_suffix", "df_to_json", "df_write", "read_file", "storable", "write_file"]
@@ -75,7 +75,7 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
     if not isinstance(df, pd.DataFrame) or isinstance(path, pd.DataFrame):
         message = f"df_write needs a DataFrame and a path, not {df!r} and {path!r}"
         raise ParamsTypeError(message)
-    path = Path(path)
+    path = Path(expanded(path))
     check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(df, path)

@@ -1,4 +1,7 @@
-"""Small helpers to read and write files; every write replaces the file as a whole or not at all."""
+"""Small helpers to read and write files; every write replaces the file as a whole or not at all.
+
+All expand ``~`` in the path.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 from ..old_words import takes_old_words
 from .atomic import replacing
-from .layout import PathLike
+from .layout import PathLike, expanded
 
 __all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
 
@@ -42,7 +45,7 @@ def file_read(path: PathLike) -> str:
     >>> ps.file_read("input.txt")
     'a = 3'
     """
-    return Path(path).read_text(encoding="utf-8")
+    return Path(expanded(path)).read_text(encoding="utf-8")
 
 
 @takes_old_words
@@ -73,6 +76,7 @@ def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
     >>> ps.file_read("runs/1/log.txt")
     'begin, end'
     """
+    path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if mode == "w":
         with replacing(path) as file:
@@ -112,7 +116,7 @@ def pickle_read(path: PathLike) -> Any:
     >>> ps.pickle_read("pset.pk")
     {'a': 1}
     """
-    with open(path, "rb") as file:
+    with open(expanded(path), "rb") as file:
         return pickle.load(file)
 
 
@@ -145,6 +149,7 @@ def pickle_write(path: PathLike, obj: Any) -> None:
     from .portable_pickle import dumps
 
     data = dumps(obj)
+    path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(data)

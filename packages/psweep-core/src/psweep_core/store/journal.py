@@ -83,6 +83,7 @@ class Journal:
         self.unsafe: list[bytes] = []
         self._error: OSError | None = None  # of a sync
         self._closing = threading.Event()
+        self._file_lock = threading.Lock()  # two threads of a worker may end at once
         self._syncer: threading.Thread | None = None
         try:
             self._file = open(path, "x+b", buffering=0)
@@ -111,6 +112,20 @@ class Journal:
             self._extend(want - self._size)
             self._size = want
             self._limit = want - self._space
+
+    def expect(self, n: int) -> None:
+        """Make sure that the next `n` rows have space, if none is larger than the largest so far.
+
+        For rows that come in groups, from psets that are called before the first of them is here.
+
+        Raises
+        ------
+        OSError
+            As `reserve`.
+        """
+        self._space = max(self._space, (n + 1) * self._largest)
+        self._limit = self._size - self._space
+        self.reserve()
 
     def _extend(self, n: int) -> None:
         if hasattr(os, "posix_fallocate"):
@@ -200,8 +215,16 @@ class Journal:
         return self._error is not None
 
     def has_trouble(self) -> bool:
-        """Return whether rows are perhaps not in the file, or the file has been removed."""
-        return bool(self.unsafe) or self._error is not None or not self._has_its_name()
+        """Return whether rows are perhaps not in the file, or the file has been removed.
+
+        Of a journal that is closed, it is what was so when it was closed.
+        """
+        with self._file_lock:
+            if self.unsafe or self._error is not None:
+                return True
+            with contextlib.suppress(OSError):  # func may have closed all files
+                return not self._file.closed and not self._has_its_name()
+            return True
 
     def close(self) -> None:
         """Stop writing and let others move the rows into the database."""
@@ -211,7 +234,8 @@ class Journal:
                 self._syncer.join()
         finally:
             try:
-                self._look_back()
+                with self._file_lock:
+                    self._look_back()
             finally:
                 if self._lock is not None:
                     self._lock.release()
@@ -235,8 +259,6 @@ class Journal:
             return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
         except FileNotFoundError:
             return False
-        except ValueError:  # another thread has closed it meanwhile, and looked itself
-            return True
 
     def _rows(self) -> list[bytes]:
         """Read all rows of a file that was removed."""

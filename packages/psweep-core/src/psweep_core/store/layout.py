@@ -38,14 +38,19 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from ..errors import ParamsError, ParamsTypeError
+from ..params.psets import brief
 
 __all__ = [
     "PRIVATE",
     "RUNS",
+    "TAKEN",
     "Layout",
     "PathLike",
     "calc_dir_of",
+    "expanded",
     "holds_data_only",
     "lock_of",
     "remove_journal",
@@ -63,6 +68,19 @@ _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
 _USUAL: Final = {"database.pk", "database.json", "database.parquet"}
+# What a database cannot be called, because something else in the folder is.
+TAKEN: Final = frozenset(
+    {"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", "removed", "tmpsave"}
+)
+
+
+def expanded(path: Any, name: str = "path") -> str:
+    """Expand ``~`` in a path, and refuse what is none; `name` is for the error."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if isinstance(text, str) and text and "\0" not in text:
+        return os.path.expanduser(text)
+    message = f"{name} must be a path, not {brief(path)}; write it as text, such as 'calc'"
+    raise (ParamsTypeError if text is None else ParamsError)(message)
 
 
 class Layout:
@@ -77,7 +95,7 @@ class Layout:
     """
 
     def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
-        self.name = os.path.normpath(os.path.expanduser(os.fspath(calc_dir)))
+        self.name = os.path.normpath(expanded(calc_dir, "calc_dir"))
         self.calc_dir = Path(os.path.abspath(self.name))  # func may change the working directory
         self.basename = basename
         self.database = self.calc_dir / basename

@@ -30,7 +30,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from ..params.naming import MAIN, found_here, mark
+from ..params.naming import MAIN, found_here, generator_name, mark
 from ..table.atoms import ATOMS, is_plain
 from .pickled_pandas import Call, public_name, reduce_pandas
 
@@ -122,6 +122,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             for name in _SENTINELS:  # are compared by identity
                 if getattr(dataclasses, name, None) is obj:
                     return getattr, (Call(importlib.import_module, "dataclasses"), name)
+        generator = generator_name(obj)
+        if generator is not None:
+            return getattr, (Call(importlib.import_module, generator[0]), generator[1])
         if isinstance(obj, io.IOBase):
             # cloudpickle would take the text of the file in its place
             message = f"cannot pickle an open file ({kind.__name__})"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..old_words import takes_old_words
 from . import database
-from .layout import PathLike
+from .layout import PathLike, expanded
 from .old_files import understood
 from .study import Study
 
@@ -24,11 +24,11 @@ def df_read(path: PathLike) -> pd.DataFrame:
     ----------
     path : str or path
         A file with the suffix ``.pk`` (``.pkl``, ``.pickle``), ``.json`` or
-        ``.parquet``, or a folder such as ``"calc"``. Files with other names are read if they are
-        pickles, because older versions wrote these. From a folder come also the psets that
-        finished in runs which are still going, or which were killed. A database of psweep 0.8 to
-        0.16 comes as if this version had made it, and one line on stderr says so, see `migrate`.
-        Nothing is written and no lock is taken.
+        ``.parquet``, or a folder such as ``"calc"``; ``~`` is expanded. Files with other names are
+        read if they are pickles, because older versions wrote these. From a folder come also the
+        psets that finished in runs which are still going, or which were killed. A database of
+        psweep 0.8 to 0.16 comes as if this version had made it, and one line on stderr says so,
+        see `migrate`. Nothing is written and no lock is taken.
 
     Returns
     -------
@@ -55,9 +55,10 @@ def df_read(path: PathLike) -> pd.DataFrame:
      a  b
      1  2
     """
+    path = expanded(path)
     if is_folder(path):
         return Study.find(path).known()
-    return understood(database.read_file(Path(path)), os.fspath(path))[0]
+    return understood(database.read_file(Path(path)), path)[0]
 
 
 def is_folder(path: PathLike) -> bool:

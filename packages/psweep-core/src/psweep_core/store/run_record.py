@@ -67,6 +67,7 @@ class RunRecord:
         self._group_size = GROUP_ROWS * ROW_SIZE
         # For quick psets each call is felt.
         self.reserve = self._journal.reserve
+        self.expect = self._journal.expect
         self._append = self._journal.append
 
     def _journal_path(self, number: int) -> Path:
@@ -228,6 +229,9 @@ class UnsavedRecord:
         """Return None: workers send their rows."""
 
     def reserve(self) -> None:
+        """Do nothing."""
+
+    def expect(self, n: int) -> None:
         """Do nothing."""
 
     def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:

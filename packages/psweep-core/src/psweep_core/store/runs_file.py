@@ -33,7 +33,10 @@ def append_run(layout: Layout, entry: dict[str, Any]) -> None:
 
 def _append(path: Path, lines: Iterable[bytes]) -> None:
     data = b"".join(line + b"\n" for line in lines)
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+    # (In a folder that others may write to, its name could be a link to any file.)
+    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    fd = os.open(path, flags, 0o666)
     try:
         end = os.lseek(fd, 0, os.SEEK_END)
         if end:
@@ -54,7 +57,9 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) and isinstance(entry.get("run_id"), str) else None
 
 
-_read: dict[str, tuple[int, int, dict[str, dict[str, Any]]]] = {}
+# What was read of a file: its state then, its first bytes, how far, and the entries.
+_read: dict[str, tuple[Any, bytes, int, dict[str, dict[str, Any]]]] = {}
+_HEAD = 200  # bytes, with the id of the first run in them
 
 
 def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
@@ -64,18 +69,23 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
         stat = os.stat(path)
     except OSError:
         return {}
-    inode, start, entries = _read.get(path, (0, 0, {}))
-    if inode != stat.st_ino or stat.st_size < start:
-        start, entries = 0, {}
-    if stat.st_size > start:
+    signature = stat.st_ino, stat.st_size, stat.st_mtime_ns
+    known, head, start, entries = _read.get(path, (None, b"", 0, {}))
+    if known != signature:
         with open(path, "rb") as file:
+            # Is it the file of before, or one that has taken its place, perhaps with its inode?
+            if stat.st_size < start or not head or file.read(len(head)) != head:
+                start, entries = 0, {}
             file.seek(start)
             data = file.read()
         data = data[: data.rfind(b"\n") + 1]
+        entries = {**entries}  # another thread may look at those
         for entry in map(_parsed, data.split(b"\n")):
             if entry is not None:
                 entries.setdefault(entry["run_id"], entry)
-        _read[path] = stat.st_ino, start + len(data), entries
+        if start == 0:
+            head = data[:_HEAD]
+        _read[path] = signature, head, start + len(data), entries
     return entries
 
 

@@ -156,8 +156,9 @@ class Study:
             self.layout.private.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.layout.private) as file:  # it can be written to
                 try_lock(file.fileno())
-            if not self.layout.gitignore.exists():
-                self.layout.gitignore.write_text("*\n")  # not to be committed
+            # not to be committed; "x" does not follow a link
+            with contextlib.suppress(FileExistsError), open(self.layout.gitignore, "x") as file:
+                file.write("*\n")
         except OSError as error:
             blocked = next(
                 p for p in (self.layout.private, *self.layout.private.parents) if p.exists()
