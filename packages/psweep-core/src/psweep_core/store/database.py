@@ -29,6 +29,7 @@ from .journal_reader import count_rows
 from .json_forms import frame_as
 from .json_parquet import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .json_values import same_data
+from .last_written import Signature, sign
 from .layout import Layout, PathLike
 from .portable_pickle import dump
 
@@ -151,14 +152,24 @@ def read_file(path: Path) -> pd.DataFrame:
     return df
 
 
-def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Write one database file whose folder is there, and read it back before it takes its name.
+class Written(NamedTuple):
+    """What was written.
 
-    Returns
-    -------
-    DataFrame
-        What will be read from the file: `df`, or one with other dtypes where the format has none
-        for a column.
+    Attributes
+    ----------
+    df : DataFrame
+        What will be read from the file: what was to be written, or a DataFrame with other dtypes
+        where the format has none for a column.
+    signed : Signature or None
+        Of the file, see `last_written.sign`, if `df` has only plain values, which cannot change.
+    """
+
+    df: pd.DataFrame
+    signed: Signature | None
+
+
+def write_file(df: pd.DataFrame, path: Path) -> Written:
+    """Write one database file whose folder is there, and read it back before it takes its name.
 
     Raises
     ------
@@ -175,7 +186,7 @@ def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
         return _write_checked(storable(df, path), path)
 
 
-def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _write_checked(df: pd.DataFrame, path: Path) -> Written:
     form = check_suffix(path)
     known = df
     odd = odd_columns(df, form.data_only)
@@ -193,7 +204,8 @@ def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
     plain = not df.attrs and not odd and _is_plain_index(df)
     with replacing(path, None if plain else check) as file:
         form.write(df, file)
-    return known
+        signed = sign(file) if plain and not form.data_only else None
+    return Written(known, signed)
 
 
 def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:

@@ -94,6 +94,8 @@ def _few_cells(series: pd.Series[Any], kind: tuple[str, Any]) -> tuple[Any, Any]
     """Find the positions of the cells that are there, and the cells, if they are few."""
     name, dtype = kind
     array: Any = series.to_numpy() if name in ("numpy", "time") else series.array
+    if np.count_nonzero(pd.isna(array[:: len(array) // _MIN_ROWS])) < _MIN_ROWS // 2:
+        return None  # (mostly; to look at all cells takes time)
     if name == "time":
         array = array.view(np.int64)
         given = array != _NAT
