@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import os
 from unittest.mock import Mock
 
 import numpy as np
@@ -283,3 +284,21 @@ def test_a_func_that_wants_a_seed_without_one(poolsize):
     with pytest.raises(KeyError) as caught:
         ps.run_local(lambda pset: {"y": pset["_seed"]}, [{"a": 1}], poolsize=poolsize)
     assert "psets have a _seed if seed= is passed" in "".join(caught.value.__notes__)
+
+
+def test_a_study_that_gets_very_wide(capsys):
+    def own_names(pset):
+        return {f"r{pset['a']}_{k}": 0.5 for k in range(4)}
+
+    params = [{"a": a} for a in range(260)]
+    ps.run_local(own_names, params[:200], progress=False)
+    assert capsys.readouterr().err == ""
+    df = ps.run_local(own_names, params[200:], progress=False)
+    assert f"the study has {df.shape[1]} columns now" in (err := capsys.readouterr().err)
+    assert "a dict in one column" in err
+    assert err.count("\n") == 1
+    ps.run_local(own_names, params[:1], progress=False)  # not again
+    assert capsys.readouterr().err == ""
+    assert os.path.getsize("calc/database.pk") < 150_000  # 8 bytes a cell would be 2 MB
+    ps.run_local(own_names, params, save=False, progress=False)
+    assert "1049 columns" in capsys.readouterr().err

@@ -41,6 +41,8 @@ from .simulate import run_simulated
 
 __all__ = ["carry_out"]
 
+_MANY_COLUMNS = 1000
+
 
 @raises_originals
 def carry_out(
@@ -131,6 +133,7 @@ class _Run:
         with Interrupts() as interrupts:
             with study.locked():
                 known = study.fold()  # what killed runs have left comes first
+                n_columns = known.shape[1]
                 if df is not None:
                     df = study.storable(df)
                     known = study.adopt(df)
@@ -187,6 +190,7 @@ class _Run:
             )
             raise DatabaseError(message)
         self.closing.count_failures(known, new)
+        self._report_width(known.shape[1], n_columns)
         self.closing.show()
         return known if df is None else append_frame(df, known[new])
 
@@ -210,9 +214,20 @@ class _Run:
             self.closing.show()
             raise
         new = frame_of_rows(record.rows, record.header)
+        extended = self._with_extras(append_frame(df, new))
         self.closing.count_failures(new)
+        self._report_width(extended.shape[1], 0 if df is None else df.shape[1])
         self.closing.show()
-        return self._with_extras(append_frame(df, new))
+        return extended
+
+    def _report_width(self, n_columns: int, n_before: int) -> None:
+        """Report that a run has made a study very wide, and what to do."""
+        if n_columns > max(_MANY_COLUMNS, n_before):
+            self.closing.add(
+                f"the study has {n_columns} columns now, one for each name in any pset, and each "
+                "takes time and memory for all rows; return what has other names in each pset as "
+                'a dict in one column, such as {"values": {...}}'
+            )
 
     def _plan(
         self,

@@ -58,7 +58,7 @@ def run_simulated(
     if save:
         with copy.locked():
             copy.forget_journals()
-            simulated = database.write_file(simulated, copy.layout.database)
+            simulated = database.write_file(simulated, copy.layout.database).df
     _say_what_would_run(known, hashes, there, len(jobs), poolsize, notices)
     return simulated
 

@@ -29,6 +29,7 @@ from .journal_reader import count_rows
 from .json_forms import frame_as
 from .json_parquet import NATURAL, frame_to_json, json_to_frame, parquet_to_frame, write_parquet
 from .json_values import same_data
+from .last_written import Signature, sign
 from .layout import Layout, PathLike, expanded
 from .portable_pickle import dump
 
@@ -151,14 +152,24 @@ def read_file(path: Path) -> pd.DataFrame:
     return df
 
 
-def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Write one database file whose folder is there, and read it back before it takes its name.
+class Written(NamedTuple):
+    """What was written.
 
-    Returns
-    -------
-    DataFrame
-        What will be read from the file: `df`, or one with other dtypes where the format has none
-        for a column.
+    Attributes
+    ----------
+    df : DataFrame
+        What will be read from the file: what was to be written, or a DataFrame with other dtypes
+        where the format has none for a column.
+    signed : Signature or None
+        Of the file, see `last_written.sign`, if `df` has only plain values, which cannot change.
+    """
+
+    df: pd.DataFrame
+    signed: Signature | None
+
+
+def write_file(df: pd.DataFrame, path: Path) -> Written:
+    """Write one database file whose folder is there, and read it back before it takes its name.
 
     Raises
     ------
@@ -175,24 +186,26 @@ def write_file(df: pd.DataFrame, path: Path) -> pd.DataFrame:
         return _write_checked(storable(df, path), path)
 
 
-def _write_checked(df: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _write_checked(df: pd.DataFrame, path: Path) -> Written:
     form = check_suffix(path)
     known = df
+    odd = odd_columns(df, form.data_only)
 
     def check(temporary: Path) -> None:
         nonlocal known
         with open(temporary, "rb") as file:
             found = form.read(file)
-        difference = form.difference(df, found)
+        difference = form.difference(df, found, odd)
         if difference:
             raise ParamsTypeError(difference)
         if form.data_only:
             known = found  # it may have other dtypes
 
-    plain = not df.attrs and not odd_columns(df, form.data_only) and _is_plain_index(df)
+    plain = not df.attrs and not odd and _is_plain_index(df)
     with replacing(path, None if plain else check) as file:
         form.write(df, file)
-    return known
+        signed = sign(file) if plain and not form.data_only else None
+    return Written(known, signed)
 
 
 def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:
@@ -221,7 +234,8 @@ def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame
         series = df.iloc[:, position].reset_index(drop=True)
         tried = series
         if sample and series.dtype == object and not form.data_only:
-            tried = series.iloc[[*{type(v): i for i, v in enumerate(series)}.values()]]
+            kinds = map(type, series.tolist())
+            tried = series.iloc[[*dict(zip(kinds, range(len(series)), strict=True)).values()]]
         try:
             found = form.try_out(tried)
             if form.data_only and found.dtype != series.dtype:
@@ -249,7 +263,8 @@ def odd_columns(df: pd.DataFrame, data_only: bool) -> list[int]:
     for position, dtype in enumerate(df.dtypes):
         if dtype == np.dtype(object):
             series = df.iloc[:, position]
-            plain = ATOMS.issuperset(map(type, series.to_numpy()))
+            kinds = set(map(type, series.to_numpy().tolist()))
+            plain = ATOMS.issuperset(kinds if data_only else kinds - {complex})
             plain = plain and (not data_only or column(cells(series)).dtype == object)
         elif data_only:
             missing = df.iloc[:, position].isna()
@@ -277,11 +292,18 @@ class _Format(NamedTuple):
     write: Callable[[pd.DataFrame, IO[bytes]], None]
     data_only: bool
 
-    def difference(self, df: pd.DataFrame, found: pd.DataFrame) -> str:
-        """Report in what a DataFrame was not read back as it was written; empty if in nothing."""
+    def difference(self, df: pd.DataFrame, found: pd.DataFrame, odd: list[int]) -> str:
+        """Report in what a DataFrame was not read back as it was written; empty if in nothing.
+
+        Parameters
+        ----------
+        df, found : DataFrame
+        odd : list of int
+            The columns to look at, see `odd_columns`.
+        """
         if df.shape != found.shape:
             return f"of shape {df.shape}, shape {found.shape} was read back"
-        for position in odd_columns(df, self.data_only):
+        for position in odd:
             old, new = df.iloc[:, position], found.iloc[:, position]
             if not _are_alike(old, new, self.data_only):
                 return f"the column {df.columns[position]!r} was read back as other values"
@@ -307,7 +329,7 @@ class _Format(NamedTuple):
         self.write(df, stream)
         stream.seek(0)
         found = self.read(stream)
-        difference = self.difference(df, found)
+        difference = self.difference(df, found, odd_columns(df, self.data_only))
         if difference:
             raise ParamsTypeError(difference)
         column: pd.Series[Any] = found.iloc[:, 0]

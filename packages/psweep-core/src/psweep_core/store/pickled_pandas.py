@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import importlib.util
 import io
 import operator
@@ -18,25 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .pickled_columns import Call, columns_of, is_str, texts, values_of
+
 __all__ = ["Call", "public_name", "reduce_pandas"]
 
-_SAMPLE = 100
 _INDEXES = (pd.Index, pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex, pd.IntervalIndex,
             pd.CategoricalIndex)  # fmt: skip
-# Where pandas has a dtype of its own for text, a column of objects is one on purpose.
-_HAS_STR = pd.Series(["x"]).dtype != np.dtype(object)
-
 Reduced = tuple[Any, ...]
-
-
-class Call:
-    """What the pickle holds in place of an object: a call that makes the object again."""
-
-    def __init__(self, func: Any, *args: Any, **kwds: Any) -> None:
-        self.reduced = (functools.partial(func, **kwds) if kwds else func), args
-
-    def __call__(self, *_: Any) -> None:
-        """Let the pickler take one as the function of another; it asks only if it is callable."""
 
 
 def public_name(cls: Any) -> Reduced | None:
@@ -55,12 +42,12 @@ def public_name(cls: Any) -> Reduced | None:
 def reduce_pandas(obj: Any, kind: type) -> Reduced | None:
     """Return what a pickler needs, as ``__reduce__`` does; None: pandas has no part in it."""
     if kind is pd.DataFrame:
-        data = {i: _column(obj.iloc[:, i], obj.index) for i in range(obj.shape[1])}
         # Names that are not strings, or come twice, cannot be keys of the dict of columns.
         name_columns = operator.methodcaller("set_axis", obj.columns, axis=1)
-        return _with_attrs(obj, name_columns, Call(pd.DataFrame, data, obj.index))
+        made = Call(pd.DataFrame, columns_of(obj), obj.index, None, None, False)
+        return _with_attrs(obj, name_columns, made)
     if kind is pd.Series:
-        values, dtype = _values(obj)
+        values, dtype = values_of(obj)
         return _with_attrs(obj, pd.Series, values, obj.index, dtype, obj.name)
     if isinstance(obj, pd.Index):
         return _reduce_index(obj, kind)
@@ -80,48 +67,6 @@ def _with_attrs(obj: Any, func: Any, *args: Any) -> Reduced:
     return func, args, {**obj.attrs}, None, None, set_attrs
 
 
-def _column(series: pd.Series[Any], index: pd.Index[Any]) -> Call:
-    values, dtype = _values(series)
-    return Call(pd.Series, values, index, dtype)
-
-
-def _values(column: Any) -> tuple[Any, str | None]:
-    """Return the values of a Series or Index, and the dtype to ask for (None: let pandas infer)."""
-    dtype = column.dtype
-    if dtype == np.dtype(object):
-        values = column.to_numpy()
-        natural = not _HAS_STR and _natural_strings(values)
-        return (_texts(column), None) if natural else (values, "object")
-    if _is_str(dtype):
-        # The str of pandas 3, which pandas 2 does not have: there it makes objects.
-        return _texts(column), "str"
-    return (column.to_numpy() if isinstance(dtype, np.dtype) else column.array), None
-
-
-def _is_str(dtype: Any) -> bool:
-    return isinstance(dtype, pd.StringDtype) and str(dtype) == "str"
-
-
-def _texts(column: Any) -> Any:
-    """Take strings out of a column; each only once where they repeat, as ids of runs do."""
-    cells = column.to_numpy() if column.dtype == object else getattr(column, "array", column)
-    if len(cells) >= _SAMPLE and len(pd.unique(cells[:_SAMPLE])) <= _SAMPLE // 4:
-        codes, texts = pd.factorize(cells, use_na_sentinel=False)
-        codes = codes.astype(np.min_scalar_type(len(texts)))
-        return Call(operator.methodcaller("take", codes), np.asarray(texts, dtype=object))
-    return column.to_numpy(dtype=object)
-
-
-def _natural_strings(values: np.ndarray[Any, Any]) -> bool:
-    if set(map(type, values)) != {str}:
-        return False  # (Members of an Enum may be strings, too.)
-    try:
-        "".join(values).encode()
-    except UnicodeError:
-        return False  # the str of pandas 3 cannot hold half of a surrogate pair
-    return True
-
-
 def _reduce_index(index: Any, kind: type) -> Reduced | None:
     if kind is pd.RangeIndex:
         return pd.RangeIndex, (index.start, index.stop, index.step, None, False, index.name)
@@ -130,7 +75,7 @@ def _reduce_index(index: Any, kind: type) -> Reduced | None:
         return Call(pd.MultiIndex, **parts, names=[*index.names]).reduced
     if kind not in _INDEXES:
         return None
-    values, dtype = _values(index)
+    values, dtype = values_of(index)
     made = pd.Index, (values, dtype, False, index.name, False)
     if kind in (pd.DatetimeIndex, pd.TimedeltaIndex) and index.freq is not None:
         return Call(kind, Call(made[0], *made[1]), freq=index.freq, name=index.name).reduced
@@ -151,10 +96,10 @@ def _reduce_array(array: Any) -> Reduced | None:
         for method, zone in steps:
             made = Call(operator.methodcaller(method, zone), made)
         return operator.attrgetter("array"), (made,)
-    if _is_str(dtype):
-        return _array_of(_texts(array), None, "str")
+    if is_str(dtype):
+        return _array_of(texts(array), None, "str")
     if isinstance(dtype, pd.StringDtype):
-        return pd.array, (_texts(array), _string_dtype(dtype))
+        return pd.array, (texts(array), _string_dtype(dtype))
     if isinstance(dtype, pd.PeriodDtype):
         return Call(type(array), array.asi8, dtype=dtype).reduced
     if isinstance(dtype, pd.IntervalDtype):
@@ -209,7 +154,7 @@ def _reduce_dtype(dtype: Any, kind: type) -> Reduced | None:
     if kind is pd.ArrowDtype:
         return kind, (dtype.pyarrow_dtype,)
     if kind is pd.StringDtype:
-        name = "str" if _is_str(dtype) else _string_dtype(dtype)
+        name = "str" if is_str(dtype) else _string_dtype(dtype)
         return pd.api.types.pandas_dtype, (name,)
     return (kind, ()) if public_name(kind) else None
 

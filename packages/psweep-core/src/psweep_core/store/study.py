@@ -25,7 +25,7 @@ from ..table.frames import append_frame, frame_of_block, rows_of_run
 from ..table.gc_pause import no_garbage_collection
 from ..table.row_groups import block_of, joined, without
 from ..table.rows import Header
-from . import database
+from . import database, last_written
 from .atomic import remove_if_abandoned
 from .journal_reader import (
     ForeignJournalError,
@@ -300,7 +300,7 @@ class Study:
 
     def read_database(self) -> pd.DataFrame:
         """Read the database file, unless it is the one that was read or written last."""
-        signature = self._signature()
+        signature = last_written.signature_of(self.layout.database)
         if signature is None:
             return pd.DataFrame()
         if signature != self._read[0]:
@@ -313,7 +313,12 @@ class Study:
         return self._read[1]
 
     def _read_for_writing(self) -> pd.DataFrame:
-        """Read the database, with all columns as they can be written."""
+        """Read the database, with all columns as they can be written; the lock is held."""
+        signature = last_written.signature_of(self.layout.database)
+        if signature is not None and signature != self._read[0]:
+            kept = last_written.take(signature)
+            if kept is not None:
+                self._read, self._old = (signature, kept), None
         before = self._read[1]
         df = self.read_database()
         if df is not before:
@@ -331,12 +336,14 @@ class Study:
         Returns
         -------
         DataFrame
-            What is in the file now, see `database.write_file`.
+            What is in the file now, see `database.Written`.
         """
         if self._old is not None:
             keep_old(self.layout, self._old.release)
-        df = database.write_file(df, self.layout.database)
-        self._read = (self._signature(), df)
+        path = self.layout.database
+        df, signed = database.write_file(df, path)
+        last_written.keep(df, signed, path)
+        self._read = (last_written.signature_of(path), df)
         self._old = None
         return df
 
@@ -353,13 +360,6 @@ class Study:
                 f"kept of an older one is in {self.layout.basename}.old_*"
             )
             raise ParamsError(message)
-
-    def _signature(self) -> object:
-        try:
-            stat = os.stat(self.layout.database)
-        except FileNotFoundError:
-            return None
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:

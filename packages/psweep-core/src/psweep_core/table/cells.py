@@ -31,6 +31,8 @@ None among ints: no number could tell what a result was.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import struct
 from collections.abc import Iterable
 from types import NoneType
@@ -39,13 +41,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["MISSING", "cells", "column", "join", "objects"]
+__all__ = [
+    "MISSING",
+    "NAN_BITS",
+    "NAN_MARK",
+    "NONE_MARK",
+    "are",
+    "cells",
+    "column",
+    "fit_into_floats",
+    "given_objects",
+    "objects",
+]
 
-_NAN_BITS = 0x7FF8_0000_0000_0E5E
-_NONE_BITS = 0x7FF8_0000_0000_0E6E
+NAN_MARK = 0x7FF8_0000_0000_0E5E
+NONE_MARK = 0x7FF8_0000_0000_0E6E
 _MAX_INT = 2**53  # float64 holds all ints up to here
-MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", _NAN_BITS))[0]
-_MARKED = {_NAN_BITS: float("nan"), _NONE_BITS: None}
+NAN_BITS = int(np.array(np.nan).view(np.uint64))  # of a NaN without a mark
+MARKED_NAN: float = struct.unpack("<d", struct.pack("<Q", NAN_MARK))[0]
+_MARKED = {NAN_MARK: float("nan"), NONE_MARK: None}
 
 
 class _Missing:
@@ -79,17 +93,18 @@ def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any
     with contextlib.suppress(Exception):  # values of any type may refuse anything
         if missing and not kinds:
             return np.full(len(values), np.nan)
-        if _are(kinds, int, np.integer):
+        if are(kinds, int, np.integer):
             return _masked(values, missing, np.int64, "Int64")
-        if _are(kinds, bool, np.bool_):
+        if are(kinds, bool, np.bool_):
             return _masked(values, missing, np.bool_, "boolean")
         if _make_floats(kinds, values, exact):
             return _floats(values, missing)
-        if _are(kinds, str, np.str_):
+        if are(kinds, str, np.str_):
+            texts = values
             if missing or np.str_ in kinds:
-                values = [np.nan if v is MISSING else str(v) for v in values]
-            return pd.Series(values)
-        if _are(kinds, complex, np.complexfloating) and not missing:
+                texts = [np.nan if v is MISSING else str(v) for v in values]
+            return pd.Series(texts)
+        if are(kinds, complex, np.complexfloating) and not missing:
             return np.array(values, dtype=np.complex128)
         if kinds in ({pd.Timestamp}, {pd.Timedelta}):
             return _times(values, kinds.pop())
@@ -98,17 +113,18 @@ def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any
 
 def _make_floats(kinds: set[type], values: list[Any], exact: bool) -> bool:
     """Return whether a column of floats can hold these values."""
-    floats = {kind for kind in kinds if _are({kind}, float, np.floating)}
+    floats = {kind for kind in kinds if are({kind}, float, np.floating)}
     others = kinds - floats - {NoneType}
     if not floats or not others:
         return bool(floats)
-    if exact or not _are(others, int, np.integer):
+    if exact or not are(others, int, np.integer):
         return False
     ints = [value for value in values if type(value) in others]
-    return _fit_into_floats(min(ints), max(ints))
+    return fit_into_floats(min(ints), max(ints))
 
 
-def _fit_into_floats(lowest: Any, highest: Any) -> bool:
+def fit_into_floats(lowest: Any, highest: Any) -> bool:
+    """Return whether float64 holds all ints in a range."""
     return bool(lowest >= -_MAX_INT and highest <= _MAX_INT)
 
 
@@ -116,7 +132,8 @@ def _fit_into_floats(lowest: Any, highest: Any) -> bool:
 _ODD_ONES = (np.timedelta64, np.longdouble, np.clongdouble)
 
 
-def _are(kinds: set[type], kind: type, numpy_kind: type) -> bool:
+def are(kinds: set[type], kind: type, numpy_kind: type) -> bool:
+    """Return whether all of these are a type of Python, or one of NumPy that counts as it."""
     # (A subclass of a Python type, such as an IntEnum, is more than its number.)
     return bool(kinds) and all(
         k is kind or (issubclass(k, numpy_kind) and k not in _ODD_ONES) for k in kinds
@@ -141,9 +158,9 @@ def _floats(values: list[Any] | np.ndarray[Any, Any], missing: bool) -> np.ndarr
         bits = data.view(np.uint64)
         for place in places.tolist():
             if values[place] is None:
-                bits[place] = _NONE_BITS
+                bits[place] = NONE_MARK
             elif values[place] is not MISSING:
-                bits[place] = _NAN_BITS
+                bits[place] = NAN_MARK
     return data
 
 
@@ -209,84 +226,17 @@ def _float_cell(value: float) -> Any:
     return _MARKED.get(struct.unpack("<Q", struct.pack("<d", value))[0], MISSING)
 
 
-def join(
-    old: pd.Series[Any] | None,
-    new: pd.Series[Any] | None,
-    lengths: tuple[int, int],
-    exact: bool = False,
-) -> pd.Series[Any]:
-    """Put a column of new rows below one of old rows.
-
-    The dtype is the one that `column` chooses for all cells, so it does not depend on how many runs
-    there were. A dtype that psweep does not make is kept where it can hold the new cells, too.
-    Whatever the dtypes are, this does not fail, because it is done after func has run.
-
-    Parameters
-    ----------
-    old, new : Series or None
-        None: all cells of these rows are missing.
-    lengths : tuple of int
-        The numbers of rows.
-    exact : bool, default False
-        Keep ints among floats as they are.
-    """
-    for part, n in ((old, lengths[1]), (new, lengths[0])):
-        if part is not None and n == 0:
-            return part
-    parts = [old, new]
-    try:
-        if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
-            parts = [_as_floats(part) for part in parts]
-        dtype = _common_dtype([part.dtype for part in parts if part is not None])
-        if dtype is not None:
-            return _below(parts, lengths, dtype)
-        make: Any = column
-    except Exception:  # extension dtypes may refuse anything: missing cells, or to be joined
-        make = objects
-    values: list[Any] = []
-    for part, n in zip((old, new), lengths, strict=True):
-        values += [MISSING] * n if part is None else cells(part)
-    made = column(values, exact) if make is column else objects(values)
-    return made if isinstance(made, pd.Series) else pd.Series(made, dtype=made.dtype)
-
-
-def _below(parts: list[Any], lengths: tuple[int, int], dtype: Any) -> pd.Series[Any]:
-    if isinstance(dtype, np.dtype):
-        fill: Any = pd.NaT if dtype.kind in "mM" else np.nan
-    else:
-        fill = dtype.na_value
-    filled: list[Any] = [
-        pd.Series(fill, index=range(n), dtype=dtype) if part is None else part.astype(dtype)
-        for part, n in zip(parts, lengths, strict=True)
-    ]
-    joined: pd.Series[Any] = pd.concat(filled, ignore_index=True)
-    for part, some in zip(parts, (joined[: lengths[0]], joined[lengths[0] :]), strict=True):
-        if part is None and not some.isna().all():
-            message = f"{dtype} cannot tell a missing cell"  # as pandas' sparse bools
-            raise ValueError(message)
-    return joined
-
-
-_INTS_AND_FLOATS = ({"int64", "float64"}, {"Int64", "float64"})
-
-
-def _as_floats(part: Any) -> Any:
-    if part.dtype == np.float64:
-        return part
-    given = part.dropna()
-    if len(given) and not _fit_into_floats(given.min(), given.max()):
-        return part
-    return pd.Series(part.to_numpy(dtype=np.float64, na_value=np.nan))
-
-
-def _common_dtype(dtypes: list[Any]) -> Any:
-    """Choose a dtype that all cells of both halves fit into; None to look at the cells."""
-    if len(dtypes) == 2 and dtypes[0] == dtypes[1]:
-        return dtypes[0]
-    nullable = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
-    wider = [nullable.get(str(dtype), dtype) for dtype in dtypes]
-    if set(map(str, wider)) in ({"Int64"}, {"boolean"}):
-        return wider[0]
-    if len(dtypes) == 2 or (isinstance(dtypes[0], np.dtype) and dtypes[0].kind not in "fOmM"):
-        return None  # NumPy's other kinds cannot tell a missing cell
-    return dtypes[0]
+def given_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Mark the cells of an array of objects that are not missing."""
+    given: np.ndarray[Any, Any] = ~pd.isna(values)
+    places = np.flatnonzero(~given)
+    others = values[places].tolist()
+    with contextlib.suppress(TypeError):  # pandas.NA is not equal to anything
+        if others.count(np.nan) == len(others):  # the same object each time
+            return given
+    kinds = [*map(type, others)]
+    is_float = np.fromiter(map(operator.is_, kinds, itertools.repeat(float)), bool, len(kinds))
+    bits = values[places[is_float]].astype(np.float64).view(np.uint64)
+    given[places[~is_float]] = True  # None, pandas.NA and others are values
+    given[places[is_float]] = (bits == NAN_MARK) | (bits == NONE_MARK)
+    return given

@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..errors import DatabaseError
 from ..params.hashing import pset_hash
-from .cells import MISSING, cells, column, join, objects
+from .cells import MISSING, cells, column, objects
+from .joining import join
 from .row_groups import Block, Cells, block_of, listed
 from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row, RowTuple
 
