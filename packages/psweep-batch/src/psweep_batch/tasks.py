@@ -133,6 +133,7 @@ def psets_of_tasks(
     ids = df["_pset_id"].tolist() if len(df) else []
     times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
     found = []
+    taken: dict[str, set[int]] = {}  # what became psets of run_local
     for task in task_statuses(layout, times.keys(), may_ask):
         attempt, (state, reason, _) = task.attempt, task.verdict
         names = [attempt.machine] if attempt else task.spool.head["machines"]
@@ -143,7 +144,11 @@ def psets_of_tasks(
             state, reason = "no result", "its task has ended, and its row is not here"
         header, index = task.spool.header, task.spool.index
         without_row = set(task.positions)
+        if task.spool.run_id not in taken:
+            taken[task.spool.run_id] = task.spool.taken()
         for position in index.chunks[task.chunk]:
+            if position in taken[task.spool.run_id]:
+                continue
             pset_id = index.ids[position]
             status = PsetStatus(
                 pset_id,

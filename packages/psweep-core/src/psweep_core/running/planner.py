@@ -23,6 +23,7 @@ from .provenance import Code
 __all__ = ["Done", "Planner"]
 
 Done = Callable[["pd.DataFrame | None"], pd.DataFrame]
+Pending = Callable[["pd.DataFrame | None", "Counter[str]"], Iterable[str]]
 
 
 class Planner:
@@ -40,8 +41,8 @@ class Planner:
     seeded : bool
         The psets have seeds.
     pending : callable, optional
-        Takes the database and returns the hashes of psets that tasks of batch jobs have or will
-        have. They count as done. None: there are none.
+        Takes the database, and how many rows of each hash are missing, and returns the hashes of
+        psets that tasks of batch jobs have or will have. They count as done. None: there are none.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Planner:
         code: Code | None,
         done: Done | None,
         seeded: bool,
-        pending: Callable[[pd.DataFrame | None], Iterable[str]] | None = None,
+        pending: Pending | None = None,
     ) -> None:
         self.code = code
         self.done = done
@@ -99,7 +100,8 @@ class Planner:
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
             if self._pending is not None:
-                counts.update(self._pending(df))
+                wanted = Counter(dict.fromkeys(hashes, options.repeats))
+                counts.update(self._pending(df, wanted - counts))
         seeds = None
         if self._seeded:
             live: Iterable[tuple[str, int]] = ()

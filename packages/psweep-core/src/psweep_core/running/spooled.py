@@ -103,7 +103,7 @@ def spool_work(
     digest = code.digest or _shape(func)
     pending: list[tuple[str, str]] = []
 
-    def pending_hashes(known: pd.DataFrame | None) -> list[str]:
+    def pending_hashes(known: pd.DataFrame | None, _: object) -> list[str]:
         pending[:] = _pending(study, known)
         return [sha for sha, _ in pending]
 

@@ -16,6 +16,9 @@ its files has one writer at a time::
         end <time> done|stopped|failed <reason>
         exit <status> <time>                         the jobscript has ended
 
+    <chunk>.taken.<attempt>.<run_id>   positions of psets that a run on this machine has taken out,
+                    so that no task runs them; it counts once the claim says ``run_local <run_id>``
+    .pushed         the spool was copied to another machine, where others may submit its chunks
     <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
                     this task is gone, and its claim does not say so
     recorded.<node>  positions of the psets whose rows were moved into the database there
@@ -31,6 +34,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -48,6 +52,9 @@ __all__ = ["FREE", "Claim", "Index", "Spool", "seeds_in_spools", "spools_of"]
 _MARK = b"psweep-work "
 _FORMAT = 1
 _CLAIM = re.compile(r"(\d+)\.claim(?:\.(\d+))?")
+_TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
+_TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
+_PUSHED = ".pushed"
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
 # The states of a claim whose chunk another task may have
 FREE = ("stopped", "failed", "lost", "cancelled")
@@ -195,6 +202,47 @@ class Spool:
         claims = {chunk: self.claim(chunk, attempt) for chunk, attempt in sorted(last.items())}
         return {chunk: claim for chunk, claim in claims.items() if claim is not None}
 
+    def held(self) -> set[int]:
+        """Find the chunks that somebody has, or may have on another machine."""
+        if (self.folder / _PUSHED).exists():
+            return {*range(len(self.index.chunks))}
+        claims = self.claims()
+        return {chunk for chunk, claim in claims.items() if claim.state not in FREE}
+
+    def note_pushed(self) -> None:
+        """Note that the spool is about to be copied to another machine."""
+        (self.folder / _PUSHED).touch()
+
+    # what a run on this machine takes out
+
+    def take(self, chunk: int, positions: Sequence[int], run_id: str) -> bool:
+        """Take psets out of a free chunk; False if somebody has it meanwhile."""
+        last = self.claims().get(chunk)
+        attempt = 1 if last is None else last.attempt + 1
+        note = self.folder / f"{chunk}.taken.{attempt}.{run_id}"
+        with replacing(note) as file:
+            file.write(" ".join(map(str, positions)).encode())
+        end = f"end {time.time():.3f} stopped run_local has taken psets out"
+        try:
+            with open(self.claim_path(chunk, attempt), "x", encoding="utf-8") as claim:
+                claim.write(f"{_TAKEN_BY} {run_id}\n{end}\n")
+        except FileExistsError:
+            note.unlink()
+            return False
+        return True
+
+    def taken(self) -> set[int]:
+        """Find the psets that were taken out, by their positions."""
+        found: set[int] = set()
+        for name in os.listdir(self.folder):
+            match = _TAKEN.fullmatch(name)
+            if match:
+                claim = self.claim(int(match[1]), int(match[2]))
+                if claim is not None and claim.how == f"{_TAKEN_BY} {match[3]}":
+                    text = (self.folder / name).read_text(encoding="ascii")
+                    found.update(map(int, text.split()))
+        return found
+
     def claim(self, chunk: int, attempt: int) -> Claim | None:
         """Read one claim; None if it was withdrawn."""
         path = self.claim_path(chunk, attempt)
@@ -248,10 +296,10 @@ class Spool:
             os.fsync(file.fileno())
 
     def recorded(self) -> set[int]:
-        """Find the psets that have a row, by their positions."""
+        """Find the psets that have a row or were taken out, by their positions."""
         # The journals first: rows are noted before their journal is removed.
         first = self.header.first_seq
-        found: set[int] = set()
+        found = self.taken()
         for path in self.journals():
             contents = find_journal(path)
             if contents is not None:
