@@ -12,6 +12,7 @@ from psweep_core.plumbing import Claim, Layout, Spool, Study, replacing, spools_
 
 from .jobs import Attempt, job_id_of
 from .machines import Machine
+from .outputs import why_ended
 from .states import PsetStatus, outcomes_of
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
@@ -63,7 +64,7 @@ def task_statuses(
             if every or chunk in left:
                 claim = claims.get(chunk)
                 attempt = _attempt(claim, spool) if claim is not None else None
-                verdict = _verdict(judge, queues, claim, attempt)
+                verdict = _verdict(judge, queues, spool, claim, attempt)
                 found.append(TaskStatus(spool, chunk, claim, attempt, verdict, left.get(chunk, [])))
     # One call of a second source for all that the queue does not show
     queues.ask_accounts()
@@ -72,7 +73,7 @@ def task_statuses(
             # It may have ended between the look at its claim and that at the queue.
             claim = status.spool.claim(status.chunk, status.claim.attempt)
             attempt = _attempt(claim, status.spool) if claim is not None else None
-            verdict = _verdict(judge, queues, claim, attempt)
+            verdict = _verdict(judge, queues, status.spool, claim, attempt)
             found[i] = status._replace(claim=claim, attempt=attempt, verdict=verdict)
     queues.remember()
     return found
@@ -103,12 +104,17 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
     )
 
 
-def _verdict(judge: Judge, queues: Queues, claim: Claim | None, attempt: Attempt | None) -> Verdict:
+def _verdict(
+    judge: Judge, queues: Queues, spool: Spool, claim: Claim | None, attempt: Attempt | None
+) -> Verdict:
     if claim is None or attempt is None:
         return Verdict("not submitted")
     if not claim.is_over:
         attempt = attempt._replace(exit_code=None, end=None)
         verdict = judge(attempt, None)
+        if verdict.state == "lost":
+            why = why_ended(spool.folder.parents[2], attempt, [])
+            return verdict._replace(reason=why or verdict.reason)
         if verdict.state == "queued" and verdict.reason == RUNS_ANOTHER:
             return Verdict("running", "psweep-task has not begun")
         return verdict

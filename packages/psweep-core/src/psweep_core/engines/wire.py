@@ -26,6 +26,7 @@ __all__ = [
     "Failed",
     "Kept",
     "Ready",
+    "Short",
     "dumps",
     "pickled_func",
     "pickled_job",
@@ -49,6 +50,12 @@ class Ready(NamedTuple):
 
 class Again(NamedTuple):
     """From a worker: func is called once more for a pset."""
+
+    position: int
+
+
+class Short(NamedTuple):
+    """From a worker: a pset ran out of memory, and is to be given back."""
 
     position: int
 

@@ -23,14 +23,15 @@ from ..params.grids import Pset
 from ..store.journal import Journal
 from ..store.row_bytes import encode_json
 from ..store.run_record import GROUP_ROWS
+from ..store.running import IDLE, shared_clock
 from ..table.row_groups import block_of, packed
 from ..table.rows import ROW_SIZE, RowTuple, is_failed
 from .call import runner
-from .finished import pickled, save_row
+from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
-from .job import Func, Job, Jobs, JobTuple, Settings, describe
+from .job import Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .random_state import reseed, seed_generators
-from .wire import STOP, Again, Done, Failed, Kept, Ready, unpickled_job
+from .wire import STOP, Again, Done, Failed, Kept, Ready, Short, unpickled_job
 
 __all__ = [
     "REPORT_SECONDS",
@@ -61,18 +62,44 @@ class WorkerSetup:
 class Clock:
     """Shared memory in which a worker says what it is doing: which pset it runs, and since when.
 
+    Parameters
+    ----------
+    method : str
+        How the worker starts.
+    file : Path, optional
+        Where others find it if all processes of the task are killed, see `spool.Running`. None:
+        nobody looks.
+    slot : int, default 0
+        Its place in the file.
+
     Attributes
     ----------
     data : array
         Since when, in s; and the position of the pset, or one of the two states below.
     """
 
-    IDLE: Final = -1.0
+    IDLE: Final = IDLE
     WRITING: Final = -2.0  # func has returned, or raised, and its row is not written yet
 
-    def __init__(self, method: str) -> None:
-        context = multiprocessing.get_context(method)
-        self.data: Any = context.RawArray("d", [0.0, self.IDLE])
+    def __init__(self, method: str, file: Path | None = None, slot: int = 0) -> None:
+        self._file, self._slot = file, slot
+        self.data: Any = None
+        if file is not None:
+            with contextlib.suppress(OSError, ValueError):  # not all file systems can do this
+                self.data = shared_clock(file, slot)
+        if self.data is None:
+            self._file = None
+            context = multiprocessing.get_context(method)
+            self.data = context.RawArray("d", 2)
+        self.data[0], self.data[1] = 0.0, self.IDLE
+
+    def __getstate__(self) -> Any:
+        return self._file, self._slot, None if self._file is not None else self.data
+
+    def __setstate__(self, state: Any) -> None:
+        self._file, self._slot, self.data = state
+        if self._file is not None:
+            self.data = shared_clock(self._file, self._slot)
 
     def idle(self) -> None:
         """Be through with a pset."""
@@ -145,6 +172,14 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 if settings.retries:
                     again = functools.partial(_send, connection, Again(job[0]))
                 row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                if settings.gives_back and ran_out_of_memory(row):
+                    _send(connection, Short(job[0]))
+                    report.count()
+                    clock.idle()
+                    running = None
+                    continue
+                if settings.attempts is not None:
+                    row = (*row[:-1], with_attempts(row[-1], job[0], settings))
                 if atomic:
                     row_bytes = to_bytes(row)
                 else:
@@ -342,6 +377,11 @@ class _Report:
         if time.perf_counter() > self._next:
             self.send()
 
+    def count(self) -> None:
+        """Report a pset that has no row."""
+        self._n += 1
+        self._groups = None
+
     def _end_group(self, groups: list[Any]) -> None:
         rows, self._pending = self._pending, []
         groups.append(packed(block_of(rows, known=True)))
@@ -357,7 +397,7 @@ class _Report:
         self._begin()
 
 
-def _send(connection: Connection, message: Ready | Again | Done | Kept | Failed) -> None:
+def _send(connection: Connection, message: Ready | Again | Short | Done | Kept | Failed) -> None:
     with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
         connection.send(message)
 

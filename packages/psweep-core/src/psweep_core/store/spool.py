@@ -21,6 +21,7 @@ its files has one writer at a time::
     .pushed         the spool was copied to another machine, where others may submit its chunks
     <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
                     this task is gone, and its claim does not say so
+    <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running`
     recorded.<node>  positions of the psets whose rows were moved into the database there
     <run_seq>.<run_id>.<task>.<n>.journal    rows that were not yet, see `journal`
 
@@ -35,6 +36,7 @@ import os
 import platform
 import re
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -46,8 +48,18 @@ from ..table.rows import Header
 from .atomic import replacing
 from .journal_reader import find_journal
 from .layout import Layout
+from .running import Running, count_begun
 
-__all__ = ["FREE", "Claim", "Index", "Spool", "seeds_in_spools", "spools_of"]
+__all__ = [
+    "FREE",
+    "OUT_OF_MEMORY",
+    "TIME_LIMIT",
+    "Claim",
+    "Index",
+    "Spool",
+    "seeds_in_spools",
+    "spools_of",
+]
 
 _MARK = b"psweep-work "
 _FORMAT = 1
@@ -56,6 +68,9 @@ _TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
 _TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
 _PUSHED = ".pushed"
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
+# How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
+OUT_OF_MEMORY = "out of memory"
+TIME_LIMIT = "time limit"
 # The states of a claim whose chunk another task may have
 FREE = ("stopped", "failed", "lost", "cancelled")
 
@@ -259,6 +274,21 @@ class Spool:
                 state, _, reason = said.partition(" ")
                 claim = claim._replace(state=state or "lost", reason=reason)
         return claim
+
+    def shortages(self, chunk: int, also_time: bool) -> list[Claim]:
+        """List the claims of a chunk whose tasks had too little memory, or also too little time."""
+        words = (OUT_OF_MEMORY, TIME_LIMIT) if also_time else OUT_OF_MEMORY
+        last = self.claims().get(chunk)
+        found = [self.claim(chunk, n) for n in range(1, 1 + (last.attempt if last else 0))]
+        return [claim for claim in found if claim is not None and claim.reason.startswith(words)]
+
+    def ran_last(self, claim: Claim) -> list[int]:
+        """Find the psets that a task ran when it was killed."""
+        return Running(self.folder, claim.chunk, claim.attempt).positions()
+
+    def begun(self) -> Counter[int]:
+        """Count, for each pset, the tasks that have begun it and did not finish it."""
+        return count_begun(self.folder)
 
     def lost_path(self, chunk: int, attempt: int) -> Path:
         """Return the file that says that a task is gone."""
