@@ -18,7 +18,14 @@ from .escalate import grown_asks, merged
 from .machines import JOBSCRIPT, Machine, check_jobscript, problem_with
 from .schedulers import SCHEDULERS
 
-__all__ = ["cutter", "jobscript_path", "read_jobscripts", "task_lines", "write_jobscripts"]
+__all__ = [
+    "asked_options",
+    "cutter",
+    "jobscript_path",
+    "read_jobscripts",
+    "task_lines",
+    "write_jobscripts",
+]
 
 _N_TASKS = 20  # of one call, if nothing says how large they should be
 _MANY = "99"  # entries of `escalate`: no pset gets a failed row, because it has another chance
@@ -160,6 +167,12 @@ def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]
     return {name: str(value) for name, value in asks.items()}
 
 
+def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
+    """Write what is asked for as options of the submit command."""
+    options = _OPTIONS[machine.scheduler or "slurm"]
+    return [options[name].format(amount) for name, amount in asks.items()]
+
+
 def task_lines(
     layout: Layout,
     machine: Machine,
@@ -240,8 +253,7 @@ def _lines(
     if machine.runs_here:
         return [f"chunks_here {what} {machine.subcmd}  {comment}"]
     scheduler = SCHEDULERS[machine.scheduler or "slurm"]
-    options = _OPTIONS[machine.scheduler or "slurm"]
-    command = " ".join([machine.subcmd, *(options[name].format(asks[name]) for name in asks)])
+    command = " ".join([machine.subcmd, *asked_options(machine, asks)])
     head = scheduler.array_head
     if not machine.array:
         head = head.replace("%A_%a", "%j").replace("%J_%I", "%J")
@@ -253,7 +265,7 @@ def _lines(
     more = [""]
     for level in range(1, len(machine.escalate) + 1):
         grown = grown_asks(asks, {} if change else merged(machine.escalate[:level]), machine)
-        more.append(" ".join(options[name].format(amount) for name, amount in grown.items()))
+        more.append(" ".join(asked_options(machine, grown)))
     limits = f"{machine.array_limit or '-'} {machine.max_array_size or '-'}"
     if not machine.array:
         limits = "- 1"

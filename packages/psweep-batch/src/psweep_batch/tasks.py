@@ -16,7 +16,7 @@ from .outputs import why_ended
 from .states import PsetStatus, outcomes_of
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
-__all__ = ["TaskStatus", "psets_of_tasks", "settle", "task_statuses"]
+__all__ = ["TaskStatus", "chunk_of", "psets_of_tasks", "settle", "task_statuses"]
 
 
 class TaskStatus(NamedTuple):
@@ -77,6 +77,12 @@ def task_statuses(
             found[i] = status._replace(claim=claim, attempt=attempt, verdict=verdict)
     queues.remember()
     return found
+
+
+def chunk_of(attempt: Attempt) -> tuple[str, int]:
+    """Return the run id and the chunk of a task."""
+    run_id, _, chunk = Path(attempt.folder).name.rpartition(".")
+    return run_id, int(chunk)
 
 
 def _attempt(claim: Claim, spool: Spool) -> Attempt:

@@ -38,8 +38,8 @@ class Stop(Protocol):
     def killed_for_memory(self) -> bool:
         """Return whether the system has just ended a process because memory ran out."""
 
-    def give_back(self, position: int) -> None:
-        """Note that a pset ran out of memory, and gets no row."""
+    def give_back(self, position: int, for_memory: bool) -> None:
+        """Note that a pset failed for want of memory, or because the job ends, and has no row."""
 
 
 class Dispatch:

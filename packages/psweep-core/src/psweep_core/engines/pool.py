@@ -55,7 +55,7 @@ from .call import note
 from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
 from .start_method import native_threads, other_threads, usual_method, worker_method
-from .wire import STOP, Again, Chunk, Done, Failed, Kept, Short, pickled_func, pickled_job
+from .wire import STOP, Again, Chunk, Done, Failed, GivenBack, Kept, pickled_func, pickled_job
 from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group
 from .worker_process import WorkerProcess
 
@@ -240,8 +240,8 @@ class _Pool:
                     raise message.to_exception()
                 if isinstance(message, Kept):
                     self._record.keep(message.row_bytes)
-                if isinstance(message, Short) and self._stop is not None:
-                    self._stop.give_back(message.position)
+                if isinstance(message, GivenBack) and self._stop is not None:
+                    self._stop.give_back(message.position, message.for_memory)
                 if isinstance(message, Again):
                     self._dispatch.called_again(message.position)
                 if isinstance(message, Done):
@@ -398,7 +398,7 @@ class _Pool:
         if unfinished and dispatch.may_retry(unfinished[0]):
             dispatch.put_back(unfinished[:1])
         elif unfinished and is_short and self._settings.gives_back and self._stop is not None:
-            self._stop.give_back(unfinished[0])
+            self._stop.give_back(unfinished[0], True)
             dispatch.n_left -= 1
             step = step._replace(n=step.n + 1)
         elif unfinished:

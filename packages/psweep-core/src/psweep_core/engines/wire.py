@@ -24,9 +24,9 @@ __all__ = [
     "Chunk",
     "Done",
     "Failed",
+    "GivenBack",
     "Kept",
     "Ready",
-    "Short",
     "dumps",
     "pickled_func",
     "pickled_job",
@@ -54,10 +54,11 @@ class Again(NamedTuple):
     position: int
 
 
-class Short(NamedTuple):
-    """From a worker: a pset ran out of memory, and is to be given back."""
+class GivenBack(NamedTuple):
+    """From a worker: a pset has failed for want of memory, or after a signal, and has no row."""
 
     position: int
+    for_memory: bool
 
 
 class Done(NamedTuple):

@@ -31,11 +31,13 @@ from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
 from .job import Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .random_state import reseed, seed_generators
-from .wire import STOP, Again, Done, Failed, Kept, Ready, Short, unpickled_job
+from .wire import STOP, Again, Done, Failed, GivenBack, Kept, Ready, unpickled_job
 
 __all__ = [
+    "ENDINGS",
     "REPORT_SECONDS",
     "SLOT",
+    "WARNINGS",
     "Clock",
     "WorkerSetup",
     "end_group",
@@ -43,6 +45,10 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
+# What the processes of a batch job get: before it has to end, and when it has to. Grid Engine
+# sends SIGUSR2 with -notify.
+WARNINGS = ("SIGUSR1",) if "SGE_TASK_ID" in os.environ else ("SIGUSR1", "SIGUSR2")
+ENDINGS = tuple({"SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR2"} - {*WARNINGS})
 SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
 _MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
@@ -130,9 +136,13 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         # Terminal I/O then fails instead of stopping the process (SIGTTIN, SIGTTOU).
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    told: list[int] = []  # that the job is to end
     if setup.settings.in_task:
-        # Schedulers send it to all processes of a job; the parent decides what it means.
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        # Schedulers send them to all processes of a job; the parent decides what they mean.
+        for name in WARNINGS:
+            _on_signal(name, lambda *_: None)
+        for name in ENDINGS:
+            _on_signal(name, lambda number, _: told.append(number))
     os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     global _is_clone
@@ -172,8 +182,10 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 if settings.retries:
                     again = functools.partial(_send, connection, Again(job[0]))
                 row, atomic = run(job, chunk.calls.get(job[0], 1), again)
-                if settings.gives_back and ran_out_of_memory(row):
-                    _send(connection, Short(job[0]))
+                # A signal may have ended a program that func has started.
+                for_memory = settings.gives_back and ran_out_of_memory(row)
+                if for_memory or (told and is_failed(row)):
+                    _send(connection, GivenBack(job[0], for_memory))
                     report.count()
                     clock.idle()
                     running = None
@@ -207,6 +219,12 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 _send(connection, Kept(journal.unsafe))
     if problem is not None:
         _send(connection, problem)
+
+
+def _on_signal(name: str, handler: Any) -> None:
+    number = getattr(signal, name, None)
+    if number is not None:
+        signal.signal(number, handler)
 
 
 def _to_pickle(row: RowTuple) -> bytes:
@@ -397,7 +415,9 @@ class _Report:
         self._begin()
 
 
-def _send(connection: Connection, message: Ready | Again | Short | Done | Kept | Failed) -> None:
+def _send(
+    connection: Connection, message: Ready | Again | GivenBack | Done | Kept | Failed
+) -> None:
     with contextlib.suppress(OSError):  # the parent has gone, and `_listen` is about to notice
         connection.send(message)
 

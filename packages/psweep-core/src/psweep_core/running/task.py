@@ -10,7 +10,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from .._version import __version__
 from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
+from ..engines.worker import ENDINGS, WARNINGS
 from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
@@ -191,7 +192,7 @@ class _Task:
         jobs = jobs.some(todo)
         n_workers = max(1, int(os.environ.get("PSWEEP_PARALLEL") or 1))
         envs = work["options"].get("worker_env")
-        if isinstance(envs, list):
+        if envs is not None and not isinstance(envs, Mapping):
             n_workers = len(envs)
         options = Options(calc_dir=layout.calc_dir, poolsize=n_workers, **work["options"])
         settings = options.settings(header, layout, work["commit"], work["plain"])
@@ -228,8 +229,8 @@ class _Task:
         left = len(jobs) - n + len(stop.given_back)
         n -= len(stop.given_back)
         self._say(f"{n} psets have run, {n_failed} failed, {left} given back")
-        if stop.given_back:
-            return "stopped", f"{OUT_OF_MEMORY}: {len(stop.given_back)} of the psets need more"
+        if stop.n_short:
+            return "stopped", f"{OUT_OF_MEMORY}: {stop.n_short} of the psets need more"
         if left and cut_short and stop.at_limit:
             return "stopped", f"{TIME_LIMIT}: {len(cut_short)} of the psets did not finish"
         if left:
@@ -272,11 +273,12 @@ class _Stop:
         self._runtime = 0.0
         self._first = True
         self.at_limit = False  # it was stopped by the time limit
-        self.given_back: list[int] = []  # psets that ran out of memory
+        self.given_back: list[int] = []  # psets that ran out of memory, or failed when it ended
+        self.n_short = 0  # of these, the former
         self._n_kills = count_kills()
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGXCPU"):
+        for name in ("SIGINT", *ENDINGS):
             self._on(name, self._end)
-        for name in ("SIGUSR1", "SIGUSR2"):
+        for name in WARNINGS:
             self._on(name, self._warn)
 
     @staticmethod
@@ -310,11 +312,11 @@ class _Stop:
         if self._until is not None:
             return False
         left = time_left()
+        first, self._first = self._first, False
         if left is None:
             if self._warned:
                 self.why = "warned by the scheduler that the job ends soon"
-            return not self._warned
-        first, self._first = self._first, False
+            return first or not self._warned
         if first or left > max(seconds, self._runtime) + _MARGIN:
             return True
         self.why = f"{left:.0f} s before the time limit"
@@ -329,9 +331,10 @@ class _Stop:
         before, self._n_kills = self._n_kills, count_kills()
         return before is not None and self._n_kills is not None and self._n_kills > before
 
-    def give_back(self, position: int) -> None:
-        """Note that a pset ran out of memory, and gets no row."""
+    def give_back(self, position: int, for_memory: bool) -> None:
+        """Note that a pset failed for want of memory, or because the job ends, and has no row."""
         self.given_back.append(position)
+        self.n_short += for_memory
 
 
 def _tell(ending: str, text: str) -> None:

@@ -91,7 +91,7 @@ class TaskRecord:
         Parameters
         ----------
         given_back : iterable of int
-            Those that ran out of memory.
+            Those that have failed and have no row.
 
         Returns
         -------
