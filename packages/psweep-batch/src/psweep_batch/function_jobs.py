@@ -262,16 +262,17 @@ def _lines(
     name = shlex.quote(found.name) if found.name else f"ps_{machine.name:.12}"
     if _warning(machine, found):
         head += f"{scheduler.prefix} {scheduler.warning[0]}\n"
-    more = [""]
-    for level in range(1, len(machine.escalate) + 1):
-        grown = grown_asks(asks, {} if change else merged(machine.escalate[:level]), machine)
-        more.append(" ".join(asked_options(machine, grown)))
+    more = ["    *) more= ;;"]
+    for level in range(len(machine.escalate), 0, -1) if not change else ():
+        grown = grown_asks(asks, merged(machine.escalate[:level]), machine)
+        words = shlex.quote(" ".join(asked_options(machine, grown)))
+        more.insert(0, f"    {level}) more={words} ;;")
     limits = f"{machine.array_limit or '-'} {machine.max_array_size or '-'}"
     if not machine.array:
         limits = "- 1"
     return [
         comment,
-        *(f"ps_more{level}={shlex.quote(words)}" for level, words in enumerate(more)),
+        *("more_at() { # LEVEL", "    case $1 in", *more, "    esac", "}"),
         f"chunks {what} {limits} {command} <<'END_OF_DIRECTIVES'",
         f"#!{found.shell}",
         found.asked + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),

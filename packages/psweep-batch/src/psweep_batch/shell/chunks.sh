@@ -1,5 +1,6 @@
 held=0
 room=-1   # how many tasks may be submitted now; less than 0: any number
+more=     # options of the submit command for tasks that had too little
 counting= # if set, only count what there is, see feed.sh
 
 claim_file() { # CHUNK:ATTEMPT
@@ -176,7 +177,7 @@ submit_chunks() { # COMMAND...: submit what was claimed
         stop "cannot write into $ps_calc/$parts"
     }
     [ -z "$ps_task" ] || array_options "$n" "$limit"
-    eval "more=\$ps_more$group"
+    more_at "$group"
     if call "$part" "$@" $more $ps_array; then
         for_claims "said $(printf '%s\n' "${said:-nothing}" | tail -n 1)"
         printf '%s: %s tasks\n' "$said" "$n"

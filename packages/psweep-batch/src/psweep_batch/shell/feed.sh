@@ -86,8 +86,8 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
         fi
     done <"$ps_look/open"
     [ -s "$ps_look/gone" ] || return 0
-    sh -c "$(account_text)" sh $(sed 's/.* //' "$ps_look/gone" | grep -v '^-$' | sort -u) </dev/null \
-        >"$ps_look/account" 2>/dev/null
+    sed 's/.* //' "$ps_look/gone" | grep -v '^-$' | sort -u |
+        xargs sh -c "$(account_text)" sh >"$ps_look/account" 2>/dev/null
     while read -r ps_spool chunk attempt job; do
         # It may have ended well meanwhile.
         look_at "$chunk"
