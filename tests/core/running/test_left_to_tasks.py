@@ -8,6 +8,8 @@ import pytest
 from spools import claim, prepare, run
 
 import psweep as ps
+from psweep_core.store.spool import spools_of
+from psweep_core.store.study import Study
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +97,24 @@ def test_a_note_without_its_claim_takes_nothing():
     assert spool.unfinished() == {0: [0, 1]}
     claim(spool, 0)
     assert spool.unfinished() == {0: [0, 1]}
+
+
+@pytest.mark.parametrize("call", [prepare, ps.run_local])
+def test_pset_that_finishes_while_rows_are_read_is_not_run_again(monkeypatch, call):
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params, seed=3)
+    claim(spool)
+    read = Study.known
+
+    def known(study):
+        df = read(study)
+        if spool.claims()[0].start is None:
+            assert run(spool)[0] == 0
+        return df
+
+    monkeypatch.setattr(Study, "known", known)
+    call(by_task, params, skip_dups=True, repeats=2, seed=3)
+    df = ps.recover("calc")
+    left = [seed for other in spools_of(Study("calc").layout) for seed in other.index.seeds]
+    assert len(df) == (2 if call is prepare else 4)
+    assert len({*left, *df._seed}) == 4

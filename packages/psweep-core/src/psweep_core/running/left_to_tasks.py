@@ -9,7 +9,7 @@ import pandas as pd
 
 from .. import _siblings
 from ..errors import NotInstalledError, VersionMismatchError
-from ..store.spool import spools_of
+from ..store.spool import Spool, spools_of
 from ..store.study import Study
 
 __all__ = ["LeftToTasks"]
@@ -28,12 +28,16 @@ class LeftToTasks:
     ----------
     n : int
         How many psets were left to tasks.
+    freed : Counter
+        Hashes and seeds of the psets that were taken over.
     """
 
     def __init__(self, study: Study, run_id: str | None) -> None:
         self._study = study
         self._run_id = run_id
         self.n = 0
+        self.freed: Counter[tuple[str, int]] = Counter()
+        self._spools: list[tuple[Spool, dict[int, list[int]], set[int]]] = []
 
     def settle(self) -> None:
         """Note which tasks are gone, where psweep-batch is here and can ask their scheduler."""
@@ -47,7 +51,13 @@ class LeftToTasks:
             return  # whoever has a claim is taken to be alive
         importlib.import_module("psweep_batch.tasks").settle(layout)
 
-    def __call__(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
+    def look(self) -> None:
+        """Look which psets have no row yet; see `Planner`."""
+        found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
+        # After that, since it is held until its rows are there.
+        self._spools = [(spool, chunks, spool.held()) for spool, chunks in found if chunks]
+
+    def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
         """Return the hashes of psets that are left to tasks, and take over free ones.
 
         Parameters
@@ -58,13 +68,12 @@ class LeftToTasks:
             How many rows of each hash this run needs.
         """
         ids = set(known["_pset_id"]) if known is not None and len(known) else set()
-        spools = [(spool, spool.unfinished(ids)) for spool in spools_of(self._study.layout)]
-        spools = [(spool, chunks) for spool, chunks in spools if chunks]
         left: list[str] = []
         free = []
-        for spool, chunks in spools:
-            held, hashes = spool.held(), spool.index.hashes
-            for chunk, positions in chunks.items():
+        for spool, chunks, held in self._spools:
+            hashes = spool.index.hashes
+            for chunk, found in chunks.items():
+                positions = [i for i in found if spool.index.ids[i] not in ids]
                 if chunk in held:
                     left += [hashes[i] for i in positions]
                 else:
@@ -82,6 +91,8 @@ class LeftToTasks:
                 continue
             if spool.take(chunk, mine, self._run_id):
                 missing = rest
+                if spool.index.seeds is not None:
+                    self.freed.update((hashes[i], spool.index.seeds[i]) for i in mine)
             else:  # it was submitted just now
                 left += [hashes[i] for i in positions]
         self.n = (wanted & Counter(left)).total()
