@@ -324,7 +324,7 @@ def _entries(path: Path, value: Any) -> tuple[dict[str, str], ...]:
 
 
 def problem_with(name: Any, amount: Any) -> str | None:
-    """Say what is wrong with an amount of memory or time; None if nothing is."""
+    """Return what is wrong with an amount of memory or time; None if nothing is."""
     if name not in ("mem", "time"):
         return f"it may have mem and time, not {name!r}"
     if isinstance(amount, bool) or not re.fullmatch(r"\d[\d.:-]*[KMGTkmgt]?", str(amount)):

@@ -14,6 +14,7 @@ import pandas as pd
 
 from psweep import ParamsError
 from psweep_core.plumbing import (
+    OUT_OF_MEMORY,
     Layout,
     Options,
     PathLike,
@@ -124,9 +125,19 @@ def _tell_failures(layout: Layout) -> None:
     if failed:
         spool, claim = failed[-1]
         n = len(failed)
+        hint = ""
+        if claim.reason.startswith(OUT_OF_MEMORY):
+            n_more = len(machine_of(layout.calc_dir, claim.machine).escalate)
+            n_before = len(spool.shortages(claim.chunk, also_time=False))
+            hint = (
+                "; the next task asks for more"
+                if n_before <= n_more
+                else "; nothing in info.yaml gives the next task more (escalate:)"
+            )
         print(
             f"psweep: {n} task{'s have' if n > 1 else ' has'} failed and left psets, which are "
-            f"free again: {claim.reason or claim.state}, see {spool.folder / f'{claim.chunk}.log'}",
+            f"free again: {claim.reason or claim.state}{hint}, see "
+            f"{spool.folder / f'{claim.chunk}.log'}",
             file=sys.stderr,
         )
 
