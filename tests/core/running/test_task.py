@@ -5,67 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from spools import claim, prepare, run, start, until
 
 import psweep as ps
-from psweep_core.running.options import Options
-from psweep_core.running.spooled import Chunk, spool_work
 from psweep_core.running.time_left import END, _slurm_seconds
 from psweep_core.store.spool import Spool
 from psweep_core.store.study import Study
 
 DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime", "_exec_host"]
-
-
-def prepare(func, params, size=100, **options):
-    """Write a spool with chunks of a size; return it, or None if there was nothing to do."""
-    options = {"poolsize": 1, "on_error": "record", **options}
-
-    def cut(psets, runtime):
-        return [
-            Chunk(list(range(i, min(i + size, len(psets)))), {}) for i in range(0, len(psets), size)
-        ]
-
-    found = spool_work(func, params, None, Options(**options), cut, lambda study: None, ["m"])
-    return found.spool
-
-
-def claim(spool, chunk=0, attempt=1):
-    with open(spool.claim_path(chunk, attempt), "x") as file:
-        file.write("job x.sh\nby m me c\n")
-
-
-def start(spool, chunk=0, attempt=1, **environ):
-    environ = {
-        "PSWEEP_SPOOL": str(spool.folder),
-        "PSWEEP_CHUNK": str(chunk),
-        "PSWEEP_ATTEMPT": str(attempt),
-        **environ,
-    }
-    command = [sys.executable, "-c", "from psweep_core.running.task import task; exit(task())"]
-    return subprocess.Popen(
-        command, env=os.environ | environ, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-
-def run(spool, chunk=0, attempt=1, **environ):
-    """Run a task to its end; return its exit status and what it said."""
-    process = start(spool, chunk, attempt, **environ)
-    said = process.communicate(timeout=300)[1]
-    return process.returncode, said
-
-
-def until(condition, seconds=200):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_rows_are_those_of_run_local():

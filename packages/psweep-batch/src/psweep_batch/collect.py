@@ -35,9 +35,10 @@ from psweep_core.plumbing import (
 
 from .errors import BatchError
 from .jobs import RESULT_FILES
+from .outputs import tail
 from .scripts import run_script_path
 from .states import PsetStatus
-from .status import nothing_for, remember_collected, statuses, tail
+from .status import nothing_for, remember_collected, statuses
 from .tasks import settle
 from .verdicts import READER_MARK
 

@@ -5,21 +5,30 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from psweep import ParamsTypeError, df_read
 from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_of
 
-from .directives import directives
+from .directives import Directives, directives
 from .errors import MachineError
-from .machines import JOBSCRIPT, Machine, check_jobscript
+from .escalate import grown_asks, merged
+from .machines import JOBSCRIPT, Machine, check_jobscript, problem_with
 from .schedulers import SCHEDULERS
 
-__all__ = ["cutter", "jobscript_path", "read_jobscripts", "task_lines", "write_jobscripts"]
+__all__ = [
+    "asked_options",
+    "cutter",
+    "jobscript_path",
+    "read_jobscripts",
+    "task_lines",
+    "write_jobscripts",
+]
 
 _N_TASKS = 20  # of one call, if nothing says how large they should be
+_MANY = "99"  # entries of `escalate`: no pset gets a failed row, because it has another chance
 _PILOT = 4  # psets of the first chunk, with task_time, while no runtime is known
 _LINE = re.compile(r"^[^#\n]*(?<![\w./$-])(?:\S*/)?psweep-task(?![\w.-])", re.MULTILINE)
 _OPTIONS = {
@@ -151,17 +160,36 @@ def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]
         if name not in ("mem", "time"):
             message = f"a pset may ask for mem and time, not for {name!r} ({pset!r})"
             raise ParamsTypeError(message)
-        if not re.fullmatch(r"\d[\d.:-]*[KMGTkmgt]?", str(value)):
-            message = (
-                f"{name} must be as the scheduler writes it, such as '8G' or '01:00:00', not "
-                f"{value!r} ({pset!r})"
-            )
+        problem = problem_with(name, value)
+        if problem:
+            message = f"{problem} ({pset!r})"
             raise ParamsTypeError(message)
     return {name: str(value) for name, value in asks.items()}
 
 
-def task_lines(layout: Layout, machine: Machine) -> list[str]:
-    """Write the lines of a submit script that submit what nobody has; none if there is nothing."""
+def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
+    """Write what is asked for as options of the submit command."""
+    options = _OPTIONS[machine.scheduler or "slurm"]
+    return [options[name].format(amount) for name, amount in asks.items()]
+
+
+def task_lines(
+    layout: Layout,
+    machine: Machine,
+    only: Collection[tuple[str, int]] | None = None,
+    change: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Write the lines of a submit script that submit what nobody has; none if there is nothing.
+
+    Parameters
+    ----------
+    layout : Layout
+    machine : Machine
+    only : collection of (str, int), optional
+        The run ids of spools, and the chunks of these that are wanted. None: all.
+    change : mapping, optional
+        What they ask for now, whatever they have asked for before. None: see `escalate`.
+    """
     path = jobscript_path(layout.calc_dir, machine.name)
     spools = [spool for spool in spools_of(layout) if machine.name in spool.head["machines"]]
     if not spools or not path.exists():
@@ -169,11 +197,31 @@ def task_lines(layout: Layout, machine: Machine) -> list[str]:
     spools.sort(key=lambda spool: spool.header.run_seq)
     df = df_read(layout.calc_dir)
     known = set(df["_pset_id"]) if len(df) else set()
-    lines = [f"ps_cwd={shlex.quote(spools[-1].head['cwd'])}", "ps_kill_wait="]
+    levels = _MANY if change else str(len(machine.escalate))
+    levels += " time" if any("time" in entry for entry in machine.escalate) else ""
+    found = directives(path.read_bytes().decode("utf-8", "surrogateescape"), machine)
+    warning = _warning(machine, found)
+    lines = [
+        f"ps_cwd={shlex.quote(spools[-1].head['cwd'])}",
+        "ps_kill_wait=",
+        f"ps_levels='{levels}'",
+        f"ps_warns={warning[2] if warning else ''}",
+    ]
+    n_before = len(lines)
     for spool in spools:
-        for chunks in _alike(spool, spool.unfinished(known)):
-            lines += _lines(spool, chunks, machine, path)
-    return lines
+        unfinished = spool.unfinished(known)
+        wanted = [c for c in unfinished if only is None or (spool.run_id, c) in only]
+        for chunks in _alike(spool, wanted):
+            lines += _lines(spool, chunks, machine, found, change)
+    return lines if len(lines) > n_before or only is None else []
+
+
+def _warning(machine: Machine, found: Directives) -> tuple[str, ...]:
+    """Return how to ask for a signal before the end; empty if the jobscript has its own."""
+    warning = SCHEDULERS[machine.scheduler].warning if machine.scheduler else ()
+    return (
+        () if not warning or re.search(rf"(?<!\S){warning[1]}(?![\w-])", found.asked) else warning
+    )
 
 
 def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
@@ -189,29 +237,42 @@ def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
     return found
 
 
-def _lines(spool: Spool, chunks: list[int], machine: Machine, path: Path) -> list[str]:
+def _lines(
+    spool: Spool,
+    chunks: list[int],
+    machine: Machine,
+    found: Directives,
+    change: Mapping[str, str] | None,
+) -> list[str]:
     n = sum(len(spool.index.chunks[chunk]) for chunk in chunks)
     what = f"{spool.folder.name} {chunks[0]} {chunks[-1]} {machine.parallel}"
     comment = f"# run_seq={spool.header.run_seq}: {n} pset{'s' * (n > 1)}"
     asks = spool.index.asks[chunks[0]]
+    if change:
+        asks = {**asks, **change}
     if machine.runs_here:
         return [f"chunks_here {what} {machine.subcmd}  {comment}"]
     scheduler = SCHEDULERS[machine.scheduler or "slurm"]
-    options = _OPTIONS[machine.scheduler or "slurm"]
-    command = " ".join([machine.subcmd, *(options[name].format(asks[name]) for name in asks)])
-    script = path.read_bytes().decode("utf-8", "surrogateescape")
-    found = directives(script, machine)
+    command = " ".join([machine.subcmd, *asked_options(machine, asks)])
     head = scheduler.array_head
     if not machine.array:
         head = head.replace("%A_%a", "%j").replace("%J_%I", "%J")
     name_option = scheduler.own[0].split("|")[-1]
     name_option += "=" if name_option.startswith("--") else " "
     name = shlex.quote(found.name) if found.name else f"ps_{machine.name:.12}"
+    if _warning(machine, found):
+        head += f"{scheduler.prefix} {scheduler.warning[0]}\n"
+    more = ["    *) more= ;;"]
+    for level in range(len(machine.escalate), 0, -1) if not change else ():
+        grown = grown_asks(asks, merged(machine.escalate[:level]), machine)
+        words = shlex.quote(" ".join(asked_options(machine, grown)))
+        more.insert(0, f"    {level}) more={words} ;;")
     limits = f"{machine.array_limit or '-'} {machine.max_array_size or '-'}"
     if not machine.array:
         limits = "- 1"
     return [
         comment,
+        *("more_at() { # LEVEL", "    case $1 in", *more, "    esac", "}"),
         f"chunks {what} {limits} {command} <<'END_OF_DIRECTIVES'",
         f"#!{found.shell}",
         found.asked + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),

@@ -24,6 +24,7 @@ __all__ = [
     "check_jobscript",
     "chosen_machines",
     "find_machines",
+    "problem_with",
     "read_info",
 ]
 
@@ -70,6 +71,8 @@ class Machine:
         Where the study is on the machine. None: at the same place below the home.
     task_time : float or None
         Seconds that a task should take. None: see `function_jobs.cutter`.
+    escalate : tuple of dict
+        What a task that had too little gets at the next try, ``mem`` and ``time``, and after that.
     directives, setup : str or None
         Lines of a jobscript of tasks: for the scheduler, and for the shell. None, both: there is
         a file.
@@ -88,6 +91,7 @@ class Machine:
     login_shell: bool = False
     remote_dir: str | None = None
     task_time: float | None = None
+    escalate: tuple[dict[str, str], ...] = ()
     directives: str | None = None
     setup: str | None = None
 
@@ -246,6 +250,8 @@ def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Mac
         if "pack" in given:
             message = f"{path}: pack and task_time both say how large tasks are; leave out one"
             raise MachineError(message)
+    if "escalate" in given:
+        given["escalate"] = _entries(path, given["escalate"])
     scheduler = given.pop("scheduler", None)
     if scheduler is not None and scheduler not in (*SCHEDULERS, "none"):
         names = ", ".join([*SCHEDULERS, "none"])
@@ -294,6 +300,38 @@ def _duration(path: Path, value: Any) -> float:
         message = f"{path}: task_time must be a time such as 30min or 2h, not {value!r}"
         raise MachineError(message)
     return seconds
+
+
+def _entries(path: Path, value: Any) -> tuple[dict[str, str], ...]:
+    """Check what `escalate` names."""
+    entries: list[dict[str, str]] = []
+    for entry in value if isinstance(value, list) else [value]:
+        if not isinstance(entry, dict) or not entry:
+            message = (
+                f"{path}: escalate must be a list such as [{{mem: 8G}}, {{mem: 16G}}], not "
+                f"{value!r}"
+            )
+            raise MachineError(message)
+        for name, amount in entry.items():
+            problem = problem_with(name, amount)
+            if name == "time" and not isinstance(amount, str):
+                problem = f"YAML reads 4:00:00 as {4 * 3600}; write time in quotes, as '04:00:00'"
+            if problem:
+                message = f"{path}: escalate: {problem}"
+                raise MachineError(message)
+        entries.append({name: str(amount) for name, amount in entry.items()})
+    return tuple(entries)
+
+
+def problem_with(name: Any, amount: Any) -> str | None:
+    """Return what is wrong with an amount of memory or time; None if nothing is."""
+    if name not in ("mem", "time"):
+        return f"it may have mem and time, not {name!r}"
+    if isinstance(amount, bool) or not re.fullmatch(r"\d[\d.:-]*[KMGTkmgt]?", str(amount)):
+        return (
+            f"{name} must be as the scheduler writes it, such as '8G' or '01:00:00', not {amount!r}"
+        )
+    return None
 
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from psweep_core.plumbing import (
 from .directives import Directives, directives
 from .folders import PsetFiles, read_templates
 from .machines import JOBSCRIPT, chosen_machines, confirm_statcmd, find_machines
-from .run_tasks import prepare_tasks
+from .run_tasks import pool_of, prepare_tasks
 from .scripts import run_script_path, write_run_scripts
 from .templates import template_class
 
@@ -74,6 +74,7 @@ def prep_batch(
     on_error: Literal["raise", "record"] = "record",
     retries: int = 0,
     timeout: float | None = None,
+    worker_env: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
     capture_logs: Literal["db", "file", "db+file"] | None = None,
     tmpsave: bool = False,
     progress: bool | None = None,
@@ -117,6 +118,8 @@ def prep_batch(
         - ``parallel``: how many of these it runs at once,
         - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
           that are queued or running, one per line,
+        - ``escalate``: with `func`, what tasks that ran out of memory or time ask for at the next
+          try, and after that, as ``[{mem: 8G}, {mem: 16G, time: "04:00:00"}]``,
         - ``task_time``: with `func`, how long a task should take, such as ``30min``,
         - ``directives``, ``setup``: with `func`, lines for the scheduler and for the shell, if
           there is no jobscript,
@@ -163,6 +166,10 @@ def prep_batch(
         With `func`: how many times a failing pset is called again, as in `run_local`.
     timeout : float, optional
         With `func`: seconds for one call, as in `run_local`. None: there is no limit.
+    worker_env : dict or sequence of dict, optional
+        With `func`: environment variables of the workers of a task, as in `run_local`. One dict for
+        all of them, or a list with one for each, as for the GPUs of a whole node: then each task
+        has as many workers as there are dicts, whatever ``parallel`` says. None: those of the job.
     capture_logs : {"db", "file", "db+file"}, optional
         With `func`: where to keep what it prints, as in `run_local`. None: in the log of the task.
     tmpsave : bool, default False
@@ -208,6 +215,7 @@ def prep_batch(
         "on_error": (on_error, "record"),
         "retries": (retries, 0),
         "timeout": (timeout, None),
+        "worker_env": (worker_env, None),
         "capture_logs": (capture_logs, None),
         "tmpsave": (tmpsave, False),
     }
@@ -216,7 +224,7 @@ def prep_batch(
         options = Options(
             calc_dir=calc_dir,
             database_basename=database_basename,
-            poolsize=1,  # or more: `parallel` in info.yaml
+            poolsize=pool_of(worker_env),
             simulate=simulate,
             backup=backup,
             git=git,
@@ -228,6 +236,7 @@ def prep_batch(
             on_error=on_error,
             retries=retries,
             timeout=timeout,
+            worker_env=worker_env,
             capture_logs=capture_logs,
             tmpsave=tmpsave,
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,12 +15,12 @@ from psweep import df_read
 from psweep_core.plumbing import PathLike, Study
 
 from .errors import BatchError
-from .function_jobs import task_lines
+from .function_jobs import asked_options, task_lines
 from .jobs import Attempt, machines_of, next_number
-from .machines import read_info
+from .machines import problem_with, read_info
 from .scripts import Line, info_path, write_script
 from .status import nothing_for, status_frame, statuses
-from .tasks import settle
+from .tasks import chunk_of, settle
 
 __all__ = ["batch_resubmit"]
 
@@ -30,6 +32,7 @@ def batch_resubmit(
     machine: str | None = None,
     *,
     states: Sequence[str] = ("failed", "lost", "no result"),
+    change: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Write a script that submits psets again if their jobs failed, were lost or left no result.
 
@@ -47,6 +50,10 @@ def batch_resubmit(
     states : sequence of str, default ("failed", "lost", "no result")
         Which psets, see `batch_status`, by their last job; also "cancelled", "done", and "not
         submitted", which needs a machine.
+    change : dict, optional
+        What these psets ask the scheduler for now: ``{"_mem": "16G", "_time": "04:00:00"}``, or one
+        of the two. The script passes it to the submit command, where it replaces what the jobscript
+        asks for; the files of the psets stay as they are. None: the same as before.
 
     Returns
     -------
@@ -59,7 +66,8 @@ def batch_resubmit(
     StudyNotFoundError
         There is no study in that folder.
     BatchError
-        A state that cannot be submitted again, or nothing was prepared for that machine.
+        A state that cannot be submitted again, nothing was prepared for that machine, or a change
+        that a scheduler cannot be asked for.
 
     Examples
     --------
@@ -79,6 +87,7 @@ def batch_resubmit(
         if state not in _AT_REST:
             message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
             raise BatchError(message)
+    asks = _asks(change)
     folder = Path(calc_dir)
     chosen = [s for s in statuses(df_read(folder), folder, None) if s.state in states]
     n_ran = sum(status.has_row for status in chosen)
@@ -92,6 +101,7 @@ def batch_resubmit(
     layout = Study.of_folder(folder).layout
     settle(layout)
     lines: dict[str, list[Line]] = {}
+    chunks: set[tuple[str, int]] = set()
     for status in chosen:
         target = machine or status.machine
         if target is None:
@@ -99,6 +109,8 @@ def batch_resubmit(
             raise BatchError(message)
         if status.of_task:
             lines.setdefault(target, [])
+            if status.attempt is not None:
+                chunks.add(chunk_of(status.attempt))
             continue
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
@@ -119,9 +131,33 @@ def batch_resubmit(
             message = f"{path} is missing; run prep_batch again to recreate it"
             raise BatchError(message)
         info = read_info(path, name)
-        tasks = task_lines(layout, info)
+        if asks and info.runs_here:
+            message = f"change={dict(change or {})!r}: {name} runs jobs here, without a scheduler"
+            raise BatchError(message)
+        only = None if "not submitted" in states else chunks
+        tasks = task_lines(layout, info, only, asks)
+        command = " ".join([info.subcmd, *asked_options(info, asks)])
+        info = replace(info, subcmd=command)
         write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)
+
+
+def _asks(change: Mapping[str, Any] | None) -> dict[str, str]:
+    """Check a change: what the scheduler is asked for."""
+    asks = {}
+    for name, amount in (change or {}).items():
+        if name not in ("_mem", "_time"):
+            message = (
+                f"change may have _mem and _time, which the scheduler is asked for, not {name!r}; "
+                "for anything else, prepare these psets again"
+            )
+            raise BatchError(message)
+        problem = problem_with(name[1:], amount)
+        if problem:
+            message = f"change: {problem}"
+            raise BatchError(message)
+        asks[name[1:]] = str(amount)
+    return asks
 
 
 def _earlier(last: Attempt | None, target: str) -> str:

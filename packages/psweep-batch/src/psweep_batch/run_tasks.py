@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from psweep import ParamsError
 from psweep_core.plumbing import (
+    OUT_OF_MEMORY,
     Layout,
     Options,
     PathLike,
@@ -32,7 +34,7 @@ from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
 from .verdicts import machine_of
 
-__all__ = ["prepare_tasks", "run_batch"]
+__all__ = ["pool_of", "prepare_tasks", "run_batch"]
 
 Func = Callable[[Pset], Any]
 
@@ -56,6 +58,9 @@ def prepare_tasks(
     options.git_commits()
     machine_dir = Path(machine_templ_dir)
     chosen = chosen_machines(find_machines(machine_dir, of_tasks=True), machines)
+    if options.worker_envs is not None and not isinstance(options.worker_env, Mapping):
+        # a worker for each
+        chosen = [replace(machine, parallel=options.poolsize or 1) for machine in chosen]
     jobscripts = read_jobscripts(machine_dir, chosen)
     for pset in params:
         asked(pset, resources)  # so that mistakes are found before anything is written
@@ -98,6 +103,15 @@ def prepare_tasks(
     return spooled.df
 
 
+def pool_of(worker_env: Any) -> int | None:
+    """Return the number of workers for the checks of options; None if the list decides.
+
+    How many a task has is ``parallel`` in its ``info.yaml``, or the length of the list.
+    """
+    is_list = isinstance(worker_env, Sequence) and not isinstance(worker_env, str | bytes)
+    return None if is_list else 1
+
+
 def _tell_failures(layout: Layout) -> None:
     """Report tasks that failed and have not been submitted again."""
     failed = []
@@ -111,9 +125,19 @@ def _tell_failures(layout: Layout) -> None:
     if failed:
         spool, claim = failed[-1]
         n = len(failed)
+        hint = ""
+        if claim.reason.startswith(OUT_OF_MEMORY):
+            n_more = len(machine_of(layout.calc_dir, claim.machine).escalate)
+            n_before = len(spool.shortages(claim.chunk, also_time=False))
+            hint = (
+                "; the next task asks for more"
+                if n_before <= n_more
+                else "; nothing in info.yaml gives the next task more (escalate:)"
+            )
         print(
             f"psweep: {n} task{'s have' if n > 1 else ' has'} failed and left psets, which are "
-            f"free again: {claim.reason or claim.state}, see {spool.folder / f'{claim.chunk}.log'}",
+            f"free again: {claim.reason or claim.state}{hint}, see "
+            f"{spool.folder / f'{claim.chunk}.log'}",
             file=sys.stderr,
         )
 
@@ -131,6 +155,7 @@ def run_batch(
     on_error: Literal["raise", "record"] = "record",
     retries: int = 0,
     timeout: float | None = None,
+    worker_env: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
     capture_logs: Literal["db", "file", "db+file"] | None = None,
     tmpsave: bool = False,
     git: bool = False,
@@ -174,6 +199,10 @@ def run_batch(
         How many times a failing pset is called again, as in `run_local`.
     timeout : float, optional
         Seconds for one call of `func`, as in `run_local`. None: there is no limit.
+    worker_env : dict or sequence of dict, optional
+        Environment variables of the workers of a task, as in `run_local`. One dict for all of them,
+        or a list with one for each, as for the GPUs of a whole node: then each task has as many
+        workers as there are dicts, whatever ``parallel`` says. None: those of the job.
     capture_logs : {"db", "file", "db+file"}, optional
         Where to keep what `func` prints, as in `run_local`. None: in the log of the task.
     tmpsave : bool, default False
@@ -231,7 +260,7 @@ def run_batch(
     options = Options(
         calc_dir=calc_dir,
         database_basename=database_basename,
-        poolsize=1,
+        poolsize=pool_of(worker_env),
         backup=backup,
         git=git,
         skip_dups=skip_dups,
@@ -241,6 +270,7 @@ def run_batch(
         on_error=on_error,
         retries=retries,
         timeout=timeout,
+        worker_env=worker_env,
         capture_logs=capture_logs,
         tmpsave=tmpsave,
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["REFUSALS", "SCHEDULERS", "Scheduler", "shell_text"]
+__all__ = ["LIMITS", "REFUSALS", "SCHEDULERS", "Scheduler", "shell_text"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ class Scheduler:
         How a range of tasks is written for ``cancel``: with ``{job}`` and ``{tasks}``.
     refusals : str
         Extended regular expression: output of the submit command that proves that there is no job.
+    warning : tuple of str
+        Directive that requests a signal before a job is killed, the user's own options that replace
+        it (a pattern), and the signal. Empty: the scheduler sends one in any case.
     own : tuple of str
         Options that differ from pset to pset and so are left out of arrays; ``name`` first.
     """
@@ -69,6 +72,7 @@ class Scheduler:
     range: str
     refusals: str
     own: tuple[str, ...]
+    warning: tuple[str, ...] = ()
     by_stdin: bool = False
 
 
@@ -105,6 +109,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         range="{job}_[{tasks}]",
         refusals=_SLURM_REFUSALS,
         own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),
+        warning=("--signal=B:USR1@30", "--signal", "USR1"),
     ),
     "sge": Scheduler(
         submit="qsub",
@@ -137,6 +142,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             "|error opening|does not exist|ERROR! (invalid|argument|unknown|-)"
         ),
         own=("-N", "-[oeS]|-j|-cwd|-wd"),
+        warning=("-notify", "-notify", "USR2"),
     ),
     "pbs": Scheduler(
         submit="qsub",
@@ -202,6 +208,13 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
 _GENERAL = (
     "(No such file or directory|command not found|: not found|Permission denied)$"
     "|queue is full|(submit|submission|job) limit (reached|exceeded)"
+)
+# Refusals of what may be taken later, from the manuals and sources of the four
+LIMITS: Final = (
+    "submit limit|SubmitJob|MaxJobs|job limit|queue is full|limit (reached|exceeded)$"
+    "|temporarily|Unable to contact|timed out|try again|Too many|Connection refused"
+    "|jobs? (is|are) allowed|current job count|Maximum number of jobs|would exceed"
+    "|job threshold|got select error"
 )
 REFUSALS: Final[dict[str | None, str]] = {
     **{name: f"{_GENERAL}|{scheduler.refusals}" for name, scheduler in SCHEDULERS.items()},

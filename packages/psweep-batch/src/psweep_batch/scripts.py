@@ -15,7 +15,7 @@ from psweep_core.plumbing import Study, replacing
 from .directives import Directives, directives
 from .function_jobs import task_lines
 from .machines import INFO, JOBSCRIPT, Machine
-from .schedulers import REFUSALS, SCHEDULERS, Scheduler, shell_text
+from .schedulers import LIMITS, REFUSALS, SCHEDULERS, Scheduler, shell_text
 
 __all__ = [
     "Line",
@@ -202,6 +202,9 @@ def write_script(
     job = notes + shell_text("here_job" if machine.runs_here else "job")
     text += [notes]
     text += [] if machine.runs_here else [_settings(machine, scheduler), shell_text("scheduler")]
+    if lines or (tasks and machine.runs_here):
+        what = "jobs made of templates" if lines else "what runs here"
+        text.append(f'[ -z "$ps_feed" ] || stop "--feed is not for {what}"')
     text += ["job_text() {", "    cat <<'END_OF_JOB'", job.rstrip(), "END_OF_JOB", "}", ""]
     text += [shell_text(how)]
     text += [f"# runs: {' '.join(map(str, sorted(runs)))}"] if runs else []
@@ -217,7 +220,11 @@ def write_script(
     if tasks:
         options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
-        text += ["END_OF_TASK", "}", "", options, shell_text("chunks"), *tasks, "report_held"]
+        text += ["END_OF_TASK", "}", "", options, shell_text("chunks")]
+        text += ["submit_tasks() {", *tasks, "}", ""]
+        if not machine.runs_here:
+            text += _feeding(machine)
+        text += ["submit_tasks", "report_held"] if machine.runs_here else []
     text += ["report", ""]
     with replacing(path) as file:
         file.write("\n".join(text).encode("utf-8", "surrogateescape"))
@@ -287,6 +294,26 @@ def task_settings(machine: Machine, scheduler: Scheduler | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _feeding(machine: Machine) -> list[str]:
+    """Write what ``--feed`` needs, and the choice between it and one round."""
+    queries = [("query_text", machine.query), ("account_text", machine.account)]
+    text = [f"ps_lost_after={machine.lost_after}", f"ps_limits={shlex.quote(LIMITS)}", ""]
+    for name, query in queries:
+        body = ["cat <<'END_OF_QUERY'", query.rstrip(), "END_OF_QUERY"] if query else [":"]
+        text += [f"{name}() {{", *body, "}", ""]
+    return [
+        *text,
+        'if [ -n "$ps_feed" ]; then',
+        shell_text("feed").rstrip(),
+        "",
+        "feed",
+        "else",
+        "submit_tasks",
+        "report_held",
+        "fi",
+    ]
 
 
 def _filled(text: str, machine: Machine) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,7 +15,8 @@ from psweep_core.plumbing import PathLike
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
-from .machines import JOBSCRIPT, Machine
+from .machines import Machine
+from .outputs import outputs, why_ended
 from .states import PsetStatus, outcomes_of
 from .tasks import psets_of_tasks
 from .verdicts import Judge, Outcome, Queues, Verdict
@@ -24,27 +24,10 @@ from .verdicts import Judge, Outcome, Queues, Verdict
 __all__ = [
     "batch_status",
     "nothing_for",
-    "outputs",
     "remember_collected",
     "status_frame",
     "statuses",
-    "tail",
 ]
-
-_TAIL_BYTES = 4096
-
-# What SLURM writes to the output of a job that it ends
-_REASONS = [
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r"DUE TO TIME LIMIT", "time limit"),
-        (r"(?i)oom.?kill|out.of.memory|exceeded (job )?memory limit", "out of memory"),
-        (r"DUE TO NODE FAIL", "node failure"),
-        (r"DUE TO PREEMPTION", "preempted"),
-        (r"CANCELLED AT", "cancelled"),
-    )
-]
-
 
 _NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
 
@@ -221,7 +204,7 @@ def _status(
     log, stderr = outputs(folder, attempt)
     reason = verdict.reason
     if verdict.state in ("lost", "cancelled") and attempt is not None:
-        reason = _why(calc_dir, attempt, [stderr, log]) or reason
+        reason = why_ended(calc_dir, attempt, [stderr, log]) or reason
         if account is not None and account.details:
             reason = f"{reason} ({account.details})"
     name = attempt.machine if attempt else machine
@@ -280,35 +263,3 @@ def nothing_for(calc_dir: Path, machine: str) -> str:
         f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
         f"{', '.join(there) or 'none, call prep_batch'}"
     )
-
-
-def outputs(folder: Path, attempt: Attempt | None) -> tuple[Path | None, Path | None]:
-    """Find the files with a job's output: stdout, and stderr if it is a separate file."""
-    if attempt is None:
-        return None, None
-    stderr = folder / attempt.stderr if attempt.stderr else None
-    stderr = stderr if stderr is not None and stderr.is_file() else None
-    names = [attempt.log] if attempt.log else []
-    names += [f"{JOBSCRIPT}_{attempt.machine}.log", f"slurm-{attempt.job_id}.out"]
-    log = next((folder / name for name in names if (folder / name).is_file()), None)
-    return log, stderr
-
-
-def _why(calc_dir: Path, attempt: Attempt, files: Sequence[Path | None]) -> str | None:
-    """Look for the line that the scheduler wrote when it ended a job."""
-    task_log = calc_dir / f"arrays_{attempt.machine}" / f"{attempt.job_id}.out"
-    for path in (task_log, *files):
-        if path is not None and path.is_file():
-            text = tail(path)
-            for pattern, reason in _REASONS:
-                if pattern.search(text):
-                    return reason
-    return None
-
-
-def tail(path: Path) -> str:
-    """Read the end of a text file."""
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - _TAIL_BYTES))
-        return file.read().decode("utf-8", "replace")

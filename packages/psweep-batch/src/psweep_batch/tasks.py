@@ -12,10 +12,11 @@ from psweep_core.plumbing import Claim, Layout, Spool, Study, replacing, spools_
 
 from .jobs import Attempt, job_id_of
 from .machines import Machine
+from .outputs import why_ended
 from .states import PsetStatus, outcomes_of
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
-__all__ = ["TaskStatus", "psets_of_tasks", "settle", "task_statuses"]
+__all__ = ["TaskStatus", "chunk_of", "psets_of_tasks", "settle", "task_statuses"]
 
 
 class TaskStatus(NamedTuple):
@@ -63,7 +64,7 @@ def task_statuses(
             if every or chunk in left:
                 claim = claims.get(chunk)
                 attempt = _attempt(claim, spool) if claim is not None else None
-                verdict = _verdict(judge, queues, claim, attempt)
+                verdict = _verdict(judge, queues, spool, claim, attempt)
                 found.append(TaskStatus(spool, chunk, claim, attempt, verdict, left.get(chunk, [])))
     # One call of a second source for all that the queue does not show
     queues.ask_accounts()
@@ -72,10 +73,16 @@ def task_statuses(
             # It may have ended between the look at its claim and that at the queue.
             claim = status.spool.claim(status.chunk, status.claim.attempt)
             attempt = _attempt(claim, status.spool) if claim is not None else None
-            verdict = _verdict(judge, queues, claim, attempt)
+            verdict = _verdict(judge, queues, status.spool, claim, attempt)
             found[i] = status._replace(claim=claim, attempt=attempt, verdict=verdict)
     queues.remember()
     return found
+
+
+def chunk_of(attempt: Attempt) -> tuple[str, int]:
+    """Return the run id and the chunk of a task."""
+    run_id, _, chunk = Path(attempt.folder).name.rpartition(".")
+    return run_id, int(chunk)
 
 
 def _attempt(claim: Claim, spool: Spool) -> Attempt:
@@ -103,12 +110,17 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
     )
 
 
-def _verdict(judge: Judge, queues: Queues, claim: Claim | None, attempt: Attempt | None) -> Verdict:
+def _verdict(
+    judge: Judge, queues: Queues, spool: Spool, claim: Claim | None, attempt: Attempt | None
+) -> Verdict:
     if claim is None or attempt is None:
         return Verdict("not submitted")
     if not claim.is_over:
         attempt = attempt._replace(exit_code=None, end=None)
         verdict = judge(attempt, None)
+        if verdict.state == "lost":
+            why = why_ended(spool.folder.parents[2], attempt, [])
+            return verdict._replace(reason=why or verdict.reason)
         if verdict.state == "queued" and verdict.reason == RUNS_ANOTHER:
             return Verdict("running", "psweep-task has not begun")
         return verdict
@@ -133,6 +145,7 @@ def psets_of_tasks(
     ids = df["_pset_id"].tolist() if len(df) else []
     times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
     found = []
+    taken: dict[str, set[int]] = {}  # what became psets of run_local
     for task in task_statuses(layout, times.keys(), may_ask):
         attempt, (state, reason, _) = task.attempt, task.verdict
         names = [attempt.machine] if attempt else task.spool.head["machines"]
@@ -143,7 +156,11 @@ def psets_of_tasks(
             state, reason = "no result", "its task has ended, and its row is not here"
         header, index = task.spool.header, task.spool.index
         without_row = set(task.positions)
+        if task.spool.run_id not in taken:
+            taken[task.spool.run_id] = task.spool.taken()
         for position in index.chunks[task.chunk]:
+            if position in taken[task.spool.run_id]:
+                continue
             pset_id = index.ids[position]
             status = PsetStatus(
                 pset_id,

@@ -18,6 +18,7 @@ from psweep_core.plumbing import (
     Study,
     append_frame,
     replacing,
+    spools_of,
     temporary_name,
 )
 
@@ -68,8 +69,10 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             remote.make_there()
         skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
         skip.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
-        spools = bool(Study.of_folder(remote.folder).layout.spools())
-        how = _how(dry_run, spools)
+        layout = Study.of_folder(remote.folder).layout
+        for spool in [] if dry_run else spools_of(layout):
+            spool.note_pushed()  # from here on, others may submit its chunks there
+        how = _how(dry_run, bool(layout.spools()))
         remote.rsync([*how, *skip, *options], f"{remote.folder}/", f"{remote.there}/")
 
 

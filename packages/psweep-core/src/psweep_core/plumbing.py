@@ -17,7 +17,7 @@ from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temp
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
-from .store.spool import FREE, Claim, Spool, spools_of
+from .store.spool import FREE, OUT_OF_MEMORY, Claim, Spool, spools_of
 from .store.study import Study
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
@@ -29,6 +29,7 @@ __all__ = [
     "EXTRAS",
     "FREE",
     "MISSING",
+    "OUT_OF_MEMORY",
     "PRIVATE",
     "RESERVED",
     "RUNS",

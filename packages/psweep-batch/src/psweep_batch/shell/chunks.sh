@@ -1,32 +1,58 @@
 held=0
+room=-1   # how many tasks may be submitted now; less than 0: any number
+more=     # options of the submit command for tasks that had too little
+counting= # if set, only count what there is, see feed.sh
 
-claim_chunk() { # CHUNK HOW: true if nobody has it, and it is ours now; ps_claimed gets it
-    attempt=1
-    file=$ps_spool/$1.claim
-    while [ -e "$ps_spool/$1.claim.$((attempt + 1))" ]; do
+claim_file() { # CHUNK:ATTEMPT
+    file=$ps_spool/${1%:*}.claim
+    [ "${1#*:}" = 1 ] || file=$file.${1#*:}
+}
+
+look_at() { # CHUNK: sets attempt and state of its last claim; level: how often it had too little
+    attempt=0
+    state=free
+    level=0
+    fails=0 # in a row
+    while claim_file "$1:$((attempt + 1))" && [ -e "$file" ]; do
         attempt=$((attempt + 1))
-        file=$ps_spool/$1.claim.$attempt
-    done
-    if [ -e "$file" ]; then
         state=
-        while read -r word _ of _; do
+        reason=
+        while read -r word _ of rest; do
             case $word in
             start) state= ;;
-            end) state=$of ;;
+            end)
+                state=$of
+                reason=$rest
+                ;;
             exit) state=${state:-failed} ;;
             esac
         done <"$file"
-        if [ -z "$state" ] && [ -e "$ps_spool/$1.lost.$attempt" ]; then state=lost; fi
-        case $state in
-        '')
-            held=$((held + 1))
-            return 1
+        if [ -z "$state" ] && [ -s "$ps_spool/$1.lost.$attempt" ]; then
+            read -r state reason <"$ps_spool/$1.lost.$attempt"
+        fi
+        fails=$((fails + 1))
+        case $reason in
+        'out of memory'*)
+            level=$((level + 1))
+            fails=0
             ;;
-        done) return 1 ;;
+        'time limit'*) [ "$ps_levels" = "${ps_levels% time}" ] || level=$((level + 1)) ;;
         esac
-        attempt=$((attempt + 1))
-        file=$ps_spool/$1.claim.$attempt
-    fi
+        [ "$state" != stopped ] || fails=0
+    done
+    [ "$level" -le "${ps_levels%% *}" ] || level=${ps_levels%% *}
+}
+
+claim_chunk() { # CHUNK HOW: after look_at; true if it is ours now, then ps_claimed has it
+    case $state in
+    '')
+        held=$((held + 1))
+        return 1
+        ;;
+    done) return 1 ;;
+    esac
+    attempt=$((attempt + 1))
+    claim_file "$1:$attempt"
     set -C # make no file that exists
     if { printf '%s\nby %s %s %s\n' "$2" "$ps_machine" "$user" "$cluster" >"$file"; } 2>/dev/null; then
         set +C
@@ -45,11 +71,6 @@ claim_chunk() { # CHUNK HOW: true if nobody has it, and it is ours now; ps_claim
     return 1
 }
 
-claim_file() { # CHUNK:ATTEMPT
-    file=$ps_spool/${1%:*}.claim
-    [ "${1#*:}" = 1 ] || file=$file.${1#*:}
-}
-
 for_claims() { # [TEXT]: add a line to each claim; without a text, withdraw them
     for one in $ps_claimed; do
         claim_file "$one"
@@ -58,8 +79,9 @@ for_claims() { # [TEXT]: add a line to each claim; without a text, withdraw them
 }
 
 task_head() { # what the job of a task holds after the directives
-    printf "ps_calc=%s\nps_machine=%s\nps_spool=%s\nps_cwd=%s\nps_parallel=%s\nps_kill_wait=%s\n" \
-        "$(quote "$ps_calc")" "$ps_machine" "$ps_spool" "$(quote "$ps_cwd")" "$ps_parallel" "$ps_kill_wait"
+    printf "ps_calc=%s\nps_machine=%s\nps_spool=%s\nps_cwd=%s\nps_parallel=%s\nps_kill_wait=%s\nps_levels='%s'\nps_warns=%s\n" \
+        "$(quote "$ps_calc")" "$ps_machine" "$ps_spool" "$(quote "$ps_cwd")" "$ps_parallel" \
+        "$ps_kill_wait" "$ps_levels" "$ps_warns"
     task_text
 }
 
@@ -80,6 +102,7 @@ chunks_here() { # FOLDER FIRST LAST PARALLEL COMMAND...: run them by the command
     shift 4
     while [ "$chunk" -le "$last" ]; do
         ps_claimed=
+        look_at "$chunk"
         if claim_chunk "$chunk" here; then
             submitted=$((submitted + 1))
             part=$parts/$part_stamp.$chunk.sh
@@ -107,20 +130,31 @@ chunks() { # FOLDER FIRST LAST PARALLEL LIMIT SIZE COMMAND... <DIRECTIVES: submi
     size=$6
     shift 6
     directives=$(cat)
+    if [ -n "$counting" ]; then
+        count_chunks
+        return
+    fi
     ps_kill_wait=$(config KillWait)
     ps_kill_wait=${ps_kill_wait%% *}
     if [ "$size" = - ]; then # the highest index there may be is one less
         size=$(config MaxArraySize)
         size=${size:-1000000}
     fi
-    while [ "$chunk" -le "$last" ]; do
+    while [ "$chunk" -le "$last" ] && [ "$room" != 0 ]; do
         ps_claimed=
         n=0
+        group=
         part=$parts/$part_stamp.$chunk.sh
-        while [ "$chunk" -le "$last" ] && [ "$n" -lt "$size" ]; do
+        while [ "$chunk" -le "$last" ] && [ "$n" -lt "$size" ] && [ "$n" != "$room" ]; do
+            look_at "$chunk"
+            # Those that ask for the same share an array.
+            [ "${group:-$level}" = "$level" ] || break
             how="task $((n + ps_first_task)) $part"
             [ -n "$ps_task" ] || how="job $part"
-            if claim_chunk "$chunk" "$how"; then n=$((n + 1)); fi
+            if may_feed "$chunk" && claim_chunk "$chunk" "$how"; then
+                n=$((n + 1))
+                group=$level
+            fi
             chunk=$((chunk + 1))
         done
         [ "$n" = 0 ] || submit_chunks "$@"
@@ -143,23 +177,32 @@ submit_chunks() { # COMMAND...: submit what was claimed
         stop "cannot write into $ps_calc/$parts"
     }
     [ -z "$ps_task" ] || array_options "$n" "$limit"
-    if call "$part" "$@" $ps_array; then
+    more_at "$group"
+    if call "$part" "$@" $more $ps_array; then
         for_claims "said $(printf '%s\n' "${said:-nothing}" | tail -n 1)"
         printf '%s: %s tasks\n' "$said" "$n"
         submitted=$((submitted + n))
+        fed "$n"
     else
         status=$?
         if refused; then
             for_claims
             rm -f "$part"
+            if is_later; then return; fi
             stop "$1 refused $n tasks (exit status $status): $said"
         fi
         if numbered; then for_claims "said $(printf '%s\n' "$said" | tail -n 1)"; fi
+        if is_later; then return; fi # the queue shows what there is
         unclear=$((unclear + n))
         stop "it is not known whether $1 has taken $n tasks (exit status $status): $said"
     fi
     [ -z "$interrupted" ] || stop interrupted
 }
+
+# What feed.sh does otherwise
+may_feed() { :; }
+fed() { :; }
+is_later() { false; }
 
 report_held() {
     [ "$held" = 0 ] || say "$held tasks are queued or running"

@@ -1,4 +1,16 @@
 unset CDPATH
+ps_feed=
+case $# in
+0) ;;
+*)
+    if [ $# = 2 ] && [ "$1" = --feed ] && [ "$2" -gt 0 ] 2>/dev/null; then
+        ps_feed=$2
+    else
+        echo "usage: sh $0 [--feed N]    keep at most N tasks in the queue until all are finished" >&2
+        exit 2
+    fi
+    ;;
+esac
 case $0 in
 */*) cd -- "${0%/*}/" || exit ;;
 esac

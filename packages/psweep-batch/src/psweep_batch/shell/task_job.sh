@@ -7,6 +7,8 @@ ps_run=$(mktemp -d "${TMPDIR:-/tmp}/psweep.XXXXXX") || ps_run=$(mktemp -d "$ps_c
 ps_send() { # SIGNAL: to psweep-task; before that runs, to the jobscript
     if [ -s "$ps_run/task" ]; then
         kill -s "$1" "$(cat "$ps_run/task")" 2>/dev/null
+    elif [ "$1" = "$ps_warns" ]; then
+        : # psweep has asked for it, and the jobscript does not expect it
     elif [ -s "$ps_run/jobscript" ]; then
         kill -s "$1" "$(cat "$ps_run/jobscript")" 2>/dev/null
     fi
@@ -17,6 +19,17 @@ trap 'ps_send HUP' HUP
 trap 'ps_send USR1' USR1
 trap 'ps_send USR2' USR2
 trap 'ps_send XCPU' XCPU
+
+ps_kills() { # how many processes of this job the system has killed for want of memory, if it says so
+    while IFS=: read -r _ ps_kind ps_group; do
+        case $ps_kind in
+        memory) ps_file=/sys/fs/cgroup/memory$ps_group/memory.oom_control ;;
+        '') ps_file=/sys/fs/cgroup$ps_group/memory.events ;;
+        *) continue ;;
+        esac
+        sed -n 's/^oom_kill //p' "$ps_file" 2>/dev/null
+    done </proc/self/cgroup 2>/dev/null
+}
 
 ps_inside() { # COMMAND...: run it, and note how it ends
     # Traps that do nothing: what is run does not inherit them, and this shell stays.
@@ -46,8 +59,10 @@ run_chunk() { # CHUNK:ATTEMPT [COMMAND...]: run the jobscript for it, by the com
     PSWEEP_MACHINE=$ps_machine
     PSWEEP_PARALLEL=$ps_parallel
     PSWEEP_KILL_WAIT=$ps_kill_wait
+    PSWEEP_LEVELS=$ps_levels
     PSWEEP_RUN=$ps_run
-    export PSWEEP_SPOOL PSWEEP_CHUNK PSWEEP_ATTEMPT PSWEEP_MACHINE PSWEEP_PARALLEL PSWEEP_KILL_WAIT PSWEEP_RUN
+    export PSWEEP_SPOOL PSWEEP_CHUNK PSWEEP_ATTEMPT PSWEEP_MACHINE PSWEEP_PARALLEL PSWEEP_KILL_WAIT PSWEEP_LEVELS PSWEEP_RUN
+    ps_kills_before=$(ps_kills)
     ps_inside "$@" "$ps_calc/jobscript_$ps_machine" <&3 3<&- >>"$PSWEEP_SPOOL/$ps_chunk.log" 2>&1 &
     ps_pid=$!
     # A signal ends the waiting, and what the shell says afterwards is of no use: it is not read.
@@ -64,6 +79,10 @@ run_chunk() { # CHUNK:ATTEMPT [COMMAND...]: run the jobscript for it, by the com
     ps_claim=$PSWEEP_SPOOL/$ps_chunk.claim
     [ "$ps_attempt" = 1 ] || ps_claim=$ps_claim.$ps_attempt
     if [ -s "$ps_run/claim" ]; then ps_claim=$(cat "$ps_run/claim"); fi
+    # If it was killed, was it for memory? psweep-task had no time to note that.
+    if [ "$ps_code" = 137 ] && [ "$ps_kills_before" != "$(ps_kills)" ]; then
+        echo "end $(date +%s.%N) lost out of memory" >>"$ps_claim"
+    fi
     if [ -e "$ps_claim" ]; then echo "exit $ps_code $(date +%s.%N)" >>"$ps_claim"; fi
     rm -rf "$ps_run"
     # What the scheduler itself has to say comes to a file of its own; mostly there is nothing.

@@ -35,6 +35,12 @@ class Stop(Protocol):
     def may_go_on(self) -> bool:
         """Return whether those that have begun may go on."""
 
+    def killed_for_memory(self) -> bool:
+        """Return whether the system has just ended a process because memory ran out."""
+
+    def give_back(self, position: int, for_memory: bool) -> None:
+        """Note that a pset failed for want of memory, or because the job ends, and has no row."""
+
 
 class Dispatch:
     """Hand out psets, by their position in the run.

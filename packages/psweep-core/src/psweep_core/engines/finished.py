@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import ResultError
 from ..messages import safe_repr, safe_str
 from ..store.database import df_write
@@ -10,9 +12,11 @@ from ..store.row_bytes import encode
 from ..table.frames import frame_of_rows
 from ..table.rows import SEED, Row, RowTuple
 from .isolation import with_given_folders
-from .job import Job, JobTuple, Settings, describe
+from .job import Job, JobTuple, Settings, describe, with_attempts
 
-__all__ = ["failed_row", "pickled", "save_row"]
+__all__ = ["failed_row", "pickled", "ran_out_of_memory", "save_row"]
+
+_NO_MEMORY = r"^([\w.]+\.)?_?(Array)?MemoryError\b"
 
 
 def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple, bytes]:
@@ -73,8 +77,18 @@ def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: 
     extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
     if job.seed is not None:
         extras[SEED] = job.seed
+    extras = with_attempts(extras, job.position, settings)
     seq = settings.header.first_seq + job.position
     return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras)
+
+
+def ran_out_of_memory(row: RowTuple) -> bool:
+    """Return whether the row is that of a pset that failed because there was no more memory."""
+    *_, extras = row
+    if extras is None or not extras.get("_failed"):
+        return False
+    # Exceptions of NumPy are subclasses; those of GPUs speak of another memory.
+    return re.search(_NO_MEMORY, str(extras.get("_exc_txt")), re.MULTILINE) is not None
 
 
 def save_row(row: RowTuple, settings: Settings) -> None:

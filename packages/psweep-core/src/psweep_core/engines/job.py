@@ -14,9 +14,9 @@ from ..messages import safe_repr
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
 from ..store.layout import Layout
-from ..table.rows import Header, RowTuple
+from ..table.rows import ATTEMPTS, Header, RowTuple
 
-__all__ = ["Func", "Job", "JobTuple", "Jobs", "RunPset", "Settings", "describe"]
+__all__ = ["Func", "Job", "JobTuple", "Jobs", "RunPset", "Settings", "describe", "with_attempts"]
 
 
 Func = Callable[[Pset], Any]
@@ -57,6 +57,15 @@ class Settings:
     plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
     caller: bytes | None = None  # see `random_state.reseed_once`
     in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
+    attempts: dict[int, int] | None = None  # by position: which task begins it, if not the first
+    gives_back: bool = False  # a pset that runs out of memory gets no row: another task runs it
+
+
+def with_attempts(extras: dict[str, Any] | None, position: int, settings: Settings) -> Any:
+    """Add to the extras of a row how many tasks have begun its pset, where that is counted."""
+    if settings.attempts is None:
+        return extras
+    return {**(extras or {}), ATTEMPTS: settings.attempts.get(position, 1)}
 
 
 def describe(job: Job, settings: Settings) -> str:

@@ -55,7 +55,7 @@ from .call import note
 from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
 from .start_method import native_threads, other_threads, usual_method, worker_method
-from .wire import STOP, Again, Chunk, Done, Failed, Kept, pickled_func, pickled_job
+from .wire import STOP, Again, Chunk, Done, Failed, GivenBack, Kept, pickled_func, pickled_job
 from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group
 from .worker_process import WorkerProcess
 
@@ -170,7 +170,7 @@ class _Pool:
             jobs=self._jobs if is_forked else None,
             settings=self._settings,
             journal_path=self._record.worker_journal(self._n_started),
-            clock=Clock(method),
+            clock=Clock(method, self._record.running, slot),
             slot=slot,
         )
         env = None if self._envs is None else self._envs[slot]
@@ -240,6 +240,8 @@ class _Pool:
                     raise message.to_exception()
                 if isinstance(message, Kept):
                     self._record.keep(message.row_bytes)
+                if isinstance(message, GivenBack) and self._stop is not None:
+                    self._stop.give_back(message.position, message.for_memory)
                 if isinstance(message, Again):
                     self._dispatch.called_again(message.position)
                 if isinstance(message, Done):
@@ -388,13 +390,19 @@ class _Pool:
         dispatch = self._dispatch
         dispatch.n_left -= step.n
         unfinished = [i for i in worker.jobs if i not in finished]
+        is_short = not worker.overdue and self._stop is not None and self._stop.killed_for_memory()
         dispatch.put_back(unfinished[1:])
         if self._stops:
             dispatch.put_back(unfinished[:1])  # nobody knows who has ended this worker
             return step
         if unfinished and dispatch.may_retry(unfinished[0]):
             dispatch.put_back(unfinished[:1])
+        elif unfinished and is_short and self._settings.gives_back and self._stop is not None:
+            self._stop.give_back(unfinished[0], True)
+            dispatch.n_left -= 1
+            step = step._replace(n=step.n + 1)
         elif unfinished:
+            fate += ", because the job ran out of memory" if is_short else ""
             self._record.add_bytes(
                 encode(self._blamed(worker, unfinished[0], fate), self._settings.data_only)
             )

@@ -25,6 +25,7 @@ __all__ = [
     "Chunk",
     "Done",
     "Failed",
+    "GivenBack",
     "Kept",
     "Ready",
     "dumps",
@@ -52,6 +53,13 @@ class Again(NamedTuple):
     """From a worker: func is called once more for a pset."""
 
     position: int
+
+
+class GivenBack(NamedTuple):
+    """From a worker: a pset has failed for want of memory, or after a signal, and has no row."""
+
+    position: int
+    for_memory: bool
 
 
 class Done(NamedTuple):

@@ -23,18 +23,21 @@ from ..params.grids import Pset
 from ..store.journal import Journal
 from ..store.row_bytes import encode_json
 from ..store.run_record import GROUP_ROWS
+from ..store.running import IDLE, shared_clock
 from ..table.row_groups import block_of, packed
 from ..table.rows import ROW_SIZE, RowTuple, is_failed
 from .call import runner
-from .finished import pickled, save_row
+from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
-from .job import Func, Job, Jobs, JobTuple, Settings, describe
+from .job import Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .random_state import reseed, seed_generators
-from .wire import STOP, Again, Done, Failed, Kept, Ready, unpickled_job
+from .wire import STOP, Again, Done, Failed, GivenBack, Kept, Ready, unpickled_job
 
 __all__ = [
+    "ENDINGS",
     "REPORT_SECONDS",
     "SLOT",
+    "WARNINGS",
     "Clock",
     "WorkerSetup",
     "end_group",
@@ -42,6 +45,10 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.05
+# What the processes of a batch job get: before it has to end, and when it has to. Grid Engine
+# sends SIGUSR2 with -notify.
+WARNINGS = ("SIGUSR1",) if "SGE_TASK_ID" in os.environ else ("SIGUSR1", "SIGUSR2")
+ENDINGS = tuple({"SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR2"} - {*WARNINGS})
 SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
 _MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
@@ -61,18 +68,44 @@ class WorkerSetup:
 class Clock:
     """Shared memory in which a worker says what it is doing: which pset it runs, and since when.
 
+    Parameters
+    ----------
+    method : str
+        How the worker starts.
+    file : Path, optional
+        Where others find it if all processes of the task are killed, see `spool.Running`. None:
+        nobody looks.
+    slot : int, default 0
+        Its place in the file.
+
     Attributes
     ----------
     data : array
         Since when, in s; and the position of the pset, or one of the two states below.
     """
 
-    IDLE: Final = -1.0
+    IDLE: Final = IDLE
     WRITING: Final = -2.0  # func has returned, or raised, and its row is not written yet
 
-    def __init__(self, method: str) -> None:
-        context = multiprocessing.get_context(method)
-        self.data: Any = context.RawArray("d", [0.0, self.IDLE])
+    def __init__(self, method: str, file: Path | None = None, slot: int = 0) -> None:
+        self._file, self._slot = file, slot
+        self.data: Any = None
+        if file is not None:
+            with contextlib.suppress(OSError, ValueError):  # not all file systems can do this
+                self.data = shared_clock(file, slot)
+        if self.data is None:
+            self._file = None
+            context = multiprocessing.get_context(method)
+            self.data = context.RawArray("d", 2)
+        self.data[0], self.data[1] = 0.0, self.IDLE
+
+    def __getstate__(self) -> Any:
+        return self._file, self._slot, None if self._file is not None else self.data
+
+    def __setstate__(self, state: Any) -> None:
+        self._file, self._slot, self.data = state
+        if self._file is not None:
+            self.data = shared_clock(self._file, self._slot)
 
     def idle(self) -> None:
         """Be through with a pset."""
@@ -103,9 +136,13 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         # Terminal I/O then fails instead of stopping the process (SIGTTIN, SIGTTOU).
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    told: list[int] = []  # that the job is to end
     if setup.settings.in_task:
-        # Schedulers send it to all processes of a job; the parent decides what it means.
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        # Schedulers send them to all processes of a job; the parent decides what they mean.
+        for name in WARNINGS:
+            _on_signal(name, lambda *_: None)
+        for name in ENDINGS:
+            _on_signal(name, lambda number, _: told.append(number))
     os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     global _is_clone
@@ -145,6 +182,16 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 if settings.retries:
                     again = functools.partial(_send, connection, Again(job[0]))
                 row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                # A signal may have ended a program that func has started.
+                for_memory = settings.gives_back and ran_out_of_memory(row)
+                if for_memory or (told and is_failed(row)):
+                    _send(connection, GivenBack(job[0], for_memory))
+                    report.count()
+                    clock.idle()
+                    running = None
+                    continue
+                if settings.attempts is not None:
+                    row = (*row[:-1], with_attempts(row[-1], job[0], settings))
                 if atomic:
                     row_bytes = to_bytes(row)
                 else:
@@ -173,6 +220,12 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     if problem is not None:
         _send(connection, problem)
     clock.idle()  # a thread that func has started may keep this process, and is not waited for
+
+
+def _on_signal(name: str, handler: Any) -> None:
+    number = getattr(signal, name, None)
+    if number is not None:
+        signal.signal(number, handler)
 
 
 def _to_pickle(row: RowTuple) -> bytes:
@@ -343,6 +396,11 @@ class _Report:
         if time.perf_counter() > self._next:
             self.send()
 
+    def count(self) -> None:
+        """Report a pset that has no row."""
+        self._n += 1
+        self._groups = None
+
     def _end_group(self, groups: list[Any]) -> None:
         rows, self._pending = self._pending, []
         groups.append(packed(block_of(rows, known=True)))
@@ -362,7 +420,9 @@ class _Report:
 _sending = threading.Lock()
 
 
-def _send(connection: Connection, message: Ready | Again | Done | Kept | Failed) -> None:
+def _send(
+    connection: Connection, message: Ready | Again | GivenBack | Done | Kept | Failed
+) -> None:
     # Without the parent, which `_Listener` is about to notice, there is an OSError.
     with _sending, contextlib.suppress(OSError):
         connection.send(message)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import pandas as pd
 
@@ -25,6 +25,18 @@ __all__ = ["Done", "Planner"]
 Done = Callable[["pd.DataFrame | None"], pd.DataFrame]
 
 
+class Pending(Protocol):
+    """What tasks of batch jobs have or will have."""
+
+    freed: Counter[tuple[str, int]]  # hashes and seeds of psets that they had, and have no more
+
+    def look(self) -> None:
+        """Look which psets have no row yet, before rows are read: or one might be in neither."""
+
+    def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> Iterable[str]:
+        """Return the hashes of those that are not known, of which so many rows are missing."""
+
+
 class Planner:
     """Choose the psets of a run.
 
@@ -39,9 +51,8 @@ class Planner:
         Takes the database and returns the rows that count as done. None: nothing is skipped.
     seeded : bool
         The psets have seeds.
-    pending : callable, optional
-        Takes the database and returns the hashes of psets that tasks of batch jobs have or will
-        have. They count as done. None: there are none.
+    pending : Pending, optional
+        Psets that tasks of batch jobs have or will have. They count as done. None: there are none.
     """
 
     def __init__(
@@ -51,7 +62,7 @@ class Planner:
         code: Code | None,
         done: Done | None,
         seeded: bool,
-        pending: Callable[[pd.DataFrame | None], Iterable[str]] | None = None,
+        pending: Pending | None = None,
     ) -> None:
         self.code = code
         self.done = done
@@ -86,6 +97,11 @@ class Planner:
         if self.done is None and not self._seeded:
             return plan_jobs(params, hashes, repeats=options.repeats), []
         notices: list[str] = []
+        live: list[tuple[str, int]] = []
+        if self._pending is not None:
+            self._pending.look()
+        if self._seeded and options.save and not options.simulate:
+            live += seeds_in_spools(self._layout)
         df = known()  # (This takes time, because of the journals of other runs.)
         hashes = pset_hashes(params) if hashes is None else hashes
         counts: Counter[str] | None = None
@@ -99,12 +115,14 @@ class Planner:
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
             if self._pending is not None:
-                counts.update(self._pending(df))
+                wanted = Counter(dict.fromkeys(hashes, options.repeats))
+                counts.update(self._pending.hashes(df, wanted - counts))
         seeds = None
         if self._seeded:
-            live: Iterable[tuple[str, int]] = ()
             if options.save and not options.simulate:
-                live = itertools.chain(reserved_seeds(self._layout), seeds_in_spools(self._layout))
+                live += reserved_seeds(self._layout)
+            if self._pending is not None:
+                live = [*(Counter(live) - self._pending.freed).elements()]
             seeds = Seeds(options.seed, df, hashes, live)
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:

@@ -33,6 +33,7 @@ from ..table.rows import SEED, Header
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .interrupts import Interrupts
+from .left_to_tasks import LeftToTasks
 from .options import Options
 from .plan import header_after, next_number
 from .planner import Done, Planner
@@ -95,15 +96,18 @@ def carry_out(
     if code is None and options.save:
         code = code_of(func)
     git_commits = options.git_commits()
-    planner = Planner(options, study.layout, code, skips, seeded)
+    run_id = str(uuid.uuid4())
+    tasks = None
+    if options.skip_dups and options.save and not options.only_prepares:
+        tasks = LeftToTasks(study, None if options.simulate else run_id)
+    planner = Planner(options, study.layout, code, skips, seeded, tasks)
     if options.simulate:
         return run_simulated(
             study, params, df, planner, poolsize=options.poolsize, save=options.save
         )
-    run = _Run(func, options, study, plain, planner)
+    run = _Run(func, options, study, plain, planner, tasks)
     if not options.save:
         return run.unsaved(params, hashes, df)
-    run_id = str(uuid.uuid4())
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
         extended = run.saved(params, hashes, df, run_id)
         if afterwards is not None:
@@ -118,6 +122,7 @@ class _Run:
     study: Study
     plain: bool  # see `job.Settings`
     planner: Planner
+    tasks: LeftToTasks | None
     commit: str | None = None
     closing: ClosingLine = field(default_factory=ClosingLine)
 
@@ -130,6 +135,8 @@ class _Run:
     ) -> pd.DataFrame:
         """Run psets in a study on disk."""
         study, layout = self.study, self.study.layout
+        if self.tasks is not None:
+            self.tasks.settle()
         with Interrupts() as interrupts:
             with study.locked():
                 known = study.fold()  # what killed runs have left comes first
@@ -238,6 +245,12 @@ class _Run:
         jobs, notices = self.planner.plan(params, hashes, known)
         for notice in notices:
             self.closing.add(notice)
+        if self.tasks is not None and self.tasks.n:
+            n = self.tasks.n
+            self.closing.add(
+                f"{n} pset{'s are' if n > 1 else ' is'} left to batch jobs, which have "
+                f"{'them' if n > 1 else 'it'}: see psweep-status"
+            )
         return jobs
 
     def _note_start(self, run_id: str, header: Header | None) -> None:

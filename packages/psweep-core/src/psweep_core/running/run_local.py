@@ -102,7 +102,8 @@ def run_local(
         distribution psweep-git.
     skip_dups : bool or "tried", default False
         Run only psets whose hash has no successful row yet, and each of them
-        once. Resumes a study. ``"tried"``: also skip those that failed.
+        once. Resumes a study. ``"tried"``: also skip those that failed. Psets that tasks of batch
+        jobs have are left to these, see `prep_batch`.
     seed : int, optional
         Makes random numbers reproducible. Each pset has an entry ``_seed``, an int from 0 to
         2**32 - 1, and the rows have it in the column ``_seed``. It is derived from `seed`, the

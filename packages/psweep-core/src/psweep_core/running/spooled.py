@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -101,17 +102,12 @@ def spool_work(
     git_commits = options.git_commits()
     code = code_of(func)
     digest = code.digest or _shape(func)
-    pending: list[tuple[str, str]] = []
-
-    def pending_hashes(known: pd.DataFrame | None) -> list[str]:
-        pending[:] = _pending(study, known)
-        return [sha for sha, _ in pending]
-
+    pending = _Pending(study)
     skips = None
     if options.skip_dups:
         skips = tried if options.skip_dups == "tried" else successful
     seeded = SEED in names or options.seed is not None
-    planner = Planner(options, study.layout, code, skips, seeded, pending_hashes)
+    planner = Planner(options, study.layout, code, skips, seeded, pending)
     if options.simulate:
         simulated = run_simulated(study, params, df, planner, poolsize=None, save=True)
         return Spooled(simulated, None, 0, 0, [])
@@ -124,8 +120,8 @@ def spool_work(
                 known = study.adopt(study.storable(df))
             if options.backup:
                 backup(study, run_id)
+            jobs, notices = planner.plan(params, hashes, study.known)
             known = study.known()
-            jobs, notices = planner.plan(params, hashes, lambda: known)
             header = None
             spool = None
             if jobs:
@@ -180,7 +176,7 @@ def spool_work(
                 append_run(study.layout, entry)
         afterwards(study)
     wanted = {*hashes}
-    n_other = len({sha for sha, made in pending if sha in wanted and made != digest})
+    n_other = len({sha for sha, made in pending.found if sha in wanted and made != digest})
     n_failed = 0
     if options.skip_dups == "tried":
         failed = {*tried(known)["_pset_hash"]} - {*successful(known)["_pset_hash"]}
@@ -188,15 +184,31 @@ def spool_work(
     return Spooled(known, spool, n_other, n_failed, notices)
 
 
-def _pending(study: Study, known: pd.DataFrame | None) -> list[tuple[str, str]]:
-    """Find the hashes of psets that tasks have or will have, and the code that they run."""
-    ids = set(known["_pset_id"]) if known is not None and len(known) else set()
-    return [
-        (spool.index.hashes[position], str(spool.head["code"]))
-        for spool in spools_of(study.layout)
-        for positions in spool.unfinished(ids).values()
-        for position in positions
-    ]
+class _Pending:
+    """Finds the psets that tasks have or will have, and the code that they run; see `Planner`."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._unfinished: list[tuple[Spool, list[int]]] = []
+        self.found: list[tuple[str, str]] = []  # hash and code
+        self.freed: Counter[tuple[str, int]] = Counter()
+
+    def look(self) -> None:
+        self._unfinished = [
+            (spool, positions)
+            for spool in spools_of(self._study.layout)
+            for positions in spool.unfinished().values()
+        ]
+
+    def hashes(self, known: pd.DataFrame | None, missing: object) -> list[str]:  # noqa: ARG002
+        ids = set(known["_pset_id"]) if known is not None and len(known) else set()
+        self.found = [
+            (spool.index.hashes[i], str(spool.head["code"]))
+            for spool, positions in self._unfinished
+            for i in positions
+            if spool.index.ids[i] not in ids
+        ]
+        return [sha for sha, _ in self.found]
 
 
 def _shape(func: Func) -> str:

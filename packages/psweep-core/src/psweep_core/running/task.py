@@ -10,7 +10,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -20,12 +20,15 @@ from .._version import __version__
 from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
+from ..engines.worker import ENDINGS, WARNINGS
 from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
 from ..store.layout import Layout
-from ..store.spool import FREE, Spool
+from ..store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Spool
 from ..store.task_record import TaskRecord
+from .job_memory import count_kills
+from .needs import Needs
 from .options import Options
 from .spooled import TASK_PYTHON
 from .time_left import END, find_end, time_left
@@ -188,28 +191,60 @@ class _Task:
         todo = [position for position in jobs.positions if position not in recorded]
         jobs = jobs.some(todo)
         n_workers = max(1, int(os.environ.get("PSWEEP_PARALLEL") or 1))
+        envs = work["options"].get("worker_env")
+        if envs is not None and not isinstance(envs, Mapping):
+            n_workers = len(envs)
         options = Options(calc_dir=layout.calc_dir, poolsize=n_workers, **work["options"])
         settings = options.settings(header, layout, work["commit"], work["plain"])
         extras = {**(settings.extras or {}), "_exec_host": platform.node()}
         settings = replace(settings, extras=extras, in_task=True)
-        record = TaskRecord(header, spool, self.chunk, self.attempt)
+        needs = Needs(spool, self.chunk)
+        if needs.are_counted:
+            attempts = {i: n + 1 for i, n in spool.begun().items()}
+            settings = replace(settings, attempts=attempts, gives_back=needs.may_grow)
+        to_blame = needs.to_blame(todo)
+        n_at_once = 1 if needs.are_unclear(todo) else n_workers
+        record = TaskRecord(header, spool, self.chunk, self.attempt, n_workers)
         n = n_failed = 0
+        cut_short: list[int] = []
         try:
             try:
                 func = pickle.loads(work["func"])
             except Exception as error:
                 return self._without_func(error, jobs, settings, record)
+            if to_blame:
+                self._blame(to_blame[0], jobs, settings, record)
+                todo = [position for position in todo if position not in to_blame]
+                jobs = jobs.some(todo)
             stop.begin(spool.head["runtime"])
-            for step in run_pool(func, jobs, settings, record, n_workers, stop=stop):
+            steps = run_pool(
+                func, jobs, settings, record, n_at_once, options.worker_envs, stop=stop
+            )
+            for step in steps:
                 n += step.n
                 n_failed += step.n_failed
         finally:
             record.close()
-        left = len(jobs) - n
+            cut_short = record.left_running(stop.given_back)
+        left = len(jobs) - n + len(stop.given_back)
+        n -= len(stop.given_back)
         self._say(f"{n} psets have run, {n_failed} failed, {left} given back")
+        if stop.n_short:
+            return "stopped", f"{OUT_OF_MEMORY}: {stop.n_short} of the psets need more"
+        if left and cut_short and stop.at_limit:
+            return "stopped", f"{TIME_LIMIT}: {len(cut_short)} of the psets did not finish"
         if left:
             return "stopped", stop.why
         return "done", ""
+
+    def _blame(self, position: int, jobs: SomeJobs, settings: Any, record: TaskRecord) -> None:
+        """Write the row of a pset for which a whole task was killed."""
+        text = (
+            "WorkerError: the task that ran this pset was killed, because the job ran out of memory"
+            "; let it ask for more, see resources= and escalate: in the manual\n"
+        )
+        row = failed_row(jobs[position], settings, time.time_ns(), float("nan"), text)
+        record.add_bytes(pickled(jobs[position], row, settings)[1])
 
     def _without_func(
         self, error: Exception, jobs: SomeJobs, settings: Any, record: TaskRecord
@@ -237,9 +272,13 @@ class _Stop:
         self._warned = False
         self._runtime = 0.0
         self._first = True
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGXCPU"):
+        self.at_limit = False  # it was stopped by the time limit
+        self.given_back: list[int] = []  # psets that ran out of memory, or failed when it ended
+        self.n_short = 0  # of these, the former
+        self._n_kills = count_kills()
+        for name in ("SIGINT", *ENDINGS):
             self._on(name, self._end)
-        for name in ("SIGUSR1", "SIGUSR2"):
+        for name in WARNINGS:
             self._on(name, self._warn)
 
     @staticmethod
@@ -262,6 +301,8 @@ class _Stop:
             grace = max(0.5, float(wait) / 2) if wait.isdigit() else _GRACE
             self._until = time.monotonic() + grace
             self.why = f"got {signal.Signals(number).name}"
+            left = time_left()
+            self.at_limit = number == signal.SIGXCPU or (left is not None and left < _MARGIN)
 
     def _warn(self, *_: object) -> None:
         self._warned = True
@@ -271,11 +312,11 @@ class _Stop:
         if self._until is not None:
             return False
         left = time_left()
+        first, self._first = self._first, False
         if left is None:
             if self._warned:
                 self.why = "warned by the scheduler that the job ends soon"
-            return not self._warned
-        first, self._first = self._first, False
+            return first or not self._warned
         if first or left > max(seconds, self._runtime) + _MARGIN:
             return True
         self.why = f"{left:.0f} s before the time limit"
@@ -284,6 +325,16 @@ class _Stop:
     def may_go_on(self) -> bool:
         """Return whether running psets may go on."""
         return self._until is None or time.monotonic() < self._until
+
+    def killed_for_memory(self) -> bool:
+        """Return whether the system has just ended a process because memory ran out."""
+        before, self._n_kills = self._n_kills, count_kills()
+        return before is not None and self._n_kills is not None and self._n_kills > before
+
+    def give_back(self, position: int, for_memory: bool) -> None:
+        """Note that a pset failed for want of memory, or because the job ends, and has no row."""
+        self.given_back.append(position)
+        self.n_short += for_memory
 
 
 def _tell(ending: str, text: str) -> None:

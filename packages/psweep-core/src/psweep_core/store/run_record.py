@@ -49,6 +49,7 @@ class RunRecord:
     """
 
     saves = True
+    running = None  # nobody looks for what ran if all processes are killed
 
     def __init__(self, header: Header, layout: Layout) -> None:
         self.header = header
@@ -217,6 +218,7 @@ class UnsavedRecord:
     """
 
     saves = False
+    running = None
 
     def __init__(self, header: Header) -> None:
         self.header = header

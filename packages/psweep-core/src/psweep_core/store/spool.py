@@ -16,8 +16,12 @@ its files has one writer at a time::
         end <time> done|stopped|failed <reason>
         exit <status> <time>                         the jobscript has ended
 
+    <chunk>.taken.<attempt>.<run_id>   positions of psets that a run on this machine has taken out,
+                    so that no task runs them; it counts once the claim says ``run_local <run_id>``
+    .pushed         the spool was copied to another machine, where others may submit its chunks
     <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
                     this task is gone, and its claim does not say so
+    <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running`
     recorded.<node>  positions of the psets whose rows were moved into the database there
     <run_seq>.<run_id>.<task>.<n>.journal    rows that were not yet, see `journal`
 
@@ -31,6 +35,8 @@ import json
 import os
 import platform
 import re
+import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -42,13 +48,29 @@ from ..table.rows import Header
 from .atomic import replacing
 from .journal_reader import find_journal
 from .layout import Layout
+from .running import Running, count_begun
 
-__all__ = ["FREE", "Claim", "Index", "Spool", "seeds_in_spools", "spools_of"]
+__all__ = [
+    "FREE",
+    "OUT_OF_MEMORY",
+    "TIME_LIMIT",
+    "Claim",
+    "Index",
+    "Spool",
+    "seeds_in_spools",
+    "spools_of",
+]
 
 _MARK = b"psweep-work "
 _FORMAT = 1
 _CLAIM = re.compile(r"(\d+)\.claim(?:\.(\d+))?")
+_TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
+_TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
+_PUSHED = ".pushed"
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
+# How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
+OUT_OF_MEMORY = "out of memory"
+TIME_LIMIT = "time limit"
 # The states of a claim whose chunk another task may have
 FREE = ("stopped", "failed", "lost", "cancelled")
 
@@ -195,6 +217,47 @@ class Spool:
         claims = {chunk: self.claim(chunk, attempt) for chunk, attempt in sorted(last.items())}
         return {chunk: claim for chunk, claim in claims.items() if claim is not None}
 
+    def held(self) -> set[int]:
+        """Find the chunks that somebody has, or may have on another machine."""
+        if (self.folder / _PUSHED).exists():
+            return {*range(len(self.index.chunks))}
+        claims = self.claims()
+        return {chunk for chunk, claim in claims.items() if claim.state not in FREE}
+
+    def note_pushed(self) -> None:
+        """Note that the spool is about to be copied to another machine."""
+        (self.folder / _PUSHED).touch()
+
+    # what a run on this machine takes out
+
+    def take(self, chunk: int, positions: Sequence[int], run_id: str) -> bool:
+        """Take psets out of a free chunk; False if somebody has it meanwhile."""
+        last = self.claims().get(chunk)
+        attempt = 1 if last is None else last.attempt + 1
+        note = self.folder / f"{chunk}.taken.{attempt}.{run_id}"
+        with replacing(note) as file:
+            file.write(" ".join(map(str, positions)).encode())
+        end = f"end {time.time():.3f} stopped run_local has taken psets out"
+        try:
+            with open(self.claim_path(chunk, attempt), "x", encoding="utf-8") as claim:
+                claim.write(f"{_TAKEN_BY} {run_id}\n{end}\n")
+        except FileExistsError:
+            note.unlink()
+            return False
+        return True
+
+    def taken(self) -> set[int]:
+        """Find the psets that were taken out, by their positions."""
+        found: set[int] = set()
+        for name in os.listdir(self.folder):
+            match = _TAKEN.fullmatch(name)
+            if match:
+                claim = self.claim(int(match[1]), int(match[2]))
+                if claim is not None and claim.how == f"{_TAKEN_BY} {match[3]}":
+                    text = (self.folder / name).read_text(encoding="ascii")
+                    found.update(map(int, text.split()))
+        return found
+
     def claim(self, chunk: int, attempt: int) -> Claim | None:
         """Read one claim; None if it was withdrawn."""
         path = self.claim_path(chunk, attempt)
@@ -211,6 +274,21 @@ class Spool:
                 state, _, reason = said.partition(" ")
                 claim = claim._replace(state=state or "lost", reason=reason)
         return claim
+
+    def shortages(self, chunk: int, also_time: bool) -> list[Claim]:
+        """List the claims of a chunk whose tasks had too little memory, or also too little time."""
+        words = (OUT_OF_MEMORY, TIME_LIMIT) if also_time else OUT_OF_MEMORY
+        last = self.claims().get(chunk)
+        found = [self.claim(chunk, n) for n in range(1, 1 + (last.attempt if last else 0))]
+        return [claim for claim in found if claim is not None and claim.reason.startswith(words)]
+
+    def ran_last(self, claim: Claim) -> list[int]:
+        """Find the psets that a task ran when it was killed."""
+        return Running(self.folder, claim.chunk, claim.attempt).positions()
+
+    def begun(self) -> Counter[int]:
+        """Count, for each pset, the tasks that have begun it and did not finish it."""
+        return count_begun(self.folder)
 
     def lost_path(self, chunk: int, attempt: int) -> Path:
         """Return the file that says that a task is gone."""
@@ -248,10 +326,10 @@ class Spool:
             os.fsync(file.fileno())
 
     def recorded(self) -> set[int]:
-        """Find the psets that have a row, by their positions."""
+        """Find the psets that have a row or were taken out, by their positions."""
         # The journals first: rows are noted before their journal is removed.
         first = self.header.first_seq
-        found: set[int] = set()
+        found = self.taken()
         for path in self.journals():
             contents = find_journal(path)
             if contents is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from ..table.row_groups import Block
 from ..table.rows import Header, RowTuple
 from .journal import Journal
 from .row_bytes import encode
+from .running import Running
 from .spool import Spool
 
 __all__ = ["TaskRecord"]
@@ -25,12 +27,26 @@ class TaskRecord:
     spool : Spool
     chunk, attempt : int
         Of the claim.
+    n_workers : int
+        How many there are.
+
+    Attributes
+    ----------
+    running : Path or None
+        See `running`. None: the file system does not take the file.
     """
 
     saves = True
 
-    def __init__(self, header: Header, spool: Spool, chunk: int, attempt: int) -> None:
+    def __init__(
+        self, header: Header, spool: Spool, chunk: int, attempt: int, n_workers: int
+    ) -> None:
         self.header = header
+        self._running = Running(spool.folder, chunk, attempt)
+        self.running: Path | None = None
+        with contextlib.suppress(OSError):
+            self._running.begin(n_workers)
+            self.running = self._running.path
         self._spool = spool
         self._of = chunk, attempt, secrets.token_hex(4)
         self._journal: Journal | None = None
@@ -68,6 +84,24 @@ class TaskRecord:
 
     def give_up_cache(self) -> None:
         """Do nothing."""
+
+    def left_running(self, given_back: Iterable[int]) -> list[int]:
+        """Note which psets have begun and get no row; no worker is left.
+
+        Parameters
+        ----------
+        given_back : iterable of int
+            Those that have failed and have no row.
+
+        Returns
+        -------
+        list of int
+            Those that were cut short.
+        """
+        cut_short = self._running.positions()
+        with contextlib.suppress(OSError):
+            self._running.end(given_back)
+        return cut_short
 
     def close(self) -> None:
         """Stop writing."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 __all__ = [
+    "ATTEMPTS",
     "BOOK",
     "EXTRAS",
     "NO_EXTRA",
@@ -66,6 +67,7 @@ BOOK: Final = (
 )
 RUNTIME: Final = "_pset_runtime"
 SEED: Final = "_seed"
+ATTEMPTS: Final = "_attempts"
 
 # Columns that exist only if some run of the study asked for them, and what they hold in the rows
 # of the other runs. A row without _failed is a success.
@@ -76,6 +78,7 @@ NO_EXTRA: Final[dict[str, Any]] = {
     "_exc_txt": None,
     "_logs": None,
     SEED: None,
+    ATTEMPTS: 1,
 }
 EXTRAS: Final = tuple(NO_EXTRA)
 RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})

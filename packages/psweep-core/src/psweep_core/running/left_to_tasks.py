@@ -1,0 +1,99 @@
+"""What tasks of batch jobs have, as a run on this machine sees it."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+
+import pandas as pd
+
+from .. import _siblings
+from ..errors import NotInstalledError, VersionMismatchError
+from ..store.spool import Spool, spools_of
+from ..store.study import Study
+
+__all__ = ["LeftToTasks"]
+
+
+class LeftToTasks:
+    """Finds out which psets tasks have; takes psets over that no task has.
+
+    Parameters
+    ----------
+    study : Study
+    run_id : str or None
+        Of the run that takes psets over. None: it only looks.
+
+    Attributes
+    ----------
+    n : int
+        How many psets were left to tasks.
+    freed : Counter
+        Hashes and seeds of the psets that were taken over.
+    """
+
+    def __init__(self, study: Study, run_id: str | None) -> None:
+        self._study = study
+        self._run_id = run_id
+        self.n = 0
+        self.freed: Counter[tuple[str, int]] = Counter()
+        self._spools: list[tuple[Spool, dict[int, list[int]], set[int]]] = []
+
+    def settle(self) -> None:
+        """Note which tasks are gone, where psweep-batch is here and can ask their scheduler."""
+        layout = self._study.layout
+        claims = [claim for spool in spools_of(layout) for claim in spool.claims().values()]
+        if all(claim.is_over for claim in claims):
+            return
+        try:
+            _siblings.load("psweep_batch", "the state of batch jobs")
+        except (NotInstalledError, VersionMismatchError):
+            return  # whoever has a claim is taken to be alive
+        importlib.import_module("psweep_batch.tasks").settle(layout)
+
+    def look(self) -> None:
+        """Look which psets have no row yet; see `Planner`."""
+        found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
+        # After that, since it is held until its rows are there.
+        self._spools = [(spool, chunks, spool.held()) for spool, chunks in found if chunks]
+
+    def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
+        """Return the hashes of psets that are left to tasks, and take over free ones.
+
+        Parameters
+        ----------
+        known : DataFrame or None
+            All that is known of the study, whose lock is held.
+        missing : Counter
+            How many rows of each hash this run needs.
+        """
+        ids = set(known["_pset_id"]) if known is not None and len(known) else set()
+        left: list[str] = []
+        free = []
+        for spool, chunks, held in self._spools:
+            hashes = spool.index.hashes
+            for chunk, found in chunks.items():
+                positions = [i for i in found if spool.index.ids[i] not in ids]
+                if chunk in held:
+                    left += [hashes[i] for i in positions]
+                else:
+                    free.append((spool, chunk, positions))
+        wanted, missing = missing, missing - Counter(left)
+        for spool, chunk, positions in free:
+            hashes = spool.index.hashes
+            mine = []
+            rest = missing.copy()
+            for i in positions:
+                if rest[hashes[i]] > 0:
+                    rest[hashes[i]] -= 1
+                    mine.append(i)
+            if not mine or self._run_id is None:
+                continue
+            if spool.take(chunk, mine, self._run_id):
+                missing = rest
+                if spool.index.seeds is not None:
+                    self.freed.update((hashes[i], spool.index.seeds[i]) for i in mine)
+            else:  # it was submitted just now
+                left += [hashes[i] for i in positions]
+        self.n = (wanted & Counter(left)).total()
+        return left

@@ -1,0 +1,120 @@
+"""What `run_local` does about psets that tasks of batch jobs have."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from spools import claim, prepare, run
+
+import psweep as ps
+from psweep_core.store.spool import spools_of
+from psweep_core.store.study import Study
+
+
+@pytest.fixture(autouse=True)
+def without_batch(monkeypatch):
+    """As where psweep-core is alone: nobody can ask a scheduler."""
+    monkeypatch.setitem(sys.modules, "psweep_batch", None)
+
+
+def local(params, **options):
+    return ps.run_local(lambda pset: {"by": "local"}, params, skip_dups=True, **options)
+
+
+def by_task(pset):
+    return {"by": "task"}
+
+
+def test_psets_that_a_task_has_are_left_to_it(capsys):
+    params = ps.plist("a", range(6))
+    spool = prepare(by_task, params[:4], size=2)
+    claim(spool, 0)
+    df = local(params)
+    assert df.a.tolist() == [2, 3, 4, 5]
+    assert "2 psets are left to batch jobs" in capsys.readouterr().err
+    assert run(spool, 0)[0] == 0
+    df = local(params)
+    assert sorted(df.a) == [*range(6)]
+    assert df.by.value_counts().to_dict() == {"local": 4, "task": 2}
+    assert not capsys.readouterr().err
+
+
+def test_no_task_runs_what_was_taken_over():
+    params = ps.plist("a", range(4))
+    spool = prepare(by_task, params, size=4)
+    assert local(params[1:3]).a.tolist() == [1, 2]
+    assert spool.unfinished() == {0: [0, 3]}
+    assert spool.claims()[0].state == "stopped"
+    claim(spool, 0, 2)
+    assert run(spool, 0, 2)[0] == 0
+    assert ps.recover("calc").sort_values("a").by.tolist() == ["task", "local", "local", "task"]
+    assert prepare(by_task, params, skip_dups=True) is None
+
+
+def test_tasks_that_have_ended_give_their_psets_to_the_next_run():
+    params = ps.plist("a", range(3))
+    spool = prepare(by_task, params)
+    claim(spool, 0)
+    assert not len(local(params))
+    spool.lost_path(0, 1).write_text("lost by kill\n")
+    assert local(params).a.tolist() == [0, 1, 2]
+    # Its scheduler starts the job again.
+    assert "another task" in run(spool, 0, 1)[1]
+
+
+def test_only_as_many_as_are_missing_are_taken_over():
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params, repeats=3, seed=4)
+    df = local(params, repeats=2, seed=4)
+    assert df.a.tolist() == [1, 2, 1, 2]
+    assert sum(map(len, spool.unfinished().values())) == 2
+    expected = ps.run_local(by_task, params, repeats=2, seed=4, save=False)
+    assert sorted(df._seed) == sorted(expected._seed)
+    assert len(local(params, repeats=2, seed=4)) == 4
+
+
+def test_nothing_is_taken_over_by_a_simulation_or_without_skip_dups():
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params)
+    assert len(local(params, simulate=True)) == 2
+    assert len(ps.run_local(by_task, params)) == 2
+    assert not spool.claims()
+    assert len(local(params, save=False)) == 2
+    assert not spool.claims()
+
+
+def test_what_was_copied_elsewhere_is_left_to_others(capsys):
+    params = ps.plist("a", [1, 2, 3])
+    prepare(by_task, params[:2]).note_pushed()
+    assert local(params).a.tolist() == [3]
+    assert "2 psets are left to batch jobs" in capsys.readouterr().err
+
+
+def test_a_note_without_its_claim_takes_nothing():
+    spool = prepare(by_task, ps.plist("a", [1, 2]))
+    (spool.folder / "0.taken.1.run").write_text("0 1")  # killed in between
+    assert spool.unfinished() == {0: [0, 1]}
+    claim(spool, 0)
+    assert spool.unfinished() == {0: [0, 1]}
+
+
+@pytest.mark.parametrize("call", [prepare, ps.run_local])
+def test_pset_that_finishes_while_rows_are_read_is_not_run_again(monkeypatch, call):
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params, seed=3)
+    claim(spool)
+    read = Study.known
+
+    def known(study):
+        df = read(study)
+        if spool.claims()[0].start is None:
+            assert run(spool)[0] == 0
+        return df
+
+    monkeypatch.setattr(Study, "known", known)
+    call(by_task, params, skip_dups=True, repeats=2, seed=3)
+    df = ps.recover("calc")
+    left = [seed for other in spools_of(Study("calc").layout) for seed in other.index.seeds]
+    assert len(df) == (2 if call is prepare else 4)
+    assert len({*left, *df._seed}) == 4
