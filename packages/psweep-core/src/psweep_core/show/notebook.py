@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 
 from ..table.rows import BOOK
-from .terminal import ERROR, errors_of
+from .tables import ERROR, errors_of
 
 __all__ = ["fold_in_notebooks", "folded_html"]
 

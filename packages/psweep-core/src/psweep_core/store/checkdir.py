@@ -16,7 +16,7 @@ from .journal_reader import is_over
 from .layout import Layout, PathLike, lock_of
 from .read import df_read
 
-__all__ = ["check_calc_dir"]
+__all__ = ["check_calc_dir", "compared"]
 
 
 def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
@@ -59,6 +59,13 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     >>> [name for name, problems in found.items() if problems]
     []
     """
+    return compared(calc_dir, df)[1]
+
+
+def compared(
+    calc_dir: PathLike, df: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, dict[str, set[str]]]:
+    """Do what `check_calc_dir` does, and return the rows, too, which take long to read."""
     folder = Path(calc_dir)
     waiting = Layout(folder).all_journals()
     since = _start_of_live_runs(waiting)
@@ -73,7 +80,7 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     later = _folders(folder)
     since = min(since, _start_of_live_runs(waiting))
     extra = {name: when for name, when in folders.items() if name not in rows}
-    return {
+    return df, {
         "db_not_disk": rows - later.keys(),
         "disk_not_db": {name for name, when in extra.items() if when < since},
         "unfinished_journals": {str(path) for path in waiting if path.exists() and is_over(path)},
