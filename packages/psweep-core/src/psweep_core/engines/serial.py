@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,16 @@ from .random_state import borrowed_generators
 __all__ = ["run_serial"]
 
 _STEP_NS = 50_000_000
+_n_forks = 0  # from the first process of the program to this one
+
+
+def _count_fork() -> None:
+    global _n_forks
+    _n_forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> Iterator[Step]:
@@ -43,6 +54,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     add, reserve, saves, tmpsave = record.add, record.reserve, record.saves, settings.tmpsave
     n = n_failed = 0
     step_from = step_to = 0  # ns
+    n_forks = _n_forks
     record.prepare()
     folder = WorkingFolder(captures=settings.capture_logs is not None)
     seeds = jobs.seeds is not None and settings.ran
@@ -51,7 +63,11 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
         run = runner(func, settings, folder, seed_generators)
         for job in jobs.tuples():
             reserve()
-            row, atomic = run(job)
+            try:
+                row, atomic = run(job)
+            finally:
+                if _n_forks != n_forks:
+                    _end_clone()
             if atomic:
                 add(row)
             elif saves:
@@ -74,6 +90,20 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
                 yield Step(n, n_failed)
                 n = n_failed = 0
     yield Step(n, n_failed)
+
+
+def _end_clone() -> None:
+    """End a child process that func has forked and that has left func, as if it were this run.
+
+    It would run all further psets a second time, into the same journal.
+    """
+    line = (
+        f"psweep: func has forked, and the child process {os.getpid()} has left func, so it ends "
+        "here and its result is not kept; end such a child in func, by os._exit(0)\n"
+    )
+    with contextlib.suppress(OSError):
+        os.write(2, line.encode())  # (sys.stderr may hold what the parent has written)
+    os._exit(1)
 
 
 class _InterruptBetweenRows:
