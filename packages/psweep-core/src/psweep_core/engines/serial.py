@@ -12,7 +12,7 @@ from typing import Any
 
 from ..show.tracebacks import CALLERS, is_ours
 from ..store.run_record import Record
-from ..table.rows import Row, is_failed
+from ..table.rows import Row, failure_of, is_failed
 from .call import runner
 from .dispatch import Step
 from .finished import pickled, save_row
@@ -53,6 +53,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     """
     add, reserve, saves, tmpsave = record.add, record.reserve, record.saves, settings.tmpsave
     n = n_failed = 0
+    failure: object = None
     step_from = step_to = 0  # ns
     n_forks = _n_forks
     record.prepare()
@@ -80,16 +81,17 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
                 save_row(row, settings)
             n += 1
             _, _, time_ns, _, _, _, _, extras = row
-            if extras is not None:
-                n_failed += is_failed(row)
+            if extras is not None and is_failed(row):
+                n_failed += 1
+                failure = failure_of(row)
             if interrupt.pending:
                 raise KeyboardInterrupt
             # By the time when the pset started, which spares another look at the clock.
             if not step_from <= time_ns < step_to:  # (The clock may be set back.)
                 step_from, step_to = time_ns, time_ns + _STEP_NS
-                yield Step(n, n_failed)
+                yield Step(n, n_failed, failure=failure)
                 n = n_failed = 0
-    yield Step(n, n_failed)
+    yield Step(n, n_failed, failure=failure)
 
 
 def _end_clone() -> None:

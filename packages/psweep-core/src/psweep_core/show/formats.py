@@ -118,6 +118,6 @@ def _to_be_pasted(
         showindex=df.index.tolist() if index else False,
         tablefmt=style,
         missingval="-",
-        disable_numparse=texts or False,
+        disable_numparse=texts if len(df) and texts else False,
         floatfmt="" if style == "tsv" else "g",  # programs need all digits
     )

@@ -100,7 +100,7 @@ def _is_constant(series: pd.Series[Any]) -> bool:
 def _identity(value: Any, n_rows: int) -> Any:
     """Return what is equal for equal values only; None if that is not known or takes too long."""
     if type(value) in ATOMS:
-        return type(value), value if value == value else "nan"
+        return type(value), repr(value) if type(value) is float else value  # (-0.0, NaN)
     if n_rows > _MANY_ROWS:
         return None
     try:

@@ -34,8 +34,9 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
         One row per distinct pset, in the order in which they come. Columns: the parameters
         (but for those in `over` and those whose names start with ``_``, which are not
         part of a pset); ``n``, the number of good rows; ``n_failed``, the number of failed ones
-        (``_n`` and ``_n_failed``, if a parameter has that name); and for each numeric result ``y`` the mean, the standard deviation and the
-        standard error of the mean of the good rows, ``y_mean``, ``y_std`` and ``y_sem``.
+        (``_n`` and ``_n_failed``, if a parameter has that name); and for each numeric result
+        ``y`` the mean, the standard deviation and the standard error of the mean of the good
+        rows, ``y_mean``, ``y_std`` and ``y_sem``.
         Bools count as 0 and 1. NaN and missing values are left out, as pandas does.
         ``y_std`` has n - 1 in its denominator and is NaN for a single value.
 
