@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -62,6 +63,8 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     generators = borrowed_generators() if seeds else contextlib.nullcontext()
     with folder, generators as seed_generators, _InterruptBetweenRows() as interrupt:
         run = runner(func, settings, folder, seed_generators)
+        if settings.retries:  # (A clone calls func no second time.)
+            run = functools.partial(run, tell=functools.partial(_end_clone_since, n_forks))
         for job in jobs.tuples():
             reserve()
             try:
@@ -92,6 +95,11 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
                 yield Step(n, n_failed, failure=failure)
                 n = n_failed = 0
     yield Step(n, n_failed, failure=failure)
+
+
+def _end_clone_since(n_forks: int) -> None:
+    if _n_forks != n_forks:
+        _end_clone()
 
 
 def _end_clone() -> None:

@@ -75,7 +75,7 @@ def compared(
     if len(df.columns) and "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
-    rows = set(df["_pset_id"]) if len(df.columns) else set()
+    rows = set(df["_pset_id"].tolist()) if len(df.columns) else set()
     # Looked at before and after the rows, because both may grow.
     later = _folders(folder)
     since = min(since, _start_of_live_runs(waiting))
@@ -91,7 +91,7 @@ def compared(
 def _stale(df: pd.DataFrame) -> set[str]:
     if not len(df) or not {"_run_id", "_pset_hash"} <= {*df.columns}:
         return set()
-    return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))])
+    return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))].tolist())
 
 
 def _folders(calc_dir: Path) -> dict[str, float]:
