@@ -165,6 +165,11 @@ def test_a_statcmd_of_somebody_else_is_not_run(templates, fake_scheduler, capsys
     )
     assert done.returncode == 3
     assert "its statcmd was not confirmed" in done.stderr
+    capsys.readouterr()
+    for call in (ps.batch_status, ps.batch_collect, ps.batch_resubmit):
+        call("calc")
+        assert "its statcmd was not confirmed: call psweep-status in" in capsys.readouterr().err
+    assert ps.batch_status("calc").state.tolist() == ["queued"]
     assert not Path("hacked").exists()
     # in a terminal, it asks once
     import pty
@@ -184,3 +189,31 @@ def test_a_statcmd_of_somebody_else_is_not_run(templates, fake_scheduler, capsys
         os.close(leader)
         assert Path("hacked").exists() == ran
         Path("hacked").unlink(missing_ok=True)
+
+
+def test_help_of_the_programs_does_not_wait_for_pandas():
+    code = (
+        "import sys\nfrom psweep_batch import cli\n"
+        "for program in (cli.cancel, cli.push, cli.pull):\n"
+        "    for argv in ['--help'], ['--version'], ['--nonsense', '--help']:\n"
+        "        try:\n            program(argv)\n"
+        "        except SystemExit:\n            pass\n"
+        "assert not {'pandas', 'yaml'} & {*sys.modules}\n"
+        "import psweep_batch\nassert set(psweep_batch.__all__) <= {*dir(psweep_batch)}\n"
+        "assert all(hasattr(psweep_batch, name) for name in psweep_batch.__all__)\n"
+        "assert not hasattr(psweep_batch, 'nonsense')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_status_lists_no_folders_that_are_not_there(templates, fake_scheduler, monkeypatch, capsys):
+    templates(m=("subcmd: fakesub\nstatcmd: echo 1", "true\n"))
+    ps.run_local(lambda pset: {"y": 1}, ps.plist("a", range(20)))
+    ps.prep_batch([{"a": 100}], calc_templ_dir=None)
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path=".": listed.append(str(path)) or listdir(path))
+    assert status([]) == 0
+    assert capsys.readouterr().out.startswith("run 0: ended, 20 of 20 psets\nno machine: 1 pset: ")
+    pset_id = ps.df_read("calc")._pset_id.iloc[-1]
+    assert {path.rpartition("/")[2] for path in listed if len(path) > 36} <= {pset_id}

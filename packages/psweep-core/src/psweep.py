@@ -13,12 +13,14 @@ are a package, so none of their files has the path of one of ours, and an upgrad
 import sys as _sys
 
 import psweep_core as _core
-from psweep_core import *  # noqa: F403
+from psweep_core.public import *  # noqa: F403
+from psweep_core.public import LAZY as _LAZY
+from psweep_core.public import __all__ as _names
 
 # Older releases are a package with a module of this name.
 _sys.modules["psweep.psweep"] = _sys.modules[__name__]
 
-__all__ = [*sorted([*_core.__all__, *_core.LAZY])]  # noqa: PLE0604
+__all__ = [*sorted([*_names, *_LAZY])]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:

@@ -167,3 +167,62 @@ def test_a_notebook_without_ipywidgets_gets_a_bar_of_text_and_no_warning(script,
     assert err == ""
     assert "5/5" in out
     assert "1 failed" in out
+
+
+FAILING = """
+    def failing(pset):
+        time.sleep(0.25)
+        if pset["a"] % 2:
+            raise ValueError("no luck with\\x1b[2J " + "x" * 200)
+        return {{}}
+    ps.run_local(failing, ps.plist("a", range(6)), on_error="record", progress=True, {})
+"""
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["", "poolsize=1", "executor=__import__('concurrent.futures').futures.ThreadPoolExecutor(1)"],
+)
+def test_it_shows_what_fails_while_the_run_goes_on(engine):
+    for columns, cause in ((80, "ValueError: no"), (160, "no luck with\\x1b[2J xxx")):
+        shown = re.split("[\r\n]+", in_terminal(FAILING.format(engine), columns).strip())
+        bars = [line for line in shown if "pset" in line and "|" in line]
+        assert all(len(line) <= columns for line in bars)
+        assert any("1 failed: " in line and cause in line for line in bars), bars
+        assert bars[-1].endswith(", 3 failed]")  # the closing line has all causes
+        assert "psweep: 3 of 6 failed: 3 × ValueError: no luck with" in shown[-1]
+
+
+@pytest.mark.slow
+def test_a_bar_in_a_notebook_is_not_torn_by_what_workers_print():
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    code = """
+        import sys
+        sys.modules["ipywidgets"] = None  # as if it was not installed
+        import psweep as ps
+
+        def func(pset):
+            print("from", pset["a"], flush=True)
+            if pset["a"] == 3:
+                raise ValueError("no luck")
+            return {}
+
+        options = dict(poolsize=2, on_error="record", progress=True)
+        df = ps.run_local(func, ps.plist("a", range(8)), **options)
+    """
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(textwrap.dedent(code)))
+    # Under pytest, ipykernel would leave out what processes write.
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3")
+    client.execute(env=env)
+    outputs = notebook.cells[0].outputs
+    bars = [out["data"]["text/plain"] for out in outputs if out.output_type == "display_data"]
+    assert len(bars) == 1
+    assert re.fullmatch(r"100%\|█+\| 8/8 \[.*pset.*, 1 failed\]", bars[0])
+    printed = "".join(out.text for out in outputs if out.output_type == "stream")
+    lines = printed.splitlines()
+    assert sorted(lines[:-1]) == [f"from {i}" for i in range(8)]
+    assert lines[-1] == "psweep: 1 of 8 failed: 1 × ValueError: no luck"

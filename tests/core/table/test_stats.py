@@ -127,11 +127,20 @@ def test_only_failed_rows_and_only_prepared_rows():
     assert ps.df_latest(waiting[1:])._pset_seq.tolist() == [1, 2]
 
 
-def test_a_parameter_called_n_is_refused_with_a_way_out():
+def test_a_parameter_called_n_keeps_its_name():
     df = run(lambda pset: {"y": pset["n"]}, ps.plist("n", [1, 2]) * 2)
-    with pytest.raises(ps.ParamsError, match="two columns would be called 'n'.*rename it"):
+    stats = ps.df_stats(df)
+    assert list(stats) == ["n", "_n", "n_failed", "y_mean", "y_std", "y_sem"]
+    assert stats[["n", "_n", "n_failed", "y_mean"]].values.tolist() == [[1, 2, 0, 1], [2, 2, 0, 2]]
+    df = run(lambda pset: {"y": 1}, [{"n": 3, "n_failed": 4}] * 2)
+    assert ps.df_stats(df)[["n", "n_failed", "_n", "_n_failed"]].values.tolist() == [[3, 4, 2, 0]]
+    assert ps.df_stats(df, over="n").columns[:3].tolist() == ["n_failed", "n", "_n_failed"]
+
+
+def test_a_parameter_that_is_called_as_a_mean_is_refused_with_a_way_out():
+    df = run(lambda pset: {"y": 1}, [{"y_mean": 3}])
+    with pytest.raises(ps.ParamsError, match="two columns would be called 'y_mean'.*rename it"):
         ps.df_stats(df)
-    assert ps.df_stats(df.rename(columns={"n": "size"})).n.tolist() == [2, 2]
 
 
 @pytest.mark.parametrize(

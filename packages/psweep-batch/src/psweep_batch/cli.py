@@ -1,4 +1,7 @@
-"""The console scripts: jobs in psweep-status, psweep-cancel, psweep-push and psweep-pull."""
+"""The console scripts: jobs in psweep-status, psweep-cancel, psweep-push and psweep-pull.
+
+What they need is imported when they do something, see `psweep_core.programs`.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,18 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from psweep_core.programs import add_calc_dir, add_dry_run, parser_of, run_command
 
-from psweep import df_read
-from psweep_core.plumbing import Report, printable, run_command, status
+if TYPE_CHECKING:
+    import pandas as pd
 
-from ._version import __version__
-from .cancel import batch_cancel
-from .machines import Machine, confirm_statcmd, confirmed_statcmds
-from .queue import Queue, snapshot_path
-from .states import count_states
-from .status import status_frame, statuses
-from .transfer import pull as pull_study
-from .transfer import push as push_study
+    from psweep_core.plumbing import Report
 
-__all__ = ["cancel", "is_confirmed", "job_report", "pull", "push", "status"]
+    from .machines import Machine
+
+__all__ = ["cancel", "is_confirmed", "job_report", "pull", "push"]
 
 _RANGES = 8  # of _pset_seq in one line
 
@@ -40,6 +39,13 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     show_all : bool
         One line per pset.
     """
+    from psweep import df_read
+    from psweep_core.plumbing import Report
+
+    from .queue import Queue, snapshot_path
+    from .states import count_states
+    from .status import status_frame, statuses
+
     folder = Path(calc_dir)
     df = status_frame(statuses(df_read(folder), folder, machine, is_confirmed))
     lines = []
@@ -78,6 +84,7 @@ def _as_of(when: float) -> str:
 
 def _by_reason(df: pd.DataFrame) -> str:
     """Show one line per reason, with the psets that have it and the log of one."""
+    import pandas as pd
     from tabulate import tabulate
 
     rows = []
@@ -114,7 +121,11 @@ def is_confirmed(machine: Machine) -> bool:
 
     One that `prep_batch` has seen here may. In a terminal, the user is asked once for another.
     """
-    if machine.statcmd is None or machine.statcmd in confirmed_statcmds():
+    from psweep_core.plumbing import printable
+
+    from .machines import confirm_statcmd, may_run_statcmd
+
+    if machine.statcmd is None or may_run_statcmd(machine):
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
@@ -130,6 +141,7 @@ def is_confirmed(machine: Machine) -> bool:
 
 
 def _table(df: pd.DataFrame) -> str:
+    import pandas as pd
     from tabulate import tabulate
 
     names = ["state", "machine", "job_id", "reason", "log"]
@@ -154,17 +166,20 @@ def cancel(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if they could not be cancelled.
     """
-    parser = _parser(
+    parser = parser_of(
         "psweep-cancel", "Cancel the jobs of a study that wait or run on this cluster, no others."
     )
+    add_calc_dir(parser, option=True)
     parser.add_argument(
         "machine", nargs="?", metavar="MACHINE", help="only jobs of this machine (default: all)"
     )
     parser.add_argument("--queued", action="store_true", help="only jobs that do not run yet")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only show what it would do")
+    add_dry_run(parser)
     args = parser.parse_args(argv)
 
     def show() -> None:
+        from .cancel import batch_cancel
+
         df = batch_cancel(args.calc_dir, args.machine, queued=args.queued, dry_run=args.dry_run)
         for name, part in df.groupby("machine"):
             jobs = _numbers([int(job) for job in {j.partition("_")[0] for j in part["job_id"]}])
@@ -194,10 +209,13 @@ def push(argv: Sequence[str] | None = None) -> int:
         "is newer there stays. Patterns in the file excl_push are left out."
     )
     args, options = _transfer_arguments("psweep-push", text, argv)
-    return run_command(
-        lambda: push_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options),
-        "psweep-push",
-    )
+
+    def push_it() -> None:
+        from .transfer import push as push_study
+
+        push_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options)
+
+    return run_command(push_it, "psweep-push")
 
 
 def pull(argv: Sequence[str] | None = None) -> int:
@@ -219,17 +237,22 @@ def pull(argv: Sequence[str] | None = None) -> int:
         "left out."
     )
     args, options = _transfer_arguments("psweep-pull", text, argv)
-    return run_command(
-        lambda: pull_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options),
-        "psweep-pull",
-    )
+
+    def pull_it() -> None:
+        from .transfer import pull as pull_study
+
+        pull_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options)
+
+    return run_command(pull_it, "psweep-pull")
 
 
 def _transfer_arguments(
     prog: str, text: str, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, list[str]]:
-    parser = _parser(prog, text, usage=f"{prog} [-h] [-n] [-c CALC_DIR] HOST [RSYNC_OPTION ...]")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only show what it would do")
+    usage = f"{prog} [-h] [-n] [-c CALC_DIR] HOST [RSYNC_OPTION ...]"
+    parser = parser_of(prog, text, usage=usage)
+    add_calc_dir(parser, option=True)
+    add_dry_run(parser)
     parser.add_argument("host", metavar="HOST", help="a machine, as ssh knows it")
     parser.add_argument(
         "options",
@@ -243,12 +266,3 @@ def _transfer_arguments(
     short = [o for o in options if re.fullmatch("-[a-zA-Z]*n[a-zA-Z]*", o)]
     args.dry_run = args.dry_run or bool(short) or len(options) < len(args.options)
     return args, options
-
-
-def _parser(prog: str, description: str, usage: str | None = None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description=description, usage=usage)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument(
-        "-c", "--calc-dir", default="calc", metavar="CALC_DIR", help="the study (default: calc)"
-    )
-    return parser

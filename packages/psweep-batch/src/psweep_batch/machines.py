@@ -24,6 +24,7 @@ __all__ = [
     "check_jobscript",
     "chosen_machines",
     "find_machines",
+    "may_run_statcmd",
     "problem_with",
     "read_info",
 ]
@@ -132,6 +133,14 @@ def confirmed_statcmds() -> set[str]:
         return set(_confirmed_path().read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError):
         return set()
+
+
+def may_run_statcmd(machine: Machine) -> bool:
+    """Return whether a statcmd may run: it is code, and a study may come from somebody else.
+
+    One that `prep_batch` has seen here may, and one that was confirmed in a terminal.
+    """
+    return machine.statcmd is None or machine.statcmd in confirmed_statcmds()
 
 
 def confirm_statcmd(command: str) -> None:

@@ -37,7 +37,9 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
 
     On the cluster, the scheduler is queried about jobs without a recorded end. Elsewhere, the
     last answer to psweep-pull counts, so the table shows that moment. Without either, these jobs
-    count as queued or running, and a note on stderr says so.
+    count as queued or running, and a note on stderr says so. A ``statcmd`` in the study's
+    ``info.yaml`` is code: it runs only if `prep_batch` has read it from your templates on this
+    machine, or after you have confirmed it to ``psweep-status`` in a terminal.
 
     A job counts as lost only if the queue does not have it, a second source (SLURM's sacct and
     scontrol, Grid Engine's qacct, and so on; with a ``statcmd`` a second look) agrees, and
@@ -138,22 +140,27 @@ def statuses(
     machine : str or None
         None: the last job of each pset, on any machine.
     may_ask : callable, optional
-        Returns whether the queue of a machine may be queried. None: it may.
+        Returns whether the queue of a machine may be queried. None: unless its ``statcmd``
+        was not confirmed.
     """
     outcomes = outcomes_of(df)
     collected = read_collected(calc_dir, outcomes)
     found: list[PsetStatus] = []
     places: list[_Place] = []
     rows = [df[name].tolist() for name in ("_pset_id", "_pset_seq", "_run_seq")] if len(df) else []
+    # Most rows may be of run_local, which needs no folders.
+    folders = {entry.name for entry in os.scandir(calc_dir)} if rows else set()
     for pset_id, pset_seq, run_seq in zip(*rows, strict=True):
         known = collected.get(pset_id)
         if known is not None and machine in (None, known.attempt.machine):
             found.append(_as_collected(pset_id, pset_seq, run_seq, calc_dir, known))
             continue
+        if pset_id not in folders:
+            continue
         try:
             names = set(os.listdir(f"{calc_dir}/{pset_id}"))
         except OSError:
-            continue  # of run_local, which needs no folders
+            continue
         prepared = machines_of(names)
         if machine in prepared if machine else prepared:
             attempt = last_attempt(f"{calc_dir}/{pset_id}", names, machine)

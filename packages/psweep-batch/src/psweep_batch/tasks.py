@@ -50,7 +50,8 @@ def task_statuses(
     known : collection of str
         The ids of psets that have a row.
     may_ask : callable, optional
-        Says whether the queue of a machine may be asked. None: it may.
+        Returns whether the queue of a machine may be queried. None: unless its ``statcmd``
+        was not confirmed.
     every : bool, default True
         Also those whose psets all have rows.
     """

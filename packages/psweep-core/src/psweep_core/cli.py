@@ -1,37 +1,24 @@
-"""The console scripts: look at a study from the shell."""
+"""The console scripts: look at a study from the shell.
+
+What they need is imported when they do something, see `programs`.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from . import __version__
 from .errors import PsweepError
 from .messages import printable
-from .show.terminal import (
-    ERROR,
-    chosen,
-    encodable,
-    errors_of,
-    fitted_cells,
-    left_out,
-    showable,
-    terminal_width,
-    text_width,
-)
-from .store.checkdir import check_calc_dir
-from .store.database import df_to_json
-from .store.json_forms import ORIENTS
-from .store.read import df_read
-from .store.study import Study
+from .programs import add_calc_dir, add_database, add_dry_run, parser_of, run_command
 
-__all__ = ["checkdir", "db2json", "db2table", "migrate", "report", "rm", "run_command"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["checkdir", "db2json", "db2table", "migrate", "report", "rm"]
+
+# As pandas' to_json; `store.json_forms` has them all.
+_ORIENTS = ("columns", "index", "records", "split", "values")
 
 
 def db2json(argv: Sequence[str] | None = None) -> int:
@@ -47,12 +34,13 @@ def db2json(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if the database cannot be read.
     """
-    parser = _parser("psweep-db2json", "Print a psweep database as JSON.")
+    parser = parser_of("psweep-db2json", "Print a psweep database as JSON.")
+    add_database(parser)
     parser.add_argument(
         "-o",
         "--orient",
         default="records",
-        choices=ORIENTS,
+        choices=_ORIENTS,
         help="the form, as in pandas' to_json: records is a list of rows (default: %(default)s)",
     )
     parser.add_argument(
@@ -61,6 +49,9 @@ def db2json(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def show() -> int:
+        from .store.database import df_to_json
+        from .store.read import df_read
+
         text = df_to_json(df_read(args.database), orient=args.orient, indent=args.indent)
         print(printable(text.replace("\x7f", "\\u007f")))  # (JSON has escaped all others)
         return 0
@@ -81,9 +72,10 @@ def db2table(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if the database cannot be read or has no such column.
     """
-    from tabulate import tabulate, tabulate_formats
+    from tabulate import tabulate_formats
 
-    parser = _parser("psweep-db2table", "Print a psweep database as a table.")
+    parser = parser_of("psweep-db2table", "Print a psweep database as a table.")
+    add_database(parser)
     parser.add_argument(
         "columns",
         nargs="*",
@@ -94,6 +86,15 @@ def db2table(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-a", "--all", action="store_true", help="print the bookkeeping, too")
     parser.add_argument("-i", "--index", action="store_true", help="print the index, too")
     parser.add_argument(
+        "-r",
+        "--rows",
+        type=int,
+        metavar="N",
+        help="print at most N rows, half of them from either end; 0: all (default: 20 if there "
+        "are more than 60 in a terminal, or more than 10000 elsewhere; all in formats that are "
+        "not for reading, such as tsv)",
+    )
+    parser.add_argument(
         "-f",
         "--format",
         default="simple",
@@ -102,52 +103,52 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         help=f"one of {', '.join(tabulate_formats)} (default: %(default)s)",
     )
     args = parser.parse_args(argv)
+    if args.rows is not None and args.rows < 0:
+        parser.error(f"--rows must be a number of rows, or 0 for all, not {args.rows}")
 
     def show() -> int:
+        from .show.formats import formatted
+        from .show.widths import encodable
+        from .store.read import df_read
+
         df = df_read(args.database)
-        errors = errors_of(df, good=None)
-        if ERROR not in df.columns and (errors is not None or ERROR in args.columns):
-            df = df.assign(**{ERROR: errors})
-        shown = _chosen(df, args.columns, args.all, failures=errors is not None)
-        shown = showable(shown)
-        rows = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
-        names = [str(name) for name in shown.columns]
-        index = shown.index.tolist() if args.index else []
-
-        def table(rows: list[list[Any]], names: list[str]) -> str:
-            return tabulate(
-                rows,
-                headers=names,
-                showindex=index if args.index else False,
-                tablefmt=args.format,
-                missingval="-",
-            )
-
-        text = table(rows, names)
-        room = terminal_width()
-        if room and rows and text_width(text) > room and _is_for_the_eye(args.format):
-            is_framed = args.format not in ("plain", "simple")
-            gap, edges = (3, 4) if is_framed else (2, 0)
-            taken = max(2, *map(len, map(str, index))) + gap if index else 0
-            kept, rows, heads = fitted_cells(
-                rows, names, room - taken - edges, gap, keep_all=bool(args.columns)
-            )
-            text = table(rows, heads)
-            if len(kept) < len(names):
-                others = [name for i, name in enumerate(names) if i not in kept]
-                hint = "name the columns to print, or see all of them by `| less -S`"
-                text += f"\n\n{left_out(others, room, hint)}"
+        names = _names(df, args.columns, args.all)
+        rows = len(df) or 1 if args.rows == 0 else args.rows
+        text = formatted(
+            df,
+            names,
+            args.format,
+            named=names if args.columns else (),
+            max_rows=rows,
+            index=args.index,
+        )
         print(encodable(text))
         return 0
 
     return run_command(show)
 
 
-def _is_for_the_eye(style: str) -> bool:
-    """Return whether a table format is for reading, not for pasting."""
-    return style in ("plain", "simple", "pretty", "presto", "psql") or style.endswith(
-        ("grid", "outline")
-    )
+def _names(df: pd.DataFrame, names: Sequence[str], everything: bool) -> list[Any]:
+    """Choose the columns of a table."""
+    from .show.tables import ERROR, failed
+
+    have = list(df.columns)
+    if ERROR not in have and (failed(df).any() or ERROR in names):
+        have.append(ERROR)
+    if names:
+        by_text = {str(name): name for name in have}
+        for name in names:
+            if name not in by_text:
+                message = f"there is no column {name!r}; there are {', '.join(by_text)}"
+                raise PsweepError(message)
+        return [by_text[name] for name in names]
+    if everything:
+        return have
+    return [
+        name
+        for name in have
+        if not str(name).startswith("_") or (name == ERROR and ERROR not in df.columns)
+    ]
 
 
 def checkdir(argv: Sequence[str] | None = None) -> int:
@@ -163,20 +164,22 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 1 if anything is inconsistent or unreadable, else 0.
     """
-    parser = _parser(
+    parser = parser_of(
         "psweep-checkdir",
         "List rows without a folder, folders without a row, unfinished journals, and rows whose "
         "hash is not that of their parameters. "
         "A study in which no row has a folder keeps no files, so nothing is missing.",
     )
+    add_calc_dir(parser, option=False)
     args = parser.parse_args(argv)
 
     def check() -> int:
-        df = df_read(args.database)
-        found = check_calc_dir(args.database)
+        from .store.checkdir import compared
+
+        df, found = compared(args.calc_dir)
         missing, stale = found["db_not_disk"], found["hash_not_pset"]
         n_rows = len(df)
-        no_folders = missing >= set(df["_pset_id"] if n_rows else ())
+        no_folders = len(missing) == n_rows
         inconsistent = False
         for title, names in (
             ("rows without folder", set() if no_folders else missing),
@@ -210,28 +213,24 @@ def rm(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if the query or the study makes no sense, or nothing was found.
     """
-    parser = argparse.ArgumentParser(
-        prog="psweep-rm",
-        description="Move rows of a study and their folders to CALC_DIR/removed.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser = parser_of("psweep-rm", "Move rows of a study and their folders to CALC_DIR/removed.")
     parser.add_argument(
         "query",
         nargs="?",
         metavar="QUERY",
         help="which rows, as in DataFrame.query: 'x > 3 and solver == \"cg\"'",
     )
-    parser.add_argument(
-        "-c", "--calc-dir", default="calc", metavar="DIR", help="default: %(default)s"
-    )
+    add_calc_dir(parser, option=True)
     parser.add_argument("--undo", action="store_true", help="bring back what was removed last")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what it would do")
+    add_dry_run(parser)
     args = parser.parse_args(argv)
     if args.undo == (args.query is not None):
         parser.error("give either a QUERY or --undo")
 
     def remove() -> int:
+        from .show.widths import encodable
         from .store.remove import remove_rows, undo_removal
+        from .store.study import Study
 
         study = Study.find(args.calc_dir)
         if args.undo:
@@ -270,16 +269,13 @@ def migrate(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if there is no such study, or a name after ``--none`` makes no sense.
     """
-    parser = argparse.ArgumentParser(
-        prog="psweep-migrate",
-        description="Convert the study of psweep 0.8 to 0.16 to this version, and explain what is "
+    parser = parser_of(
+        "psweep-migrate",
+        "Convert the study of psweep 0.8 to 0.16 to this version, and explain what is "
         "converted. The old file is kept next to the new one. This is optional: the next run "
         "converts the study, too.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument(
-        "calc_dir", nargs="?", default="calc", metavar="CALC_DIR", help="the study (default: calc)"
-    )
+    add_calc_dir(parser, option=False)
     parser.add_argument("-n", "--dry-run", action="store_true", help="only explain")
     parser.add_argument(
         "--none",
@@ -315,11 +311,12 @@ def report(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 1 if there is no such study, or plotly is not installed.
     """
-    parser = _parser(
+    parser = parser_of(
         "psweep-report",
         "Write a web page about a study: runs, parameters, plots, table, failures. "
         "The study may be under way. Needs plotly: pip install 'psweep-core[report]'.",
     )
+    add_database(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -343,65 +340,9 @@ def report(argv: Sequence[str] | None = None) -> int:
         print(path)
         if args.open:
             import webbrowser
+            from pathlib import Path
 
             webbrowser.open(Path(path).absolute().as_uri())
         return 0
 
     return run_command(write)
-
-
-def _parser(prog: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description=description)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    if prog == "psweep-checkdir":
-        parser.add_argument(
-            "database", nargs="?", default="calc", metavar="CALC_DIR", help="default: calc"
-        )
-    else:
-        parser.add_argument(
-            "database",
-            nargs="?",
-            default="calc",
-            metavar="DATABASE",
-            help="a database file, or the folder of a study (default: calc)",
-        )
-    return parser
-
-
-def _chosen(
-    df: pd.DataFrame, names: Sequence[str], everything: bool, failures: bool
-) -> pd.DataFrame:
-    by_text = {str(name): name for name in df.columns}
-    for name in names:
-        if name not in by_text:
-            message = f"there is no column {name!r}; there are {', '.join(by_text)}"
-            raise PsweepError(message)
-    if names:
-        return chosen(df, [by_text[name] for name in names])
-    if everything:
-        return df
-    shown = [name for name in df.columns if not str(name).startswith("_")]
-    return chosen(df, [*shown, *([ERROR] if failures else [])])
-
-
-def run_command(action: Any, prog: str = "psweep") -> int:
-    """Call what a console script does; errors become a line and the exit status 1.
-
-    Parameters
-    ----------
-    action : callable
-        Returns an exit status, or None for 0.
-    prog : str, default "psweep"
-        Its name, for errors.
-    """
-    try:
-        status = int(action() or 0)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `| head` has seen enough; the interpreter should not complain at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (PsweepError, OSError) as error:
-        print(printable(f"{prog}: {error}"), file=sys.stderr)
-        return 1
-    return status

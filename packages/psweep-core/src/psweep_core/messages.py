@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["printable", "safe_repr", "safe_str"]
+__all__ = ["printable", "safe_repr", "safe_str", "writable"]
 
 _MAX_REPR = 500  # characters
 
@@ -25,6 +25,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def writable(text: str, stream: Any) -> str:
+    """Escape control characters, and replace × and … if a stream cannot write them."""
+    text = printable(text)
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeError, LookupError):
+        text = text.replace("×", "x").replace("…", "...")
+    return text
 
 
 def safe_repr(value: Any, limit: int = _MAX_REPR) -> str:

@@ -1,8 +1,8 @@
 """All that psweep_batch and psweep_git use of psweep_core, besides the public names."""
 
-from .cli import run_command
 from .messages import printable
 from .params.grids import Pset
+from .programs import run_command
 from .running.checks import check_df, check_func, check_params, explain_mistakes
 from .running.done import all_rows, not_failed
 from .running.options import Options

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import ParamsError
-from ..table.rows import is_failed
+from ..table.rows import failure_of, is_failed
 from .call import runner
 from .finished import pickled
 from .isolation import WorkingFolder, threads_share_output
@@ -40,6 +40,7 @@ class Result(NamedTuple):
     n_failed: int
     seconds: float
     error: Failed | None
+    failure: object = None  # what ``_exc_txt`` has of the last row that failed
 
 
 # The threads of this process that wait for an engine, by process and run.
@@ -51,6 +52,7 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
     start = time.perf_counter()
     all_bytes: list[bytes] = []
     n_failed = 0
+    failure: object = None
     job = folder = problem = None
     try:
         captures = settings.capture_logs is not None
@@ -71,7 +73,9 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
             for job, calls in sent:
                 row, row_bytes = pickled(job, run(job, calls)[0], settings)
                 all_bytes.append(row_bytes)
-                n_failed += is_failed(row)
+                if is_failed(row):
+                    n_failed += 1
+                    failure = failure_of(row)
                 if time.perf_counter() - start > seconds:
                     break  # psets may differ: finished ones should not wait for others
     except BaseException as error:
@@ -81,7 +85,7 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
     finally:
         if folder is not None:
             folder.close()
-    return Result(all_bytes, n_failed, time.perf_counter() - start, problem)
+    return Result(all_bytes, n_failed, time.perf_counter() - start, problem, failure)
 
 
 def _own_generators(

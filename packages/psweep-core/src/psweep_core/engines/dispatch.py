@@ -24,6 +24,7 @@ class Step(NamedTuple):
     n: int  # psets that have finished
     n_failed: int  # of these
     n_replaced: int = 0  # workers that died and have a successor
+    failure: object = None  # what ``_exc_txt`` has of one of those that failed
 
 
 class Stop(Protocol):

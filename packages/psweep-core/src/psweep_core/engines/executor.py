@@ -175,13 +175,13 @@ class _Engine:
                 raise WorkerError(message) from error
             except (Exception, concurrent.futures.CancelledError) as error:
                 n_failed = self._given_up(positions, error)
-                yield Step(n_failed, n_failed)
+                yield Step(n_failed, n_failed, failure=f"{type(error).__name__}: {error}")
                 continue
             self._seen = time.monotonic()
             self._dispatch.put_back(positions[len(result.row_bytes) :])
             self._keep(result)
             self._taken = None
-            yield Step(len(result.row_bytes), result.n_failed)
+            yield Step(len(result.row_bytes), result.n_failed, failure=result.failure)
             if result.error is not None:
                 raise result.error.to_exception()
 

@@ -50,7 +50,7 @@ from ..store.row_bytes import encode
 from ..store.run_record import Record
 from ..store.task_record import TaskRecord
 from ..table.row_groups import Block, cells_of, joined, unpacked
-from ..table.rows import RowTuple, is_failed
+from ..table.rows import RowTuple, failure_of, is_failed
 from .call import note
 from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
@@ -333,7 +333,7 @@ class _Pool:
             self._reported += map(unpacked, done.groups)
         for row_bytes in done.row_bytes:
             self._record.add_bytes(row_bytes)
-        return Step(done.n, done.n_failed)
+        return Step(done.n, done.n_failed, failure=done.failure)
 
     def _feed(self, worker: WorkerProcess) -> None:
         """Send a worker its next psets, if it has few left."""
@@ -403,10 +403,9 @@ class _Pool:
             step = step._replace(n=step.n + 1)
         elif unfinished:
             fate += ", because the job ran out of memory" if is_short else ""
-            self._record.add_bytes(
-                encode(self._blamed(worker, unfinished[0], fate), self._settings.data_only)
-            )
-            step = Step(step.n + 1, step.n_failed + 1)
+            row = self._blamed(worker, unfinished[0], fate)
+            self._record.add_bytes(encode(row, self._settings.data_only))
+            step = Step(step.n + 1, step.n_failed + 1, failure=failure_of(row))
         n_replaced = 1 if dispatch.n_left else 0
         if n_replaced:
             self.start(worker.slot)

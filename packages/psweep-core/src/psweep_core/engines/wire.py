@@ -70,6 +70,7 @@ class Done(NamedTuple):
     seconds: float
     row_bytes: list[bytes]  # the rows, if they are in no journal
     groups: list[Any] | None  # the same in columns, see `blocks.packed`; None: only in the journal
+    failure: object = None  # what ``_exc_txt`` has of the last one that failed
 
 
 class Kept(NamedTuple):

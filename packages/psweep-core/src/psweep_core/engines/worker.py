@@ -25,7 +25,7 @@ from ..store.row_bytes import encode_json
 from ..store.run_record import GROUP_ROWS
 from ..store.running import IDLE, shared_clock
 from ..table.row_groups import block_of, packed
-from ..table.rows import ROW_SIZE, RowTuple, is_failed
+from ..table.rows import ROW_SIZE, RowTuple, failure_of, is_failed
 from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
@@ -374,13 +374,16 @@ class _Report:
         self._since = time.perf_counter()
         self._next = self._since + REPORT_SECONDS
         self._n = self._n_failed = 0
+        self._failure: object = None
         self._row_bytes: list[bytes] = []
         self._groups: list[Any] | None = []  # packed
         self._pending: list[Any] = []  # the newest rows, as `block_of` takes them
 
     def add(self, row: RowTuple, row_bytes: bytes, atomic: bool) -> None:
         self._n += 1
-        self._n_failed += is_failed(row)
+        if is_failed(row):
+            self._n_failed += 1
+            self._failure = failure_of(row)
         if not self._in_journal:
             self._row_bytes.append(row_bytes)
             # Sent at once: were this process killed, it would be lost.
@@ -411,8 +414,12 @@ class _Report:
             seconds = time.perf_counter() - self._since
             if self._groups is not None and self._pending:
                 self._end_group(self._groups)
-            done = Done(self._n, self._n_failed, seconds, self._row_bytes, self._groups)
-            _send(self._connection, done)
+            _send(
+                self._connection,
+                Done(
+                    self._n, self._n_failed, seconds, self._row_bytes, self._groups, self._failure
+                ),
+            )
         self._begin()
 
 

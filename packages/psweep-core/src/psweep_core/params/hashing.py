@@ -27,7 +27,7 @@ from ..messages import safe_repr, safe_str
 from ..old_words import takes_old_words
 from .canonical import BATCH, NAN, PROTOCOL, encoded
 
-__all__ = ["pset_hash", "pset_hashes"]
+__all__ = ["hashes_of_columns", "pset_hash", "pset_hashes"]
 
 _MAX_TEXT = 1_000_000  # characters that are encoded at once
 
@@ -171,14 +171,22 @@ def _hashes_of_plain(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
     """Hash plain psets that all have the same names; None for others."""
     if set(map(type, psets)) != {dict} or len(set(map(len, psets))) != 1:
         return None
-    form = _form(tuple(psets[0]))
-    if form is None or not form[0]:
-        return None
-    order, template = form
     try:
         values = {name: list(map(operator.itemgetter(name), psets)) for name in psets[0]}
     except KeyError:
         return None
+    return hashes_of_columns(values)
+
+
+def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
+    """Hash some plain psets whose values are in columns, by name; None for others.
+
+    No more than some 1000 at once: see `pset_hashes`.
+    """
+    form = _form(tuple(values))
+    if form is None or not form[0]:
+        return None
+    order, template = form
     columns: list[list[bytes]] = []
     for name in order:
         column = _plain_column(values[name])

@@ -278,7 +278,7 @@ class _Run:
         bar = Progress(len(jobs), self.options.progress, n_skipped)
         try:
             for step in self._steps(jobs, record):
-                bar.add(step.n, step.n_failed)
+                bar.add(step.n, step.n_failed, step.failure)
                 self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..messages import printable
+from ..messages import writable
 from .progress import report_stream
 from .tracebacks import cause_of
 
-__all__ = ["ClosingLine", "failures_by_cause"]
+__all__ = ["ClosingLine", "count_causes", "failures_by_cause"]
 
 _MAX_CAUSES = 3
 _ROOM = 160  # characters for all causes together
@@ -76,23 +76,19 @@ class ClosingLine:
         stream = report_stream()
         if not parts or stream is None:
             return
-        line = printable(f"psweep: {'; '.join(parts)}")
-        try:
-            line.encode(getattr(stream, "encoding", None) or "utf-8")
-        except (UnicodeError, LookupError):
-            line = line.replace("×", "x").replace("…", "...")
+        line = writable(f"psweep: {'; '.join(parts)}", stream)
         # The terminal or the pipe may be closed, which is not a reason to end a run.
         with contextlib.suppress(OSError, ValueError):
             print(line, file=stream, flush=True)
 
 
-def failures_by_cause(texts: Iterable[object]) -> str:
+def failures_by_cause(texts: Iterable[object] | Mapping[str, int]) -> str:
     """Sum up why psets failed, the most frequent cause first.
 
     Parameters
     ----------
-    texts : iterable
-        What ``_exc_txt`` has in their rows.
+    texts : iterable or dict
+        What ``_exc_txt`` has in their rows, or what `count_causes` has made of it.
 
     Returns
     -------
@@ -100,17 +96,25 @@ def failures_by_cause(texts: Iterable[object]) -> str:
         Such as ``2 × ValueError: x must be positive, 1 × timeout``. Messages that differ only in
         numbers are one cause.
     """
+    causes = [*(texts if isinstance(texts, Mapping) else count_causes(texts)).items()]
+    shown = causes[:_MAX_CAUSES]
+    room = _ROOM // max(len(shown), 1)
+    parts = [f"{n} × {_cut(cause, room)}" for cause, n in shown]
+    n_others = sum(n for _, n in causes[_MAX_CAUSES:])
+    return ", ".join([*parts, *([f"{n_others} × …"] if n_others else [])])
+
+
+def count_causes(texts: Iterable[object]) -> dict[str, int]:
+    """Count why psets failed, the most frequent cause first; see `failures_by_cause`."""
     lines = Counter(map(_short_cause, texts))
     alike: dict[tuple[str, ...], list[str]] = {}
     for line in lines:
         text_between_numbers = tuple(re.split(_NUMBER, line)[::2])
         alike.setdefault(text_between_numbers, []).append(line)
-    causes = sorted(alike.values(), key=lambda some: -sum(lines[line] for line in some))
-    shown = causes[:_MAX_CAUSES]
-    room = _ROOM // len(shown)
-    parts = [f"{sum(lines[line] for line in some)} × {_cut(_common(some), room)}" for some in shown]
-    n_others = sum(lines[line] for some in causes[_MAX_CAUSES:] for line in some)
-    return ", ".join([*parts, *([f"{n_others} × …"] if n_others else [])])
+    counts = Counter[str]()
+    for some in alike.values():
+        counts[_common(some)] += sum(lines[line] for line in some)
+    return dict(counts.most_common())
 
 
 def _short_cause(text: object) -> str:

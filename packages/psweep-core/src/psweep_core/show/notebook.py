@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import sys
 
 import pandas as pd
 
 from ..table.rows import BOOK
-from .terminal import ERROR, errors_of
+from .cell_texts import one_line
+from .tables import ERROR, constants, errors_of
 
 __all__ = ["fold_in_notebooks", "folded_html"]
+
+_MAX_NOTE = 1000  # characters
 
 
 def fold_in_notebooks() -> None:
@@ -40,7 +44,8 @@ def _is_study(df: pd.DataFrame) -> bool:
 def folded_html(df: pd.DataFrame) -> str | None:
     """Write params and results as pandas does, with the bookkeeping below, collapsed.
 
-    If rows failed, the last of the columns says why.
+    If rows failed, the last of the columns says why. What is the same in all of five or more rows
+    is in a line below the table.
 
     Parameters
     ----------
@@ -58,6 +63,9 @@ def folded_html(df: pd.DataFrame) -> str | None:
         for place, name in enumerate(df.columns)
     ]
     table = df.loc[:, [not fold for fold in folded]]
+    same = constants(table)
+    values = ", ".join(f"{one_line(table.columns[i])}={text}" for i, text in same.items())
+    table = table.iloc[:, [i for i in range(table.shape[1]) if i not in same]]
     errors = errors_of(df)
     if errors is not None:
         table = table.assign(**{ERROR: errors})
@@ -70,6 +78,15 @@ def folded_html(df: pd.DataFrame) -> str | None:
     if n_failed:
         title += f"; {n_failed} of {len(df)} rows failed"
     return (
-        f'<div>\n{shown}\n<details>\n<summary style="cursor: pointer">{title}</summary>\n'
+        f"<div>\n{shown}\n{_note(values)}"
+        f'<details>\n<summary style="cursor: pointer">{title}</summary>\n'
         f"{book}\n</details>\n</div>"
     )
+
+
+def _note(values: str) -> str:
+    """Write the line with what is the same in all rows."""
+    if not values:
+        return ""
+    short = values if len(values) <= _MAX_NOTE else f"{values[:_MAX_NOTE]}…"
+    return f"<div>the same in all rows: {html.escape(short)}</div>\n"

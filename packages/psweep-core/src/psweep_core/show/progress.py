@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
+import shutil
 import sys
 import warnings
 from time import monotonic
 from typing import Any
+
+from ..messages import writable
+from .tracebacks import cause_of
+from .widths import shortened
 
 __all__ = ["Progress", "in_notebook", "report_stream"]
 
@@ -16,6 +22,9 @@ _PATIENCE_SECONDS = 1.0
 _TERMINAL_SECONDS = 0.1
 _NOTEBOOK_SECONDS = 0.5  # which may be far away, and keeps all looks of a bar of plain text
 _LOG_SECONDS = 60.0
+_USUAL_WIDTH = 64  # characters of a bar without causes, if it is rather short
+_MIN_CAUSE, _MAX_CAUSE = 14, 60
+_NOTEBOOK_WIDTH = 100
 _LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
@@ -39,6 +48,7 @@ class Progress:
         self._total = total
         self._n = self._n_failed = 0
         self._n_skipped = n_skipped
+        self._failure: object = None  # the latest
         self._start = monotonic()
         self._bar: Any = None
         self._stream = report_stream()
@@ -61,10 +71,15 @@ class Progress:
         """Whether there is, or will be, something to see."""
         return self._next_look != math.inf
 
-    def add(self, n: int, n_failed: int = 0) -> None:
-        """Count n more as finished, some of which failed; 0 only refreshes."""
+    def add(self, n: int, n_failed: int = 0, failure: object = None) -> None:
+        """Count n more as finished, some of which failed; 0 only refreshes.
+
+        `failure` is what ``_exc_txt`` has of one of those that failed.
+        """
         self._n += n
         self._n_failed += n_failed
+        if failure is not None:
+            self._failure = failure
         if monotonic() >= self._next_look:
             self._show()
 
@@ -76,7 +91,9 @@ class Progress:
 
     def _show(self, last: bool = False) -> None:
         self._next_look = monotonic() + self._pause
-        parts = [(self._n_failed, "failed"), (self._n_skipped, "skipped")]
+        # At the end, the closing line says what failed, with all causes.
+        why = "" if last or self._failure is None else f": {self._cause()}"
+        parts = [(self._n_failed, f"failed{why}"), (self._n_skipped, "skipped")]
         text = ", ".join(f"{n} {what}" for n, what in parts if n)
         # The terminal or the pipe may be gone, but the run should continue.
         with contextlib.suppress(OSError, ValueError):
@@ -91,6 +108,13 @@ class Progress:
                 self._bar.close()
             else:
                 self._bar.refresh()
+
+    def _cause(self) -> str:
+        """Sum up the latest failure, in what is left of a line next to the bar."""
+        room = _MAX_CAUSE
+        if not self._is_log and not in_notebook():
+            room = min(room, max(shutil.get_terminal_size().columns - _USUAL_WIDTH, _MIN_CAUSE))
+        return writable(shortened(cause_of(self._failure), room), self._stream)
 
     def _log_line(self, text: str) -> str:
         from tqdm import tqdm
@@ -109,16 +133,69 @@ class Progress:
 def _new_bar(total: int, start: float, stream: Any) -> Any:
     # Here, since most runs are over before there is something to see.
     with warnings.catch_warnings():
-        # In a notebook without ipywidgets it shows a text bar, which is all right.
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # in a notebook without ipywidgets
         from tqdm.auto import tqdm
 
+    if in_notebook() and not _has_widgets():
+        return _BarOfText(total, start)
     # tqdm's monitor is a thread, and pools fork: workers should not start from amid threads.
     kind = type("Bar", (tqdm,), {"monitor_interval": 0})
     delay = 1e-9  # so that it is first seen with what is known by now
     bar = kind(total=total, unit="pset", file=stream, dynamic_ncols=True, delay=delay)
     bar.start_t -= max(monotonic() - start, 2 * delay)
     return bar
+
+
+def _has_widgets() -> bool:
+    try:
+        importlib.import_module("ipywidgets")
+    except ImportError:
+        return False
+    return True
+
+
+class _BarOfText:
+    """A bar for notebooks without ipywidgets, with what is needed of tqdm's.
+
+    It is in an output of its own. In the one of stdout it would be torn by what the psets print.
+    """
+
+    def __init__(self, total: int, start: float) -> None:
+        self.n = 0
+        self._total = total
+        self._start = start
+        self._postfix = ""
+        self._handle: Any = None
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """Set what follows the bar."""
+        self._postfix = text
+        if refresh:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the bar as it is now."""
+        from IPython import display
+        from tqdm import tqdm
+
+        line = tqdm.format_meter(
+            self.n,
+            self._total,
+            monotonic() - self._start,
+            ncols=_NOTEBOOK_WIDTH,
+            unit="pset",
+            postfix=self._postfix,
+        )
+        data = {"text/plain": line}
+        if self._handle is None:
+            self._handle = display.DisplayHandle()  # type: ignore[no-untyped-call]
+            self._handle.display(data, raw=True)
+        else:
+            self._handle.update(data, raw=True)
+
+    def close(self) -> None:
+        """Show how it ended."""
+        self.refresh()
 
 
 def _is_terminal(stream: Any) -> bool:

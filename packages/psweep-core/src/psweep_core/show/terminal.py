@@ -1,294 +1,19 @@
-"""Show a study to people: folded in a notebook, fitted to the width of a terminal."""
+"""Print a study, so that it fits the width of a terminal."""
 
 from __future__ import annotations
 
-import numbers
-import shutil
-import sys
-import textwrap
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
-from ..messages import printable
 from ..old_words import takes_old_words
-from .tracebacks import cause_of
+from .cell_texts import one_line
+from .tables import ERROR, failed, table_of
+from .widths import encodable, fit, shortened, terminal_width, text_width, wrapped
 
-__all__ = [
-    "ERROR",
-    "chosen",
-    "df_print",
-    "encodable",
-    "errors_of",
-    "fit",
-    "fitted_cells",
-    "left_out",
-    "shortened",
-    "showable",
-    "table_text",
-    "terminal_width",
-    "text_width",
-]
-
-ERROR = "_error"  # the heading of what `errors_of` gives: no column of the database
-_WIDEST_ERROR = 100  # characters
-_NARROWEST = 12  # characters that a cell keeps before columns are left out instead
-
-
-def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
-    """Sum up in a few words why each row failed; None if no row did.
-
-    Parameters
-    ----------
-    df : DataFrame
-        A database.
-    good : object, default ""
-        What to give for the other rows.
-    """
-    if "_failed" not in df.columns:
-        return None
-    failed = df["_failed"].isin([True]).tolist()
-    if not any(failed):
-        return None
-    texts = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)
-    return [
-        shortened(cause_of(text), _WIDEST_ERROR) if bad else good
-        for bad, text in zip(failed, texts, strict=True)
-    ]
-
-
-def terminal_width() -> int | None:
-    """Return the width of the terminal that stdout is, in characters; None if it is none."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return None
-    return shutil.get_terminal_size().columns
-
-
-def text_width(text: str) -> int:
-    """Count the places that a text takes in a terminal; of several lines, the widest."""
-    if text.isascii():
-        return max(map(len, text.split("\n")))
-    return max(sum(map(_places, line)) for line in text.split("\n"))
-
-
-def _places(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def shortened(text: str, width: int) -> str:
-    """Cut the lines of a text to a width; those that were longer end in an ellipsis."""
-    return "\n".join(
-        line if text_width(line) <= width else _cut(line, width) for line in text.split("\n")
-    )
-
-
-def _cut(line: str, width: int) -> str:
-    room = width - 1
-    for end, char in enumerate(line):
-        room -= _places(char)
-        if room < 0:
-            return line[:end] + _ellipsis()
-    return line
-
-
-def _ellipsis() -> str:
-    try:
-        "…".encode(sys.stdout.encoding or "ascii")
-    except UnicodeError:
-        return "~"
-    return "…"
-
-
-def fit(
-    widths: Sequence[int], floors: Sequence[int], room: int, gap: int, keep_all: bool
-) -> dict[int, int]:
-    """Find widths for columns that are side by side.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        What the columns would take.
-    floors : sequence of int
-        What they need at least, such as for numbers, which must not be cut.
-    room : int
-        What there is.
-    gap : int
-        Between two columns.
-    keep_all : bool
-        Leave none out, even if they do not fit.
-
-    Returns
-    -------
-    dict of int to int
-        The position of each column that stays, and its width. If some must go, they are those in
-        the middle: params are on the left, results on the right.
-    """
-    n = len(widths)
-    narrow = [max(floors[i], min(widths[i], _NARROWEST)) for i in range(n)]
-    taken = sum(narrow) + gap * (n - 1)
-    kept = set(range(n))
-    from_ends = [i for pair in zip(range(n), reversed(range(n)), strict=True) for i in pair][:n]
-    for i in reversed(from_ends):
-        if keep_all or taken <= room or len(kept) == 1:
-            break
-        kept.discard(i)
-        taken -= narrow[i] + gap
-    for limit in range(room, _NARROWEST, -1):
-        found = {i: max(floors[i], min(widths[i], limit)) for i in sorted(kept)}
-        if sum(found.values()) + gap * (len(found) - 1) <= room:
-            return found
-    return {i: narrow[i] for i in sorted(kept)}
-
-
-def fitted_cells(
-    rows: list[list[Any]], names: list[str], room: int, gap: int, *, keep_all: bool
-) -> tuple[list[int], list[list[Any]], list[str]]:
-    """Choose and shorten what `tabulate` is to print.
-
-    Parameters
-    ----------
-    rows : list of list
-        At least one.
-    names : list of str
-        The columns.
-    room, gap, keep_all
-        As for `fit`.
-
-    Returns
-    -------
-    list of int, list of list, list of str
-        The positions of the columns that stay, their cells and their names.
-    """
-    from tabulate import tabulate
-
-    def width(values: Any, heads: Sequence[str] = ()) -> int:
-        cells = [[value] for value in values]
-        return text_width(tabulate(cells, headers=heads, tablefmt="plain", missingval="-"))
-
-    columns = list(zip(*rows, strict=True))
-    widths = [width(values, [name]) for values, name in zip(columns, names, strict=True)]
-    floors = [width(values) if all(map(_is_number, values)) else 0 for values in columns]
-    found = fit(widths, floors, room, gap, keep_all)
-    cells = [[_cell(row[i], width) for i, width in found.items()] for row in rows]
-    # tabulate leaves this much space next to a name
-    heads = [shortened(names[i], width - 2) for i, width in found.items()]
-    return list(found), cells, heads
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or isinstance(value, numbers.Number)
-
-
-def _cell(value: Any, width: int) -> Any:
-    text = str(value)
-    is_whole = _is_number(value) or text_width(text) <= width
-    return value if is_whole else shortened(text, width)
-
-
-def left_out(names: Sequence[Any], room: int, hint: str) -> str:
-    """Report which columns do not fit, and how to see them."""
-    columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
-    text = f"{columns} left out for lack of room: {', '.join(map(str, names))}"
-    lines = textwrap.wrap(text, room, max_lines=4, placeholder=f" {_ellipsis()}")
-    return "\n".join([*lines, hint])
-
-
-def chosen(df: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
-    """Choose columns by their names; ``df[names]`` would not find None among strings."""
-    have = list(df.columns)
-    return df.iloc[:, [have.index(name) for name in names]]
-
-
-def encodable(text: str) -> str:
-    """Escape what stdout cannot write, as half of a surrogate pair, and what a terminal obeys."""
-    text = printable(text)
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def showable(df: pd.DataFrame) -> pd.DataFrame:
-    """Put text in the place of values that have none, such as ints of more than 4300 digits.
-
-    Control characters are escaped, before anybody counts the width of texts.
-    """
-    names = [printable(name) if isinstance(name, str) else name for name in df.columns]
-    if names != list(df.columns):
-        df = df.set_axis(names, axis=1)
-    for place, dtype in enumerate(df.dtypes):
-        if dtype == object or str(dtype) in ("str", "string"):  # noqa: E721
-            cells = df.iloc[:, place].tolist()
-            texts = [_showable(value) for value in cells]
-            if any(text is not cell for text, cell in zip(texts, cells, strict=True)):
-                columns = {i: df.iloc[:, i] for i in range(df.shape[1])}
-                columns[place] = pd.Series(texts, index=df.index, dtype=object)
-                df = pd.DataFrame(columns, index=df.index).set_axis(df.columns, axis=1)
-    return df
-
-
-# tabulate would make a float of a long complex, and pandas refuses units such as 25 s.
-_AS_TEXT = (np.clongdouble, np.datetime64, np.timedelta64)
-
-
-def _showable(value: Any) -> Any:
-    kind = type(value)
-    if kind is str:
-        return printable(value)
-    if kind in (float, bool, type(None)):
-        return value
-    try:
-        text = str(value)
-        repr(value)
-    except Exception:
-        return f"<{kind.__name__}>"
-    return printable(text) if kind in _AS_TEXT or printable(text) != text else value
-
-
-def table_text(df: pd.DataFrame, *, index: bool, keep_all: bool) -> str:
-    """Write all rows as pandas does, but in a terminal so that they fit into its lines.
-
-    Parameters
-    ----------
-    df : DataFrame
-    index : bool
-        With the index.
-    keep_all : bool
-        Leave no column out, even if lines become too long for the terminal.
-    """
-    df = showable(df)
-    text = df.to_string(index=index)
-    room = terminal_width()
-    if room is None or text_width(text) <= room or df.empty:
-        return text
-    cells = [
-        [line.strip() for line in df.iloc[:, [i]].to_string(index=False).split("\n")]
-        for i in range(df.shape[1])
-    ]
-    floors = [
-        max(map(text_width, column[1:])) if pd.api.types.is_numeric_dtype(dtype) else 0
-        for column, dtype in zip(cells, df.dtypes, strict=True)
-    ]
-    numbers = ["", *map(str, df.index)] if index else []
-    taken = max(map(text_width, numbers), default=0)
-    widths = [max(map(text_width, column)) for column in cells]
-    found = fit(widths, floors, room - taken - 1, 1, keep_all)
-    lines = [
-        [number + " " * (taken - text_width(number)) for number in numbers] or [""] * (len(df) + 1)
-    ]
-    for i, width in found.items():
-        column = [shortened(cell, width) for cell in cells[i]]
-        lines.append([" " * (width - text_width(cell)) + cell for cell in column])
-    text = "\n".join(" ".join(line) for line in zip(*lines, strict=True))
-    if len(found) < df.shape[1]:
-        names = [name for i, name in enumerate(df.columns) if i not in found]
-        hint = "df_print(df, cols=[...]) shows the columns that you name"
-        text += f"\n{left_out(names, room, hint)}"
-    return text
+__all__ = ["df_print", "fit", "shortened", "text_width"]
 
 
 def _special(names: list[Any], cols: Sequence[Any]) -> list[Any]:
@@ -302,15 +27,20 @@ def df_print(
     special_cols: bool = False,
     cols: Sequence[Any] = (),
     skip_cols: Sequence[Any] = (),
+    max_rows: int | None = None,
 ) -> None:
-    """Print params and results as a table, every row of it.
+    """Print params and results as a table.
 
     If rows failed, a last column ``_error`` shows why, such as ``ValueError: x must be positive``.
     It is made from ``_exc_txt``, and is not a column of the database.
 
+    What is the same in all of five or more rows is in a line below the table, instead of a
+    column. Each value takes one line. Of arrays with more than 20 elements, the ends and the
+    shape are shown. Of many rows, the first and last 10 are shown, with a note below the table.
+
     In a terminal, a table that is too wide for it is made to fit: long texts end in an
     ellipsis, and if that is not enough, columns in the middle are omitted, with a note below
-    it. Outside a terminal nothing is shortened.
+    it. Outside a terminal lines have any length.
 
     Parameters
     ----------
@@ -325,11 +55,14 @@ def df_print(
         of them is left out. ``_error`` may be one of them.
     skip_cols : sequence, optional
         Leave out these columns; ``_error``, too, if it is named.
+    max_rows : int, optional
+        Print at most this many rows, half of them from either end; ``len(df)`` prints all. None:
+        20 if there are more than 60 in a terminal, or more than 10 000 elsewhere, else all.
 
     Raises
     ------
     ParamsError
-        `df` has no such column.
+        `df` has no such column, or `max_rows` is not a positive number.
 
     Examples
     --------
@@ -338,9 +71,11 @@ def df_print(
      a   b
      1 2.5
     """
+    if max_rows is not None and (type(max_rows) is not int or max_rows < 1):
+        message = f"max_rows must be None or an integer ≥ 1, not {max_rows!r}; len(df) prints all"
+        raise ParamsError(message)
     names = list(df.columns)
-    errors = errors_of(df)
-    computed = ERROR not in names and (errors is not None or ERROR in (*cols, *skip_cols))
+    computed = ERROR not in names and (failed(df).any() or ERROR in (*cols, *skip_cols))
     names += [ERROR] if computed else []
     for name in (*cols, *skip_cols):
         if name not in names:
@@ -358,7 +93,38 @@ def df_print(
         ]
     )
     shown = [name for name in shown if name not in skip_cols]
-    table = chosen(df, [name for name in shown if not (name == ERROR and computed)])
-    if computed and ERROR in shown:
-        table.insert(shown.index(ERROR), ERROR, "" if errors is None else errors)
-    print(encodable(table_text(table, index=index, keep_all=bool(cols))))
+    print(encodable(_text(df, shown, cols, max_rows, index)))
+
+
+def _text(
+    df: pd.DataFrame, names: list[Any], cols: Sequence[Any], max_rows: int | None, index: bool
+) -> str:
+    """Write a table as pandas does, but so that it fits into the lines of a terminal."""
+    room = terminal_width()
+    if not len(df) or not names:
+        heads = ", ".join(map(one_line, names))
+        return wrapped(f"Empty DataFrame: {len(df)} rows, {len(names)} columns: {heads}", room)
+    table = table_of(
+        df,
+        names,
+        named=cols,
+        max_rows=max_rows,
+        in_terminal=room is not None,
+        hint="df_print(df, max_rows=len(df)) prints all",
+        index=index,
+    )
+    # pandas' layout: a space before each column, or two between them and the index
+    gap, lead = (2, 0) if index else (1, 1)
+    if index:
+        width = max(map(text_width, (table.names[0], *table.cells[0])))
+        table.cells[0] = [text + " " * (width - text_width(text)) for text in table.cells[0]]
+    table = table.fitted(
+        None if room is None else room - lead,
+        gap,
+        padding=0,
+        keep_all=bool(len(cols)),
+        hint="df_print(df, cols=[...]) shows them",
+    )
+    lines = [" " * lead + line for line in table.lines(gap, padding=0, rule=False, all_right=True)]
+    notes = table.notes_text(room)
+    return "\n".join([*lines, *([notes] if notes else [])])

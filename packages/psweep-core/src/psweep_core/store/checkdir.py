@@ -16,7 +16,7 @@ from .journal_reader import is_over
 from .layout import Layout, PathLike, lock_of
 from .read import df_read
 
-__all__ = ["check_calc_dir"]
+__all__ = ["check_calc_dir", "compared"]
 
 
 def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
@@ -59,6 +59,13 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     >>> [name for name, problems in found.items() if problems]
     []
     """
+    return compared(calc_dir, df)[1]
+
+
+def compared(
+    calc_dir: PathLike, df: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, dict[str, set[str]]]:
+    """Do what `check_calc_dir` does, and return the rows, too, which take long to read."""
     folder = Path(calc_dir)
     waiting = Layout(folder).all_journals()
     since = _start_of_live_runs(waiting)
@@ -68,12 +75,12 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     if len(df.columns) and "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
-    rows = set(df["_pset_id"]) if len(df.columns) else set()
+    rows = set(df["_pset_id"].tolist()) if len(df.columns) else set()
     # Looked at before and after the rows, because both may grow.
     later = _folders(folder)
     since = min(since, _start_of_live_runs(waiting))
     extra = {name: when for name, when in folders.items() if name not in rows}
-    return {
+    return df, {
         "db_not_disk": rows - later.keys(),
         "disk_not_db": {name for name, when in extra.items() if when < since},
         "unfinished_journals": {str(path) for path in waiting if path.exists() and is_over(path)},
@@ -84,7 +91,7 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
 def _stale(df: pd.DataFrame) -> set[str]:
     if not len(df) or not {"_run_id", "_pset_hash"} <= {*df.columns}:
         return set()
-    return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))])
+    return set(df["_pset_id"][stale_rows(study_frame(df, "check_calc_dir"))].tolist())
 
 
 def _folders(calc_dir: Path) -> dict[str, float]:

@@ -17,6 +17,7 @@ __all__ = [
     "Header",
     "Row",
     "RowTuple",
+    "failure_of",
     "is_failed",
 ]
 
@@ -82,6 +83,12 @@ NO_EXTRA: Final[dict[str, Any]] = {
 }
 EXTRAS: Final = tuple(NO_EXTRA)
 RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})
+
+
+def failure_of(row: RowTuple) -> object:
+    """Return what ``_exc_txt`` has in a row that failed."""
+    *_, extras = row
+    return extras and extras.get("_exc_txt")
 
 
 def is_failed(row: RowTuple) -> bool:

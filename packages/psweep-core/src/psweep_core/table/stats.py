@@ -33,9 +33,10 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
     DataFrame
         One row per distinct pset, in the order in which they come. Columns: the parameters
         (but for those in `over` and those whose names start with ``_``, which are not
-        part of a pset); ``n``, the number of good rows; ``n_failed``, the number of failed ones;
-        and for each numeric result ``y`` the mean, the standard deviation and the
-        standard error of the mean of the good rows, ``y_mean``, ``y_std`` and ``y_sem``.
+        part of a pset); ``n``, the number of good rows; ``n_failed``, the number of failed ones
+        (``_n`` and ``_n_failed``, if a parameter has that name); and for each numeric result
+        ``y`` the mean, the standard deviation and the standard error of the mean of the good
+        rows, ``y_mean``, ``y_std`` and ``y_sem``.
         Bools count as 0 and 1. NaN and missing values are left out, as pandas does.
         ``y_std`` has n - 1 in its denominator and is NaN for a single value.
 
@@ -44,8 +45,8 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
     DatabaseError
         `df` lacks the column ``_run_id``, before which the params are.
     ParamsError
-        `over` names something that is not a parameter, or a column would get the name of
-        another one.
+        `over` names something that is not a parameter, or the column of a mean would get the
+        name of another one.
 
     Examples
     --------
@@ -68,7 +69,8 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
     first = first_rows(codes)
     good, failed = good_rows(df), failed_rows(df)
     columns: list[Any] = [df[name].iloc[first].reset_index(drop=True) for name in shown]
-    names: list[Any] = [*shown, "n", "n_failed"]
+    names: list[Any] = [*shown]
+    names += [f"_{name}" if name in shown else name for name in ("n", "n_failed")]
     columns += [np.bincount(codes[mask], minlength=len(first)) for mask in (good, failed)]
     some = codes[good]
     for name in groups(df)[2]:

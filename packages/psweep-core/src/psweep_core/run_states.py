@@ -1,0 +1,236 @@
+"""The states of the runs of a study: what ``psweep-status`` shows of local runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import DatabaseError, ParamsError
+from .show.cell_texts import one_line
+from .show.closing_line import count_causes, failures_by_cause
+from .store.journal_reader import is_over, read_header
+from .store.layout import PathLike
+from .store.spool import spools_of
+from .store.study import Study
+from .table.frames import arranged, groups, is_private
+from .table.outcomes import failed_rows
+from .table.rows import RUNTIME
+from .table.stats import numbers_of
+
+__all__ = ["in_words", "run_states"]
+
+_DAY = 86_400.0  # s
+
+
+def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[dict[str, Any]]:
+    """Describe the runs of `run_local` in a study.
+
+    Parameters
+    ----------
+    calc_dir : str or path, default "calc"
+    result : str, optional
+        The result of which the lowest and the highest value are looked up. None: the first
+        numeric one.
+
+    Returns
+    -------
+    list of dict
+        One per run: ``run_seq``, ``run_id``, ``state`` ("running", "stopped early" or "ended"),
+        ``n`` (psets to run), ``done`` (good rows), ``failed``, ``causes`` (of failures, and how
+        many of each; messages that differ only in numbers are one cause), ``rate`` (psets per
+        second) and ``seconds_left`` of a running one, ``last`` and ``slowest`` (``_pset_seq``,
+        ``seconds``, ``pset``), ``lowest`` and ``highest`` (``_pset_seq``, ``result``, ``value``,
+        ``pset``); what is not known is None.
+
+    Raises
+    ------
+    StudyNotFoundError
+        There is no study in that folder.
+    ParamsError
+        There is no numeric result of that name.
+    """
+    study = Study.find(calc_dir)
+    headers = {}
+    live = set()
+    for path in study.layout.journals():
+        try:
+            header = read_header(path)
+        except (OSError, DatabaseError):
+            continue  # it was folded a moment ago, or is one that `Study.known` warns of
+        headers[header.run_id] = header
+        if not is_over(path):
+            live.add(header.run_id)
+    df = study.known()
+    found: dict[str, dict[str, Any]] = {}
+    if len(df):
+        rows = _Rows(df, result)
+        of_tasks = {spool.run_id for spool in spools_of(study.layout)}
+        is_local = ~_with_jobs(df, rows.bad, study.layout.calc_dir)
+        for run_id, places in rows.runs():
+            if run_id not in of_tasks and (own := places[is_local[places]]).size:
+                found[run_id] = rows.state(own, headers.get(run_id), run_id in live)
+            elif run_id in headers:
+                del headers[run_id]
+    for run_id in headers.keys() - found.keys():
+        header = headers[run_id]
+        if header.n_psets:
+            found[run_id] = {
+                **dict.fromkeys(("rate", "seconds_left", "last", "slowest", "lowest", "highest")),
+                "run_seq": header.run_seq,
+                "run_id": run_id,
+                "state": "running" if run_id in live else "stopped early",
+                "n": header.n_psets,
+                "done": 0,
+                "failed": 0,
+                "causes": {},
+            }
+    return sorted(found.values(), key=lambda state: state["run_seq"])
+
+
+def _with_jobs(df: pd.DataFrame, bad: Any, calc_dir: Path) -> Any:
+    """Mark the rows of prep_batch: psets with jobs."""
+    prepared = df[RUNTIME].isna().to_numpy(dtype=bool) & ~bad
+    if any(calc_dir.glob("run_*.sh")):
+        # Of a million rows of run_local perhaps none has a folder.
+        folders = {entry.name for entry in os.scandir(calc_dir)}
+        ids = df["_pset_id"]
+        for i in np.flatnonzero(ids.isin(folders).to_numpy(dtype=bool)):
+            prepared[i] = prepared[i] or _has_jobscript(calc_dir / ids.iloc[i])
+    return prepared
+
+
+def _has_jobscript(folder: Path) -> bool:
+    try:
+        return any(name.startswith("jobscript_") for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+class _Rows:
+    """What is needed of all rows, in columns."""
+
+    def __init__(self, df: pd.DataFrame, result: str | None) -> None:
+        self.df = df
+        self.bad = failed_rows(df)
+        self.seqs = df["_pset_seq"].to_numpy()
+        begin = pd.to_datetime(df["_time_utc"], utc=True).dt.tz_localize(None)
+        self.ns = begin.astype("datetime64[ns]").to_numpy().view(np.int64)
+        self.runtimes = np.nan_to_num(df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan))
+        self.params, _, results = groups(arranged(df))
+        self.result = _chosen_result(df, results, result)
+        self.values: Any = None if self.result is None else numbers_of(df[self.result])
+
+    def runs(self) -> Iterator[tuple[str, Any]]:
+        """Yield the ids of runs, and the places of their rows."""
+        codes, ids = pd.factorize(self.df["_run_id"])
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(ids)))
+        for run_id, places in zip(ids, np.split(order, ends[:-1]), strict=True):
+            yield str(run_id), places
+
+    def state(self, places: Any, header: Any, is_live: bool) -> dict[str, Any]:
+        """Describe one run."""
+        df = self.df
+        bad = places[self.bad[places]]
+        texts = df["_exc_txt"].iloc[bad].tolist() if "_exc_txt" in df.columns else [None] * len(bad)
+        n_rows = len(places)
+        n = header.n_psets if header else n_rows
+        state = "running" if is_live else "stopped early" if header and n_rows < n else "ended"
+        last = places[np.argmax(self.ns[places])]
+        found: dict[str, Any] = {
+            "run_seq": header.run_seq if header else int(df["_run_seq"].iloc[places[0]]),
+            "run_id": header.run_id if header else str(df["_run_id"].iloc[places[0]]),
+            "state": state,
+            "n": n,
+            "done": n_rows - len(bad),
+            "failed": len(bad),
+            "causes": count_causes(texts),
+            "rate": None,
+            "seconds_left": None,
+            "last": self._timed(last),
+            "slowest": self._timed(places[np.argmax(self.runtimes[places])]),
+            "lowest": None,
+            "highest": None,
+        }
+        good = places[~self.bad[places]]
+        if self.values is not None:
+            good = good[~np.isnan(self.values[good])]
+            if good.size:
+                found["lowest"] = self._valued(good[np.argmin(self.values[good])])
+                found["highest"] = self._valued(good[np.argmax(self.values[good])])
+        if is_live:
+            seconds = max(time.time() - self.ns[places].min() / 1e9, 1e-3)
+            found["rate"] = n_rows / seconds
+            found["seconds_left"] = (n - n_rows) / found["rate"]
+        return found
+
+    def _timed(self, place: int) -> dict[str, Any]:
+        return {**self._pset(place), "seconds": float(self.runtimes[place])}
+
+    def _valued(self, place: int) -> dict[str, Any]:
+        value = self.values[place].item()
+        return {**self._pset(place), "result": str(self.result), "value": value}
+
+    def _pset(self, place: int) -> dict[str, Any]:
+        row = self.df.iloc[place]
+        pset = {str(name): one_line(row[name]) for name in self.params if not is_private(name)}
+        return {"_pset_seq": int(self.seqs[place]), "pset": pset}
+
+
+def _chosen_result(df: pd.DataFrame, results: list[Any], wanted: str | None) -> Any:
+    """Find the numeric result with this name, or the first one; None if there is none."""
+    public = [name for name in results if not is_private(name)]
+    if wanted is None:
+        kinds = {name: getattr(df[name].dtype, "kind", "O") for name in public}
+        return next((name for name, kind in kinds.items() if kind in "iuf"), None)
+    numeric = [
+        name
+        for name in public
+        if (values := numbers_of(df[name])) is not None and values.dtype.kind != "c"
+    ]
+    found = next((name for name in numeric if str(name) == wanted), None)
+    if found is None:
+        names = ", ".join(map(str, numeric)) or "none"
+        message = f"there is no numeric result {wanted!r}; there are: {names}"
+        raise ParamsError(message)
+    return found
+
+
+def in_words(state: dict[str, Any], details: bool) -> list[str]:
+    """Describe a run in lines: one, and with details those of its rows that stand out.
+
+    Parameters
+    ----------
+    state : dict
+        See `run_states`.
+    details : bool
+        With the last, the slowest, and the best rows.
+    """
+    n = state["done"] + state["failed"]
+    parts = [f"run {state['run_seq']}: {state['state']}, {n} of {state['n']} psets"]
+    if state["rate"]:
+        parts += [f"{state['rate']:.3g}/s", f"done about {_clock(state['seconds_left'])}"]
+    if state["failed"]:
+        causes = failures_by_cause(state["causes"])
+        parts.append(f"{state['failed']} failed: {causes}")
+    lines = [", ".join(parts)]
+    for name in ("last", "slowest", "lowest", "highest") if details else ():
+        row = state[name]
+        if row is not None:
+            what = name if name in ("last", "slowest") else f"{name} {row['result']}"
+            value = f"{row['seconds']:.3g} s" if "seconds" in row else f"{row['value']:.6g}"
+            pset = ", ".join(f"{key}={text}" for key, text in row["pset"].items())
+            lines.append(f"    {what}: {value}, pset {row['_pset_seq']}: {pset}")
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    """Say when it will be, on the clock of this place."""
+    when = time.localtime(time.time() + seconds)
+    return time.strftime("%H:%M" if seconds < _DAY / 2 else "%Y-%m-%d %H:%M", when)
