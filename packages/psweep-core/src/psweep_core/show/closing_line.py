@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..messages import printable
 from .progress import report_stream
 from .tracebacks import cause_of
 
-__all__ = ["ClosingLine", "failures_by_cause"]
+__all__ = ["ClosingLine", "causes_of", "failures_by_cause"]
 
 _MAX_CAUSES = 3
 _ROOM = 160  # characters for all causes together
@@ -100,17 +99,32 @@ def failures_by_cause(texts: Iterable[object]) -> str:
         Such as ``2 × ValueError: x must be positive, 1 × timeout``. Messages that differ only in
         numbers are one cause.
     """
-    lines = Counter(map(_short_cause, texts))
+    found = causes_of(texts)
+    shown = found[:_MAX_CAUSES]
+    room = _ROOM // max(1, len(shown))
+    parts = [f"{len(places)} × {_cut(cause, room)}" for cause, places in shown]
+    n_others = sum(len(places) for _, places in found[_MAX_CAUSES:])
+    return ", ".join([*parts, *([f"{n_others} × …"] if n_others else [])])
+
+
+def causes_of(texts: Iterable[object]) -> list[tuple[str, list[int]]]:
+    """Group failures by cause: each with the places of its texts, the most frequent first.
+
+    Messages that differ only in numbers are one cause, with an ellipsis for these numbers.
+    """
+    lines: dict[str, list[int]] = {}
+    known: dict[object, str] = {}
+    for place, text in enumerate(texts):
+        key = text if isinstance(text, str) else None
+        if key not in known:
+            known[key] = _short_cause(text)
+        lines.setdefault(known[key], []).append(place)
     alike: dict[tuple[str, ...], list[str]] = {}
     for line in lines:
         text_between_numbers = tuple(re.split(_NUMBER, line)[::2])
         alike.setdefault(text_between_numbers, []).append(line)
-    causes = sorted(alike.values(), key=lambda some: -sum(lines[line] for line in some))
-    shown = causes[:_MAX_CAUSES]
-    room = _ROOM // len(shown)
-    parts = [f"{sum(lines[line] for line in some)} × {_cut(_common(some), room)}" for some in shown]
-    n_others = sum(lines[line] for some in causes[_MAX_CAUSES:] for line in some)
-    return ", ".join([*parts, *([f"{n_others} × …"] if n_others else [])])
+    causes = [(_common(some), [i for line in some for i in lines[line]]) for some in alike.values()]
+    return sorted(causes, key=lambda cause: -len(cause[1]))
 
 
 def _short_cause(text: object) -> str:

@@ -65,9 +65,13 @@ def estimated_shares(factors: Sequence[Factor], y: Array) -> dict[str, float]:
     order = sorted(range(len(factors)), key=lambda i: -found[factors[i].label])
     strength = {i: place for place, i in enumerate(order)}
     pairs = sorted(itertools.combinations(order, 2), key=lambda p: strength[p[0]] + strength[p[1]])
-    n_pairs = max(1, len(pairs))
-    left = room - sum(basis.shape[1] for basis in bases)
-    size = max(3, min(_IN_PAIRS, int(max(0, left / n_pairs) ** 0.5)))
+    widths = [basis.shape[1] for basis in bases]
+    left = room - sum(widths)
+
+    def fits(size: int) -> bool:
+        return bool(sum(min(size, widths[i]) * min(size, widths[j]) for i, j in pairs) <= left)
+
+    size = next(filter(fits, range(_IN_PAIRS, 3, -1)), 3)
     terms, columns = [factor.label for factor in factors], [*bases]
     for pair in pairs:
         i, j = sorted(pair)
