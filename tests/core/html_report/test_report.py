@@ -204,7 +204,8 @@ def test_values_of_any_type():
     assert column(data, "mixed") == [1, "1", True, ["None"], 1.5, ["(1,)"]]
     assert column(data, "dates")[:2] == ["2024-01-02", "2024-01-02T03:00:00"]
     arrays = column(data, "arrays")
-    assert arrays[0] == ["array([0, 1, 2])"]
+    assert arrays[0] == ["array([0, 1, 2])", {"shape": [1, 3], "values": [0, 1, 2]}]
+    assert arrays[1][1] == {"shape": [1, 60], "values": [0] * 60}
     assert all(len(value[0]) < 300 for value in arrays)
     objects = column(data, "objects")
     assert objects[0] == ["1j"]

@@ -353,12 +353,12 @@ def report(argv: Sequence[str] | None = None) -> int:
             return write_page(args.database, args.output, args.max_psets, reload)
 
         path, in_progress = page(args.watch)
-        print(path, flush=True)
-        if args.open:
-            import webbrowser
-
-            webbrowser.open(Path(path).absolute().as_uri())
         try:
+            print(path, flush=True)
+            if args.open:
+                import webbrowser
+
+                webbrowser.open(Path(path).absolute().as_uri())
             while args.watch is not None and in_progress:
                 time.sleep(args.watch)
                 in_progress = page(args.watch)[1]

@@ -33,6 +33,7 @@ _MAX_ROWS_OF_ALL: Final = 600_000  # rows times results; with more rows, fewer r
 _MAX_CELLS: Final = 10_000  # of the means over combinations of the strongest parameters
 _MAX_CELLS_OF_ALL: Final = 40_000  # of all results
 _MAX_TERMS: Final = 12
+_MAX_FITTED: Final = 4_000  # rows of an estimate
 # A result with such a word in its name is better if it is lower, unless the user says otherwise.
 _LOWER: Final = (
     "loss", "err", "error", "errors", "cost", "time", "runtime", "seconds", "rmse", "mse", "mae",
@@ -87,7 +88,9 @@ def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | N
         views = []
         for over, codes in zip(choices, grouped, strict=True):
             importance = _importance(result, factors, over)
-            views.append({"importance": importance, "best": _best(result, codes, failed, rows)})
+            n_combos = len(np.unique(codes[result.good]))
+            best = _best(result, codes, failed, rows)
+            views.append({"importance": importance, "best": best, "combos": n_combos})
         order = _by_strength(views, len(factors), repeats)
         axis_values = [None if a is None else _moments(result, a.codes) for a in axes]
         values = result.values[result.good]
@@ -108,7 +111,6 @@ def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | N
         )
     data = {
         "over": [[factors[i].label for i in over] for over in choices],
-        "combos": [int(codes.max(initial=-1)) + 1 for codes in grouped],
         "results": found,
         "left_out": max(0, _n_numeric(df) - len(results)),
     }
@@ -188,7 +190,7 @@ def _importance(
     if not varying:
         return None
     try:
-        table = importance_of([some[i] for i in varying], result.scaled[result.good])
+        table = importance_of([some[i] for i in varying], result.scaled[result.good], _MAX_FITTED)
     except ParamsError as error:
         return {"why_not": str(error)}
     if table["share"].isna().any():

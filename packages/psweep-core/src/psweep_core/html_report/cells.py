@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..table.cells import MISSING
+from ..table.cells import MISSING, cells
 from .pictures import Pictures
 
-__all__ = ["MAX_TEXT", "Column", "Texts", "short"]
+__all__ = ["MAX_TEXT", "Column", "Texts", "param_column", "short"]
 
 MAX_TEXT: Final = 20_000  # characters of one traceback or log
 _MAX_TEXTS: Final = 20_000_000  # characters of all of them
@@ -79,6 +79,29 @@ class Column:
                 different.append(value)
             codes.append(code)
         return {"kind": self.kind, "different": different, "cells": codes}
+
+
+def param_column(
+    series: pd.Series[Any], rows: np.ndarray[Any, Any]
+) -> tuple[Column, dict[str, Any]]:
+    """Return some cells of a parameter, and what its different values are in all rows."""
+    kind = {"i": "int", "f": "float"}.get(getattr(series.dtype, "kind", ""))
+    values = series.to_numpy() if kind and isinstance(series.dtype, np.dtype) else None
+    if values is None or not len(values) or not np.isfinite(values).all():
+        whole = Column(cells(series))
+        return whole.of(rows), whole.summary()
+    different = pd.unique(values)
+    if kind == "int" and max(abs(int(different.min())), abs(int(different.max()))) > _MAX_INT:
+        whole = Column(cells(series))
+        return whole.of(rows), whole.summary()
+    return Column(values[rows].tolist()), {
+        "n_values": len(different),
+        "low": different.min().item(),
+        "high": different.max().item(),
+        "values": different[:_MAX_SHOWN].tolist(),
+        "types": [kind],
+        "missing": 0,
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ from ..table.frames import groups
 from ..table.outcomes import failed_rows, waiting_rows
 from ..table.rows import RUNTIME, Header
 from .answers import answers_of
-from .cells import MAX_TEXT, Column, Texts, short
+from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, mended_rows, texts_of
 from .levels import axes_of, design, study_factors
 from .pictures import Pictures
@@ -194,7 +194,7 @@ def _data_of(
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
     jobs = jobs_of(study) if n else None
-    columns, params, whole = _columns_of(df, shown, failed, jobs)
+    columns, params, names = _columns_of(df, shown, failed, jobs)
     _name_places(answers.data, places)
 
     texts = Texts()
@@ -203,8 +203,12 @@ def _data_of(
         columns_of_name[0]: factor.codes
         for factor in factors
         for name in factor.names
-        if (columns_of_name := [i for i, c in whole.items() if c[0] == name])
+        if (columns_of_name := [i for i, other in names.items() if other == name])
     }
+
+    def value_at(column: int, row: int) -> Any:
+        return Column(cells(df[names[column]].iloc[[row]])).values[0]
+
     calc_dir = study.layout.calc_dir
     return {
         "name": calc_dir.name or str(calc_dir),
@@ -220,15 +224,13 @@ def _data_of(
         "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
         "design": design(df, factors),
         "axes": [None if axis is None else axis.encoded() for axis in axes],
-        "factors": [[i for i, c in whole.items() if c[0] in factor.names] for factor in factors],
+        "factors": [[i for i, name in names.items() if name in factor.names] for factor in factors],
         "answers": answers.data,
         "runs": runs_of(study, df, failed, waiting, open_runs, jobs),
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
         "params": params,
         "columns": columns,
-        "causes": causes(
-            df, failed, mended, levels, lambda i, row: whole[i][1].values[row], places
-        ),
+        "causes": causes(df, failed, mended, levels, value_at, places),
         "failures": shown_failures,
         "logs": _logs_of(study, df, shown, texts),
         "texts": texts.all,
@@ -241,13 +243,13 @@ def _columns_of(
     shown: Array,
     failed: Array,
     jobs: dict[str, dict[str, Any]] | None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, tuple[Any, Column]]]:
-    """Return the columns of the page, what is known of the parameters, and their whole columns."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, Any]]:
+    """Return the columns of the page, what is known of the parameters, and their names."""
     kinds = groups(df) if len(df.columns) else ([], [], [])
     n_params, book = len(kinds[0]), {*kinds[1]} - {RUNTIME}
     columns: list[dict[str, Any]] = []
     params: list[dict[str, Any]] = []
-    whole: dict[int, tuple[Any, Column]] = {}
+    names: dict[int, Any] = {}
     pictures = Pictures(len(shown))
 
     def add(name: str, role: str, column: Column) -> None:
@@ -259,10 +261,9 @@ def _columns_of(
         role = "param" if place < n_params else "book" if name in book else "result"
         title = name if isinstance(name, str) else short(name)
         if role == "param":
-            column = Column(cells(df.iloc[:, place]))
-            params.append({"column": len(columns), **column.summary()})
-            whole[len(columns)] = (name, column)
-            column = column.of(shown)
+            column, summary = param_column(df.iloc[:, place], shown)
+            params.append({"column": len(columns), **summary})
+            names[len(columns)] = name
         else:
             column = Column(cells(df.iloc[shown, place]), pictures)
         add(title, role, column)
@@ -273,7 +274,7 @@ def _columns_of(
         ids = df["_pset_id"].iloc[shown]
         states = [str(jobs[i]["state"]) if i in jobs else MISSING for i in ids]
         add("_job_state", "book", Column(states))
-    return columns, params, whole
+    return columns, params, names
 
 
 def _name_places(answers: dict[str, Any], places: dict[int, int]) -> None:

@@ -14,7 +14,7 @@ from .levels import codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import good_rows
 from .rows import RUNTIME
 from .stats import numbers_of
-from .variance import estimated_shares, grid_shares
+from .variance import MAX_ROWS, estimated_shares, grid_shares
 
 __all__ = [
     "Factor",
@@ -127,8 +127,13 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
     return found
 
 
-def importance_of(factors: Sequence[Factor], values: Array) -> pd.DataFrame:
-    """Split the variance of finite values among factors, see `df_importance`."""
+def importance_of(
+    factors: Sequence[Factor], values: Array, most_rows: int = MAX_ROWS
+) -> pd.DataFrame:
+    """Split the variance of finite values among factors, see `df_importance`.
+
+    An estimate uses at most `most_rows`.
+    """
     cells = combined([factor.codes for factor in factors], len(values))
     first = first_rows(cells)
     counts = np.bincount(cells)
@@ -140,7 +145,9 @@ def importance_of(factors: Sequence[Factor], values: Array) -> pd.DataFrame:
     # what rounding alone makes of values that are the same
     if total <= (8 * np.finfo(float).eps * np.abs(values).max(initial=0)) ** 2:
         total = np.nan
-    shares = (grid_shares if is_grid else estimated_shares)(distinct, means)
+    shares = (
+        grid_shares(distinct, means) if is_grid else estimated_shares(distinct, means, most_rows)
+    )
     table = [(term, variance / total) for term, variance in shares.items()]
     table.sort(key=lambda row: -row[1])
     explained = sum(share for _, share in table)

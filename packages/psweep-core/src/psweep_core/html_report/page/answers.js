@@ -35,6 +35,15 @@ function designText() {
 // Psets that a run is to run, and that have not finished.
 const missingIn = (run) => (run.planned && ["running", "crashed", "unfinished"].includes(run.state) ? Math.max(0, run.planned - run.psets) : 0);
 
+// What became of the jobs of psets that have no result in the database yet.
+function jobStates() {
+  const states = new Map();
+  for (const run of data.runs.filter((some) => some.waiting)) {
+    for (const [state, n] of Object.entries(run.jobs)) states.set(state, (states.get(state) || 0) + n);
+  }
+  return states.size ? ` (jobs: ${[...states].map(([state, n]) => `${count(n)} ${state}`).join(", ")})` : "";
+}
+
 function drawHead() {
   const path = data.folder ? `${data.folder}/${data.name}` : data.name;
   document.title = `${path} – psweep report`;
@@ -46,12 +55,14 @@ function drawHead() {
   const missing = data.runs.reduce((sum, run) => sum + missingIn(run), 0);
   const cut = data.runs.filter((run) => run.state === "crashed" || run.state === "unfinished");
   const parts = [designText()];
-  if (live.length) parts[0] += " so far";
+  const planned = live.reduce((sum, run) => sum + (missingIn(run) ? run.planned : 0), 0);
+  if (planned) parts[0] = `${count(data.psets)} of ${many(data.psets + missing, "pset")} so far`;
+  else if (live.length) parts[0] += " so far";
   else if (data.psets && !missing && !waiting && !cut.length) parts[0] += ", complete";
   if (live.some((run) => run.state === "running")) parts.push(el("b", { class: "busy" }, "running"));
   else if (live.length) parts.push(el("b", { class: "busy" }, "queued"));
-  if (missing) parts.push(el("span", { class: live.length ? "" : "bad" }, `${count(missing)} not finished`));
-  if (waiting) parts.push(el("span", { class: "busy" }, `${count(waiting)} prepared, no result yet`));
+  if (missing && !planned) parts.push(el("span", { class: live.length ? "" : "bad" }, `${count(missing)} not finished`));
+  if (waiting) parts.push(el("span", { class: "busy" }, `${count(waiting)} prepared, no result yet${jobStates()}`));
   if (bad) parts.push(el("a", { href: "#failures", class: "bad" }, `${count(bad)} failed`));
   if (fixed) parts.push(el("span", {}, `${count(fixed)} failed and succeeded later`));
   const runs = data.runs.length;
@@ -88,7 +99,11 @@ function drawNotes() {
   }
   if (data.texts_left_out) notes.push(`${many(data.texts_left_out, "traceback or log", "tracebacks and logs")} did not fit on this page; they are in the database and the folders of the psets.`);
   if (!data.psets) notes.push("No pset has finished yet.");
-  if (data.reload) notes.push(`This page reloads itself every ${data.reload} s.`);
+  if (data.reload) {
+    const text = `This page reloads itself every ${data.reload} s.`;
+    if (notes.length) notes[0] += ` ${text}`;
+    else notes.push(text);
+  }
   $("notes").replaceChildren(...notes.map((text) => el("p", { class: "note" }, text)));
 }
 
@@ -392,7 +407,7 @@ function drawBest() {
   const names = varied.filter((column) => !over.includes(column.name));
   const strongest = ((view().importance || {}).terms || []).flatMap(([term]) => term.flatMap((i) => data.factors[i].map((place) => columns[place])));
   const some = names.length <= 12 ? names : [...new Set([...strongest, ...names])].filter((column) => names.includes(column)).slice(0, 12);
-  $("best-title").textContent = `Best of ${many(answers.combos[look.view], "combination")}`;
+  $("best-title").textContent = `Best of ${many(view().combos, "combination")}`;
   const notes = [`${look.lower ? "lowest" : "highest"} ${shortText(result.name, 40)}${repeated ? `, mean ± std of ${over.length ? `${overText(over)} and ` : ""}equal psets` : ""}`];
   if (result.gaps) notes.push(`${many(result.gaps, "pset that succeeded has", "psets that succeeded have")} no ${shortText(result.name, 40)}`);
   const sem = (one) => (one.n > 1 ? one.std / Math.sqrt(one.n) : NaN);

@@ -154,7 +154,7 @@ function startPlots() {
     draws.push(drawEach);
   } else $("each").remove();
   const choices = [["parameters", varied.filter(canPlot)], ["results", goodResults], ["book-keeping", plain], ["constant", constant]];
-  if (data.psets && seqs) {
+  if (seqs && first && first.cells.filter((cell) => cell !== null).length > 1) {
     const other = goodResults.find((column) => column !== first && column.isNumber && column.name !== "_pset_runtime");
     const [x, second] = varied.filter(canPlot);
     options($("explore-x"), choices, other && first ? other : x || seqs);

@@ -6,7 +6,7 @@ function drawRuns() {
   const states = (run) => Object.entries(run.jobs).map(([state, n]) => `${count(n)} ${state}`).join(", ") || null;
   const hosts = (run) => (run.hosts.length ? run.hosts : run.host ? [run.host] : []);
   $("runs-table").replaceChildren(simpleTable(
-    [["run", "number"], ["state"], ["jobs"], ["func"], ["first pset started"], ["last pset ended"], ["psets", "number"], ["failed", "number"], ["computing", "number"], ["per pset", "number"], ["commit"], ["changed since the run before", "long"], ["Python"], ["hosts"], ["command", "long"], ["run id"]],
+    [["run", "number"], ["state", "nowrap"], ["jobs", "nowrap"], ["func"], ["first pset started", "nowrap"], ["last pset ended", "nowrap"], ["psets", "number"], ["failed", "number"], ["computing", "number"], ["per pset", "number"], ["commit"], ["changed since the run before", "long"], ["Python"], ["hosts"], ["command", "long"], ["run id"]],
     data.runs.map((run) => [
       run.seq, el("span", { class: run.state.replaceAll(" ", "-") }, run.state), states(run), run.func ? shortText(run.func, 40) : run.kind || null, when(run.start), when(run.end),
       run.planned && run.planned !== run.psets ? `${count(run.psets)} of ${count(run.planned)}` : run.waiting ? `${count(run.psets)} of ${count(run.psets + run.waiting)}` : count(run.psets),
