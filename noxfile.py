@@ -38,8 +38,8 @@ EXTRA_TOOLS = {
         "mpi4py",
         "mpich",
         "ipython",
-        "plotly",
         "playwright",
+        "axe-playwright-python",
         "networkx",
         "scikit-learn",
         "scipy",
@@ -62,7 +62,6 @@ EXTRA_TOOLS = {
         "nbclient",
         "ipykernel",
         "seaborn",
-        "plotly",
         "pyarrow",
         "dask[distributed]",
         "xarray",
@@ -98,7 +97,6 @@ TOOLS = {
         "sphinx-copybutton",
         "matplotlib",
         "seaborn",
-        "plotly",
         "scipy",
         "scikit-learn",
         "xarray",
@@ -255,7 +253,8 @@ def tests(session: nox.Session, package: str) -> None:
 def pythons(session: nox.Session) -> None:
     """Test psweep-core on every other Python from 3.10 on that is found, but for slow tests."""
     wheel = f"{_wheel(session, 'core')}[parquet]"
-    tools = set(EXTRA_TOOLS["core"]) - {"playwright"}  # the tests in a browser are slow ones
+    # the tests in a browser are slow ones
+    tools = set(EXTRA_TOOLS["core"]) - {"playwright", "axe-playwright-python"}
     _install(session, [wheel], *sorted(tools), *TEST_TOOLS)
     _run_tests(session, "core", "-m", "not slow")
 

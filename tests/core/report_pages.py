@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -23,10 +25,11 @@ HOSTILE = [
 def page_data(path):
     """Read what a page knows, as its script does."""
     text = Path(path).read_text(encoding="utf-8")
-    found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    found = re.findall(
+        r'<script type="application/gzip\+base64" id="data">([A-Za-z0-9+/=]*)</script>', text
+    )
     assert len(found) == 1
-    assert not set(found[0]) & set("<>&\u2028")
-    return json.loads(found[0])
+    return json.loads(gzip.decompress(base64.b64decode(found[0])))
 
 
 def kind(data, name):

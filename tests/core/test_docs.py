@@ -20,7 +20,6 @@ MODULES = sorted(
     if not module.ispkg
 )
 EXTRAS = {
-    "psweep_core.html_report.data": ("plotly", "report"),
     "psweep_core.params.samples": ("scipy", "sample"),
     "psweep_core.show.plots": ("matplotlib", "plot"),
     "psweep_core.table.to_xarray": ("xarray", "xarray"),

@@ -23,7 +23,7 @@ DOCS = ROOT / "docs"
 RUNNER = DOCS / "run_page.py"
 PAGES = [*DOCS.glob("*.md"), ROOT / "README.md", *ROOT.glob("packages/*/README.md")]
 PAGES.remove(ROOT / "packages" / "psweep-batch" / "README.md")  # run by the tests of psweep-batch
-LIBRARIES = ["dask", "distributed", "matplotlib", "plotly", "pyarrow", "seaborn", "SALib"]
+LIBRARIES = ["dask", "distributed", "matplotlib", "pyarrow", "seaborn", "SALib"]
 
 
 def page_name(page):
@@ -37,7 +37,6 @@ def test_the_code_of_a_page_does_what_it_shows(tmp_path, page):
     text = page.read_text(encoding="utf-8")
     programs = {"git.md": ["git"], "git_lfs.md": ["git", "git-lfs"]}.get(page.name, [])
     libraries = [name for name in LIBRARIES if f"import {name}" in text or f"from {name}" in text]
-    libraries += ["plotly"] if "psweep-report" in text else []
     libraries += ["pyarrow"] if ".parquet" in text else []
     libraries += ["scipy"] if "ps.psample" in text else []
     libraries += ["xarray"] if "df_to_xarray" in text else []

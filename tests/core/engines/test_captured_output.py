@@ -60,6 +60,20 @@ def handler():
     log.removeHandler(made)
 
 
+def test_a_handler_that_looks_up_stderr_itself_is_left_alone():
+    """`logging.lastResort` has no stream that could be set, and some libraries use it."""
+    log = logging.getLogger("test_last_resort")
+    log.propagate = False
+    log.addHandler(logging.lastResort)
+    try:
+        df = ps.run_local(
+            lambda pset: {"r": log.warning("a warning")}, ps.plist("a", [1]), capture_logs="db"
+        )
+    finally:
+        log.removeHandler(logging.lastResort)
+    assert df._logs[0] == "a warning\n"
+
+
 def test_runs_in_two_threads_have_their_own_logs_and_leave_the_output_as_it_was(handler):
     before = state_of_output(), handler.stream
     with cf.ThreadPoolExecutor(3) as executor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -97,51 +98,10 @@ def test_nothing_to_show_is_refused():
         ps.report(max_psets=0)
 
 
-BLOCKED = """
-import sys
-from psweep import cli
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name == "plotly":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocked())
-sys.exit(cli.report([]))
-"""
-
-
-BROKEN = """
-import sys
-sys.path.insert(0, ".")
-import psweep as ps
-try:
-    ps.report()
-except ModuleNotFoundError as error:
-    print(type(error).__name__, error.name)
-"""
-
-
-def test_without_plotly_the_error_says_how_to_get_it():
-    ps.run_local(lambda p: {}, ps.plist("a", [1]))
-    done = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "pip install 'psweep-core[report]'" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not Path("calc/report.html").exists()
-
-
-def test_an_error_inside_plotly_passes_through():
-    Path("plotly").mkdir()
-    Path("plotly/__init__.py").write_text("import no_such_module_at_all\n")
-    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True)
-    assert done.stdout == "ModuleNotFoundError no_such_module_at_all\n", done.stderr
-
-
 def test_import_psweep_loads_nothing_of_it():
     code = "import sys, psweep as ps; 'report' in dir(ps) or 1/0; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"plotly", "psweep_core.html_report.data"} & set(done.stdout.split())
+    assert "psweep_core.html_report.data" not in done.stdout.split()
 
 
 def test_the_program(capsys):
@@ -166,3 +126,99 @@ def test_the_program_opens_the_browser(tmp_path):
         check=True,
     )
     assert Path("opened").read_text().strip() == Path("calc/report.html").absolute().as_uri()
+
+
+def test_what_changed_between_runs():
+    for text in ("pset['a']", "pset['a'] + 1", "pset['a'] + 1"):
+        Path("func.py").write_text(f"def func(pset):\n    return {{'r': {text}}}\n")
+        code = "import sys; sys.path.insert(0, '.'); import psweep as ps; from func import func; "
+        code += "ps.run_local(func, ps.plist('a', [1, 2]))"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    path = Path("calc/runs.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for i, line in enumerate(lines):
+        line.update(git_commit=f"c0ffee{i}", git_dirty=i == 1)
+    lines[2].update(host="elsewhere")
+    lines[2]["packages"]["numpy"] = "99"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    runs = page_data(ps.report())["runs"]
+    assert [run["func"] for run in runs] == ["func.func"] * 3
+    assert [run["commits"] for run in runs] == [["c0ffee0"], ["c0ffee1"], ["c0ffee2"]]
+    assert [run["dirty"] for run in runs] == [False, True, False]
+    assert runs[0]["changes"] == []
+    (changed,) = runs[1]["changes"]
+    assert changed.startswith("code: ")
+    assert [text.partition(" ")[0] for text in runs[2]["changes"]] == ["host:", "numpy"]
+    path.write_text('{"run_id": 3}\n{"run_id": "x", "packages": 3, "argv": 5}\nnot json\n')
+    assert len(page_data(ps.report())["runs"]) == 3
+
+
+def test_failures_are_grouped_and_those_that_succeeded_later_are_counted():
+    def func(pset):
+        if pset["a"] == 2:
+            raise ValueError(f"no root after {pset['b'] * 17} steps")
+        if pset["b"] == 3:
+            raise KeyError("k")
+        return {"r": 1}
+
+    params = ps.pgrid(a=[1, 2, 3], b=[1, 2, 3, 4])
+    ps.run_local(func, params, on_error="record")
+    ps.run_local(lambda pset: {"r": 2}, [{"a": 1, "b": 3}, {"a": 3, "b": 3}])
+    data = page_data(ps.report())
+    assert (data["failed"], data["mended"]) == (6, 2)
+    names = [column["name"] for column in data["columns"]]
+    shared = [{names[place]: value for place, value in cause["shared"]} for cause in data["causes"]]
+    assert [(c["n"], c["mended"], c["n_such"]) for c in data["causes"]] == [(4, 0, 4), (2, 2, 5)]
+    assert data["causes"][0]["cause"] == "ValueError: no root after … steps"
+    assert shared == [{"a": 2}, {"b": 3}]
+    assert names[names.index("_failed") + 1] == "_error"
+
+
+def test_watch_follows_a_run_to_its_end(script):
+    process = script(
+        """
+        import pathlib, time
+        import psweep as ps
+
+        def func(pset):
+            while pset["a"] == 3 and not pathlib.Path("go").exists():
+                time.sleep(0.01)
+            return {"r": pset["a"]}
+
+        if __name__ == "__main__":
+            ps.run_local(func, ps.plist("a", range(5)))
+        """
+    )
+    deadline = time.monotonic() + 100
+    while not list(Path().glob("calc/.psweep/*/*.journal")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    code = "import sys; from psweep_core import cli; sys.exit(cli.report())"
+    with subprocess.Popen([sys.executable, "-c", code, "--watch", "0.1"]) as watch:
+        while not Path("calc/report.html").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert page_data("calc/report.html")["reload"] == 0.1
+        Path("go").touch()
+        assert process.wait(100) == 0
+        assert watch.wait(100) == 0
+    data = page_data("calc/report.html")
+    assert (data["psets"], data["reload"]) == (5, None)
+    with pytest.raises(SystemExit):
+        cli.report(["--watch", "-1"])
+
+
+def test_ctrl_c_ends_watching_and_the_page_does_not_reload_itself_any_more(script):
+    script(SLOW.replace("POOL", "None").replace("== 3", "== 0"))
+    deadline = time.monotonic() + 100
+    while not list(Path().glob("calc/.psweep/*/*.journal")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    watch = script(
+        "import sys; from psweep_core import cli; sys.exit(cli.report(['--watch', '600']))"
+    )
+    assert watch.stdout.readline() == f"{os.path.join('calc', 'report.html')}\n"
+    assert page_data("calc/report.html")["reload"] == 600
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(100) == 0
+    assert page_data("calc/report.html")["reload"] is None

@@ -5,6 +5,7 @@ What they need is imported when they do something, see `programs`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -309,12 +310,12 @@ def report(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if there is no such study, or plotly is not installed.
+        Exit status: 0, or 1 if there is no such study.
     """
     parser = parser_of(
         "psweep-report",
-        "Write a web page about a study: runs, parameters, plots, table, failures. "
-        "The study may be under way. Needs plotly: pip install 'psweep-core[report]'.",
+        "Write a web page about a study: what matters, best psets, failures, plots, table, runs. "
+        "The study may be running.",
     )
     add_database(parser)
     parser.add_argument(
@@ -331,18 +332,36 @@ def report(argv: Sequence[str] | None = None) -> int:
         help="show a sample if there are more (default: %(default)s)",
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    parser.add_argument(
+        "--watch",
+        type=float,
+        metavar="SECONDS",
+        help="while a run or a job is in progress, write the page again after this time; the page "
+        "reloads itself",
+    )
     args = parser.parse_args(argv)
+    if args.watch is not None and not args.watch > 0:
+        parser.error(f"--watch {args.watch:g}: give a positive number of seconds")
 
     def write() -> int:
-        from .html_report.data import report
+        from .html_report.data import write_page
 
-        path = report(args.database, args.output, max_psets=args.max_psets)
-        print(path)
-        if args.open:
-            import webbrowser
-            from pathlib import Path
+        def page(reload: float | None) -> tuple[str, bool]:
+            return write_page(args.database, args.output, args.max_psets, reload)
 
-            webbrowser.open(Path(path).absolute().as_uri())
+        path, in_progress = page(args.watch)
+        try:
+            print(path, flush=True)
+            if args.open:
+                import webbrowser
+                from pathlib import Path
+
+                webbrowser.open(Path(path).absolute().as_uri())
+            while args.watch is not None and in_progress:
+                time.sleep(args.watch)
+                in_progress = page(args.watch)[1]
+        except KeyboardInterrupt:
+            page(None)  # which does not reload itself any more
         return 0
 
     return run_command(write)

@@ -135,7 +135,13 @@ def _handlers_moved(streams: dict[int, IO[str]]) -> Iterator[None]:
     loggers = [logging.root, *(one for one in others if isinstance(one, logging.Logger))]
     moved: list[tuple[logging.StreamHandler[Any], Any]] = []
     for handler in {handler for logger in loggers for handler in logger.handlers}:
-        if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
+        # (`logging.lastResort`, which some libraries add to a logger, looks up sys.stderr itself.)
+        looks_up = isinstance(getattr(type(handler), "stream", None), property)
+        if (
+            isinstance(handler, logging.StreamHandler)
+            and not looks_up
+            and id(handler.stream) in streams
+        ):
             moved.append((handler, handler.stream))
             _set_stream(handler, streams[id(handler.stream)])
     try:

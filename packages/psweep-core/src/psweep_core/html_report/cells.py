@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..table.cells import MISSING
+from ..table.cells import MISSING, cells
+from .pictures import Pictures
 
-__all__ = ["MAX_TEXT", "Column", "Texts", "short"]
+__all__ = ["MAX_TEXT", "Column", "Texts", "param_column", "short"]
 
 MAX_TEXT: Final = 20_000  # characters of one traceback or log
 _MAX_TEXTS: Final = 20_000_000  # characters of all of them
@@ -26,14 +27,20 @@ class Column:
     """The cells of a column, as JSON can hold them.
 
     A number, a string or a bool stands for itself, None for a cell that its row does not have, and
-    a list with one string for any other value, which that string describes.
+    a list with one string for any other value, which that string describes; such a list may have a
+    picture, too.
     """
 
-    def __init__(self, values: Sequence[Any]) -> None:
+    def __init__(self, values: Sequence[Any], pictures: Pictures | None = None) -> None:
         given = [value for value in values if value is not MISSING]
         dates = bool(given) and all(_is_date(value) for value in given)
-        self.values = [_date_text(value) if dates else _plain(value) for value in values]
+        self.values: list[Any] = [_date_text(value) if dates else _plain(value) for value in values]
         self.kind = "date" if dates else _kind_of(self.values)
+        if pictures is not None and self.kind == "text":
+            for i, value in enumerate(values):
+                picture = pictures.of(value)
+                if picture is not None:
+                    self.values[i] = [self.values[i][0], picture]
 
     def summary(self) -> dict[str, Any]:
         """Return which different values there are."""
@@ -49,9 +56,12 @@ class Column:
             "missing": len(self.values) - len(given),
         }
 
-    def keep(self, rows: Iterable[int]) -> None:
-        """Forget the other rows."""
-        self.values = [self.values[row] for row in rows]
+    def of(self, rows: Iterable[int]) -> Column:
+        """Return the same for some rows."""
+        some = Column([])
+        some.values = [self.values[row] for row in rows]
+        some.kind = self.kind
+        return some
 
     def encoded(self) -> dict[str, Any]:
         """Return the cells: numbers as they are, others by their place among the different ones."""
@@ -69,6 +79,29 @@ class Column:
                 different.append(value)
             codes.append(code)
         return {"kind": self.kind, "different": different, "cells": codes}
+
+
+def param_column(
+    series: pd.Series[Any], rows: np.ndarray[Any, Any]
+) -> tuple[Column, dict[str, Any]]:
+    """Return some cells of a parameter, and what its different values are in all rows."""
+    kind = {"i": "int", "f": "float"}.get(getattr(series.dtype, "kind", ""))
+    values = series.to_numpy() if kind and isinstance(series.dtype, np.dtype) else None
+    if values is None or not len(values) or not np.isfinite(values).all():
+        whole = Column(cells(series))
+        return whole.of(rows), whole.summary()
+    different = pd.unique(values)
+    if kind == "int" and max(abs(int(different.min())), abs(int(different.max()))) > _MAX_INT:
+        whole = Column(cells(series))
+        return whole.of(rows), whole.summary()
+    return Column(values[rows].tolist()), {
+        "n_values": len(different),
+        "low": different.min().item(),
+        "high": different.max().item(),
+        "values": different[:_MAX_SHOWN].tolist(),
+        "types": [kind],
+        "missing": 0,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -115,7 +148,9 @@ def _date_text(value: Any) -> str | None:
 
 
 def _key(value: Any) -> Any:
-    return (value[0],) if type(value) is list else (type(value) is bool, value)
+    if type(value) is list:  # large arrays may be described alike
+        return (value[0], repr(value[1:]))
+    return (type(value) is bool, value)
 
 
 def _type_name(value: Any, kind: str) -> str:

@@ -1,16 +1,17 @@
 """One HTML page about a study: what was run, what came out of it, what failed.
 
-The page holds all that it needs, plotly.js and the data included, and asks no network for anything.
+The page holds all that it needs, its scripts and the data, and asks no network for anything.
 This module gathers the data; what the page does with them is in the folder ``page``.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime
-import importlib
+import gzip
+import hashlib
 import json
 import os
-from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -19,25 +20,41 @@ import numpy as np
 import pandas as pd
 
 from .._version import __version__
-from ..errors import DatabaseError, NotInstalledError, ParamsError
-from ..show.tracebacks import error_line as _error_line
+from ..errors import ParamsError
 from ..store.files import file_write
-from ..store.journal_reader import is_over, read_header
 from ..store.layout import PathLike
-from ..store.locks import file_lock
 from ..store.read import is_folder
 from ..store.study import Study
-from ..table.cells import cells
+from ..table.cells import MISSING, cells
 from ..table.frames import groups
+from ..table.outcomes import failed_rows, waiting_rows
 from ..table.rows import RUNTIME, Header
-from .cells import MAX_TEXT, Column, Texts, short
+from .answers import answers_of
+from .cells import MAX_TEXT, Column, Texts, param_column, short
+from .failures import causes, errors_of, failures, mended_rows, texts_of
+from .levels import axes_of, design, study_factors
+from .pictures import Pictures
+from .runs import jobs_of, runs_of, seconds_of, unfinished
 
-__all__ = ["report"]
+__all__ = ["report", "write_page"]
 
-_MAX_CELLS: Final = 2_000_000  # about 30 MB of page
+Array = np.ndarray[Any, Any]
+
+_MAX_CELLS: Final = 400_000  # at most 5 MB of page
 _N_SLOWEST: Final = 10
-_LOCK_SECONDS: Final = 5.0
 _IN_DETAILS: Final = ("_exc_txt", "_logs")  # columns that are too long for a table
+# What the folder ``page`` has, in the order in which it is put together.
+_SCRIPTS: Final = (
+    "columns.js",
+    "elements.js",
+    "charts.js",
+    "answers.js",
+    "plots.js",
+    "parallel.js",
+    "table.js",
+    "runs.js",
+    "main.js",
+)
 
 
 def report(
@@ -46,7 +63,9 @@ def report(
     """Write a web page about a study: runs, parameters, plots, table, failures.
 
     The page is one file that needs no network. The study may be finished, under way, or killed:
-    the page shows what is known now. Needs plotly: ``pip install 'psweep-core[report]'``.
+    the page shows what is known now. It starts with the answers: whether the study is complete,
+    which parameters explain a result (as `df_importance`), the strongest pair of them, the best
+    combinations, and the causes of failures. All of these are computed from all rows.
 
     Parameters
     ----------
@@ -55,9 +74,9 @@ def report(
     path : str or path, optional
         The page; it is replaced if it exists. None: ``report.html`` in the folder of the study.
     max_psets : int, default 20 000
-        If the study has more psets, plots and table show only this many: those that
-        failed, the slowest, and others chosen at random, always the same. The page says
-        so, and its counts are still those of all. With over 100 columns it may be fewer.
+        If the study has more psets, plots of single psets and the table show only this many:
+        the slowest, the best and worst of each result, those that failed, and others chosen at
+        random, always the same. The page says so. With over 20 columns it may be fewer.
 
     Returns
     -------
@@ -70,8 +89,6 @@ def report(
         There is no study.
     DatabaseError
         The database is damaged. It is left as it is.
-    NotInstalledError
-        plotly is not installed.
     ParamsError
         `max_psets` is less than 1.
 
@@ -90,26 +107,30 @@ def report(
     if max_psets < 1:
         message = f"max_psets={max_psets!r} shows nothing; give a positive number"
         raise ParamsError(message)
-    plotly_js = _plotly_js()
+    return write_page(calc_dir, path, max_psets)[0]
+
+
+def write_page(
+    calc_dir: PathLike, path: PathLike | None, max_psets: int, reload: float | None = None
+) -> tuple[str, bool]:
+    """Write the page; return its path, and whether a run or a job is in progress.
+
+    Parameters
+    ----------
+    calc_dir, path, max_psets
+        See `report`.
+    reload : float, optional
+        The page reloads itself after this many seconds, as long as anything is in progress.
+    """
     study = _find(calc_dir)
     target = os.path.join(study.layout.name, "report.html") if path is None else os.fspath(path)
     df = study.known()
     # After the rows: a run that ends in between is then under way no more.
-    data = _data_of(study, df, _unfinished(study), max_psets)
-    file_write(target, _page(plotly_js, data))
-    return target
-
-
-def _plotly_js() -> str:
-    try:
-        offline = importlib.import_module("plotly.offline")
-    except ModuleNotFoundError as error:
-        if error.name != "plotly":
-            raise
-        message = "psweep.report needs plotly: pip install 'psweep-core[report]'"
-        raise NotInstalledError(message, name="plotly") from None
-    text: str = offline.get_plotlyjs()
-    return text
+    data = _data_of(study, df, unfinished(study), max_psets)
+    in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
+    data["reload"] = reload if in_progress else None
+    file_write(target, _page(data))
+    return target, in_progress
 
 
 def _find(calc_dir: PathLike) -> Study:
@@ -119,212 +140,172 @@ def _find(calc_dir: PathLike) -> Study:
     return Study.find(folder or ".", name)
 
 
-def _page(plotly_js: str, data: dict[str, Any]) -> str:
-    """Put the page together; nothing in `data` can end its script element or start another."""
+def _page(data: dict[str, Any]) -> str:
+    """Put the page together. The data are compressed, so nothing of them can be taken for HTML."""
     folder = resources.files(__package__) / "page"
-    page, style, script = (
-        (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
-    )
+
+    def read(*names: str) -> str:
+        return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
     as_json = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    for char in "<>&":
-        as_json = as_json.replace(char, f"\\u{ord(char):04x}")
-    parts = {"STYLE": style, "PLOTLY": plotly_js, "DATA": as_json, "SCRIPT": script}
-    pieces = page.split("@@")  # text, name, text, name, ..., so that no part is searched for names
+    # (lone surrogates are escaped in JSON, so this is ASCII)
+    packed = base64.b64encode(gzip.compress(as_json.encode("ascii"), 4, mtime=0)).decode()
+    # One function for all scripts, so that nothing of them is global.
+    script = f'"use strict";\n(async () => {{\n{read(*_SCRIPTS)}\n}})();'
+    style = read("page.css")
+    # Only these two run: neither what the data might smuggle in, nor a handler in an attribute.
+    policy = (
+        "default-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
+        f"script-src {_digest(script)}; style-src {_digest(style)}"
+    )
+    parts = {"POLICY": policy, "STYLE": style, "DATA": packed, "SCRIPT": script}
+    # text, name, text, name, ..., so that no part is searched for names
+    pieces = read("page.html").split("@@")
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
-
-
-# what is known of the runs
-
-
-def _unfinished(study: Study) -> dict[str, tuple[Header, str]]:
-    """Find the runs that have a journal, and what has become of them."""
-    paths = study.layout.journals()
-    if not paths:
-        return {}
-    live = _live_journals(study, paths)
-    found: dict[str, tuple[Header, str]] = {}
-    for path in paths:
-        try:
-            header = read_header(path)
-        except (FileNotFoundError, DatabaseError):
-            continue  # the run has just ended, or it is one that `Study.known` warns of
-        state = "unfinished" if live is None else "running" if path in live else "crashed"
-        # One process of it that lives is enough.
-        known, other = found.get(header.run_id, (header, state))
-        best = "running" if "running" in (state, other) else state
-        found[header.run_id] = (header if header.n_psets else known, best)
-    return found
-
-
-def _live_journals(study: Study, paths: Iterable[Path]) -> set[Path] | None:
-    """Find the journals whose writer lives; None where this cannot be told."""
-    from filelock import Timeout
-
-    # With the lock of the study, as whoever else tries the locks of journals, so that a run which
-    # ends at this moment waits, and does not find its own journal in use.
-    try:
-        with file_lock(study.layout.lock).acquire(timeout=_LOCK_SECONDS):
-            return {path for path in paths if path.exists() and not is_over(path)}
-    except (OSError, Timeout):
-        return None
-
-
-def _runs_of(
-    df: pd.DataFrame, failed: np.ndarray[Any, Any], unfinished: dict[str, tuple[Header, str]]
-) -> list[dict[str, Any]]:
-    rest = dict(unfinished)
-    runs = []
-    ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
-    for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
-        part = df.iloc[places.index.to_numpy()]
-        header, state = rest.pop(str(run_id), (None, "ended"))
-        if header is not None and state != "running" and len(part) >= header.n_psets > 0:
-            state = "ended"  # all its rows are there
-        seconds = _seconds(part)
-        starts = part["_time_utc"]
-        took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")
-        runs.append(
-            {
-                "seq": int(part["_run_seq"].iloc[0]),
-                "id": str(run_id),
-                "state": state,
-                "start": _moment(starts.min()),
-                "end": _moment((starts + took).max()),
-                "psets": len(part),
-                "planned": header.n_psets if header is not None and header.n_psets else None,
-                "failed": int(failed[places.index.to_numpy()].sum()),
-                "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
-                "commits": _given(part, "_git_commit"),
-                "hosts": _given(part, "_exec_host"),
-            }
-        )
-    nothing = {"psets": 0, "failed": 0, "commits": [], "hosts": []}
-    for header, state in rest.values():
-        planned = header.n_psets or None
-        started = {"seq": header.run_seq, "id": header.run_id, "state": state, "planned": planned}
-        runs.append({**started, **nothing})
-    return sorted(runs, key=lambda run: run["seq"])
-
-
-def _given(part: pd.DataFrame, name: str) -> list[str]:
-    return [str(v) for v in part[name].dropna().unique()] if name in part.columns else []
-
-
-def _moment(time: Any) -> str | None:
-    return None if time is pd.NaT else pd.Timestamp(time).isoformat(timespec="seconds")
 
 
 # the rows
 
 
-def _seconds(df: pd.DataFrame) -> np.ndarray[Any, Any]:
-    if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
-        return np.full(len(df), np.nan)
-    return df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan)
+def _digest(text: str) -> str:
+    """Return the name of an inline script or style in a Content-Security-Policy."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _data_of(
-    study: Study, df: pd.DataFrame, unfinished: dict[str, tuple[Header, str]], max_psets: int
+    study: Study,
+    df: pd.DataFrame,
+    open_runs: dict[str, tuple[Header, str]],
+    max_psets: int,
 ) -> dict[str, Any]:
     n = len(df)
-    failed = np.zeros(n, dtype=bool)
-    if "_failed" in df.columns:
-        failed = np.array([value in (True, np.True_) for value in cells(df["_failed"])], dtype=bool)
-    n_params = len(groups(df)[0]) if len(df.columns) else 0
-    book = set(groups(df)[1]) - {RUNTIME} if len(df.columns) else set()
-    seconds = _seconds(df)
+    failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
+    mended = mended_rows(df, failed)
+    seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
-    shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), failed, slowest)
-
-    params: list[dict[str, Any]] = []
-    columns: list[dict[str, Any]] = []
-    for place, name in enumerate(df.columns):
-        if name in _IN_DETAILS:
-            continue
-        role = "param" if place < n_params else "book" if name in book else "result"
-        title = name if isinstance(name, str) else short(name)
-        column = Column(cells(df.iloc[:, place] if role == "param" else df.iloc[shown, place]))
-        if role == "param":
-            params.append({"column": len(columns), **column.summary()})
-            column.keep(shown)
-        columns.append({"name": title, "role": role, **column.encoded()})
-
+    factors = study_factors(df)
+    axes = axes_of(df, factors)
+    answers = answers_of(df, factors, axes)
+    first = failed.astype(np.int64)
+    first[answers.rows] = 2
+    first[slowest] = 3
+    shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
+    jobs = jobs_of(study) if n else None
+    columns, params, names = _columns_of(df, shown, failed, jobs)
+    _name_places(answers.data, places)
+
     texts = Texts()
-    failures = _failures_of(df, failed, places, texts)
+    shown_failures = failures(df, failed, mended, places, texts)
+    levels = {
+        columns_of_name[0]: factor.codes
+        for factor in factors
+        for name in factor.names
+        if (columns_of_name := [i for i, other in names.items() if other == name])
+    }
+
+    def value_at(column: int, row: int) -> Any:
+        return Column(cells(df[names[column]].iloc[[row]])).values[0]
+
+    calc_dir = study.layout.calc_dir
     return {
-        "name": study.layout.calc_dir.name or str(study.layout.calc_dir),
+        "name": calc_dir.name or str(calc_dir),
+        "folder": calc_dir.parent.name,
+        "calc_dir": study.layout.name,
         "database": study.layout.basename,
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "version": __version__,
         "psets": n,
-        "different": int(df["_pset_hash"].nunique()) if n else 0,
-        "shown": len(shown),
+        "shown": n if n <= len(shown) else len(shown),
         "failed": int(failed.sum()),
+        "mended": int(mended.sum()),
         "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
-        "runs": _runs_of(df, failed, unfinished),
+        "design": design(df, factors),
+        "axes": [None if axis is None else axis.encoded() for axis in axes],
+        "factors": [[i for i, name in names.items() if name in factor.names] for factor in factors],
+        "answers": answers.data,
+        "runs": runs_of(study, df, failed, waiting, open_runs, jobs),
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
         "params": params,
         "columns": columns,
-        "failures": failures,
+        "causes": causes(df, failed, mended, levels, value_at, places),
+        "failures": shown_failures,
         "logs": _logs_of(study, df, shown, texts),
         "texts": texts.all,
         "texts_left_out": texts.left_out,
     }
 
 
-def _sample(
-    n: int, most: int, failed: np.ndarray[Any, Any], slowest: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Choose the rows that are shown, in their order."""
+def _columns_of(
+    df: pd.DataFrame,
+    shown: Array,
+    failed: Array,
+    jobs: dict[str, dict[str, Any]] | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, Any]]:
+    """Return the columns of the page, what is known of the parameters, and their names."""
+    kinds = groups(df) if len(df.columns) else ([], [], [])
+    n_params, book = len(kinds[0]), {*kinds[1]} - {RUNTIME}
+    columns: list[dict[str, Any]] = []
+    params: list[dict[str, Any]] = []
+    names: dict[int, Any] = {}
+    pictures = Pictures(len(shown))
+
+    def add(name: str, role: str, column: Column) -> None:
+        columns.append({"name": name, "role": role, **column.encoded()})
+
+    for place, name in enumerate(df.columns):
+        if name in _IN_DETAILS:
+            continue
+        role = "param" if place < n_params else "book" if name in book else "result"
+        title = name if isinstance(name, str) else short(name)
+        if role == "param":
+            column, summary = param_column(df.iloc[:, place], shown)
+            params.append({"column": len(columns), **summary})
+            names[len(columns)] = name
+        else:
+            column = Column(cells(df.iloc[shown, place]), pictures)
+        add(title, role, column)
+        if name == "_failed" and failed.any() and "_error" not in df.columns:
+            errors = errors_of(df, failed, shown)
+            add("_error", "book", Column([MISSING if e is None else e for e in errors]))
+    if jobs:
+        ids = df["_pset_id"].iloc[shown]
+        states = [str(jobs[i]["state"]) if i in jobs else MISSING for i in ids]
+        add("_job_state", "book", Column(states))
+    return columns, params, names
+
+
+def _name_places(answers: dict[str, Any], places: dict[int, int]) -> None:
+    """Replace rows of the study by their places on the page; those that it lacks are left out."""
+    for result in answers["results"]:
+        result["name"] = (
+            result["name"] if isinstance(result["name"], str) else short(result["name"])
+        )
+        for view in result["views"]:
+            for key, best in view["best"].items():
+                view["best"][key] = [
+                    {**one, "row": places[one["row"]]} for one in best if one["row"] in places
+                ]
+
+
+def _sample(n: int, most: int, first: Array) -> Array:
+    """Choose the rows that are shown, in their order: those with the largest `first`, others."""
     if n <= most:
         return np.arange(n)
     # At random: every tenth row of a grid may have the same value of a parameter. But always alike,
     # so that two pages of one study can be compared.
     order = np.random.default_rng(0).permutation(n)
-    first = failed.astype(int)
-    first[slowest] = 2
     return np.sort(order[np.argsort(-first[order], kind="stable")][:most])
 
 
-# tracebacks and logs
-
-
-def _failures_of(
-    df: pd.DataFrame,
-    failed: np.ndarray[Any, Any],
-    places: dict[int, int],
-    texts: Texts,
-) -> list[dict[str, Any]]:
-    rows = [int(row) for row in np.flatnonzero(failed) if int(row) in places]
-    if not rows:
-        return []
-    tracebacks = _texts_of(df, "_exc_txt", rows)
-    mended = set(df["_pset_hash"][~failed])
-    return [
-        {
-            "row": places[row],
-            "error": _error_line(why) if isinstance(why, str) else "",
-            "text": texts.add(why),
-            "mended": sha in mended,
-        }
-        for row, why, sha in zip(rows, tracebacks, df["_pset_hash"].iloc[rows], strict=True)
-    ]
-
-
-def _texts_of(df: pd.DataFrame, name: str, rows: Any) -> list[Any]:
-    return cells(df[name].iloc[rows]) if name in df.columns else [None] * len(rows)
-
-
-def _logs_of(
-    study: Study, df: pd.DataFrame, shown: np.ndarray[Any, Any], texts: Texts
-) -> list[tuple[int, int]]:
+def _logs_of(study: Study, df: pd.DataFrame, shown: Array, texts: Texts) -> list[tuple[int, int]]:
     """Collect what psets have printed: pairs of a row that is shown and the place of its text."""
     if not len(df):
         return []
     ids = df["_pset_id"].iloc[shown].tolist()
-    column = _texts_of(df, "_logs", shown)
+    column = texts_of(df, "_logs", shown)
     # Only folders that are really there: a database may come from a stranger.
     folders = {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
     failed = df["_failed"].iloc[shown].tolist() if "_failed" in df.columns else [False] * len(shown)

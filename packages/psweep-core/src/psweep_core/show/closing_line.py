@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..messages import writable
 from .progress import report_stream
 from .tracebacks import cause_of
 
-__all__ = ["ClosingLine", "count_causes", "failures_by_cause"]
+__all__ = ["ClosingLine", "causes_of", "count_causes", "failures_by_cause"]
 
 _MAX_CAUSES = 3
 _ROOM = 160  # characters for all causes together
@@ -105,16 +104,28 @@ def failures_by_cause(texts: Iterable[object] | Mapping[str, int]) -> str:
 
 
 def count_causes(texts: Iterable[object]) -> dict[str, int]:
-    """Count why psets failed, the most frequent cause first; see `failures_by_cause`."""
-    lines = Counter(map(_short_cause, texts))
+    """Count why psets failed, the most frequent cause first; see `causes_of`."""
+    return {cause: len(places) for cause, places in causes_of(texts)}
+
+
+def causes_of(texts: Iterable[object]) -> list[tuple[str, list[int]]]:
+    """Group failures by cause: each with the places of its texts, the most frequent first.
+
+    Messages that differ only in numbers are one cause, with an ellipsis for these numbers.
+    """
+    lines: dict[str, list[int]] = {}
+    known: dict[object, str] = {}
+    for place, text in enumerate(texts):
+        key = text if isinstance(text, str) else None
+        if key not in known:
+            known[key] = _short_cause(text)
+        lines.setdefault(known[key], []).append(place)
     alike: dict[tuple[str, ...], list[str]] = {}
     for line in lines:
         text_between_numbers = tuple(re.split(_NUMBER, line)[::2])
         alike.setdefault(text_between_numbers, []).append(line)
-    counts = Counter[str]()
-    for some in alike.values():
-        counts[_common(some)] += sum(lines[line] for line in some)
-    return dict(counts.most_common())
+    causes = [(_common(some), [i for line in some for i in lines[line]]) for some in alike.values()]
+    return sorted(causes, key=lambda cause: -len(cause[1]))
 
 
 def _short_cause(text: object) -> str:

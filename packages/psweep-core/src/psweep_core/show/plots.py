@@ -21,7 +21,7 @@ from ..table.stats import numbers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["df_plot"]
+__all__ = ["are_in_equal_ratios", "are_spread_in_ratios", "df_plot"]
 
 Array = np.ndarray[Any, Any]
 
@@ -168,12 +168,12 @@ def _levels(
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]
-            return _Levels(label, codes, values, labels, True, _are_in_equal_ratios(values))
+            return _Levels(label, codes, values, labels, True, are_in_equal_ratios(values))
         edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
         bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
         bins = np.unique(bins, return_inverse=True)[1].reshape(-1)
         counts = np.bincount(bins)
-        log = _are_spread_in_ratios(numbers)
+        log = are_spread_in_ratios(numbers)
         scaled = np.log10(numbers) if log else numbers
         middle = np.bincount(bins, weights=scaled) / counts
         order = [numbers[bins == i] for i in range(len(counts))]
@@ -191,14 +191,15 @@ def _levels(
     return _Levels(label, codes, np.arange(len(labels)), labels, False, False)
 
 
-def _are_in_equal_ratios(values: Array) -> bool:
+def are_in_equal_ratios(values: Array) -> bool:
+    """Return whether sorted numbers, such as 16, 64, 256, grow by the same factor."""
     if len(values) < 3 or values[0] <= 0:
         return False
     ratios = values[1:] / values[:-1]
     return bool(np.allclose(ratios, ratios[0], rtol=1e-3))
 
 
-def _are_spread_in_ratios(numbers: Array) -> bool:
+def are_spread_in_ratios(numbers: Array) -> bool:
     """Return whether a sample is spread more evenly on a logarithmic scale."""
     some = np.quantile(numbers, np.linspace(0.05, 0.95, 19))
     if some[0] <= 0 or some[-1] < 10 * some[0]:

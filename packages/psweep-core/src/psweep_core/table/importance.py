@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,16 @@ from .levels import codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import good_rows
 from .rows import RUNTIME
 from .stats import numbers_of
-from .variance import estimated_shares, grid_shares
+from .variance import MAX_ROWS, estimated_shares, grid_shares
 
-__all__ = ["Factor", "df_importance", "factors_of", "numeric_column", "spans_decades"]
+__all__ = [
+    "Factor",
+    "df_importance",
+    "factors_of",
+    "importance_of",
+    "numeric_column",
+    "spans_decades",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -114,6 +122,18 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
             message = f"df_importance: log=True needs positive values, but {y!r} has {values.min()}"
             raise ParamsError(message)
         values = np.log10(values)
+    found = importance_of(factors, values)
+    found.columns.name = f"log10({y})" if log else str(y)
+    return found
+
+
+def importance_of(
+    factors: Sequence[Factor], values: Array, most_rows: int = MAX_ROWS
+) -> pd.DataFrame:
+    """Split the variance of finite values among factors, see `df_importance`.
+
+    An estimate uses at most `most_rows`.
+    """
     cells = combined([factor.codes for factor in factors], len(values))
     first = first_rows(cells)
     counts = np.bincount(cells)
@@ -125,7 +145,9 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
     # what rounding alone makes of values that are the same
     if total <= (8 * np.finfo(float).eps * np.abs(values).max(initial=0)) ** 2:
         total = np.nan
-    shares = (grid_shares if is_grid else estimated_shares)(distinct, means)
+    shares = (
+        grid_shares(distinct, means) if is_grid else estimated_shares(distinct, means, most_rows)
+    )
     table = [(term, variance / total) for term, variance in shares.items()]
     table.sort(key=lambda row: -row[1])
     explained = sum(share for _, share in table)
@@ -136,15 +158,13 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
         table.append(("higher orders" if is_grid else "rest", rest))
     if len(values) > len(first):
         table.append(("noise", noise / total))
-    found = pd.DataFrame(
+    return pd.DataFrame(
         {
             "term": [term for term, _ in table],
             "share": np.array([share for _, share in table], dtype=np.float64),
             "exact": np.full(len(table), is_grid),
         }
     )
-    found.columns.name = f"log10({y})" if log else str(y)
-    return found
 
 
 def spans_decades(values: Array) -> bool:

@@ -18,11 +18,11 @@ from ..errors import ParamsError
 if TYPE_CHECKING:
     from .importance import Factor
 
-__all__ = ["estimated_shares", "grid_shares"]
+__all__ = ["MAX_ROWS", "estimated_shares", "grid_shares"]
 
 Array = np.ndarray[Any, Any]
 
-_MAX_ROWS = 10_000  # of a fit
+MAX_ROWS = 10_000  # of a fit
 _MAX_TERMS = 300  # coefficients of a fit
 _MAX_LEVELS = 8  # with more of them, numbers count as continuous
 _COSINES = 10  # for one parameter; the 10th of sin(2πu) has 0.1 % of its variance left
@@ -44,11 +44,16 @@ def grid_shares(factors: Sequence[Factor], y: Array) -> dict[str, float]:
     return found
 
 
-def estimated_shares(factors: Sequence[Factor], y: Array) -> dict[str, float]:
-    """Estimate the variances of the terms of any design with one value for each of its rows."""
-    if len(y) > _MAX_ROWS:
-        some = np.random.default_rng(0).choice(len(y), _MAX_ROWS, replace=False)
-        found = estimated_shares([factor.of(some) for factor in factors], y[some])
+def estimated_shares(
+    factors: Sequence[Factor], y: Array, most_rows: int = MAX_ROWS
+) -> dict[str, float]:
+    """Estimate the variances of the terms of any design with one value for each of its rows.
+
+    With more than `most_rows`, that many of them, chosen at random, are fitted.
+    """
+    if len(y) > most_rows:
+        some = np.random.default_rng(0).choice(len(y), most_rows, replace=False)
+        found = estimated_shares([factor.of(some) for factor in factors], y[some], most_rows)
         scale = float(np.var(y) / (np.var(y[some]) or 1))
         return {term: scale * variance for term, variance in found.items()}
     y = y - y.mean()
@@ -65,9 +70,13 @@ def estimated_shares(factors: Sequence[Factor], y: Array) -> dict[str, float]:
     order = sorted(range(len(factors)), key=lambda i: -found[factors[i].label])
     strength = {i: place for place, i in enumerate(order)}
     pairs = sorted(itertools.combinations(order, 2), key=lambda p: strength[p[0]] + strength[p[1]])
-    n_pairs = max(1, len(pairs))
-    left = room - sum(basis.shape[1] for basis in bases)
-    size = max(3, min(_IN_PAIRS, int(max(0, left / n_pairs) ** 0.5)))
+    widths = [basis.shape[1] for basis in bases]
+    left = room - sum(widths)
+
+    def fits(size: int) -> bool:
+        return bool(sum(min(size, widths[i]) * min(size, widths[j]) for i, j in pairs) <= left)
+
+    size = next(filter(fits, range(_IN_PAIRS, 3, -1)), 3)
     terms, columns = [factor.label for factor in factors], [*bases]
     for pair in pairs:
         i, j = sorted(pair)

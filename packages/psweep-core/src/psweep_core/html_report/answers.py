@@ -1,0 +1,304 @@
+"""What the first screen of a report says, computed from all rows of a study.
+
+For each result: how much of its variance each parameter explains, its means over the levels of the
+parameters, and the best combinations. The page only draws them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ParamsError
+from ..table.frames import groups
+from ..table.importance import importance_of, spans_decades
+from ..table.levels import combined
+from ..table.outcomes import failed_rows, good_rows
+from ..table.rows import RUNTIME
+from ..table.stats import numbers_of
+from .levels import Axis
+
+__all__ = ["Answers", "answers_of"]
+
+Array = np.ndarray[Any, Any]
+
+N_BEST: Final = 10
+_MAX_RESULTS: Final = 12
+_MAX_ROWS_OF_ALL: Final = 600_000  # rows times results; with more rows, fewer results
+_MAX_CELLS: Final = 10_000  # of the means over combinations of the strongest parameters
+_MAX_CELLS_OF_ALL: Final = 40_000  # of all results
+_MAX_TERMS: Final = 12
+_MAX_FITTED: Final = 4_000  # rows of an estimate
+# A result with such a word in its name is better if it is lower, unless the user says otherwise.
+_LOWER: Final = (
+    "loss", "err", "error", "errors", "cost", "time", "runtime", "seconds", "rmse", "mse", "mae",
+    "residual", "residuals", "latency", "memory", "energy", "size", "bytes", "steps", "iterations",
+    "iter", "niter", "epochs", "s", "ms", "deviation", "variance",
+)  # fmt: skip
+
+
+class Answers(NamedTuple):
+    """What the page gets, with numbers of rows of the study in it, and which rows these are."""
+
+    data: dict[str, Any]
+    rows: Array
+
+
+class _Result(NamedTuple):
+    name: Any
+    values: Array  # NaN where a row has none
+    scaled: Array  # these, or their logarithms where they span decades
+    good: Array  # numbers of the rows that have one
+    gaps: int  # rows that succeeded without it
+    log: bool
+
+
+def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | None]) -> Answers:
+    """Compute the answers.
+
+    Parameters
+    ----------
+    df : DataFrame
+        The study.
+    factors : sequence of Factor
+        The parameters that vary.
+    axes : sequence of Axis or None
+        Of each of them.
+    """
+    results = _results(df, factors)
+    repeats = [i for i, axis in enumerate(axes) if axis is not None and axis.repeats]
+    if len(repeats) == len(factors):
+        repeats = []
+    choices = [repeats, []] if repeats else [[]]
+    cells: dict[tuple[int, ...], Any] = {}
+    found = []
+    rows: list[Array] = []
+    failed = failed_rows(df)
+    most_cells = min(_MAX_CELLS, _MAX_CELLS_OF_ALL // max(1, len(results)))
+    grouped = [
+        combined([f.codes for i, f in enumerate(factors) if i not in over], len(df))
+        for over in choices
+    ]
+    for result in results:
+        views = []
+        for over, codes in zip(choices, grouped, strict=True):
+            importance = _importance(result, factors, over)
+            n_combos = len(np.unique(codes[result.good]))
+            best = _best(result, codes, failed, rows)
+            views.append({"importance": importance, "best": best, "combos": n_combos})
+        order = _by_strength(views, len(factors), repeats)
+        axis_values = [None if a is None else _moments(result, a.codes) for a in axes]
+        values = result.values[result.good]
+        ends = np.argsort(values, kind="stable")
+        rows.append(result.good[np.r_[ends[:N_BEST], ends[-N_BEST:]]])
+        found.append(
+            {
+                "name": result.name,
+                "gaps": result.gaps,
+                "log": result.log,
+                "lower": bool(_LOWER_WORDS & {*_words(result.name)}),
+                "low": float(values.min()),
+                "high": float(values.max()),
+                "views": views,
+                "means": axis_values,
+                "cube": _cube(result, axes, order, cells, most_cells),
+            }
+        )
+    data = {
+        "over": [[factors[i].label for i in over] for over in choices],
+        "results": found,
+        "left_out": max(0, _n_numeric(df) - len(results)),
+    }
+    all_rows = np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.int64)
+    return Answers(data, all_rows)
+
+
+_LOWER_WORDS = frozenset(_LOWER)
+
+
+def _words(name: Any) -> Iterable[str]:
+    return "".join(c.lower() if c.isalnum() else " " for c in str(name)).split()
+
+
+def _n_numeric(df: pd.DataFrame) -> int:
+    return len(_numeric(df)) if len(df) else 0
+
+
+def _numeric(df: pd.DataFrame) -> list[tuple[Any, Array]]:
+    names = [*groups(df)[2], *([RUNTIME] if RUNTIME in df.columns else [])]
+    found = []
+    for name in dict.fromkeys(names):
+        values = numbers_of(df[name])
+        if values is not None and values.dtype.kind != "c":
+            found.append((name, values))
+    return found
+
+
+def _results(df: pd.DataFrame, factors: Sequence[Any]) -> list[_Result]:
+    """Choose the results that vary; those that say most come first."""
+    if not len(df):
+        return []
+    good = good_rows(df)
+    n_good = int(good.sum())
+    found = []
+    for place, (name, values) in enumerate(_numeric(df)):
+        rows = np.flatnonzero(good & np.isfinite(values))
+        some = values[rows]
+        if len(some) < 2 or some.min() == some.max():
+            continue
+        two = bool(((some == 0) | (some == 1)).all())  # such as whether it has converged
+        key = (name == RUNTIME, len(rows) < n_good, two, _follows(some, rows, factors), place)
+        log = spans_decades(some)
+        scaled = values
+        if log:
+            scaled = np.full(len(values), np.nan)
+            scaled[rows] = np.log10(some)
+        found.append((key, _Result(name, values, scaled, rows, n_good - len(rows), log)))
+    found.sort(key=lambda item: item[0])
+    most = max(2, min(_MAX_RESULTS, _MAX_ROWS_OF_ALL // len(df)))
+    return [result for _, result in found[:most]]
+
+
+def _follows(values: Array, rows: Array, factors: Sequence[Any]) -> bool:
+    """Return whether one of several parameters alone decides on a result."""
+    if len(factors) < 2:
+        return False
+    spread = np.var(values)
+    for factor in factors:
+        codes = factor.codes[rows]
+        n = int(codes.max()) + 1
+        if 2 * n > len(rows):
+            continue
+        counts = np.maximum(np.bincount(codes, minlength=n), 1)
+        means = np.bincount(codes, weights=values, minlength=n) / counts
+        if np.mean((values - means[codes]) ** 2) <= 1e-20 * spread:
+            return True
+    return False
+
+
+def _importance(
+    result: _Result, factors: Sequence[Any], over: Sequence[int]
+) -> dict[str, Any] | None:
+    places = [i for i in range(len(factors)) if i not in over]
+    some = {i: factors[i].of(result.good) for i in places}
+    varying = [i for i in places if some[i].codes.max(initial=0) > 0]
+    if not varying:
+        return None
+    try:
+        table = importance_of([some[i] for i in varying], result.scaled[result.good], _MAX_FITTED)
+    except ParamsError as error:
+        return {"why_not": str(error)}
+    if table["share"].isna().any():
+        return None
+    where: dict[str, list[int]] = {factors[i].label: [i] for i in varying}
+    for i, j in itertools.combinations(varying, 2):
+        where[f"{factors[i].label}:{factors[j].label}"] = [i, j]
+    shares: dict[str, float] = dict(zip(table["term"], table["share"].tolist(), strict=True))
+    terms = [[where[term], _round(share)] for term, share in shares.items() if term in where]
+    return {
+        "terms": terms[:_MAX_TERMS],
+        "n_terms": len(terms),
+        "rest": _round(shares.get("rest", shares.get("higher orders", 0.0))),
+        "noise": _round(shares["noise"]) if "noise" in shares else None,
+        "exact": bool(table["exact"].iloc[0]),
+    }
+
+
+def _by_strength(views: list[dict[str, Any]], n: int, repeats: Sequence[int]) -> list[int]:
+    strength = [0.0] * n
+    importance = views[0]["importance"] or {}
+    for where, share in importance.get("terms", []):
+        for i in where:
+            strength[i] += share
+    return sorted(range(n), key=lambda i: (i in repeats, -strength[i]))
+
+
+def _moments(result: _Result, codes: Array) -> dict[str, list[Any]]:
+    """Return number, mean and standard deviation (of the population) of each level.
+
+    Of results that span decades these are of the logarithms.
+    """
+    n = int(codes.max(initial=-1)) + 1
+    return _moments_of(result.scaled[result.good], codes[result.good], n)
+
+
+def _moments_of(values: Array, codes: Array, n: int) -> dict[str, list[Any]]:
+    counts = np.bincount(codes, minlength=n)
+    at_least_one = np.maximum(counts, 1)
+    means = np.bincount(codes, weights=values, minlength=n) / at_least_one
+    squares = np.bincount(codes, weights=(values - means[codes]) ** 2, minlength=n)
+    stds = np.sqrt(squares / at_least_one)
+    empty = counts == 0
+    return {
+        "n": counts.tolist(),
+        "mean": [None if no else _round(v) for no, v in zip(empty, means.tolist(), strict=True)],
+        "std": [None if no else _round(v) for no, v in zip(empty, stds.tolist(), strict=True)],
+    }
+
+
+def _cube(
+    result: _Result,
+    axes: Sequence[Axis | None],
+    order: Sequence[int],
+    cells: dict[tuple[int, ...], Any],
+    most: int,
+) -> dict[str, Any]:
+    """Compute the means over each combination of the strongest parameters, as many as fit."""
+    use: list[int] = []
+    size = 1
+    for i in order:
+        axis = axes[i]
+        if axis is not None and size * len(axis.places) <= most:
+            use.append(i)
+            size *= len(axis.places)
+    key = tuple(sorted(use))
+    if key not in cells:
+        codes = np.zeros(len(result.values), dtype=np.int64)
+        for i in key:
+            axis = axes[i]
+            assert axis is not None  # for mypy: see above
+            codes = codes * len(axis.places) + axis.codes
+        cells[key] = codes
+    moments = _moments_of(result.scaled[result.good], cells[key][result.good], size)
+    return {"use": key, **moments}
+
+
+def _best(
+    result: _Result, codes: Array, failed: Array, rows: list[Array]
+) -> dict[str, list[dict[str, Any]]]:
+    """Find the combinations with the highest and the lowest means; repeats are averaged."""
+    n = int(codes.max()) + 1
+    some = codes[result.good]
+    values = result.values[result.good]
+    counts = np.bincount(some, minlength=n)
+    means = np.bincount(some, weights=values, minlength=n) / np.maximum(counts, 1)
+    squares = np.bincount(some, weights=(values - means[some]) ** 2, minlength=n)
+    n_failed = np.bincount(codes[failed], minlength=n)
+    first = np.full(n, -1)
+    first[some[::-1]] = result.good[::-1]
+    with_values = np.flatnonzero(counts)
+    order = with_values[np.argsort(means[with_values], kind="stable")]
+    found = {}
+    for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
+        rows.append(first[chosen])
+        found[name] = [
+            {
+                "row": int(first[i]),
+                "mean": _round(means[i]),
+                "std": _round(math.sqrt(squares[i] / (counts[i] - 1))) if counts[i] > 1 else None,
+                "n": int(counts[i]),
+                "failed": int(n_failed[i]),
+            }
+            for i in chosen
+        ]
+    return found
+
+
+def _round(value: float) -> float:
+    """Leave out digits that nobody sees, so that the page is smaller."""
+    return float(f"{value:.7g}")

@@ -1,0 +1,110 @@
+"""The failures of a study, grouped by cause, with the parameters that all of a group share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ..show.closing_line import causes_of
+from ..show.tracebacks import error_line
+from ..table.cells import cells
+from .cells import Texts
+
+__all__ = ["causes", "errors_of", "failures", "mended_rows", "texts_of"]
+
+Array = np.ndarray[Any, Any]
+
+_MAX_CAUSES: Final = 200
+_MAX_LINKED: Final = 200  # rows of a cause that the page can open
+
+
+def mended_rows(df: pd.DataFrame, failed: Array) -> Array:
+    """Mark the failed rows whose parameters have succeeded in another row."""
+    if not failed.any():
+        return failed
+    good = set(df["_pset_hash"][~failed & ~df["_pset_runtime"].isna().to_numpy()])
+    return failed & df["_pset_hash"].isin(good).to_numpy(dtype=bool)
+
+
+def texts_of(df: pd.DataFrame, name: str, rows: Any) -> list[Any]:
+    """Return the cells of a column that may not be there."""
+    return cells(df[name].iloc[rows]) if name in df.columns else [None] * len(rows)
+
+
+def errors_of(df: pd.DataFrame, failed: Array, rows: Array) -> list[Any]:
+    """Return for each of some rows the line that names its exception, or None."""
+    known: dict[Any, str] = {}
+    found: list[Any] = []
+    for text, bad in zip(texts_of(df, "_exc_txt", rows), failed[rows], strict=True):
+        if not bad:
+            found.append(None)
+            continue
+        key = text if isinstance(text, str) else ""
+        if key not in known:
+            known[key] = error_line(key) or "failed"
+        found.append(known[key])
+    return found
+
+
+def failures(
+    df: pd.DataFrame, failed: Array, mended: Array, places: dict[int, int], texts: Texts
+) -> list[dict[str, Any]]:
+    """List the failed rows that the page shows."""
+    rows = [int(row) for row in np.flatnonzero(failed) if int(row) in places]
+    errors = errors_of(df, failed, np.array(rows, dtype=np.int64))
+    found = []
+    for row, why, error in zip(rows, texts_of(df, "_exc_txt", rows), errors, strict=True):
+        text = texts.add(why)
+        is_mended = bool(mended[row])
+        found.append({"row": places[row], "error": error, "text": text, "mended": is_mended})
+    return found
+
+
+def causes(
+    df: pd.DataFrame,
+    failed: Array,
+    mended: Array,
+    codes: dict[int, Array],
+    value_at: Callable[[int, int], Any],
+    places: dict[int, int],
+) -> list[dict[str, Any]]:
+    """Group all failures by cause, the most frequent one first.
+
+    Parameters
+    ----------
+    df : DataFrame
+    failed, mended : array of bool
+    codes : dict
+        The levels of each parameter that varies, by its column on the page.
+    value_at : callable
+        Returns the value of such a column in a row, as the page shows it.
+    places : dict
+        Where the page has a row.
+    """
+    rows = np.flatnonzero(failed)
+    found: list[dict[str, Any]] = []
+    for cause, members in causes_of(texts_of(df, "_exc_txt", rows))[:_MAX_CAUSES]:
+        mine = rows[members]
+        same = np.ones(len(df), dtype=bool)
+        shared = []
+        for column, levels in codes.items():
+            level = levels[mine[0]]
+            if (levels[mine] == level).all():
+                same &= levels == level
+                shared.append([column, value_at(column, int(mine[0]))])
+        shown = [places[int(row)] for row in mine if int(row) in places]
+        found.append(
+            {
+                "cause": cause,
+                "n": len(mine),
+                "mended": int(mended[mine].sum()),
+                "shared": shared,
+                "n_such": int(same.sum()),
+                "rows": shown[:_MAX_LINKED],
+            }
+        )
+    found.sort(key=lambda group: (group["n"] == group["mended"], -group["n"]))
+    return found

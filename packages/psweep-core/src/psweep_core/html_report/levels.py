@@ -1,0 +1,142 @@
+"""The parameters of a study as axes of plots: their levels, and which of them each row has."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..show.plots import are_in_equal_ratios, are_spread_in_ratios
+from ..table.cells import MISSING, cells
+from ..table.importance import Factor, factors_of
+from ..table.levels import first_rows
+from ..table.outcomes import good_rows, waiting_rows
+from ..table.stats import numbers_of
+from .cells import short
+
+__all__ = ["REPEATS", "Axis", "axes_of", "design", "study_factors"]
+
+Array = np.ndarray[Any, Any]
+
+# A parameter with such a name numbers repeats.
+REPEATS: Final = ("seed", "rep", "repeat", "trial", "run")
+_MAX_LEVELS: Final = 60  # numbers with more are put into bins
+_BINS: Final = 16
+
+
+class Axis(NamedTuple):
+    """A parameter, or several that vary together, whose levels can be placed along an axis."""
+
+    factor: Factor
+    codes: Array  # level of each row; -1: none
+    places: list[float]  # of each level
+    labels: list[str]
+    is_number: bool
+    is_log: bool
+    is_binned: bool
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it only numbers repeats."""
+        return all(isinstance(n, str) and n.lower() in REPEATS for n in self.factor.names)
+
+    def encoded(self) -> dict[str, Any]:
+        """Return what the page needs of it."""
+        return {
+            "label": self.factor.label,
+            "places": self.places,
+            "labels": self.labels,
+            "number": self.is_number,
+            "log": self.is_log,
+            "binned": self.is_binned,
+            "repeats": self.repeats,
+        }
+
+
+def study_factors(df: pd.DataFrame) -> list[Factor]:
+    """Find the parameters that vary in a study; psets that were not run yet count, too."""
+    return factors_of(df) if len(df) else []
+
+
+def axes_of(df: pd.DataFrame, factors: list[Factor]) -> list[Axis | None]:
+    """Make axes of parameters; None for one with too many values that are not numbers."""
+    return [_axis(df[factor.names[0]], factor) for factor in factors]
+
+
+def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
+    numbers = numbers_of(series) if factor.values is not None else None
+    if numbers is not None and not _is_bool(series):
+        values, codes = np.unique(numbers, return_inverse=True)
+        if len(values) <= _MAX_LEVELS:
+            log = are_in_equal_ratios(values)
+            labels = [f"{value:g}" for value in values]
+            if len({*labels}) < len(labels):
+                labels = [repr(value) for value in values.tolist()]
+            return Axis(factor, codes.reshape(-1), values.tolist(), labels, True, log, False)
+        return _binned(numbers, factor)
+    n = int(factor.codes.max()) + 1
+    if n > _MAX_LEVELS:
+        return None
+    found = cells(series.iloc[first_rows(factor.codes)])
+    order = sorted(range(n), key=lambda i: _place(found[i]))
+    rank = np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
+    labels = [_label(found[i]) for i in order]
+    return Axis(factor, rank[factor.codes], [*map(float, range(n))], labels, False, False, False)
+
+
+def _binned(numbers: Array, factor: Factor) -> Axis:
+    """Put numbers into bins with equal numbers of rows."""
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)))
+    bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
+    bins = np.unique(bins, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(bins)
+    log = are_spread_in_ratios(numbers)
+    middle = np.bincount(bins, weights=np.log10(numbers) if log else numbers) / counts
+    ends = [(some.min(), some.max()) for some in (numbers[bins == i] for i in range(len(counts)))]
+    labels = [f"{low:.3g} to {high:.3g}" for low, high in ends]
+    places = (10**middle if log else middle).tolist()
+    return Axis(factor, bins, places, labels, True, log, True)
+
+
+def _is_bool(series: pd.Series[Any]) -> bool:
+    return pd.api.types.is_bool_dtype(series.dtype) or (
+        series.dtype == object and all(type(v) in (bool, np.bool_) for v in cells(series.iloc[:1]))
+    )
+
+
+def _place(value: Any) -> tuple[int, float]:
+    """Numbers come first, in their order, then all else as it comes; False before True."""
+    if isinstance(value, (bool, np.bool_, int, float, np.integer, np.floating)):
+        number = float(value)
+        return (0, number) if number == number else (1, 0.0)
+    return (2, 0.0) if value is not MISSING else (3, 0.0)
+
+
+def _label(value: Any) -> str:
+    if value is MISSING:
+        return "(missing)"
+    text = value if isinstance(value, str) else short(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def design(df: pd.DataFrame, factors: list[Factor]) -> dict[str, Any]:
+    """Sum up which psets a study has: values of each parameter, and repeats."""
+    if not len(df):
+        return {"values": [], "repeats": [], "n_equal": 1, "is_grid": False, "grid": 0}
+    axes = [(f, all(str(n).lower() in REPEATS for n in f.names)) for f in factors]
+    values = [int(f.codes.max()) + 1 for f, rep in axes if not rep]
+    sizes = [(f.label, int(f.codes.max()) + 1) for f, rep in axes if rep]
+    n_different = int(df["_pset_hash"].nunique())
+    grid = math.prod([*map(float, values), *(float(n) for _, n in sizes)])
+    return {
+        "values": values,
+        "names": [f.label for f, rep in axes if not rep],
+        "repeats": sizes,
+        "different": n_different,
+        "grid": grid if grid < 1e15 else None,
+        "waiting": int(waiting_rows(df).sum()),
+        "good": int(good_rows(df).sum()),
+    }

@@ -1,0 +1,323 @@
+// Charts in SVG. A chart has two axes and marks; values reach it as text only.
+//
+// An axis is { title, low, high, log, labels, places }: labels of the places 0, 1, ... make an axis of
+// categories; places are values that get the ticks. A mark is one of
+//   { type: "line", points: [[x, y] or null], colour, dashed }
+//   { type: "band", points: [[x, low, high] or null], colour }
+//   { type: "bars", points: [[x, low, high]], colour }
+//   { type: "dots", points: [[x, y]], colour or colours, size, opacity, tip: (i) => lines, row: (i) => row }
+//   { type: "cells", cells: [[column, line, colour, lines of the tip]] }
+// A colour is the number of one of the palette, or CSS.
+
+const SVG = "http://www.w3.org/2000/svg";
+const MANY_DOTS = 1500; // more are drawn as one picture
+
+function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "fill" || name === "stroke") node.style[name] = colourOf(value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const PALETTE = 8;
+const colourOf = (colour) => (typeof colour === "number" ? `var(--c${colour % PALETTE})` : colour);
+const resolved = (colour) => (typeof colour === "number"
+  ? getComputedStyle(document.documentElement).getPropertyValue(`--c${colour % PALETTE}`).trim() : colour);
+
+// Viridis: dark blue, green, yellow.
+const STOPS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
+function viridis(part) {
+  const at = Math.min(1, Math.max(0, part)) * (STOPS.length - 1);
+  const i = Math.min(STOPS.length - 2, Math.floor(at));
+  return `rgb(${STOPS[i].map((low, k) => Math.round(low + (at - i) * (STOPS[i + 1][k] - low))).join(",")})`;
+}
+
+// Values to colours: by their logarithm where they span decades.
+function shades(low, high, log) {
+  const scale = log ? Math.log10 : (value) => value;
+  const width = scale(high) - scale(low);
+  return (value) => viridis(width > 0 ? (scale(value) - scale(low)) / width : 0.5);
+}
+
+// ---- axes ----
+
+function niceTicks(low, high, most) {
+  const raw = (high - low) / Math.max(1, most);
+  if (!(raw > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
+  return ticks;
+}
+
+function logTicks(low, high, most) {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const inside = (tick) => tick >= low * 0.999 && tick <= high * 1.001;
+  for (const factors of [[1, 2, 5], [1, 3], [1]]) {
+    const ticks = [];
+    for (let i = from; i <= to; i++) for (const factor of factors) ticks.push(Number(`${factor}e${i}`));
+    const some = ticks.filter(inside);
+    if (some.length <= most && some.length >= 2) return some;
+  }
+  const decades = [];
+  for (let i = from; i <= to; i++) decades.push(10 ** i);
+  const some = decades.filter(inside);
+  return some.length >= 2 ? thinned(some, most) : niceTicks(low, high, most).filter((tick) => tick > 0);
+}
+
+function thinned(places, most) {
+  const step = Math.ceil(places.length / Math.max(1, most));
+  return places.filter((_, i) => i % step === 0);
+}
+
+const tickText = (value, log) => (log && value >= 1e5 ? shortExponent(value) : Math.abs(value) >= 1e5 && Math.abs(value) < 1e9 && Number.isInteger(value) ? count(value) : shortNumber(value));
+
+const shortExponent = (value) => value.toExponential(2).replace(/\.?0*e\+?/, "e");
+
+// Find the place of a value, from 0 to 1, and the ticks; `most` of these fit.
+function scaleOf(axis, most) {
+  if (axis.labels) {
+    const n = axis.labels.length;
+    const ticks = thinned(axis.labels.map((_, i) => i), axis.keepLabels ? n : most);
+    return { at: (value) => (value + 0.5) / n, ticks: ticks.map((i) => [i, axis.labels[i]]) };
+  }
+  const to = axis.log ? Math.log10 : (value) => value;
+  let [low, high] = [to(axis.low), to(axis.high)];
+  if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
+  const margin = axis.tight ? 0 : (high - low) * 0.04;
+  [low, high] = [low - margin, high + margin];
+  const from = axis.log ? (value) => 10 ** value : (value) => value;
+  let ticks = axis.places && axis.places.length <= most ? axis.places : null;
+  if (ticks && ticks.length > 1) { // such as 0, 0.01, 1: the labels would overlap
+    const at = ticks.map((tick) => (to(tick) - low) / (high - low));
+    if (at.some((place, i) => i > 0 && place - at[i - 1] < 0.6 / most)) ticks = null;
+  }
+  if (axis.date) ticks = niceTicks(low, high, Math.max(2, most / 2));
+  if (!ticks) ticks = axis.log ? logTicks(from(low), from(high), most) : niceTicks(low, high, most);
+  const text = axis.date ? (value) => new Date(value).toISOString().slice(0, high - low > 4 * 864e5 ? 10 : 16).replace("T", " ") : (value) => tickText(value, axis.log);
+  return { at: (value) => (to(value) - low) / (high - low), ticks: ticks.map((tick) => [tick, text(tick)]) };
+}
+
+const clipText = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+// ---- the chart ----
+
+function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = null }) {
+  const width = Math.max(240, div.clientWidth || 600);
+  const narrow = width < 480;
+  const yScale = scaleOf(y, Math.max(2, Math.floor(height / (y.labels ? 18 : 42))));
+  const left = Math.min(width / 3, 14 + (y.title ? 18 : 0) + 6.6 * Math.max(2, ...yScale.ticks.map(([, text]) => Math.min(22, text.length))));
+  const right = 14;
+  const inner = width - left - right;
+  const longest = x.labels ? Math.max(...x.labels.map((text) => text.length)) : 0;
+  const turned = Boolean(x.labels) && longest * 7 + 10 > inner / x.labels.length;
+  const xScale = scaleOf({ ...x, keepLabels: turned ? x.labels.length * 14 < inner : true }, turned ? Math.floor(inner / 14) : Math.max(2, Math.floor(inner / (narrow ? 52 : 68))));
+  const bottom = (x.title ? 40 : 24) + (turned ? Math.min(110, longest * 5) : 0);
+  const [top, high] = [12, height - 12 - bottom];
+  const px = (value) => left + inner * xScale.at(value);
+  const py = (value) => top + high * (1 - yScale.at(value));
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" });
+  const grid = svg("g", { class: "grid" });
+  const texts = svg("g", { class: "ticks" });
+  for (const [value, text] of yScale.ticks) {
+    const at = py(value);
+    if (at < top - 1 || at > top + high + 1) continue;
+    if (!y.labels) grid.append(svg("line", { x1: left, x2: left + inner, y1: at, y2: at }));
+    texts.append(svg("text", { x: left - 7, y: at + 4, "text-anchor": "end" }, clipText(text, 22)));
+  }
+  for (const [value, text] of xScale.ticks) {
+    const at = px(value);
+    if (at < left - 1 || at > left + inner + 1) continue;
+    if (!x.labels) grid.append(svg("line", { x1: at, x2: at, y1: top, y2: top + high }));
+    texts.append(turned
+      ? svg("text", { x: at, y: top + high + 14, "text-anchor": "end", transform: `rotate(-40 ${at} ${top + high + 10})` }, clipText(text, 20))
+      : svg("text", { x: at, y: top + high + 17, "text-anchor": "middle" }, clipText(text, 22)));
+  }
+  grid.append(svg("path", { class: "frame", d: `M${left} ${top}V${top + high}H${left + inner}` }));
+  root.append(grid, texts);
+  if (x.title) root.append(svg("text", { class: "title", x: left + inner / 2, y: height - 6, "text-anchor": "middle" }, clipText(x.title, Math.floor(inner / 6.5))));
+  if (y.title) root.append(svg("text", { class: "title", transform: `translate(13 ${top + high / 2}) rotate(-90)`, "text-anchor": "middle" }, clipText(y.title, Math.floor(height / 6.5))));
+  const spots = []; // [x, y, lines of the tip, row], in pixels
+  for (const mark of marks) drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots });
+  div.replaceChildren(root);
+  const cells = marks.find((mark) => mark.type === "cells");
+  const reach = cells ? [inner / x.labels.length / 2, high / y.labels.length / 2] : [14, 14];
+  follow(root, width, height, spots, reach, onRow);
+  if (onBrush) brush(root, { width, height, left, top, inner, high }, px, py, onBrush);
+}
+
+function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots }) {
+  const path = (points) => {
+    let text = "";
+    let move = true;
+    for (const point of points) {
+      if (point === null) { move = true; continue; }
+      text += `${move ? "M" : "L"}${px(point[0]).toFixed(1)} ${py(point[1]).toFixed(1)}`;
+      move = false;
+    }
+    return text;
+  };
+  if (mark.type === "line") {
+    root.append(svg("path", { d: path(mark.points), class: "line", stroke: mark.colour, ...(mark.dashed ? { "stroke-dasharray": mark.dashed } : {}) }));
+  } else if (mark.type === "band") {
+    let part = [];
+    const flush = () => {
+      if (part.length > 1) root.append(svg("path", { class: "band", fill: mark.colour, d: `${path([...part.map(([at, , up]) => [at, up]), ...part.reverse().map(([at, low]) => [at, low])])}Z` }));
+      part = [];
+    };
+    for (const point of mark.points) { if (point === null) flush(); else part.push(point); }
+    flush();
+  } else if (mark.type === "bars") {
+    for (const [at, low, up] of mark.points) {
+      const [x0, y0, y1] = [px(at), py(low), py(up)];
+      root.append(svg("path", { class: "line", stroke: mark.colour, d: `M${x0} ${y0}V${y1}M${x0 - 4} ${y0}h8M${x0 - 4} ${y1}h8` }));
+    }
+  } else if (mark.type === "dots") {
+    const size = mark.size || 3.5;
+    const at = mark.points.map(([a, b]) => [px(a), py(b)]);
+    at.forEach(([a, b], i) => spots.push([a, b, () => mark.tip(i), mark.row ? mark.row(i) : undefined]));
+    const colour = (i) => (mark.colours ? mark.colours[i] : mark.colour);
+    if (at.length > MANY_DOTS) {
+      root.append(picture({ left, top, inner, high }, (canvas) => {
+        canvas.globalAlpha = mark.opacity || 1;
+        at.forEach(([a, b], i) => {
+          canvas.fillStyle = resolved(colour(i));
+          canvas.fillRect(a - left - size / 2, b - top - size / 2, size, size);
+        });
+      }));
+    } else {
+      const group = svg("g", { class: "dots", opacity: mark.opacity || 1 });
+      at.forEach(([a, b], i) => group.append(svg("circle", { cx: a.toFixed(1), cy: b.toFixed(1), r: size, fill: colour(i) })));
+      root.append(group);
+    }
+  } else if (mark.type === "cells") {
+    const [w, h] = [inner / x.labels.length, high / y.labels.length];
+    for (const [column, line, colour, tip] of mark.cells) {
+      const [a, b] = [left + column * w, top + high - (line + 1) * h];
+      root.append(svg("rect", { x: a, y: b, width: w + 0.5, height: h + 0.5, fill: colour }));
+      spots.push([a + w / 2, b + h / 2, () => tip, undefined]);
+    }
+  }
+}
+
+// Draw as a picture, which prints and scales as the rest of the chart.
+function picture({ left, top, inner, high }, draw) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [2 * inner, 2 * high];
+  const context = canvas.getContext("2d");
+  context.scale(2, 2);
+  draw(context);
+  return svg("image", { x: left, y: top, width: inner, height: high, href: canvas.toDataURL() });
+}
+
+// ---- what the pointer does ----
+
+const tip = el("div", { id: "tip", hidden: true });
+
+function showTip(lines, event) {
+  tip.replaceChildren(...lines.map((line) => el("div", {}, line)));
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  const left = event.clientX + 14 + box.width > innerWidth ? event.clientX - box.width - 10 : event.clientX + 14;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - box.height - 4))}px`;
+}
+
+const hideTip = () => { tip.hidden = true; };
+
+function placeIn(root, width, height, event) {
+  const box = root.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width * width, (event.clientY - box.top) / box.height * height];
+}
+
+function follow(root, width, height, spots, reach, onRow) {
+  if (!spots.length) return;
+  const near = (event) => {
+    const [x, y] = placeIn(root, width, height, event);
+    let [best, least] = [null, Infinity];
+    for (const spot of spots) {
+      const [dx, dy] = [Math.abs(spot[0] - x) / reach[0], Math.abs(spot[1] - y) / reach[1]];
+      if (dx <= 1 && dy <= 1 && dx * dx + dy * dy < least) [best, least] = [spot, dx * dx + dy * dy];
+    }
+    return best;
+  };
+  root.addEventListener("pointermove", (event) => {
+    const spot = near(event);
+    root.classList.toggle("pointing", Boolean(spot && onRow && spot[3] !== undefined));
+    if (spot) showTip(spot[2](), event); else hideTip();
+  });
+  root.addEventListener("pointerleave", hideTip);
+  if (onRow) {
+    root.addEventListener("click", (event) => {
+      const spot = near(event);
+      if (spot && spot[3] !== undefined && !root.dataset.brushed) onRow(spot[3]);
+    });
+  }
+}
+
+// Drag a rectangle; `onBrush` gets a test of a point [x, y], or null where there is none any more.
+function brush(root, { width, height, left, top, inner, high }, px, py, onBrush) {
+  let start = null;
+  const box = svg("rect", { class: "brush" });
+  const within = ([x, y]) => [Math.min(Math.max(x, left), left + inner), Math.min(Math.max(y, top), top + high)];
+  root.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    start = within(placeIn(root, width, height, event));
+    root.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  root.addEventListener("pointermove", (event) => {
+    if (!start) return;
+    const end = within(placeIn(root, width, height, event));
+    const [x, y] = [Math.min(start[0], end[0]), Math.min(start[1], end[1])];
+    const [w, h] = [Math.abs(start[0] - end[0]), Math.abs(start[1] - end[1])];
+    if (w + h < 8) return;
+    for (const [name, value] of Object.entries({ x, y, width: w, height: h })) box.setAttribute(name, value);
+    if (!box.isConnected) root.append(box);
+  });
+  root.addEventListener("pointerup", () => {
+    if (!start) return;
+    start = null;
+    const had = root.dataset.brushed;
+    if (!box.isConnected) return;
+    const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(box.getAttribute(name)));
+    if (had && box.dataset.done === `${x} ${y} ${w} ${h}`) { // a click lets go
+      box.remove();
+      setTimeout(() => { delete root.dataset.brushed; }, 0);
+      onBrush(null);
+      return;
+    }
+    box.dataset.done = `${x} ${y} ${w} ${h}`;
+    root.dataset.brushed = "yes";
+    onBrush(([a, b]) => {
+      const [u, v] = [px(a), py(b)];
+      return u >= x && u <= x + w && v >= y && v <= y + h;
+    });
+  });
+}
+
+// ---- redrawing ----
+
+const drawn = []; // functions that draw again, when widths or colours change
+let lastWidth = innerWidth;
+let resizing = 0;
+
+addEventListener("resize", () => {
+  if (innerWidth === lastWidth) return; // only the address bar of a phone has gone
+  lastWidth = innerWidth;
+  clearTimeout(resizing);
+  resizing = setTimeout(() => drawn.forEach((draw) => draw()), 150);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((draw) => draw()));
+
+function legend(entries) {
+  return el("ul", { class: "legend" }, ...entries.map(([text, colour]) => {
+    const swatch = el("span", { class: "swatch" });
+    swatch.style.background = colourOf(colour);
+    return el("li", {}, swatch, clipText(text, 40));
+  }));
+}

@@ -1,0 +1,121 @@
+// The columns of a study, see data.py. A cell is a number, a text or a bool; [text] is what JSON has
+// no value for, and null is a cell that its row does not have.
+
+const $ = (id) => document.getElementById(id);
+const packed = Uint8Array.from(atob($("data").textContent), (char) => char.charCodeAt(0));
+const data = JSON.parse(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
+const collator = new Intl.Collator("en", { numeric: true });
+const isOdd = Array.isArray;
+
+function textOf(value) {
+  if (value === null || value === undefined) return "";
+  return isOdd(value) ? value[0] : String(value);
+}
+
+// 6 digits at most, and an exponent only where zeros would have to be counted.
+function shortNumber(value) {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(5).replace(/\.?0*e\+?/, "e");
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+function shortText(value, most = 60) {
+  const text = typeof value === "number" ? shortNumber(value) : textOf(value);
+  return text.length > most ? text.slice(0, most - 1) + "…" : text;
+}
+
+class Column {
+  constructor(raw, place) {
+    Object.assign(this, raw);
+    this.place = place;
+    this.isNumber = this.kind === "number";
+    this.label = this.name === "_pset_runtime" ? "_pset_runtime (s)" : this.name;
+    if (this.kind === "bool") { // false before true, also on axes
+      const old = this.different;
+      this.different = [...old].sort();
+      this.cells = this.cells.map((code) => (code === null ? null : this.different.indexOf(old[code])));
+    }
+  }
+  value(row) {
+    const cell = this.cells[row];
+    return this.isNumber || cell === null ? cell : this.different[cell];
+  }
+  // A place on an axis: a number, or that of a value among the different ones; NaN if there is none.
+  at(row) {
+    const cell = this.cells[row];
+    return typeof cell === "number" ? cell : NaN;
+  }
+  // The places in the order of the values.
+  get rank() {
+    if (!this._rank) {
+      this._rank = [];
+      const order = this.different.map((_, i) => i);
+      order.sort((i, j) => compareValues(this.different[i], this.different[j]));
+      order.forEach((code, rank) => { this._rank[code] = rank; });
+    }
+    return this._rank;
+  }
+  // The places in the order of plots: as the study has them, so that a value has one colour everywhere.
+  get order() {
+    if (!this._order) {
+      const axis = axes.find((one) => one && !one.number && data.factors[one.place].includes(this.place));
+      const at = this.different.map((value) => (axis ? axis.labels.indexOf(shortText(value)) : -1));
+      this._order = new Set(at).size === at.length && !at.includes(-1) ? at : this.rank;
+    }
+    return this._order;
+  }
+  forSort(row) {
+    const cell = this.cells[row];
+    if (cell === null) return Infinity;
+    if (!this.isNumber) return this.rank[cell];
+    return typeof cell === "number" ? cell : Number.MAX_VALUE; // nan, inf and None stand last
+  }
+  get places() {
+    if (!this._places) {
+      const found = new Set();
+      for (let row = 0; row < this.cells.length; row++) {
+        const at = this.at(row);
+        if (!Number.isNaN(at)) found.add(at);
+      }
+      this._places = [...found].sort((a, b) => a - b);
+    }
+    return this._places;
+  }
+  // What stands at such a place.
+  textAt(place, most = 30) {
+    return shortText(this.isNumber ? place : this.different[place], most);
+  }
+  // Whether a logarithmic axis shows the values better.
+  get isLog() {
+    if (!this.isNumber || this.places.length < 3 || this.places[0] <= 0) return false;
+    const { places } = this;
+    const ratio = places[1] / places[0];
+    if (places.length <= 60 && places.every((place, i) => i === 0 || Math.abs(place / places[i - 1] / ratio - 1) < 1e-3)) return true;
+    // All but the outermost tenths: a few numbers near zero are no reason for logarithms.
+    const last = places.length - 1;
+    return places[Math.ceil(0.9 * last)] / places[Math.floor(last / 10)] >= 100;
+  }
+}
+
+function compareValues(a, b) {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return collator.compare(textOf(a), textOf(b));
+}
+
+const columns = data.columns.map((raw, place) => new Column(raw, place));
+const byName = new Map(columns.map((column) => [column.name, column]));
+const seqs = byName.get("_pset_seq");
+const allRows = Array.from({ length: data.shown }, (_, row) => row);
+const isSample = data.shown < data.psets;
+const failureOf = new Map(data.failures.map((failure) => [failure.row, failure]));
+const logOf = new Map(data.logs);
+const params = data.params.map((param) => ({ ...param, column: columns[param.column] }));
+const varied = params
+  .filter((param) => param.n_values + (param.missing > 0) > 1)
+  .map((param) => param.column)
+  .filter((column) => column.places.length);
+const results = columns.filter((column) => column.role === "result");
+const canPlot = (column) => column.places.length > 0
+  && (column.kind !== "text" || column.places.length <= 50);
+// The parameters that vary, as axes with levels: null for one with too many texts.
+const axes = data.axes.map((axis, place) => (axis ? { ...axis, place } : null));

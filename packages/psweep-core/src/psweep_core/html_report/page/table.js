@@ -1,0 +1,195 @@
+// The table of psets: sort, filter, choose columns, save what is left.
+
+const PAGE = 100;
+const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, filters: new Map(), only: null };
+
+function testOf(column, text) {
+  const wanted = text.trim().toLowerCase();
+  if (!wanted) return null;
+  const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/);
+  const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
+  if (range && column.isNumber) {
+    const [low, high] = [Number(range[1]), Number(range[2])];
+    return (row) => { const at = column.at(row); return at >= low && at <= high; };
+  }
+  if (comparison && comparison[2] !== "") {
+    const [, sign, other] = comparison;
+    const number = Number(other);
+    if (sign === "=" || sign === "!=") {
+      const same = (row) => {
+        const value = column.value(row);
+        return typeof value === "number" && !Number.isNaN(number) ? value === number : textOf(value).toLowerCase() === other;
+      };
+      return sign === "=" ? same : (row) => !same(row);
+    }
+    if (column.isNumber && !Number.isNaN(number)) {
+      const compare = { "<": (at) => at < number, "<=": (at) => at <= number, ">": (at) => at > number, ">=": (at) => at >= number }[sign];
+      return (row) => compare(column.at(row));
+    }
+    if (column.kind === "date") {
+      const compare = { "<": (text) => text < other, "<=": (text) => text <= other, ">": (text) => text > other, ">=": (text) => text >= other }[sign];
+      return (row) => { const text = textOf(column.value(row)).toLowerCase(); return text !== "" && compare(text); };
+    }
+  }
+  return (row) => textOf(column.value(row)).toLowerCase().includes(wanted);
+}
+
+function filterRows() {
+  const tests = [...table.filters].map(([column, text]) => testOf(column, text)).filter(Boolean);
+  const search = $("table-search").value.trim().toLowerCase();
+  if (search) tests.push((row) => table.shown.some((column) => textOf(column.value(row)).toLowerCase().includes(search)) || textOf(seqs.value(row)) === search);
+  if (isBrushed()) tests.push(brushTest());
+  if (table.only) tests.push((row) => table.only.has(row));
+  table.rows = tests.length ? allRows.filter((row) => tests.every((test) => test(row))) : [...allRows];
+  if (table.sort) {
+    const keys = new Map(table.rows.map((row) => [row, table.sort.forSort(row)]));
+    const isLast = (key) => key === Infinity || key === Number.MAX_VALUE;
+    table.rows = [...table.rows].sort((a, b) => {
+      const [one, two] = [keys.get(a), keys.get(b)];
+      if (isLast(one) || isLast(two)) return isLast(one) && isLast(two) ? 0 : isLast(one) ? 1 : -1;
+      return table.down ? two - one : one - two;
+    });
+  }
+  table.page = 0;
+  $("table-brush").hidden = !isBrushed() && !table.only;
+  $("table-brush").textContent = table.only ? "only the failures of one cause" : "only the psets chosen in the plots";
+  keepTable();
+  drawRows();
+}
+
+// Each row of the page whose test changes has its place in the address.
+function keepTable() {
+  const filters = [...table.filters].filter(([, text]) => text.trim()).map(([column, text]) => [column.name, text]);
+  setState("filters", filters.length ? JSON.stringify(filters) : null);
+  setState("search", $("table-search").value.trim() || null);
+  setState("sort", table.sort ? `${table.down ? "-" : "+"}${table.sort.name}` : null);
+}
+
+function showRows(rows) {
+  table.only = new Set(rows);
+  filterRows();
+  $("table").scrollIntoView();
+}
+
+// ---- what is left, as code and as a file ----
+
+// The filters as an expression of pandas; what pandas would not do alike is left to a list of numbers.
+function pandasCode() {
+  const lines = [`df = ps.df_read(${pythonText(data.calc_dir)})`];
+  const conditions = [];
+  let exact = !isBrushed() && !table.only && !$("table-search").value.trim();
+  for (const [column, text] of table.filters) {
+    const wanted = text.trim();
+    if (!wanted) continue;
+    const name = `df[${pythonText(column.name)}]`;
+    const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i);
+    const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
+    const number = comparison && comparison[2] !== "" ? Number(comparison[2]) : NaN;
+    if (range && column.isNumber) conditions.push(`${name}.between(${Number(range[1])}, ${Number(range[2])})`);
+    else if (comparison && column.isNumber && !Number.isNaN(number)) conditions.push(`(${name} ${comparison[1] === "=" ? "==" : comparison[1]} ${number})`);
+    else exact = false;
+  }
+  if (!exact) {
+    const seqsOf = table.rows.map((row) => seqs.value(row)).sort((a, b) => a - b);
+    lines.push(`df = df[df["_pset_seq"].isin([${seqsOf.join(", ")}])]`);
+  } else if (conditions.length) lines.push(`df = df[${conditions.join(" & ")}]`);
+  if (table.sort) lines.push(`df = df.sort_values(${pythonText(table.sort.name)}${table.down ? ", ascending=False" : ""}, kind="stable")`);
+  return `${lines.join("\n")}\n`;
+}
+
+function csvText() {
+  const field = (value) => {
+    const text = typeof value === "number" ? String(value) : textOf(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const shown = [seqs, ...table.shown];
+  const lines = [shown.map((column) => field(column.name)), ...table.rows.map((row) => shown.map((column) => field(column.value(row))))];
+  return lines.map((line) => line.join(",")).join("\r\n") + "\r\n";
+}
+
+// Of what has a picture, a few words are enough.
+function shownCell(value) {
+  const picture = thumbnail(value, 36);
+  return picture ? [picture] : [shownValue(value, isOdd(value) ? 60 : 120)];
+}
+
+function drawRows() {
+  const pages = Math.max(1, Math.ceil(table.rows.length / PAGE));
+  const failed = (row) => (failureOf.has(row) ? (failureOf.get(row).mended ? "fixed" : "failed") : "");
+  $("rows").tBodies[0].replaceChildren(...table.rows.slice(table.page * PAGE, (table.page + 1) * PAGE).map((row) => el("tr", { class: failed(row) },
+    el("td", { class: "number" }, psetButton(row)),
+    ...table.shown.map((column) => el("td", { class: column.isNumber ? "number" : isLong(column.value(row)) }, ...shownCell(column.value(row)))))));
+  $("table-count").textContent = table.rows.length === data.shown ? many(data.shown, "row") : `${count(table.rows.length)} of ${many(data.shown, "row")}`;
+  $("table-page").textContent = `page ${table.page + 1} of ${pages}`;
+  $("table-prev").parentElement.hidden = pages === 1;
+  $("table-prev").disabled = table.page === 0;
+  $("table-next").disabled = table.page + 1 >= pages;
+}
+
+function sortBy(column) {
+  if (table.sort !== column) [table.sort, table.down] = [column, false];
+  else if (!table.down) table.down = true;
+  else table.sort = null;
+  drawMarks();
+  filterRows();
+}
+
+function drawMarks() {
+  for (const th of $("rows").querySelectorAll("th")) {
+    const on = table.sort && Number(th.dataset.column) === table.sort.place;
+    th.ariaSort = on ? (table.down ? "descending" : "ascending") : "none";
+    th.querySelector(".mark").textContent = on ? (table.down ? " ▼" : " ▲") : "";
+  }
+}
+
+function drawTableHead() {
+  const head = (column, title) => {
+    const filter = el("input", { type: "text", value: table.filters.get(column) || "", placeholder: "filter", ariaLabel: `filter ${title}`, oninput: () => { table.filters.set(column, filter.value); filterRows(); } });
+    const th = el("th", { class: column.isNumber ? "number" : "", scope: "col" },
+      el("button", { type: "button", class: "plain", title: column.name, onclick: () => sortBy(column) }, shortText(title, 30), el("span", { class: "mark" })), el("br"), filter);
+    th.dataset.column = String(column.place);
+    return th;
+  };
+  $("rows").tHead.replaceChildren(el("tr", {}, head(seqs, "pset"), ...table.shown.map((column) => head(column, column.label))));
+  drawMarks();
+}
+
+function startTable() {
+  const choices = columns.filter((column) => column !== seqs);
+  const failedOnes = ["_failed", "_error", "_job_state"].map((name) => byName.get(name)).filter(Boolean);
+  const usual = [...choices.filter((column) => column.role !== "book").slice(0, 30), ...failedOnes.filter((column) => column.name !== "_failed" || data.failed)];
+  const wanted = getState("columns") === null ? [] : getState("columns").split("\n").map((name) => byName.get(name)).filter(Boolean);
+  table.shown = wanted.length ? wanted : usual;
+  try {
+    for (const [name, text] of JSON.parse(getState("filters") || "[]")) if (byName.has(name)) table.filters.set(byName.get(name), String(text));
+  } catch { /* an address that somebody has changed */ }
+  $("table-search").value = getState("search") || "";
+  const sort = getState("sort");
+  if (sort && byName.has(sort.slice(1))) [table.sort, table.down] = [byName.get(sort.slice(1)), sort[0] === "-"];
+  const order = (column) => ({ param: 0, result: 1, book: 2 })[column.role];
+  const draw = () => {
+    table.shown = [...table.shown].sort((a, b) => order(a) - order(b) || a.place - b.place);
+    drawTableHead();
+    filterRows();
+  };
+  checks($("table-columns"), choices, (column) => table.shown.includes(column), (column, on) => {
+    table.shown = on ? [...table.shown, column] : table.shown.filter((other) => other !== column);
+    if (!on) table.filters.delete(column);
+    setState("columns", table.shown.map((one) => one.name).join("\n"));
+    draw();
+  });
+  $("table-search").addEventListener("input", filterRows);
+  $("table-clear").addEventListener("click", () => {
+    table.filters.clear();
+    $("table-search").value = "";
+    table.only = null;
+    if (isBrushed()) clearBrush();
+    draw();
+  });
+  $("table-copy").replaceWith(copyButton("copy as pandas", pandasCode));
+  $("table-csv").addEventListener("click", () => save(`${data.name}.csv`, "text/csv", csvText()));
+  $("table-prev").addEventListener("click", () => { table.page -= 1; drawRows(); });
+  $("table-next").addEventListener("click", () => { table.page += 1; drawRows(); });
+  draw();
+}
+

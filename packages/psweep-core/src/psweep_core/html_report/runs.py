@@ -1,0 +1,243 @@
+"""What the report knows of the runs of a study: state, code, environment, jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DatabaseError, PsweepError
+from ..store.journal_reader import is_over, read_header
+from ..store.locks import file_lock
+from ..store.runs_file import read_runs
+from ..store.study import Study
+from ..table.rows import RUNTIME, Header
+
+__all__ = ["jobs_of", "runs_of", "seconds_of", "unfinished"]
+
+Array = np.ndarray[Any, Any]
+
+_LOCK_SECONDS: Final = 5.0
+_MAX_CHANGES: Final = 8
+OPEN: Final = ("not submitted", "queued", "running")  # states of jobs that have not ended
+
+
+def unfinished(study: Study) -> dict[str, tuple[Header, str]]:
+    """Find the runs that have a journal, and what has become of them."""
+    paths = study.layout.journals()
+    if not paths:
+        return {}
+    live = _live_journals(study, paths)
+    found: dict[str, tuple[Header, str]] = {}
+    for path in paths:
+        try:
+            header = read_header(path)
+        except (FileNotFoundError, DatabaseError):
+            continue  # the run has just ended, or it is one that `Study.known` warns of
+        state = "unfinished" if live is None else "running" if path in live else "crashed"
+        # One process of it that lives is enough.
+        known, other = found.get(header.run_id, (header, state))
+        best = "running" if "running" in (state, other) else state
+        found[header.run_id] = (header if header.n_psets else known, best)
+    return found
+
+
+def _live_journals(study: Study, paths: Iterable[Path]) -> set[Path] | None:
+    """Find the journals whose writer lives; None where this cannot be determined."""
+    from filelock import Timeout
+
+    # With the lock of the study, as whoever else tries the locks of journals, so that a run which
+    # ends at this moment waits, and does not find its own journal in use.
+    try:
+        with file_lock(study.layout.lock).acquire(timeout=_LOCK_SECONDS):
+            return {path for path in paths if path.exists() and not is_over(path)}
+    except (OSError, Timeout):
+        return None
+
+
+def jobs_of(study: Study) -> dict[str, dict[str, Any]] | None:
+    """Return the state of the job of each pset that was prepared; None if there are no jobs.
+
+    Without psweep-batch nothing is known of jobs.
+    """
+    has_jobs = any(study.layout.calc_dir.glob("run_*.sh"))
+    if not has_jobs or importlib.util.find_spec("psweep_batch") is None:
+        return None
+    try:
+        report = importlib.import_module("psweep_batch.cli").job_report(
+            str(study.layout.calc_dir), None, False
+        )
+    except (PsweepError, OSError):
+        return None
+    return {str(record["_pset_id"]): record for record in report.data}
+
+
+def seconds_of(df: pd.DataFrame) -> Array:
+    """Return the runtime of each row, NaN where it has none."""
+    if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
+        return np.full(len(df), np.nan)
+    return df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def runs_of(
+    study: Study,
+    df: pd.DataFrame,
+    failed: Array,
+    waiting: Array,
+    open_runs: dict[str, tuple[Header, str]],
+    jobs: dict[str, dict[str, Any]] | None,
+) -> list[dict[str, Any]]:
+    """Describe each run: what became of it, when, where, by which code.
+
+    Parameters
+    ----------
+    study : Study
+    df : DataFrame
+        What is known of it.
+    failed, waiting : array of bool
+        Rows that failed, and those that were prepared and not run yet.
+    open_runs : dict
+        See `unfinished`.
+    jobs : dict or None
+        See `jobs_of`.
+    """
+    rest = dict(open_runs)
+    entries = read_runs(study.layout)
+    runs: list[dict[str, Any]] = []
+    ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
+    for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
+        rows = places.index.to_numpy()
+        part = df.iloc[rows]
+        header, state = rest.pop(str(run_id), (None, "ended"))
+        n_waiting = int(waiting[rows].sum())
+        if header is not None and state != "running" and len(part) >= header.n_psets > 0:
+            state = "ended"  # all its rows are there
+        states = _job_states(part, jobs)
+        if state == "ended":
+            state = _state_of_jobs(states, n_waiting)
+        seconds = seconds_of(part)
+        starts = part["_time_utc"][~waiting[rows]]
+        took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")[~waiting[rows]]
+        runs.append(
+            {
+                "seq": int(part["_run_seq"].iloc[0]),
+                "id": str(run_id),
+                "state": state,
+                "start": _moment(starts.min()),
+                "end": _moment((starts + took).max()),
+                "psets": len(part) - n_waiting,
+                "waiting": n_waiting,
+                "planned": header.n_psets if header is not None and header.n_psets else None,
+                "failed": int(failed[rows].sum()),
+                "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
+                "commits": _given(part, "_git_commit"),
+                "hosts": _given(part, "_exec_host"),
+                "jobs": states,
+            }
+        )
+    nothing: dict[str, Any] = {
+        "psets": 0,
+        "waiting": 0,
+        "failed": 0,
+        "commits": [],
+        "hosts": [],
+        "jobs": {},
+    }
+    for header, state in rest.values():
+        planned = header.n_psets or None
+        started: dict[str, Any] = {
+            "seq": header.run_seq,
+            "id": header.run_id,
+            "state": state,
+            "planned": planned,
+        }
+        runs.append({**started, **nothing})
+    runs.sort(key=lambda run: run["seq"])
+    before: dict[str, Any] | None = None
+    for run in runs:
+        entry = entries.get(run["id"])
+        if entry is not None:
+            run.update(_provenance(entry, before))
+            if not run["commits"] and run["commit"]:
+                run["commits"] = [run["commit"]]
+            before = entry
+    return runs
+
+
+def _job_states(part: pd.DataFrame, jobs: dict[str, dict[str, Any]] | None) -> dict[str, int]:
+    found = [jobs[i]["state"] for i in part["_pset_id"] if i in jobs] if jobs else []
+    return dict(Counter(map(str, found)).most_common())
+
+
+def _state_of_jobs(states: dict[str, int], n_waiting: int) -> str:
+    for state in ("running", "queued"):
+        if state in states:
+            return state
+    if not n_waiting:
+        return "ended"
+    return "prepared" if not states or "not submitted" in states else "not collected"
+
+
+def _provenance(entry: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return who ran what where, and what has changed since the run before."""
+    func = ".".join(str(entry[key]) for key in ("module", "qualname") if entry.get(key))
+    found: dict[str, Any] = {
+        "kind": _text(entry.get("kind")),
+        "func": func or None,
+        "code": _text(entry.get("fingerprint")),
+        "commit": _text(entry.get("git_commit")),
+        "dirty": bool(entry.get("git_dirty")),
+        "python": _text(entry.get("python")),
+        "host": _text(entry.get("host")),
+        "argv": " ".join(map(str, entry.get("argv") or [])),
+        "packages": _texts(entry.get("packages")),
+    }
+    changes: list[str] = []
+    if before is not None:
+        was, now = before.get("fingerprint"), entry.get("fingerprint")
+        if was and now and was != now:
+            parts = _differences(_texts(before.get("parts")), _texts(entry.get("parts")), False)
+            changes.append(f"code: {', '.join(parts)}" if parts else "code")
+        changes += [
+            f"{key}: {before[key]} → {entry[key]}"
+            for key in ("python", "host")
+            if before.get(key) and entry.get(key) and before[key] != entry[key]
+        ]
+        packages = [_texts(some.get("packages")) for some in (before, entry)]
+        changes += _differences(packages[0], packages[1], True)
+    return {**found, "changes": changes}
+
+
+def _differences(was: dict[str, str], now: dict[str, str], values: bool) -> list[str]:
+    """Name what is different in two dicts; of packages only those that both runs have loaded."""
+    names = [name for name in was if name in now and was[name] != now[name]]
+    if not values:
+        names += [name for name in {**was, **now} if (name in was) != (name in now)]
+    shown = [f"{name} {was[name]} → {now[name]}" if values else name for name in names]
+    more = len(shown) - _MAX_CHANGES
+    return [*shown[:_MAX_CHANGES], *([f"{more} more"] if more > 0 else [])]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _given(part: pd.DataFrame, name: str) -> list[str]:
+    return [str(v) for v in part[name].dropna().unique()] if name in part.columns else []
+
+
+def _moment(time: Any) -> str | None:
+    with contextlib.suppress(ValueError):
+        return None if time is pd.NaT else pd.Timestamp(time).isoformat(timespec="seconds")
+    return None
