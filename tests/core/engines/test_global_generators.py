@@ -110,3 +110,14 @@ def test_distributions_are_found_again_and_draw_other_numbers():
     assert df.b.nunique() == 3
     assert len(ps.run_local(draw, [pset], skip_dups=True)) == 3
     assert ps.pset_hash(ps.df_extract_pset(df, df._pset_id[0])) == df._pset_hash[0]
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState, random.Random])
+@pytest.mark.parametrize("kwds", [{}, {"repeats": 2}])
+def test_a_generator_that_psets_share_is_reported(make, kwds, capfd):
+    shared = make(1)
+    params = [{"rng": shared, "a": a} for a in range(3)]
+    ps.run_local(lambda pset: {}, params, save=False, **kwds)
+    assert "psets have the same random generator as 'rng'" in capfd.readouterr().err
+    ps.run_local(lambda pset: {}, [{"rng": make(a), "a": a} for a in range(3)], save=False)
+    assert capfd.readouterr().err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dis
 import functools
@@ -10,12 +11,12 @@ import os
 import random
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["shared_generators", "shared_generators_notice"]
+__all__ = ["generators_in_psets_notice", "shared_generators", "shared_generators_notice"]
 
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _PYTHONS = frozenset(
@@ -55,6 +56,28 @@ def shared_generators_notice(func: Any, seeded: bool) -> str | None:
     return (
         f"func uses {listed}, {what} made outside func: each worker has its own copy, so psets may "
         f"draw equal numbers; create {it} inside func, for example by np.random.default_rng()"
+    )
+
+
+def generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | None:
+    """Return a notice for the end of a run if one generator is a value in several psets.
+
+    Each call of func gets a copy of its pset, and so of the generator in the same state.
+    """
+    known = _global_generators()
+    counts = collections.Counter(
+        (name, id(value))
+        for pset in psets
+        for name, value in pset.items()
+        if isinstance(value, _GENERATORS) and id(value) not in known
+    )
+    names = [*dict.fromkeys(repr(name) for (name, _), n in counts.items() if n > 1)]
+    if not names:
+        return None
+    return (
+        f"psets have the same random generator as {', '.join(names[:3])}: each call gets a copy of "
+        "it in the same state, so all draw equal numbers; create it inside func, for example by "
+        'np.random.default_rng(pset["_seed"]) with seed=1'
     )
 
 

@@ -16,7 +16,7 @@ from ..engines.failures import note, raises_originals
 from ..engines.job import Func, Jobs
 from ..engines.pool import run_pool
 from ..engines.serial import run_serial
-from ..engines.shared_generators import shared_generators_notice
+from ..engines.shared_generators import generators_in_psets_notice, shared_generators_notice
 from ..errors import DatabaseError
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
@@ -286,6 +286,9 @@ class _Run:
             notice = shared_generators_notice(self.func, jobs.seeds is not None)
             if notice is not None:
                 self.closing.add(notice)
+        notice = None if self.plain else generators_in_psets_notice(jobs.psets)
+        if notice is not None:
+            self.closing.add(notice)
 
     def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
         options = self.options
