@@ -445,6 +445,8 @@ def bench(session: nox.Session) -> None:
         pythons += ["--python", f"{name}={_python_of(env)}"]
     script = str(ROOT / "benchmarks" / "bench.py")
     session.run("python", script, *pythons, "--disk", str(tmp), *session.posargs)
+    if not session.posargs or session.posargs == ["--quick"]:
+        session.run("python", str(ROOT / "benchmarks" / "growth.py"), *session.posargs)
 
 
 @nox.session

@@ -158,6 +158,81 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [Check("times faster than `joblib.hash`", ratio("joblib.hash", HERE), at_least=4)],
         )
 
+    def wide(
+        name: str, title: str, action: str, floor: str, checks: list[Check], **args: Any
+    ) -> Case:
+        here = Base(HERE, "run", n)
+        sides = [
+            Side(HERE, HERE, action, {**args, "rows": n}, here),
+            Side(floor, HERE, action, {**args, "rows": n, "by": "pandas"}, here),
+        ]
+        return Case(name, title, sides, checks, unit="ms", repeats=3, plotted=False)
+
+    n_arrays = 1000 // divisor
+    by_pandas, by_df_write = "to_pickle and read_pickle", "df_write"
+    columns = f"50 + 50 new columns for {spaced(n)} rows"
+    wide_cases = [
+        wide(
+            "wide_one",
+            f"one pset with {columns}",
+            "widen",
+            by_pandas,
+            [Check("as a multiple of what pandas takes", ratio(HERE, by_pandas), at_most=2)],
+            n=1,
+        ),
+        wide(
+            "wide_many",
+            f"{spaced(n // 5)} psets with {columns}",
+            "widen",
+            by_pandas,
+            [
+                Check("s", lambda results: results[HERE]["seconds"], at_most=3),
+                Check(
+                    "GB of peak memory above the DataFrame",
+                    lambda results: results[HERE]["bytes"] / 1e9,
+                    at_most=0.6,
+                ),
+            ],
+            n=n // 5,
+        ),
+        wide(
+            "wide_read",
+            f"read {spaced(n)} rows of which one has 50 + 50 further columns",
+            "read_wide",
+            "read_pickle",
+            [Check("as a multiple of what pandas takes", ratio(HERE, "read_pickle"), at_most=2)],
+        ),
+        wide(
+            "loop",
+            f"one pset per call, {spaced(n)} rows",
+            "loop",
+            by_df_write,
+            [Check("as a multiple of writing the file", ratio(HERE, by_df_write), at_most=1.2)],
+            n=20,
+        ),
+        Case(
+            "own_names",
+            f"{spaced(4000 // divisor)} psets with 3 result names of their own",
+            [Side(HERE, HERE, "own_names", {"n": 4000 // divisor})],
+            [Check("MB on disk", lambda results: results[HERE]["bytes"] / 1e6, at_most=5)],
+            unit="s",
+            repeats=1,
+            plotted=False,
+        ),
+        Case(
+            "arrays",
+            f"one more pset where {spaced(n_arrays)} have results of 100 kB",
+            [
+                Side("in the table", HERE, "arrays", {"n": n_arrays, "how": "table"}),
+                Side("in files", HERE, "arrays", {"n": n_arrays, "how": "files"}),
+            ],
+            [],
+            unit="ms",
+            repeats=3,
+            plotted=False,
+        ),
+    ]
+
     return [
         Case(
             "serial",
@@ -334,4 +409,5 @@ def all_cases(divisor: int = 1) -> list[Case]:
             ],
             unit="ms",
         ),
+        *wide_cases,
     ]

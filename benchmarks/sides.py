@@ -261,6 +261,105 @@ def append(n, rows):
     return {"seconds": timer.seconds, "units": 1}
 
 
+def wide(pset):
+    """50 results: ints, floats and text."""
+    a = pset["a"]
+    kinds = [a, 0.5 * a, f"text {a % 7}"]
+    return {f"r{k}": kinds[k % 3] for k in range(50)}
+
+
+def wide_grid(n, rows):
+    """50 new params besides those that are there."""
+    return [
+        {"a": a, "b": 0.5, **{f"p{k}": [a + k, 0.5 * a, a % 2 == 0][k % 3] for k in range(50)}}
+        for a in range(rows, rows + n)
+    ]
+
+
+def widen(n, rows, by="psweep"):
+    """Add 50 + 50 columns to `calc`; or write and read the result by pandas alone."""
+    import pandas as pd
+
+    ps = psweep()
+    params = wide_grid(n, rows)
+    gc.collect()
+    before = memory("VmRSS")
+    with Timer() as timer:
+        df = ps.run(wide, params)
+    peak = memory("VmHWM")
+    expect(df.shape, (rows + n, 111))
+    if by == "pandas":
+        with Timer() as timer:
+            df.to_pickle("by_pandas.pk")
+            expect(len(pd.read_pickle("by_pandas.pk")), rows + n)
+    added = None if before is None else peak - before - int(df.memory_usage().sum())
+    return {"seconds": timer.seconds, "units": 1, "bytes": added}
+
+
+def read_wide(rows, by="psweep"):
+    """Read a study of `widen`."""
+    import pandas as pd
+
+    ps = psweep()
+    df = ps.run(wide, wide_grid(1, rows))
+    df.to_pickle("by_pandas.pk")
+    with Timer() as timer:
+        found = pd.read_pickle("by_pandas.pk") if by == "pandas" else ps.df_read("calc/database.pk")
+    expect(found.shape, (rows + 1, 111))
+    return {"seconds": timer.seconds, "units": 1}
+
+
+def loop(n, rows, by="psweep"):
+    """One pset per call, as an optimiser does; or write the database as many times."""
+    ps = psweep()
+    df = ps.run(trivial, [{"a": -1, "b": 0.5}])
+    with Timer() as timer:
+        for i in range(n):
+            if by == "psweep":
+                df = ps.run(trivial, [{"a": i, "b": -0.5}])
+            else:
+                ps.df_write(df, "again.pk")
+    expect(len(df), rows + 1 + (n if by == "psweep" else 0))
+    return {"seconds": timer.seconds, "units": n}
+
+
+def own_names(n):
+    """Psets with three result names of their own each."""
+    ps = psweep()
+    with Timer() as timer:
+        df = ps.run(
+            lambda pset: {f"{pset['a']}_{k}": 0.5 for k in range(3)}, ps.plist("a", range(n))
+        )
+    expect(df.shape[1], 9 + 3 * n)
+    return {"seconds": timer.seconds, "units": 1, "bytes": os.path.getsize("calc/database.pk")}
+
+
+def array_of_100_kb(pset):
+    import numpy as np
+
+    return {"x": np.full(12_500, 0.5 * pset["a"])}
+
+
+def array_in_a_file(pset):
+    import numpy as np
+
+    folder = pathlib.Path(pset["_calc_dir"], pset["_pset_id"])
+    folder.mkdir()
+    np.save(folder / "x.npy", array_of_100_kb(pset)["x"])
+    return {}
+
+
+def arrays(n, how):
+    """Run psets with large results, and then one more."""
+    ps = psweep()
+    func = array_in_a_file if how == "files" else array_of_100_kb
+    ps.run(func, ps.plist("a", range(n)))
+    with Timer() as timer:
+        df = ps.run(func, [{"a": -1}])
+    expect(len(df), n + 1)
+    return {"seconds": timer.seconds, "units": 1}
+
+
 def read_and_write(rows):
     ps = psweep()
     with Timer() as timer:
@@ -391,8 +490,9 @@ ACTIONS = {
     name.rstrip("_"): globals()[name]
     for name in (
         "run", "bare_loop", "bare_pool", "xyzpy_run", "joblib_parallel", "dask_run", "append",
-        "read_and_write", "xyzpy_append", "read_at_half", "read", "bare_read", "pgrid", "bare_grid",
-        "pset_hash", "import_", "versions",
+        "widen", "read_wide", "loop", "own_names", "arrays", "read_and_write", "xyzpy_append",
+        "read_at_half", "read", "bare_read", "pgrid", "bare_grid", "pset_hash", "import_",
+        "versions",
     )
 }  # fmt: skip
 

@@ -293,3 +293,16 @@ def test_threads_hash_at_the_same_time():
     expected = [ps.pset_hash(pset) for pset in psets]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ps.pset_hash, psets * 3)) == expected * 3
+
+
+EDGES = [0, 255, 256, 2**16 - 1, 2**16, 2**31 - 1, 2**31, -1, -(2**31), -(2**31) - 1, 10**30]
+
+
+@pytest.mark.parametrize("first", EDGES)
+def test_hashes_of_columns_of_numbers_are_those_of_each_number(first):
+    """Numbers that take the same opcode are encoded all at once."""
+    columns = [[first + step * i for i in range(9)] for step in (0, 1, -1, 40_000)]
+    columns += [[float(first), 0.5, -0.0, float("inf"), float("nan"), -float("nan")]]
+    for column in columns:
+        psets = [{"a": value} for value in column]
+        assert pset_hashes(psets) == [*map(ps.pset_hash, psets)]

@@ -203,12 +203,30 @@ def _plain_column(values: list[Any]) -> list[bytes | None] | None:
     if str in kinds and sum(len(value) for value in values if type(value) is str) > _MAX_TEXT:
         return None
     if kinds == {float}:
-        return [_pack_float(b"G", value if value == value else NAN) for value in values]
+        floats = np.array(values)
+        floats[floats != floats] = NAN
+        return _packed(b"G", floats, ">f8")
     if kinds in ({int}, {str}):
+        distinct = set(values)
+        if kinds == {int} and 2 * len(distinct) > len(values):
+            lowest, highest = min(distinct), max(distinct)
+            if lowest >= 1 << 8 and highest < 1 << 16:
+                return _packed(b"M", values, "<u2")
+            if lowest >= -1 << 31 and highest < 1 << 31 and (lowest >= 1 << 16 or highest < 0):
+                return _packed(b"J", values, "<i4")
         # In a grid each value comes again and again.
-        encoded = {value: _plain(value) for value in set(values)}
+        encoded = {value: _plain(value) for value in distinct}
         return list(map(encoded.__getitem__, values))
     return [_plain(value) for value in values]
+
+
+def _packed(opcode: bytes, numbers: Any, dtype: str) -> list[bytes | None]:
+    """Encode numbers that all take the same opcode."""
+    array = np.empty(len(numbers), dtype=[("opcode", "S1"), ("number", dtype)])
+    array["opcode"] = opcode
+    array["number"] = numbers
+    encoded: list[bytes | None] = array.view(f"V{array.itemsize}").tolist()
+    return encoded
 
 
 def _text(value: str) -> bytes:

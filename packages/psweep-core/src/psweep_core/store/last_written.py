@@ -54,7 +54,7 @@ def _signature(stat: os.stat_result) -> Signature:
 
 
 def sign(file: IO[bytes]) -> Signature | None:
-    """Give a file that is completely written a time of its own; it has not got its name yet.
+    """Set a time of its own for a file that is completely written but has not got its name yet.
 
     Returns
     -------

@@ -78,7 +78,7 @@ def _series(values: Any, index: pd.Index[Any], dtype: str | None) -> Call:
 
 
 def _kind_of(dtype: Any) -> tuple[str, Any] | None:
-    """Tell how cells of a dtype are made at once; None: they are not."""
+    """Report how cells of a dtype are made at once; None: they are not."""
     if is_str(dtype):
         return "str", np.dtype(object)
     if isinstance(dtype, pd.Int64Dtype | pd.BooleanDtype):
@@ -183,7 +183,7 @@ def texts(column: Any) -> Any:
 
 
 def _one_text(cells: Any) -> str | None:
-    """Join strings; None if they could not be told apart again, or some are missing."""
+    """Join strings; None if they could not be separated again, or some are missing."""
     try:
         text = _joined(cells)
     except TypeError:  # missing ones
