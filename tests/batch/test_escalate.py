@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cluster import WHERE
+from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit
 
 import psweep as ps
@@ -219,6 +220,27 @@ def test_tasks_that_fail_are_given_up(here):
     Path("ready").touch()
     subprocess.run(command, check=True, timeout=600)
     assert len(ps.recover("calc")) == 2
+
+
+@pytest.mark.slow
+def test_grid_engine_has_all_of_it(grid_engine, machine, monkeypatch):  # noqa: F811
+    for name, value in grid_engine.environ.items():
+        monkeypatch.setenv(name, value)
+    machine(
+        "scheduler: sge\narray: true\npack: 1\nlost_after: 1\nescalate: [{mem: 4G}]",
+        # (A login shell sets PATH again.)
+        "#$ -l h_vmem=900M\nexport OPENBLAS_NUM_THREADS=1\n"
+        f"export PATH={Path(sys.executable).parent}:$PATH\npsweep-task\n",
+    )
+    params = ps.plist("mb", [1, 700])
+    ps.prep_batch(params, func=lambda pset: {"n": len(b"x" * pset["mb"] * 1_000_000)})
+    text = Path("calc/run_cluster.sh").read_text()
+    assert "#$ -notify\n" in text
+    assert "1) more='-l h_vmem=4G' ;;" in text
+    subprocess.run(["sh", "calc/run_cluster.sh", "--feed", "2"], check=True, timeout=600)
+    df = ps.recover("calc").sort_values("mb")
+    assert df._attempts.tolist() == [1, 2]
+    assert df.n.tolist() == [1_000_000, 700_000_000]
 
 
 @pytest.mark.slow
