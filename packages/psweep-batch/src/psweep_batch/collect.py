@@ -12,6 +12,7 @@ import pandas as pd
 
 from psweep import ParamsTypeError, ResultError, file_write, json_read, pickle_read
 from psweep_core.plumbing import (
+    ATTEMPTS,
     BOOK,
     EXTRAS,
     MISSING,
@@ -40,7 +41,7 @@ from .scripts import run_script_path
 from .states import PsetStatus
 from .status import nothing_for, remember_collected, statuses
 from .tasks import settle
-from .verdicts import READER_MARK
+from .verdicts import READER_MARK, Queues
 
 __all__ = ["batch_collect"]
 
@@ -56,6 +57,7 @@ class _Outcome(NamedTuple):
     results: Mapping[Any, Any]
     failure: str | None
     runtime: float  # s, NaN if not known
+    attempt: int | None = None  # how often it was submitted; None: it is not counted
 
 
 def batch_collect(
@@ -135,6 +137,7 @@ def batch_collect(
         if not run_script_path(folder, machine).exists():
             raise BatchError(nothing_for(folder, machine))
         new = [status for status in new if status.machine == machine]
+    queues = Queues(folder)
     bar = Progress(len(new), progress)
     try:
         for status in new:
@@ -143,7 +146,7 @@ def batch_collect(
             )
             bar.add(1, outcome is not None and outcome.failure is not None)
             if outcome is not None:
-                found[status.pset_id] = outcome
+                found[status.pset_id] = outcome._replace(attempt=_attempts(status, queues))
     finally:
         bar.close()
     if reader is not None and any(outcome.failure is None for outcome in found.values()):
@@ -155,6 +158,13 @@ def batch_collect(
             study.write_database(extended)
     remember_collected(extended, folder, jobs)
     return extended
+
+
+def _attempts(status: PsetStatus, queues: Queues) -> int | None:
+    """Count how often a pset was submitted, where the machine has `escalate`."""
+    if status.attempt is None or not queues.machine(status.attempt.machine).escalate:
+        return None
+    return status.attempt.number
 
 
 def check_reader(reader: Any) -> None:
@@ -318,6 +328,11 @@ def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFr
         for i, value in changed.items():
             values[i] = value
         columns[name] = np.array(values, dtype="f8") if name == RUNTIME else column(values)
+    counted = {i: o.attempt for i, o in places.items() if o.attempt is not None}
+    if counted:
+        values = cells(columns[ATTEMPTS]) if ATTEMPTS in columns else [1] * len(df)
+        columns[ATTEMPTS] = column([counted.get(i, n) for i, n in enumerate(values)])
+        book = [*book, ATTEMPTS]
     names = [name for name in (*BOOK, *EXTRAS) if name in {*book, "_failed", "_exc_txt"}]
     order = [*params, *names, *results, RUNTIME]
     return assemble(order, [columns[name] for name in order], df.index)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PathLike, Study
+from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study
 
 from .errors import BatchError
+from .escalate import merged
 from .function_jobs import asked_options, task_lines
 from .jobs import Attempt, machines_of, next_number
-from .machines import problem_with, read_info
+from .machines import Machine, problem_with, read_info
 from .scripts import Line, info_path, write_script
+from .states import PsetStatus
 from .status import nothing_for, status_frame, statuses
 from .tasks import chunk_of, settle
+from .verdicts import Queues
 
 __all__ = ["batch_resubmit"]
 
@@ -53,7 +55,8 @@ def batch_resubmit(
     change : dict, optional
         What these psets ask the scheduler for now: ``{"_mem": "16G", "_time": "04:00:00"}``, or one
         of the two. The script passes it to the submit command, where it replaces what the jobscript
-        asks for; the files of the psets stay as they are. None: the same as before.
+        asks for; the files of the psets stay as they are. None: the same as before; or for jobs
+        that ran out of memory or time, the next entry of ``escalate`` in ``info.yaml``.
 
     Returns
     -------
@@ -102,6 +105,7 @@ def batch_resubmit(
     settle(layout)
     lines: dict[str, list[Line]] = {}
     chunks: set[tuple[str, int]] = set()
+    queues = Queues(folder)
     for status in chosen:
         target = machine or status.machine
         if target is None:
@@ -123,6 +127,7 @@ def batch_resubmit(
                 next_number(names),
                 " ".join(comment.split()),
                 _earlier(last, target),
+                more=_more(status, queues.machine(target), asks),
             )
         )
     for name, of_machine in lines.items():
@@ -136,8 +141,6 @@ def batch_resubmit(
             raise BatchError(message)
         only = None if "not submitted" in states else chunks
         tasks = task_lines(layout, info, only, asks)
-        command = " ".join([info.subcmd, *asked_options(info, asks)])
-        info = replace(info, subcmd=command)
         write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)
 
@@ -158,6 +161,14 @@ def _asks(change: Mapping[str, Any] | None) -> dict[str, str]:
             raise BatchError(message)
         asks[name[1:]] = str(amount)
     return asks
+
+
+def _more(status: PsetStatus, machine: Machine, asks: dict[str, str]) -> str:
+    """Write what the job of a pset asks for now: the change, or the next entry of `escalate`."""
+    lacked = status.reason.startswith((OUT_OF_MEMORY, TIME_LIMIT))
+    if not asks and lacked and status.attempt is not None and not machine.runs_here:
+        asks = merged(machine.escalate[: status.attempt.number])
+    return " ".join(asked_options(machine, asks))
 
 
 def _earlier(last: Attempt | None, target: str) -> str:

@@ -42,6 +42,7 @@ class Line(NamedTuple):
     comment: str
     earlier: str = ""  # of a job before: its note, how it was, its number; see again() in common.sh
     text: str = ""  # the whole line, as a user may have edited it
+    more: str = ""  # options of the submit command
 
 
 def info_path(calc_dir: Path, machine: str) -> Path:
@@ -216,7 +217,8 @@ def write_script(
         for line in sorted(lines, key=lambda line: line.attempt):
             if line.attempt > 1 or line.earlier:
                 text.append(f"again {line.attempt} {line.earlier}".rstrip())
-            text.append(line.text or f"{verb} {line.pset_id} {machine.subcmd}  # {line.comment}")
+            command = f"{machine.subcmd} {line.more}".rstrip()
+            text.append(line.text or f"{verb} {line.pset_id} {command}  # {line.comment}")
     if tasks:
         options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
@@ -326,14 +328,14 @@ def _array_lines(
     calc_dir: Path, machine: Machine, lines: Sequence[Line], known: Mapping[str, Directives | None]
 ) -> Iterator[str]:
     """Make an array of all psets that ask the scheduler for the same."""
-    groups: dict[tuple[int, str, str], list[Line]] = {}
-    names: dict[tuple[int, str, str], str] = {}
+    groups: dict[tuple[int, str, str, str], list[Line]] = {}
+    names: dict[tuple[int, str, str, str], str] = {}
     for line in lines:
         found = known.get(line.pset_id)
         if found is None:
             script = _jobscript(calc_dir, line.pset_id, machine).read_bytes()
             found = directives(script.decode("utf-8", "surrogateescape"), machine)
-        key = (line.attempt, found.shell, found.asked)
+        key = (line.attempt, found.shell, found.asked, line.more)
         if key not in groups:
             groups[key], names[key] = [], _common_name(found.name, line)
         groups[key].append(line)
@@ -342,7 +344,7 @@ def _array_lines(
     name_option += "=" if name_option.startswith("--") else " "
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
-        attempt, shell, asked = key
+        attempt, shell, asked, more = key
         yield f"ps_attempt={attempt}"
         for line in group:
             if line.attempt > 1 or line.earlier:
@@ -350,7 +352,7 @@ def _array_lines(
             yield f"add {line.pset_id}  # {line.comment}"
         yield (
             f"submit_array {' '.join(options)} {machine.pack or 1} {machine.parallel} "
-            f"{machine.subcmd} "
+            f"{machine.subcmd} {more}{' ' * bool(more)}"
             "<<'END_OF_DIRECTIVES'"
         )
         yield f"#!{shell}\n{asked}" + scheduler.array_head.format(

@@ -17,14 +17,15 @@ from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temp
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
-from .store.spool import FREE, OUT_OF_MEMORY, Claim, Spool, spools_of
+from .store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, Spool, spools_of
 from .store.study import Study
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups, is_private
-from .table.rows import BOOK, EXTRAS, RESERVED, RUNTIME, SEED
+from .table.rows import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED
 
 __all__ = [
+    "ATTEMPTS",
     "BOOK",
     "EXTRAS",
     "FREE",
@@ -35,6 +36,7 @@ __all__ = [
     "RUNS",
     "RUNTIME",
     "SEED",
+    "TIME_LIMIT",
     "Chunk",
     "Claim",
     "Code",

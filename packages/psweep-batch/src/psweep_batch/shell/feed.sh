@@ -1,7 +1,7 @@
 # --feed N: keep at most N tasks in the queue until all are finished. All that it knows is in the claims,
 # so it may be killed and called again.
 
-ps_fed=     # the claims that it has made
+ps_mine=         # the claims that it has made
 ps_most=$ps_feed # tasks of one call of the submit command; less after a refusal
 ps_why=
 given_up=0
@@ -22,18 +22,25 @@ count_chunks() { # those of the line that is read now
     done
 }
 
-may_feed() { # CHUNK: after look_at; is it worth another try? A task that has failed here will fail again
-    case $state in
-    failed | cancelled) case $ps_fed in *" $ps_spool/$1:$attempt "*) return 1 ;; esac ;;
-    lost) [ "$fails" -lt 3 ] || case $ps_fed in *" $ps_spool/$1:$attempt "*) return 1 ;; esac ;;
+may_feed() { # CHUNK: after look_at; is it worth another try?
+    # What was not submitted here may have had another cause.
+    case $ps_mine in
+    *" $ps_spool/$1:$attempt "*) ;;
+    *) return 0 ;;
     esac
+    case $state in
+    failed) return 1 ;;
+    lost) [ "$fails" -lt 3 ] || return 1 ;;
+    esac
+    run=${ps_spool##*/}
+    ! grep -qsxF "${run%%.*}.$1 $attempt" ".cancelled_$ps_machine" # by psweep-cancel
 }
 
 fed() { # N: tasks were submitted
     room=$((room - $1))
     ps_most=$((ps_most * 2))
     [ "$ps_most" -le "$ps_feed" ] || ps_most=$ps_feed
-    for one in $ps_claimed; do ps_fed="$ps_fed $ps_spool/$one "; done
+    for one in $ps_claimed; do ps_mine="$ps_mine $ps_spool/$one "; done
     ps_pause=1
 }
 
@@ -142,5 +149,5 @@ feed() {
         [ "$ps_pause" -le 30 ] || ps_pause=30
     done
     held=0
-    [ "$given_up" = 0 ] || stop "$given_up tasks have failed, see psweep-status $ps_machine"
+    [ "$given_up" = 0 ] || stop "$given_up tasks have failed or were cancelled, see psweep-status $ps_machine"
 }

@@ -41,8 +41,10 @@ class Needs:
         self.are_counted = n_levels > 0
         self.may_grow = len(shortages) < n_levels
         self._suspects: set[int] = set()
-        if len(shortages) > n_levels and shortages[-1].reason.startswith(OUT_OF_MEMORY):
-            self._suspects.update(spool.ran_last(shortages[-1]))
+        if len(shortages) > n_levels:
+            last = shortages[-1]
+            if last.state == "lost" and last.reason.startswith(OUT_OF_MEMORY):
+                self._suspects.update(spool.ran_last(last))
 
     def to_blame(self, todo: Collection[int]) -> list[int]:
         """Return the one pset for which the last task was killed, or none."""

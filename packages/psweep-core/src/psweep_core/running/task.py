@@ -37,6 +37,7 @@ __all__ = ["task"]
 
 _MARGIN = 5.0  # s before the end of the job by which a pset should have finished
 _GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
+_NOTICE = 3.0  # the same after SIGUSR2 of Grid Engine, where it is 5 s or more (queue_conf, notify)
 _RANKS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
@@ -298,7 +299,8 @@ class _Stop:
     def _end(self, number: int, _: FrameType | None) -> None:
         if self._until is None:
             wait = os.environ.get("PSWEEP_KILL_WAIT", "")
-            grace = max(0.5, float(wait) / 2) if wait.isdigit() else _GRACE
+            usual = _NOTICE if signal.Signals(number).name == "SIGUSR2" else _GRACE
+            grace = max(0.5, float(wait) / 2) if wait.isdigit() else usual
             self._until = time.monotonic() + grace
             self.why = f"got {signal.Signals(number).name}"
             left = time_left()
