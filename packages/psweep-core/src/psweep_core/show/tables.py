@@ -148,7 +148,7 @@ class Table:
             for head, column in zip(heads, self.cells, strict=True)
         ]
         found = fit(widths, floors, room, gap, keep_all)
-        lacking = [name for i, name in enumerate(self.names) if i not in found]
+        lacking = [name.strip() for i, name in enumerate(self.names) if i not in found]
         notes = [*self.notes]
         if lacking:
             columns = "1 column" if len(lacking) == 1 else f"{len(lacking)} columns"
@@ -200,6 +200,7 @@ def table_of(
     in_terminal: bool,
     hint: str,
     index: bool = False,
+    lead: str = "",
 ) -> Table:
     """Make a table of some columns of a database.
 
@@ -221,6 +222,9 @@ def table_of(
         How to see all rows.
     index : bool
         With the index, as the first column.
+    lead : str
+        What comes before the names of columns of a numeric dtype, and next to an index before
+        all cells, but for the minus of a negative number.
     """
     computes = ERROR in names and ERROR not in df.columns
     own = [name for name in names if not (computes and name == ERROR)]
@@ -243,7 +247,11 @@ def table_of(
         i = own.index(name)
         if i not in same:
             texts, is_number = column_texts(shown.iloc[:, i], missing)
-            table.names.append(one_line(name))
+            is_numeric = pd.api.types.is_numeric_dtype(shown.dtypes.iloc[i])
+            table.names.append((lead if is_numeric else "") + one_line(name))
+            if index and lead:
+                is_minus = ("-",) if is_numeric else ()
+                texts = [text if text.startswith(is_minus) else lead + text for text in texts]
             table.cells.append(texts)
             table.are_numbers.append(is_number)
     if gap is not None:

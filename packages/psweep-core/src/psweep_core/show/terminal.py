@@ -112,19 +112,19 @@ def _text(
         in_terminal=room is not None,
         hint="df_print(df, max_rows=len(df)) prints all",
         index=index,
+        lead=" ",
     )
-    # pandas' layout: a space before each column, or two between them and the index
-    gap, lead = (2, 0) if index else (1, 1)
+    gap = 1  # as pandas has it
     if index:
         width = max(map(text_width, (table.names[0], *table.cells[0])))
         table.cells[0] = [text + " " * (width - text_width(text)) for text in table.cells[0]]
     table = table.fitted(
-        None if room is None else room - lead,
+        room,
         gap,
         padding=0,
         keep_all=bool(len(cols)),
         hint="df_print(df, cols=[...]) shows them",
     )
-    lines = [" " * lead + line for line in table.lines(gap, padding=0, rule=False, all_right=True)]
+    lines = table.lines(gap, padding=0, rule=False, all_right=True)
     notes = table.notes_text(room)
     return "\n".join([*lines, *([notes] if notes else [])])
