@@ -194,7 +194,7 @@ def _data_of(
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
     jobs = jobs_of(study) if n else None
-    columns, params, names = _columns_of(df, shown, failed, jobs)
+    columns, params, names = _columns_of(study, df, shown, failed, jobs)
     _name_places(answers.data, names, places)
 
     texts = Texts()
@@ -234,7 +234,12 @@ def _data_of(
     }
 
 
+def _folders(study: Study) -> set[str]:
+    return {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
+
+
 def _columns_of(
+    study: Study,
     df: pd.DataFrame,
     shown: Array,
     failed: Array,
@@ -247,6 +252,13 @@ def _columns_of(
     params: list[dict[str, Any]] = []
     names: dict[int, Any] = {}
     pictures = Pictures(len(shown))
+    ids = df["_pset_id"].iloc[shown].tolist() if len(df) else []
+    # Only folders that are really there: a database may come from a stranger.
+    folders = _folders(study)
+
+    def picture_of(i: int, value: Any) -> dict[str, Any] | None:
+        folder = study.layout.calc_dir / ids[i] if ids[i] in folders else None
+        return pictures.of(value, folder)
 
     def add(name: Any, role: str, column: Column) -> None:
         # (a name that is not a text is shown as Python code)
@@ -262,13 +274,12 @@ def _columns_of(
             column, summary = param_column(df.iloc[:, place], shown)
             params.append({"column": len(columns), **summary})
         else:
-            column = Column(cells(df.iloc[shown, place]), pictures)
+            column = Column(cells(df.iloc[shown, place]), picture_of if role == "result" else None)
         add(name, role, column)
         if name == "_failed" and failed.any() and "_error" not in df.columns:
             errors = errors_of(df, failed, shown)
             add("_error", "book", Column([MISSING if e is None else e for e in errors]))
     if jobs:
-        ids = df["_pset_id"].iloc[shown]
         states = [str(jobs[i]["state"]) if i in jobs else MISSING for i in ids]
         add("_job_state", "book", Column(states))
     return columns, params, names
@@ -302,8 +313,7 @@ def _logs_of(study: Study, df: pd.DataFrame, shown: Array, texts: Texts) -> list
         return []
     ids = df["_pset_id"].iloc[shown].tolist()
     column = texts_of(df, "_logs", shown)
-    # Only folders that are really there: a database may come from a stranger.
-    folders = {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
+    folders = _folders(study)
     failed = df["_failed"].iloc[shown].tolist() if "_failed" in df.columns else [False] * len(shown)
     found = []
     # Those of failures first, in case not all fit.
