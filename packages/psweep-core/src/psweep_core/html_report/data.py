@@ -181,7 +181,7 @@ def _data_of(
 ) -> dict[str, Any]:
     n = len(df)
     failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
-    mended = mended_rows(df, failed)
+    mended = mended_rows(df, failed, waiting)
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]

@@ -444,6 +444,12 @@ function drawCauses() {
     [["failures", "number"], ["cause", "long"], ["where", "long"], ["look", ""]],
     data.causes.slice(0, 50).map((cause) => {
       const chips = cause.shared.slice(0, 12).flatMap(([place, value]) => [el("code", {}, `${shortText(columns[place].name, 30)}=${shortText(value, 30)}`), " "]);
+      const { among } = cause;
+      if (among) {
+        const values = among.values.map((value) => shortText(value, 20)).join(", ");
+        chips.push(el("code", {}, `${shortText(columns[among.column].name, 30)} in ${values}${among.n > among.values.length ? ", …" : ""}`), " ");
+        cause.n_such = cause.n;
+      }
       const fixed = cause.mended === cause.n;
       const such = cause.n === cause.n_such ? (cause.n > 1 ? `(all ${count(cause.n)} of these psets)` : "") : `(${count(cause.n)} of ${many(cause.n_such, "such pset")})`;
       return [
