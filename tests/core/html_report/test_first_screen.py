@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_pages import page_data
+from report_pages import SLOW, page_data
 
 import psweep as ps
+from psweep_core.html_report.data import write_page
 
 BEST = {"adam": 1e-3, "sgd": 1e-1, "lamb": 3e-3}
 
@@ -145,7 +147,8 @@ def test_what_is_copied_is_python(study, open_page):
     page.locator("#details-body button", has_text="copy as dict").click()
     page.wait_for_function("window.copied")
     seq = int(page.inner_text("#details-title").split()[1])
-    assert eval(page.evaluate("window.copied")) == ps.df_extract_pset(study, study._pset_id[seq])
+    found = eval(page.evaluate("window.copied"))
+    assert repr(found) == repr(ps.df_extract_pset(study, study._pset_id[seq]))
 
 
 @pytest.mark.slow
@@ -191,13 +194,44 @@ def test_a_sample_keeps_the_best_and_worst_rows_and_answers_are_those_of_all_row
     df = ps.run_local(lambda p: {"y": p["a"] * p["b"], "z": -p["b"]}, params)
     data = page_data(ps.report(max_psets=60))
     seqs = next(c["cells"] for c in data["columns"] if c["name"] == "_pset_seq")
+    names = [column["name"] for column in data["columns"]]
     for name in ("y", "z"):
         ranked = df[name].sort_values(kind="stable").index
         assert {*ranked[:10], *ranked[-10:]} <= set(seqs)
-    y = next(result for result in data["answers"]["results"] if result["name"] == "y")
+    y = next(r for r in data["answers"]["results"] if names[r["column"]] == "y")
     (a,) = [i for i, axis in enumerate(data["axes"]) if axis["label"] == "a"]
     assert y["means"][a]["n"] == [500] * 4
     assert y["means"][a]["mean"] == pytest.approx(df.groupby("a").y.mean().tolist(), rel=1e-6)
     assert y["means"][a]["std"] == pytest.approx(df.groupby("a").y.std(ddof=0).tolist(), rel=1e-6)
     best = y["views"][0]["best"]["higher"]
     assert [seqs[one["row"]] for one in best] == df.y.sort_values().index[::-1][:10].tolist()
+
+
+@pytest.mark.slow
+def test_a_page_that_is_watched_reloads_itself_and_keeps_its_state(open_page, script):
+    process = script(SLOW.replace("POOL", "None"))
+    deadline = time.monotonic() + 100
+    while True:
+        try:
+            if len(ps.df_read("calc")) == 3:
+                break
+        except ps.StudyNotFoundError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    path, in_progress = write_page("calc", None, 20_000, reload=0.2)
+    assert in_progress
+    page = open_page(path)
+    assert "3 of 5 psets so far" in page.inner_text("#sentence")
+    page.select_option("#better", "lower")
+    page.locator("#rows thead input").nth(1).fill("> 0")
+    wait_for(page, "#table-count", "2 of 3 rows")
+    page.locator("h1").click()  # a page does not reload itself while somebody types
+    page.evaluate("document.activeElement.blur()")
+    process.kill()
+    process.wait()
+    write_page("calc", None, 20_000)
+    wait_for(page, "#sentence", "2 not finished")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    assert page.locator("#better").input_value() == "lower"
+    assert page.inner_text("#table-count") == "2 of 3 rows"

@@ -128,6 +128,36 @@ def test_a_stranger_cannot_name_files_outside_of_the_study():
     assert "secret" not in data["texts"]
 
 
+# a picture of one pixel
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c636060606000000005000132a50d0a0000000049454e44ae426082"
+)
+
+
+def test_pictures_of_results():
+    def func(pset):
+        folder = Path("calc", pset["_pset_id"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "plot.png").write_bytes(PNG)
+        (folder / "fake.png").write_text("<script>")
+        name = ["plot.png", str(folder / "plot.png"), "fake.png", "../../secret.png"][pset["a"]]
+        return {"file": name, "png": PNG, "line": np.arange(500.0), "map": np.ones((50, 3))}
+
+    Path("secret.png").write_bytes(PNG)
+    ps.run_local(func, ps.plist("a", range(4)))
+    data = page_data(ps.report())
+    files = column(data, "file")
+    assert [len(value) for value in files[:2]] == [2, 2]
+    assert files[0][1]["src"].startswith("data:image/png;base64,")
+    assert files[2:] == ["fake.png", "../../secret.png"]
+    assert "src" in column(data, "png")[0][1]
+    (name, line) = column(data, "line")[0]
+    assert name.startswith("array(")
+    assert (line["shape"], line["values"][0], line["values"][-1]) == ([1, 60], 0, 499)
+    assert column(data, "map")[0][1]["shape"] == [24, 3]
+
+
 def test_the_middle_of_a_long_log_is_left_out():
     ps.run_local(lambda p: {}, ps.plist("a", [1]))
     folder = Path("calc", ps.df_read("calc")._pset_id[0])

@@ -174,6 +174,18 @@ def test_failures_are_grouped_and_those_that_succeeded_later_are_counted():
     assert names[names.index("_failed") + 1] == "_error"
 
 
+def test_values_that_always_fail_are_named():
+    def func(pset):
+        if pset["a"] % 3 == 2:
+            raise ValueError(pset["a"])
+        return {"r": 1}
+
+    ps.run_local(func, ps.pgrid(b=[1, 2], a=range(9)), on_error="record")
+    (cause,) = page_data(ps.report())["causes"]
+    assert cause["shared"] == []
+    assert (cause["among"]["values"], cause["among"]["n"]) == ([2, 5, 8], 3)
+
+
 def test_watch_follows_a_run_to_its_end(script):
     process = script(
         """

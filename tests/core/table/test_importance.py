@@ -100,6 +100,16 @@ def test_failed_rows_make_an_estimate_of_a_grid():
     assert found["rest"] < 0.05
 
 
+def test_few_gaps_in_a_grid_leave_little_unexplained():
+    effect = np.random.default_rng(0).normal(size=(3, 5))
+    params = ps.pgrid(a=range(3), b=range(5), c=range(3), d=range(3), e=range(2))
+    df = run(lambda pset: {"y": float(effect[pset["a"], pset["b"]])}, params[6:])
+    found = shares(df)
+    assert found["rest"] < 0.01
+    pair = effect - effect.mean(axis=0) - effect.mean(axis=1, keepdims=True) + effect.mean()
+    assert found["a:b"] == pytest.approx(pair.var() / effect.var(), abs=0.03)
+
+
 @pytest.mark.parametrize("kind", ["sobol", "lhs", "random"])
 def test_first_order_indices_of_the_ishigami_function(kind):
     pytest.importorskip("scipy")

@@ -6,7 +6,6 @@ parameters, and the best combinations. The page only draws them.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -98,7 +97,7 @@ def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | N
         rows.append(result.good[np.r_[ends[:N_BEST], ends[-N_BEST:]]])
         found.append(
             {
-                "name": result.name,
+                "column": result.name,
                 "gaps": result.gaps,
                 "log": result.log,
                 "lower": bool(_LOWER_WORDS & {*_words(result.name)}),
@@ -185,7 +184,8 @@ def _importance(
     result: _Result, factors: Sequence[Any], over: Sequence[int]
 ) -> dict[str, Any] | None:
     places = [i for i in range(len(factors)) if i not in over]
-    some = {i: factors[i].of(result.good) for i in places}
+    # Numbers as names: those of the user may have a ":" in them.
+    some = {i: factors[i].of(result.good)._replace(names=(i,)) for i in places}
     varying = [i for i in places if some[i].codes.max(initial=0) > 0]
     if not varying:
         return None
@@ -195,11 +195,12 @@ def _importance(
         return {"why_not": str(error)}
     if table["share"].isna().any():
         return None
-    where: dict[str, list[int]] = {factors[i].label: [i] for i in varying}
-    for i, j in itertools.combinations(varying, 2):
-        where[f"{factors[i].label}:{factors[j].label}"] = [i, j]
     shares: dict[str, float] = dict(zip(table["term"], table["share"].tolist(), strict=True))
-    terms = [[where[term], _round(share)] for term, share in shares.items() if term in where]
+    terms = [
+        [[int(i) for i in term.split(":")], _round(share)]
+        for term, share in shares.items()
+        if term[0].isdigit()
+    ]
     return {
         "terms": terms[:_MAX_TERMS],
         "n_terms": len(terms),

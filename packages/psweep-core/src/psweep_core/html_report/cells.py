@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import math
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ..table.cells import MISSING, cells
-from .pictures import Pictures
 
 __all__ = ["MAX_TEXT", "Column", "Texts", "param_column", "short"]
 
@@ -23,6 +22,10 @@ _MAX_INT: Final = 2**53  # JavaScript's numbers hold all ints up to here
 _MAX_SHOWN: Final = 200  # values of a param that the overview lists
 
 
+# Returns a picture of the value in a row, or None.
+PictureOf = Callable[[int, Any], dict[str, Any] | None]
+
+
 class Column:
     """The cells of a column, as JSON can hold them.
 
@@ -31,16 +34,17 @@ class Column:
     picture, too.
     """
 
-    def __init__(self, values: Sequence[Any], pictures: Pictures | None = None) -> None:
+    def __init__(self, values: Sequence[Any], picture_of: PictureOf | None = None) -> None:
         given = [value for value in values if value is not MISSING]
         dates = bool(given) and all(_is_date(value) for value in given)
         self.values: list[Any] = [_date_text(value) if dates else _plain(value) for value in values]
         self.kind = "date" if dates else _kind_of(self.values)
-        if pictures is not None and self.kind == "text":
+        if picture_of is not None and self.kind == "text":
             for i, value in enumerate(values):
-                picture = pictures.of(value)
+                picture = picture_of(i, value)
                 if picture is not None:
-                    self.values[i] = [self.values[i][0], picture]
+                    shown = self.values[i]
+                    self.values[i] = [shown[0] if type(shown) is list else shown, picture]
 
     def summary(self) -> dict[str, Any]:
         """Return which different values there are."""

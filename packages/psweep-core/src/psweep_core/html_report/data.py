@@ -181,7 +181,7 @@ def _data_of(
 ) -> dict[str, Any]:
     n = len(df)
     failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
-    mended = mended_rows(df, failed)
+    mended = mended_rows(df, failed, waiting)
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
@@ -194,17 +194,13 @@ def _data_of(
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
     jobs = jobs_of(study) if n else None
-    columns, params, names = _columns_of(df, shown, failed, jobs)
-    _name_places(answers.data, places)
+    columns, params, names = _columns_of(study, df, shown, failed, jobs)
+    _name_places(answers.data, names, places)
 
     texts = Texts()
     shown_failures = failures(df, failed, mended, places, texts)
-    levels = {
-        columns_of_name[0]: factor.codes
-        for factor in factors
-        for name in factor.names
-        if (columns_of_name := [i for i, other in names.items() if other == name])
-    }
+    column_of = {name: i for i, name in names.items()}
+    levels = {column_of[name]: factor.codes for factor in factors for name in factor.names}
 
     def value_at(column: int, row: int) -> Any:
         return Column(cells(df[names[column]].iloc[[row]])).values[0]
@@ -224,7 +220,7 @@ def _data_of(
         "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
         "design": design(df, factors),
         "axes": [None if axis is None else axis.encoded() for axis in axes],
-        "factors": [[i for i, name in names.items() if name in factor.names] for factor in factors],
+        "factors": [[column_of[name] for name in factor.names] for factor in factors],
         "answers": answers.data,
         "runs": runs_of(study, df, failed, waiting, open_runs, jobs),
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
@@ -238,51 +234,62 @@ def _data_of(
     }
 
 
+def _folders(study: Study) -> set[str]:
+    return {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
+
+
 def _columns_of(
+    study: Study,
     df: pd.DataFrame,
     shown: Array,
     failed: Array,
     jobs: dict[str, dict[str, Any]] | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, Any]]:
-    """Return the columns of the page, what is known of the parameters, and their names."""
+    """Return the columns of the page, what is known of the parameters, and all names."""
     kinds = groups(df) if len(df.columns) else ([], [], [])
     n_params, book = len(kinds[0]), {*kinds[1]} - {RUNTIME}
     columns: list[dict[str, Any]] = []
     params: list[dict[str, Any]] = []
     names: dict[int, Any] = {}
     pictures = Pictures(len(shown))
+    ids = df["_pset_id"].iloc[shown].tolist() if len(df) else []
+    # Only folders that are really there: a database may come from a stranger.
+    folders = _folders(study)
 
-    def add(name: str, role: str, column: Column) -> None:
-        columns.append({"name": name, "role": role, **column.encoded()})
+    def picture_of(i: int, value: Any) -> dict[str, Any] | None:
+        folder = study.layout.calc_dir / ids[i] if ids[i] in folders else None
+        return pictures.of(value, folder)
+
+    def add(name: Any, role: str, column: Column) -> None:
+        # (a name that is not a text is shown as Python code)
+        title = {"name": name} if isinstance(name, str) else {"name": short(name), "code": True}
+        columns.append({**title, "role": role, **column.encoded()})
 
     for place, name in enumerate(df.columns):
         if name in _IN_DETAILS:
             continue
         role = "param" if place < n_params else "book" if name in book else "result"
-        title = name if isinstance(name, str) else short(name)
+        names[len(columns)] = name
         if role == "param":
             column, summary = param_column(df.iloc[:, place], shown)
             params.append({"column": len(columns), **summary})
-            names[len(columns)] = name
         else:
-            column = Column(cells(df.iloc[shown, place]), pictures)
-        add(title, role, column)
+            column = Column(cells(df.iloc[shown, place]), picture_of if role == "result" else None)
+        add(name, role, column)
         if name == "_failed" and failed.any() and "_error" not in df.columns:
             errors = errors_of(df, failed, shown)
             add("_error", "book", Column([MISSING if e is None else e for e in errors]))
     if jobs:
-        ids = df["_pset_id"].iloc[shown]
         states = [str(jobs[i]["state"]) if i in jobs else MISSING for i in ids]
         add("_job_state", "book", Column(states))
     return columns, params, names
 
 
-def _name_places(answers: dict[str, Any], places: dict[int, int]) -> None:
-    """Replace rows of the study by their places on the page; those that it lacks are left out."""
+def _name_places(answers: dict[str, Any], names: dict[int, Any], places: dict[int, int]) -> None:
+    """Replace columns and rows of the study by their places on the page."""
+    columns = {name: i for i, name in names.items()}
     for result in answers["results"]:
-        result["name"] = (
-            result["name"] if isinstance(result["name"], str) else short(result["name"])
-        )
+        result["column"] = columns[result["column"]]
         for view in result["views"]:
             for key, best in view["best"].items():
                 view["best"][key] = [
@@ -306,8 +313,7 @@ def _logs_of(study: Study, df: pd.DataFrame, shown: Array, texts: Texts) -> list
         return []
     ids = df["_pset_id"].iloc[shown].tolist()
     column = texts_of(df, "_logs", shown)
-    # Only folders that are really there: a database may come from a stranger.
-    folders = {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
+    folders = _folders(study)
     failed = df["_failed"].iloc[shown].tolist() if "_failed" in df.columns else [False] * len(shown)
     found = []
     # Those of failures first, in case not all fit.

@@ -18,14 +18,15 @@ __all__ = ["causes", "errors_of", "failures", "mended_rows", "texts_of"]
 Array = np.ndarray[Any, Any]
 
 _MAX_CAUSES: Final = 200
+_MAX_VALUES: Final = 8
 _MAX_LINKED: Final = 200  # rows of a cause that the page can open
 
 
-def mended_rows(df: pd.DataFrame, failed: Array) -> Array:
+def mended_rows(df: pd.DataFrame, failed: Array, waiting: Array) -> Array:
     """Mark the failed rows whose parameters have succeeded in another row."""
     if not failed.any():
         return failed
-    good = set(df["_pset_hash"][~failed & ~df["_pset_runtime"].isna().to_numpy()])
+    good = set(df["_pset_hash"][~failed & ~waiting])
     return failed & df["_pset_hash"].isin(good).to_numpy(dtype=bool)
 
 
@@ -95,6 +96,7 @@ def causes(
             if (levels[mine] == level).all():
                 same &= levels == level
                 shared.append([column, value_at(column, int(mine[0]))])
+        among = None if shared else _among(mine, codes, value_at)
         shown = [places[int(row)] for row in mine if int(row) in places]
         found.append(
             {
@@ -102,9 +104,23 @@ def causes(
                 "n": len(mine),
                 "mended": int(mended[mine].sum()),
                 "shared": shared,
+                "among": among,
                 "n_such": int(same.sum()),
                 "rows": shown[:_MAX_LINKED],
             }
         )
     found.sort(key=lambda group: (group["n"] == group["mended"], -group["n"]))
     return found
+
+
+def _among(
+    rows: Array, codes: dict[int, Array], value_at: Callable[[int, int], Any]
+) -> dict[str, Any] | None:
+    """Find a parameter some of whose values always fail, and only these fail."""
+    for column, levels in codes.items():
+        mine, first = np.unique(levels[rows], return_index=True)
+        if len(mine) == levels.max() + 1 or np.isin(levels, mine).sum() != len(rows):
+            continue
+        values = [value_at(column, int(rows[i])) for i in np.sort(first)[:_MAX_VALUES]]
+        return {"column": column, "values": values, "n": len(mine)}
+    return None

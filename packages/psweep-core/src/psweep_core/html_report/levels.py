@@ -26,6 +26,10 @@ _MAX_LEVELS: Final = 60  # numbers with more are put into bins
 _BINS: Final = 16
 
 
+# Texts that would look like other values.
+_LIKE_OTHERS: Final = ("", "None", "nan", "inf", "True", "False")
+
+
 class Axis(NamedTuple):
     """A parameter, or several that vary together, whose levels can be placed along an axis."""
 
@@ -70,7 +74,7 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     if numbers is not None and not _is_bool(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:
-            log = are_in_equal_ratios(values)
+            log = are_in_equal_ratios(values) or _is_more_even_in_ratios(values)
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]
@@ -85,6 +89,15 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     rank[order] = np.arange(n)
     labels = [_label(found[i]) for i in order]
     return Axis(factor, rank[factor.codes], [*map(float, range(n))], labels, False, False, False)
+
+
+def _is_more_even_in_ratios(values: Array) -> bool:
+    """Return whether values such as 1e-10, 1e-6, 1e-4, 0.01 are better seen on a log axis."""
+    if len(values) < 3 or values[0] <= 0 or values[-1] < 100 * values[0]:
+        return False
+    scales = (values, np.log(values))
+    linear, log = (np.diff(scale).max() / (scale[-1] - scale[0]) for scale in scales)
+    return bool(log < linear)
 
 
 def _binned(numbers: Array, factor: Factor) -> Axis:
@@ -118,7 +131,10 @@ def _place(value: Any) -> tuple[int, float]:
 def _label(value: Any) -> str:
     if value is MISSING:
         return "(missing)"
-    text = value if isinstance(value, str) else short(value)
+    if isinstance(value, str):
+        text = repr(value) if value in _LIKE_OTHERS else value
+    else:
+        text = f"{value:g}" if isinstance(value, (float, np.floating)) else short(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 

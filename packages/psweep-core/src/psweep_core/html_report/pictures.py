@@ -1,9 +1,14 @@
-"""Small pictures of results: of arrays of numbers, and of PNG and JPEG files that func returned."""
+"""Small pictures of results: of arrays of numbers, and PNG and JPEG files.
+
+A file is what func returned as bytes, or one in the folder of its pset that it returned the name
+of.
+"""
 
 from __future__ import annotations
 
 import base64
 import math
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +18,8 @@ __all__ = ["Pictures"]
 _MAX_NUMBERS: Final = 150_000  # of all pictures of a page
 _MAX_BYTES: Final = 1_500_000
 _MAX_FILE: Final = 100_000
+_MAX_NAME: Final = 1_000
+_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 _POINTS: Final = 60  # of a line
 _SIDE: Final = 24  # squares along each side of a picture
 _FILES: Final = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
@@ -34,10 +41,20 @@ class Pictures:
         self._points = max(16, min(_POINTS, share))
         self._side = max(4, min(_SIDE, math.isqrt(share)))
 
-    def of(self, value: Any) -> dict[str, Any] | None:
-        """Return a picture of a value, None if there is none."""
+    def of(self, value: Any, folder: Path | None = None) -> dict[str, Any] | None:
+        """Return a picture of a value, None if there is none.
+
+        Parameters
+        ----------
+        value : object
+        folder : Path or None
+            Of the pset.
+        """
         if isinstance(value, bytes):
             return self._file(value)
+        if isinstance(value, str):
+            is_name = value.lower().endswith(_SUFFIXES) and len(value) < _MAX_NAME
+            return self._file(_read(value, folder)) if is_name and folder is not None else None
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "iuf" or value.size < 3:
             return None
         if value.ndim == 1:
@@ -64,6 +81,17 @@ class Pictures:
             return None
         self._bytes -= len(value)
         return {"src": f"data:image/{kind};base64,{base64.b64encode(value).decode()}"}
+
+
+def _read(name: str, folder: Path) -> bytes:
+    """Read a file that is in a folder; a database may come from a stranger, who names others."""
+    path = folder / PurePath(name.replace("\\", "/")).name
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_FILE:
+            return b""
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""
 
 
 def _some(n: int, most: int) -> Any:

@@ -230,7 +230,7 @@ function drawMatters() {
   const rest = importance.rest >= 0.005 ? `; ${percent(importance.rest)} ${importance.exact ? "three and more parameters together" : "not explained"}` : "";
   const noise = importance.noise === null ? "" : `; noise of repeats: ${percent(importance.noise)}`;
   say(`share of the variance of ${look.result.log ? `log ${name}` : name}${noise}${rest}${importance.exact ? "" : " (estimate: not a full grid)"}`);
-  const widest = Math.max(...shown.map(([, share]) => share), 1e-9);
+  const widest = Math.max(...shown.map(([, share]) => share), 0.3); // few percent should not look like much
   for (const [term, share] of shown) {
     const bar = el("span", { class: term.length > 1 ? "share together" : "share" });
     bar.style.width = `${Math.max(0.3, 100 * share / widest)}%`;
@@ -343,11 +343,14 @@ function drawPair() {
     ...(look.map && all.length ? [scaleBar(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log, name)] : []));
 }
 
+// The end of the scale that is near the colour of the page could not be seen.
+const lineShade = (part) => (matchMedia("(prefers-color-scheme: dark)").matches ? viridis(0.3 + 0.7 * part) : viridis(0.88 * part));
+
 // Texts get colours that differ, numbers a scale.
 function hueColour(j) {
   const { number, places } = look.hue;
   if (!number && places.length <= PALETTE) return j;
-  return number && places.length <= 4 ? j : viridis(0.9 * j / Math.max(1, places.length - 1));
+  return number && places.length <= 4 ? j : lineShade(j / Math.max(1, places.length - 1));
 }
 
 function tipOf(one, levels, name, log = look.result.log) {
@@ -408,7 +411,7 @@ function drawBest() {
   const strongest = ((view().importance || {}).terms || []).flatMap(([term]) => term.flatMap((i) => data.factors[i].map((place) => columns[place])));
   const some = names.length <= 12 ? names : [...new Set([...strongest, ...names])].filter((column) => names.includes(column)).slice(0, 12);
   $("best-title").textContent = `Best of ${many(view().combos, "combination")}`;
-  const notes = [`${look.lower ? "lowest" : "highest"} ${shortText(result.name, 40)}${repeated ? `, mean ± std of ${over.length ? `${overText(over)} and ` : ""}equal psets` : ""}`];
+  const notes = [`${look.lower ? "lowest" : "highest"} ${shortText(result.name, 40)}${repeated ? `, mean ± std ${over.length ? `over ${overText(over)}` : "of equal psets"}` : ""}`];
   if (result.gaps) notes.push(`${many(result.gaps, "pset that succeeded has", "psets that succeeded have")} no ${shortText(result.name, 40)}`);
   const sem = (one) => (one.n > 1 ? one.std / Math.sqrt(one.n) : NaN);
   const close = best.filter((one) => Math.abs(one.mean - best[0].mean) <= 2 * Math.hypot(sem(one), sem(best[0])));
@@ -441,6 +444,12 @@ function drawCauses() {
     [["failures", "number"], ["cause", "long"], ["where", "long"], ["look", ""]],
     data.causes.slice(0, 50).map((cause) => {
       const chips = cause.shared.slice(0, 12).flatMap(([place, value]) => [el("code", {}, `${shortText(columns[place].name, 30)}=${shortText(value, 30)}`), " "]);
+      const { among } = cause;
+      if (among) {
+        const values = among.values.map((value) => shortText(value, 20)).join(", ");
+        chips.push(el("code", {}, `${shortText(columns[among.column].name, 30)} in ${values}${among.n > among.values.length ? ", …" : ""}`), " ");
+        cause.n_such = cause.n;
+      }
       const fixed = cause.mended === cause.n;
       const such = cause.n === cause.n_such ? (cause.n > 1 ? `(all ${count(cause.n)} of these psets)` : "") : `(${count(cause.n)} of ${many(cause.n_such, "such pset")})`;
       return [

@@ -19,6 +19,11 @@ function shortNumber(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
+// All digits, for whoever wants to copy them.
+function exactText(value) {
+  return typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : textOf(value);
+}
+
 function shortText(value, most = 60) {
   const text = typeof value === "number" ? shortNumber(value) : textOf(value);
   return text.length > most ? text.slice(0, most - 1) + "…" : text;
@@ -88,6 +93,8 @@ class Column {
   // Whether a logarithmic axis shows the values better.
   get isLog() {
     if (!this.isNumber || this.places.length < 3 || this.places[0] <= 0) return false;
+    const axis = axes.find((one) => one && one.number && data.factors[one.place].includes(this.place));
+    if (axis) return axis.log;
     const { places } = this;
     const ratio = places[1] / places[0];
     if (places.length <= 60 && places.every((place, i) => i === 0 || Math.abs(place / places[i - 1] / ratio - 1) < 1e-3)) return true;
@@ -110,6 +117,7 @@ const isSample = data.shown < data.psets;
 const failureOf = new Map(data.failures.map((failure) => [failure.row, failure]));
 const logOf = new Map(data.logs);
 const params = data.params.map((param) => ({ ...param, column: columns[param.column] }));
+for (const { column, types } of params) column.isFloat = types.length === 1 && types[0] === "float"; // JSON.parse makes 1 of 1.0
 const varied = params
   .filter((param) => param.n_values + (param.missing > 0) > 1)
   .map((param) => param.column)
@@ -118,4 +126,6 @@ const results = columns.filter((column) => column.role === "result");
 const canPlot = (column) => column.places.length > 0
   && (column.kind !== "text" || column.places.length <= 50);
 // The parameters that vary, as axes with levels: null for one with too many texts.
-const axes = data.axes.map((axis, place) => (axis ? { ...axis, place } : null));
+const axes = data.axes.map((axis, place) => (axis
+  ? { ...axis, place, labels: axis.number && !axis.binned ? axis.places.map(shortNumber) : axis.labels } : null));
+for (const result of data.answers.results) result.name = columns[result.column].name;

@@ -159,17 +159,21 @@ function bind(select, key, onChange) {
 
 const pythonText = (text) => JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 
+const pythonName = (column) => (column.code ? column.name : pythonText(column.name));
+
 // Return a value as Python code; what only a text describes, such as an array, as that text.
-function pythonValue(value) {
+function pythonValue(value, column) {
   if (value === true) return "True";
   if (value === false) return "False";
   if (isOdd(value)) return { nan: 'float("nan")', inf: 'float("inf")', "-inf": '-float("inf")' }[value[0]] || value[0];
-  return typeof value === "number" ? String(value) : pythonText(value);
+  if (typeof value === "number") return column.isFloat && Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
+  if (column.kind === "date") return value.includes("T") ? `datetime.datetime.fromisoformat(${pythonText(value)})` : `datetime.date.fromisoformat(${pythonText(value)})`;
+  return pythonText(value);
 }
 
 function pythonDict(row) {
   const items = params.filter(({ column }) => column.cells[row] !== null && !column.name.startsWith("_"))
-    .map(({ column }) => `${pythonText(column.name)}: ${pythonValue(column.value(row))}`);
+    .map(({ column }) => `${pythonName(column)}: ${pythonValue(column.value(row), column)}`);
   return `{${items.join(", ")}}`;
 }
 

@@ -130,37 +130,45 @@ function parallelGroup(axis, x, yOf, top, bottom, i, n, root, height, again) {
 function afterBrush() {
   $("parallel-clear").hidden = !parallel.brushed.size;
   setState("brush", parallel.brushed.size ? JSON.stringify([...parallel.brushed].map(([column, range]) => [column.name, range.map((part) => Number(part.toFixed(4)))])) : null);
+  if ($("explore") && !chosenRows) drawExplore();
   filterRows();
 }
 
 const isBrushed = () => parallel.brushed.size > 0 || chosenRows !== null;
 
-// Whether a row is in all ranges, and in the rectangle that was dragged in Explore.
-function brushTest() {
+// Whether a row is in all ranges.
+function rangeTest() {
   const tests = [...parallel.brushed].map(([column, [low, high]]) => {
     const axis = parallelAxis(column);
     return (row) => { const at = axis.of(row); return at >= low && at <= high; };
   });
-  return (row) => (!chosenRows || chosenRows.has(row)) && tests.every((test) => test(row));
+  return (row) => tests.every((test) => test(row));
+}
+
+// And in the rectangle that was dragged in Explore.
+function brushTest() {
+  const inRange = rangeTest();
+  return (row) => (!chosenRows || chosenRows.has(row)) && inRange(row);
 }
 
 function clearBrush() {
   parallel.brushed.clear();
   setState("brush", null);
-  if (chosenRows) { chosenRows = null; drawExplore(); }
+  chosenRows = null;
+  if ($("explore")) drawExplore();
   drawParallel();
 }
 
 function startParallel() {
   const useful = (column) => column.places.length > 1 && (column.kind !== "text" || (column.role === "param" && column.places.length <= 12));
-  const first = look.result ? byName.get(look.result.name) : null;
+  const first = look.result ? columns[look.result.column] : null;
   // A result with gaps would hide the psets that lack it.
-  const withoutGaps = answers.results.filter((result) => !result.gaps && result.name !== "_pset_runtime").map((result) => byName.get(result.name)).filter((column) => column !== first);
+  const withoutGaps = answers.results.filter((result) => !result.gaps && result.name !== "_pset_runtime").map((result) => columns[result.column]).filter((column) => column !== first);
   const some = [...(first ? [first] : []), ...varied, ...withoutGaps]
     .filter((column) => column && useful(column));
   if (some.length < 2) { $("parallel").remove(); return []; }
   const choices = [...params.map((param) => param.column), ...results].filter((column) => column.places.length && canPlot(column));
-  const wanted = (getState("axes") || "").split("\n").map((name) => byName.get(name)).filter((column) => choices.includes(column));
+  const wanted = (getState("axes") === null ? [] : getState("axes").split("\n")).map((name) => byName.get(name)).filter((column) => choices.includes(column));
   parallel.axes = wanted.length ? wanted : some.slice(0, 9);
   checks($("parallel-axes"), choices, (column) => parallel.axes.includes(column), (column, on) => {
     parallel.axes = on ? [...parallel.axes, column] : parallel.axes.filter((other) => other !== column);

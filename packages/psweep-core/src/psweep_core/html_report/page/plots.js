@@ -53,7 +53,7 @@ const tipOfRow = (row, list) => [`pset ${seqs.value(row)}`, ...list.map((column)
 function drawEach() {
   const y = chosenIn($("each-result"));
   const log = $("each-log").checked;
-  const result = answers.results.find((some) => some.name === y.name);
+  const result = answers.results.find((some) => some.column === y.place);
   const against = varied.slice(0, MOST_PLOTS);
   const rows = allRows.filter((row) => !Number.isNaN(placeOn(y, row, log)));
   const some = scattered(rows, MOST_POINTS);
@@ -103,11 +103,14 @@ function drawExplore() {
   const wide = (column) => (column.isNumber || column.kind === "date" ? 0 : 0.6);
   const place = (row) => [placeOn(x, row, logx) + wide(x) * (jitter(row) - 0.5), placeOn(y, row, logy) + wide(y) * (jitter(7 * row + 3) - 0.5)];
   const [colours, key] = coloursOf(hue, rows);
+  // What is outside of the ranges of the parallel coordinates is grey.
+  const inRange = parallel.brushed.size ? rangeTest() : null;
+  const shown = inRange ? rows.map((row, i) => (inRange(row) ? (colours ? colours[i] : 0) : colour("line"))) : colours;
   // In an order that no value of the colour wins by being drawn last.
   const order = rows.map((_, i) => i).sort((a, b) => jitter(rows[a]) - jitter(rows[b]));
   const points = order.map((i) => place(rows[i]));
   const marks = [{
-    type: "dots", points, colours: colours ? order.map((i) => colours[i]) : null, colour: 0, size: rows.length > 2000 ? 2.5 : 3.2, opacity: 0.65,
+    type: "dots", points, colours: shown ? order.map((i) => shown[i]) : null, colour: 0, size: rows.length > 2000 ? 2.5 : 3.2, opacity: 0.65,
     tip: (k) => tipOfRow(rows[order[k]], [...new Set([x, y, ...(hue ? [hue] : [])])]), row: (k) => rows[order[k]],
   }];
   const dragged = (test) => {
@@ -140,14 +143,14 @@ function startPlots() {
   const plain = columns.filter((column) => column.role === "book" && ["_pset_seq", "_run_seq", "_time_utc", "_exec_host", "_failed", "_job_state"].includes(column.name) && canPlot(column));
   const constant = params.map((param) => param.column).filter((column) => !varied.includes(column) && canPlot(column));
   const goodResults = results.filter(canPlot);
-  const first = look.result ? byName.get(look.result.name) || null : goodResults.find((column) => column.isNumber) || goodResults[0] || null;
+  const first = look.result ? columns[look.result.column] || null : goodResults.find((column) => column.isNumber) || goodResults[0] || null;
   const draws = [];
   if (varied.length && look.result && first) {
     options($("each-result"), [["results", goodResults]], first);
-    $("each-log").checked = answers.results.some((result) => result.name === first.name && result.log);
+    $("each-log").checked = answers.results.some((result) => result.column === first.place && result.log);
     bind($("each-result"), "each", () => {
       const column = chosenIn($("each-result"));
-      $("each-log").checked = answers.results.some((result) => result.name === column.name && result.log);
+      $("each-log").checked = answers.results.some((result) => result.column === column.place && result.log);
       drawEach();
     });
     $("each-log").addEventListener("change", drawEach);

@@ -65,7 +65,7 @@ function textsOfRow(row) {
 
 function showDetails(row) {
   const group = (role) => columns.filter((column) => column.role === role && column.cells[row] !== null)
-    .map((column) => [column.label, el("span", { class: isOdd(column.value(row)) ? "odd" : "" }, textOf(column.value(row)), thumbnail(column.value(row), 160))]);
+    .map((column) => [column.label, el("span", { class: isOdd(column.value(row)) ? "odd" : "" }, exactText(column.value(row)), thumbnail(column.value(row), 160))]);
   $("details-title").textContent = `Pset ${textOf(seqs.value(row))}`;
   const body = [];
   const failed = textsOfRow(row);

@@ -81,7 +81,7 @@ function pandasCode() {
   for (const [column, text] of table.filters) {
     const wanted = text.trim();
     if (!wanted) continue;
-    const name = `df[${pythonText(column.name)}]`;
+    const name = `df[${pythonName(column)}]`;
     const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i);
     const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
     const number = comparison && comparison[2] !== "" ? Number(comparison[2]) : NaN;
@@ -93,7 +93,7 @@ function pandasCode() {
     const seqsOf = table.rows.map((row) => seqs.value(row)).sort((a, b) => a - b);
     lines.push(`df = df[df["_pset_seq"].isin([${seqsOf.join(", ")}])]`);
   } else if (conditions.length) lines.push(`df = df[${conditions.join(" & ")}]`);
-  if (table.sort) lines.push(`df = df.sort_values(${pythonText(table.sort.name)}${table.down ? ", ascending=False" : ""}, kind="stable")`);
+  if (table.sort) lines.push(`df = df.sort_values(${pythonName(table.sort)}${table.down ? ", ascending=False" : ""}, kind="stable")`);
   return `${lines.join("\n")}\n`;
 }
 
