@@ -129,15 +129,19 @@ def test_a_journal_that_vanishes_between_listing_and_reading_is_no_error(study, 
     assert ps.df_read("calc").a.tolist() == [1]
 
 
-def test_the_database_is_read_once_a_run(monkeypatch):
-    from psweep_core.store import database
+def test_the_database_is_read_once_a_run_if_another_process_wrote_it(monkeypatch):
+    from psweep_core.store import database, last_written
 
     ps.run_local(lambda p: {}, [{"a": 1}])
     reads = []
     real = database.read_file
     monkeypatch.setattr(database, "read_file", lambda path: (reads.append(path), real(path))[1])
+    last_written.forget()
     ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
     assert len(reads) == 1
+    ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
+    assert len(reads) == 1  # it is what this process wrote last
+    last_written.forget()
     header, book = begin(Study("calc"), numbers=(2, 2))
     book.add_bytes(encode(row(2)))
     book.close()

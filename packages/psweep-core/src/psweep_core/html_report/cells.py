@@ -29,8 +29,8 @@ PictureOf = Callable[[int, Any], dict[str, Any] | None]
 class Column:
     """The cells of a column, as JSON can hold them.
 
-    A number, a string or a bool stands for itself, None for a cell that its row does not have, and
-    a list with one string for any other value, which that string describes; such a list may have a
+    A number, a string or a bool is itself, None is a cell that its row does not have, and
+    a list with one string is any other value, which that string describes; such a list may have a
     picture, too.
     """
 

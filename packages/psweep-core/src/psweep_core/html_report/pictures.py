@@ -95,5 +95,5 @@ def _read(name: str, folder: Path) -> bytes:
 
 
 def _some(n: int, most: int) -> Any:
-    """Choose at most so many places, evenly spread."""
+    """Choose up to this many places, evenly spread."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))

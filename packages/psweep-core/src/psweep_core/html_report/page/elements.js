@@ -102,7 +102,7 @@ function options(select, groups, chosen) {
 const chosenIn = (select) => (select.value === "" ? null : columns[Number(select.value)]);
 
 function checks(box, list, isOn, onChange) {
-  const titles = { param: "parameters", result: "results", book: "book-keeping" };
+  const titles = { param: "parameters", result: "results", book: "bookkeeping" };
   box.replaceChildren();
   for (const role of ["param", "result", "book"]) {
     const some = list.filter((column) => column.role === role);

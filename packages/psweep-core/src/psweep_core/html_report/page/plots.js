@@ -156,7 +156,7 @@ function startPlots() {
     $("each-log").addEventListener("change", drawEach);
     draws.push(drawEach);
   } else $("each").remove();
-  const choices = [["parameters", varied.filter(canPlot)], ["results", goodResults], ["book-keeping", plain], ["constant", constant]];
+  const choices = [["parameters", varied.filter(canPlot)], ["results", goodResults], ["bookkeeping", plain], ["constant", constant]];
   if (seqs && first && first.cells.filter((cell) => cell !== null).length > 1) {
     const other = goodResults.find((column) => column !== first && column.isNumber && column.name !== "_pset_runtime");
     const [x, second] = varied.filter(canPlot);

@@ -3,7 +3,7 @@
 const PAGE = 100;
 const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, filters: new Map(), only: null };
 
-function testOf(column, text) {
+function filterTest(column, text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return null;
   const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/);
@@ -35,7 +35,7 @@ function testOf(column, text) {
 }
 
 function filterRows() {
-  const tests = [...table.filters].map(([column, text]) => testOf(column, text)).filter(Boolean);
+  const tests = [...table.filters].map(([column, text]) => filterTest(column, text)).filter(Boolean);
   const search = $("table-search").value.trim().toLowerCase();
   if (search) tests.push((row) => table.shown.some((column) => textOf(column.value(row)).toLowerCase().includes(search)) || textOf(seqs.value(row)) === search);
   if (isBrushed()) tests.push(brushTest());
