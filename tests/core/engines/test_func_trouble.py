@@ -319,3 +319,43 @@ def test_a_message_is_not_longer_than_it_needs_to_be():
     with pytest.raises(ps.ResultError) as caught:
         ps.run_local(lambda pset: "x" * 100_000, [{"a": "y" * 100_000}])
     assert len(str(caught.value)) < 2000
+
+
+def test_the_scripts_own_exceptions_can_be_caught_on_every_engine(script):
+    out, _ = script(
+        """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        import psweep as ps
+
+        class Plain(Exception):
+            pass
+
+        class WithState(Exception):
+            def __init__(self, pset, residual):
+                super().__init__(f"not converged: {residual}")
+                self.pset, self.residual = pset, residual
+
+        def func(pset):
+            raise Plain("no") if pset["a"] == 0 else WithState(pset, Plain("inner"))
+
+        if __name__ == "__main__":
+            fork = multiprocessing.get_context("fork")
+            with ProcessPoolExecutor(1, mp_context=fork) as executor:
+                for kwds in (
+                    {},
+                    {"poolsize": 1},
+                    {"poolsize": 1, "worker_env": {"A": "1"}},
+                    {"executor": executor},
+                ):
+                    for a in (0, 1):
+                        try:
+                            ps.run_local(func, [{"a": a}], save=False, **kwds)
+                        except Plain:
+                            print("plain", end=" ")
+                        except WithState as error:
+                            print(error.pset["a"], type(error.residual) is Plain)
+        """,
+        wait=True,
+    )
+    assert out.splitlines() == ["plain 1 True"] * 4

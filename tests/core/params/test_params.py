@@ -185,3 +185,9 @@ def test_intspace_is_linspace_rounded_to_unique_ints():
     assert ps.intspace(1, 10, 4).tolist() == [1, 4, 7, 10]
     assert ps.intspace(0, 4, 10).dtype == np.int64
     assert ps.intspace(0, 4, 10, dtype="int32").dtype == np.int32
+
+
+def test_a_single_hash_is_no_list_of_hashes():
+    sha = ps.pset_hash({"a": 1})
+    with pytest.raises(TypeError, match=f"write \\['{sha}'\\]"):
+        ps.filter_params_dup_hash([{"a": 1}], sha)

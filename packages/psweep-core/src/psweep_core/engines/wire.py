@@ -16,6 +16,7 @@ from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
 from ..messages import safe_str
 from ..params.naming import generator_name, mark_main
 from ..show.tracebacks import format_error
+from ..store import portable_pickle
 from .failures import carried, note, original, raised_for
 from .job import Func, Job
 
@@ -177,12 +178,16 @@ def unpickled_job(sent: tuple[int, str, str, bytes, int | None]) -> Job:
 
 
 def _pickled_exception(error: BaseException) -> bytes:
-    """Pickle an exception; nothing if there is no way to get it out again."""
+    """Pickle an exception; nothing if there is no way to get it out again.
+
+    Not by `dumps`: a class of the script is to be the script's own when it comes out, or nobody
+    could catch it.
+    """
     # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
     parts = type(error), error.args, {**error.__dict__}
     for attempt in (error, parts):
         with contextlib.suppress(Exception):
-            payload: bytes = dumps(attempt)
+            payload = portable_pickle.dumps(attempt)
             pickle.loads(payload)
             return payload
     return b""

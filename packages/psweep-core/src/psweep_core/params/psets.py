@@ -145,7 +145,7 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     Raises
     ------
     ParamsTypeError
-        A pset is not a dict.
+        A pset is not a dict, or `hashes` is a single one.
     HashError
         A value is made of something else than data, such as an open file.
 
@@ -155,6 +155,9 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     >>> ps.filter_params_dup_hash([{"a": 1}, {"a": 2}], [ps.pset_hash({"a": 1})])
     [{'a': 2}]
     """
+    if isinstance(hashes, str):
+        message = f"hashes must be a list of hashes, not the single {hashes!r}; write [{hashes!r}]"
+        raise ParamsTypeError(message)
     known = set(hashes)
     psets = list(params)
     return [p for p, sha in zip(psets, pset_hashes(psets), strict=True) if sha not in known]
