@@ -85,7 +85,8 @@ def prep_batch(
     Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
     ``<calc_dir>/run_<machine>.sh`` that submits the psets, from any working directory. Call
     it again, and it continues where it stopped. Psets that were not submitted stay in it; the lines
-    of those that were become comments. A pset is submitted on one machine only.
+    of those that were become comments. A pset is submitted on one machine only. With `func`,
+    ``sh run_<machine>.sh --feed 50`` keeps at most 50 tasks in the queue until all are finished.
 
     Parameters
     ----------
@@ -118,8 +119,9 @@ def prep_batch(
         - ``parallel``: how many of these it runs at once,
         - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
           that are queued or running, one per line,
-        - ``escalate``: with `func`, what tasks that ran out of memory or time ask for at the next
-          try, and after that, as ``[{mem: 8G}, {mem: 16G, time: "04:00:00"}]``,
+        - ``escalate``: what tasks that ran out of memory or time ask for at the next try, and after
+          that, as ``[{mem: 8G}, {mem: 16G, time: "04:00:00"}]``; without `func`, see
+          `batch_resubmit`,
         - ``task_time``: with `func`, how long a task should take, such as ``30min``,
         - ``directives``, ``setup``: with `func`, lines for the scheduler and for the shell, if
           there is no jobscript,
