@@ -12,6 +12,7 @@ from terminal import in_terminal
 import psweep as ps
 from psweep_core import cli
 from psweep_core.show.cell_texts import column_texts, one_line
+from psweep_core.show.formats import formatted
 from psweep_core.show.tables import constants
 from psweep_core.show.widths import text_width
 
@@ -229,6 +230,13 @@ def test_a_study_without_rows_and_one_with_one(style, capsys):
         assert "solver" in out
         assert "the same" not in out
     assert printed(capsys, df[:0]) == "Empty DataFrame: 0 rows, 4 columns: a, solver, tol, y\n"
+
+
+def test_columns_with_one_name_are_all_shown(capsys):
+    df = pd.DataFrame([[1, 2, 5]] * 4, columns=["a", "a", float("nan")])
+    assert printed(capsys, df).splitlines()[:2] == [" a  a  nan", " 1  2    5"]
+    df = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    assert formatted(df, ["a", "a"], "tsv").splitlines()[1].split() == ["1", "2"]
 
 
 # columns

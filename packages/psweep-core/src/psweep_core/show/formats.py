@@ -104,11 +104,13 @@ def _to_be_pasted(
         df = df.iloc[[*range(half), *range(len(df) - max_rows // 2, len(df))]]
     columns: list[list[Any]] = []
     texts = []
+    own = iter(range(len(names)))
+    shown = chosen(df, [name for name in names if name != ERROR or ERROR in df.columns])
     for name in names:
         if name == ERROR and ERROR not in df.columns:
             columns.append(errors_of(df, good=None) or [None] * len(df))
         else:
-            series = chosen(df, [name]).iloc[:, 0]
+            series = shown.iloc[:, next(own)]
             columns.append(raw_cells(series))
             if is_text_column(series) and all(isinstance(v, str | None) for v in columns[-1]):
                 texts.append(len(columns) - 1 + index)  # "007" is not 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,9 +55,19 @@ def errors_of(df: pd.DataFrame, good: Any = "") -> list[Any] | None:
 
 
 def chosen(df: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
-    """Choose columns by their names; ``df[names]`` would not find None among strings."""
-    have = list(df.columns)
-    return df.iloc[:, [have.index(name) for name in names]]
+    """Choose columns by their names; ``df[names]`` would not find None among strings.
+
+    If several columns have one name, each is taken in its turn.
+    """
+    places: dict[Any, list[int]] = {}
+    for i, name in enumerate(df.columns):
+        places.setdefault(_key(name), []).append(i)
+    turns = {name: itertools.cycle(some) for name, some in places.items()}
+    return df.iloc[:, [next(turns[_key(name)]) for name in names]]
+
+
+def _key(name: Any) -> Any:
+    return name if name == name else (float, "nan")  # which equals nothing
 
 
 def constants(df: pd.DataFrame, named: Sequence[Any] = ()) -> dict[int, str]:
@@ -238,13 +249,14 @@ def table_of(
         table.cells.append(list(map(one_line, shown.index.tolist())))
         table.are_numbers.append(pd.api.types.is_numeric_dtype(shown.index.dtype))
     errors = errors_of(part) or [""] * len(part)
+    places = iter(range(len(own)))
     for name in names:
         if computes and name == ERROR:
             table.names.append(ERROR)
             table.cells.append([text or (missing or "") for text in errors])
             table.are_numbers.append(False)
             continue
-        i = own.index(name)
+        i = next(places)
         if i not in same:
             texts, is_number = column_texts(shown.iloc[:, i], missing)
             is_numeric = pd.api.types.is_numeric_dtype(shown.dtypes.iloc[i])
