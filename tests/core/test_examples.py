@@ -21,7 +21,7 @@ import psweep as ps
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # tested with the distribution that they need, or (in tests/psweep) with the libraries
-SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "study.ipynb"}
+SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "ising.py", "study.ipynb"}
 BATCH = {
     "function_cluster",
     "batch_local",

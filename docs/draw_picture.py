@@ -1,0 +1,175 @@
+"""Draw the picture of README: a terminal with a real run, and the report of that run.
+
+    python docs/draw_picture.py           # draw it again
+    python docs/draw_picture.py --check   # draw it elsewhere, and fail if it looks different
+
+It is kept in the repository, because README has no build. Needs Chromium, playwright and Pillow.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import html
+import io
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+
+from PIL import Image, ImageChops, ImageStat
+from playwright.sync_api import sync_playwright
+
+PICTURE = pathlib.Path(__file__).resolve().parent / "_static" / "psweep.png"
+SIZE = (1600, 560)
+COLUMNS = 72
+_TOLERANCE = 4.0  # of 255, on average; times and rates differ each time
+STUDY = """\
+import time
+import numpy as np
+import psweep as ps
+
+def train(pset):
+    time.sleep(0.05)
+    rng = np.random.default_rng(pset["_seed"])
+    best = {"adam": -3, "sgd": -1, "lion": -2.5}[pset["optimizer"]]
+    off = np.log10(pset["lr"]) - best
+    if off > 2:
+        raise FloatingPointError("loss became NaN")
+    return {"accuracy": 0.95 - 0.05 * off**2 + rng.normal(0, 0.01)}
+
+if __name__ == "__main__":
+    params = ps.pgrid(optimizer=["adam", "sgd", "lion"], lr=[1e-4, 1e-3, 1e-2, 1e-1])
+    df = ps.run_local(
+        train, params, repeats=10, seed=1, poolsize=2, skip_dups="tried", on_error="record"
+    )
+    stats = ps.df_stats(df).nlargest(3, "accuracy_mean").round(3)
+    ps.df_print(stats, cols=["optimizer", "lr", "n", "accuracy_mean", "accuracy_sem"])
+"""
+PAGE = """<!DOCTYPE html>
+<meta charset="utf-8">
+<style>
+body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
+pre {{ margin: 0; padding: 16px 18px; width: 620px; border-radius: 10px; background: #282828;
+      color: #ebdbb2; font: 14.2px/1.5 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+pre b {{ color: #8ec07c; font-weight: normal; }}
+img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
+      border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}
+</style>
+<pre>{text}</pre><img src="report.png">
+"""
+
+
+def run(folder: str, stop_after: int | None = None) -> list[str]:
+    """Run the study in a terminal; interrupt it after this many psets; return its lines."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "study.py"],
+        cwd=folder, stdin=child, stdout=child, stderr=child, start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    os.close(child)
+    output = b""
+    while True:
+        try:
+            new = os.read(parent, 4096)
+        except OSError:  # the end, on Linux
+            break
+        if not new:
+            break
+        output += new
+        done = re.findall(rb"(\d+)/\d+ \[", output)
+        if stop_after and done and int(done[-1]) >= stop_after:
+            output += b"^C\r\n"
+            process.send_signal(signal.SIGINT)
+            stop_after = None
+    process.wait()
+    return screen(output.decode())
+
+
+def screen(output: str) -> list[str]:
+    """Return the lines that a terminal shows after this output."""
+    output = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).replace("\r\n", "\n")
+    lines = []
+    for line in output.split("\n"):
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        lines.append(shown.rstrip())
+    return lines
+
+
+def wrap(lines: list[str]) -> list[str]:
+    """Cut lines that are wider than the terminal, as it does."""
+    wrapped = []
+    for line in lines:
+        width = COLUMNS + 2 * ("^C" in line)  # the bar fills its line
+        wrapped += [line[i : i + width] for i in range(0, len(line), width)]
+    return wrapped
+
+
+def terminal(lines: list[str]) -> str:
+    """Mark up the lines of a terminal; commands stand out."""
+    text = (html.escape(line) for line in lines)
+    return "\n".join(f"<b>{line}</b>" if line.startswith("$") else line for line in text)
+
+
+def draw() -> Image.Image:
+    """Run the study twice, make its report, and draw what is to be seen."""
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = pathlib.Path(name, "training")
+        folder.mkdir()
+        (folder / "study.py").write_text(STUDY, encoding="utf-8")
+        first = run(str(folder), stop_after=60)
+        second = run(str(folder))
+        report = subprocess.run(
+            [sys.executable, "-c", "import psweep; print(psweep.report())"],
+            cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
+        ).stdout.strip()  # fmt: skip
+        # of the traceback of Ctrl-C, the closing lines say all
+        kept = [line for line in first if line and not line.startswith(("Traceback", "  "))]
+        lines = [
+            "$ python study.py", *kept,
+            "$ python study.py", *(line for line in second if line),
+            "$ psweep-report --open", report,
+        ]  # fmt: skip
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page(viewport={"width": 1240, "height": 720})
+        page.goto((folder / report).as_uri())
+        page.wait_for_selector("svg")
+        page.screenshot(path=folder / "report.png")
+        page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
+        text = PAGE.format(height=SIZE[1], text=terminal(wrap(lines)))
+        (folder / "picture.html").write_text(text, encoding="utf-8")
+        page.goto((folder / "picture.html").as_uri())
+        picture = Image.open(io.BytesIO(page.screenshot()))
+        browser.close()
+    return picture.convert("RGB")
+
+
+def main() -> int:
+    """Draw the picture, or compare it with the one that is there."""
+    picture = draw()
+    if sys.argv[1:] != ["--check"]:
+        picture.quantize(64, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+        return 0
+    small = [image.convert("L").resize((SIZE[0] // 8, SIZE[1] // 8), Image.Resampling.BOX)
+             for image in (picture, Image.open(PICTURE).convert("RGB"))]  # fmt: skip
+    difference = ImageStat.Stat(ImageChops.difference(*small)).mean[0]
+    print(f"{PICTURE.name} differs by {difference:.1f} of 255 (at most {_TOLERANCE:g})")
+    if difference > _TOLERANCE:
+        print(f"draw it again: python docs/{pathlib.Path(__file__).name}", file=sys.stderr)
+    return int(difference > _TOLERANCE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
