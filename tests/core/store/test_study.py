@@ -129,14 +129,16 @@ def test_a_journal_that_vanishes_between_listing_and_reading_is_no_error(study, 
 
 
 def test_the_database_is_read_once_a_run(monkeypatch):
-    from psweep_core.store import database
+    from psweep_core.store import database, last_written
 
     ps.run_local(lambda p: {}, [{"a": 1}])
+    last_written.forget()  # as where another program has made the study
     reads = []
     real = database.read_file
     monkeypatch.setattr(database, "read_file", lambda path: (reads.append(path), real(path))[1])
     ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
     assert len(reads) == 1
+    last_written.forget()
     header, book = begin(Study("calc"), numbers=(2, 2))
     book.add_bytes(encode(row(2)))
     book.close()
