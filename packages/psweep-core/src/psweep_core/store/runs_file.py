@@ -54,7 +54,8 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) and isinstance(entry.get("run_id"), str) else None
 
 
-_read: dict[str, tuple[int, int, dict[str, dict[str, Any]]]] = {}
+_HEAD = 256  # bytes, with the unique id of the first run: an inode may be that of a removed file
+_read: dict[str, tuple[bytes, int, dict[str, dict[str, Any]]]] = {}
 
 
 def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
@@ -64,18 +65,19 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
         stat = os.stat(path)
     except OSError:
         return {}
-    inode, start, entries = _read.get(path, (0, 0, {}))
-    if inode != stat.st_ino or stat.st_size < start:
-        start, entries = 0, {}
-    if stat.st_size > start:
-        with open(path, "rb") as file:
-            file.seek(start)
-            data = file.read()
+    head, start, entries = _read.get(path, (b"", 0, {}))
+    with open(path, "rb") as file:
+        found = file.read(_HEAD)
+        if not found.startswith(head) or stat.st_size < start:
+            start, entries = 0, {}
+        file.seek(start)
+        data = file.read()
+    if data:
         data = data[: data.rfind(b"\n") + 1]
         for entry in map(_parsed, data.split(b"\n")):
             if entry is not None:
                 entries.setdefault(entry["run_id"], entry)
-        _read[path] = stat.st_ino, start + len(data), entries
+        _read[path] = found[: start + len(data)], start + len(data), entries
     return entries
 
 
