@@ -53,12 +53,15 @@ def with_old_rows(n, count, new=10, **kwds):
         import psweep as ps
         from count_costs import Calls, Traffic, func, grid, more, new_study
         from psweep_core.running import provenance
+        from psweep_core.store import last_written
         provenance._git = lambda digest: (None, None)  # called some times a second, if at all
         ps.run_local(func, grid(20))
+        last_written.forget()  # as where another program has made the study
         ps.run_local(func, more(2))
         new_study({n})
         size = os.path.getsize("calc/database.pk")
         params = more({new})
+        last_written.forget()
         with {count.__name__}() as counted:
             ps.run_local(func, params, progress=False, **{kwds!r})
         names = ["total", "syncs", "hashes", "bytes_read", "bytes_written"]

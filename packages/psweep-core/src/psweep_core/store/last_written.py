@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 import pandas as pd
 
-__all__ = ["Signature", "keep", "sign", "signature_of", "take"]
+__all__ = ["Signature", "forget", "keep", "sign", "signature_of", "take"]
 
 _MAX_BYTES = 1 << 28  # a larger one is read again
 _MAX_TIMES = 100  # after which it is read, since columns of pyarrow get one piece more each time
