@@ -330,6 +330,7 @@ def docs(session: nox.Session) -> None:
     for name in ("_build", "api", "gallery"):  # nothing of an older manual
         shutil.rmtree(folder / name, ignore_errors=True)
     session.run("python", str(folder / "check_docstrings.py"))
+    session.run("python", str(folder / "draw_picture.py"), "--check")
     html = str(folder / "_build" / "html")
     session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "-n", str(folder), html)
     session.log(f"open {html}/index.html")

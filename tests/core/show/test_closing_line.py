@@ -295,7 +295,7 @@ def interrupted(script, kwds):
         {},
         {"poolsize": 2},
         {"executor": "ThreadPoolExecutor"},
-        {"progress": True},
+        {"progress": True, "skip_dups": True},
         {"calc_dir": "my/calc", "database_basename": "study.json"},
     ],
 )
@@ -304,9 +304,10 @@ def test_ctrl_c_says_how_many_psets_are_safe_and_how_to_go_on(script, kwds):
     database = Path(kwds.get("calc_dir", "calc"), kwds.get("database_basename", "database.pk"))
     n = len(ps.df_read(database))
     assert 5 < n < 1000
+    how = "make the same call again" if "skip_dups" in kwds else "call it again with skip_dups=True"
     assert line == (
         f"psweep: interrupted: {n} of 1000 psets are finished and safe in {database}; to run the "
-        f"rest, call it again with skip_dups=True; 1 of {n} failed: 1 × ValueError: bad"
+        f"rest, {how}; 1 of {n} failed: 1 × ValueError: bad"
     )
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     # the frames of the script, and the one of psweep that Python adds

@@ -231,6 +231,6 @@ def in_words(state: dict[str, Any], details: bool) -> list[str]:
 
 
 def _clock(seconds: float) -> str:
-    """Say when it will be, on the clock of this place."""
+    """Report when it will be, on the clock of this place."""
     when = time.localtime(time.time() + seconds)
     return time.strftime("%H:%M" if seconds < _DAY / 2 else "%Y-%m-%d %H:%M", when)

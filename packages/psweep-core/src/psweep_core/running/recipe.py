@@ -334,10 +334,14 @@ class _Run:
         """Report what is in the database after Ctrl-C, and how to go on."""
         rows = rows_of_run(known, header)
         layout = self.study.layout
+        how = (
+            "make the same call again"
+            if self.options.skip_dups
+            else "call it again with skip_dups=True"
+        )
         self.closing.interrupted(
             f"{int(rows.sum())} of {n_psets} psets are finished and safe in "
-            f"{os.path.join(layout.name, layout.basename)}; to run the rest, call it again with "
-            "skip_dups=True"
+            f"{os.path.join(layout.name, layout.basename)}; to run the rest, {how}"
         )
         self.closing.count_failures(known, rows)
 

@@ -121,7 +121,7 @@ def fit(
 
 
 def _widened(found: dict[int, int], widths: Sequence[int], room: int) -> dict[int, int]:
-    """Give the places that are left to columns that were cut, from the left."""
+    """Return the places that are left to columns that were cut, from the left."""
     left = room - sum(found.values())
     for i, width in found.items():
         more = min(left, 1, widths[i] - width)
