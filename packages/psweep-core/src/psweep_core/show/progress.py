@@ -175,7 +175,6 @@ class _BarOfText:
 
     def refresh(self) -> None:
         """Show the bar as it is now."""
-        from IPython import display
         from tqdm import tqdm
 
         line = tqdm.format_meter(
@@ -188,7 +187,8 @@ class _BarOfText:
         )
         data = {"text/plain": line}
         if self._handle is None:
-            self._handle = display.DisplayHandle()  # type: ignore[no-untyped-call]
+            # IPython is there: this is a notebook.
+            self._handle = importlib.import_module("IPython.display").DisplayHandle()
             self._handle.display(data, raw=True)
         else:
             self._handle.update(data, raw=True)
