@@ -131,6 +131,7 @@ DECLARED = [
     for requirement in requirements
 ]
 LOWEST = [text.replace(">=", "==") for text in DECLARED if ">=" in text]
+LOWEST.append("pyparsing<3.3")  # later ones warn of what matplotlib 3.7 does
 ALL_TOOLS = [
     *TEST_TOOLS,
     *itertools.chain(*EXTRA_TOOLS.values(), *TOOLS.values(), *PEERS.values()),

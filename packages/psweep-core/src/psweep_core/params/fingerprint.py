@@ -149,6 +149,8 @@ class _Search:
             self._container(value, name, depth)
         elif isinstance(value, np.ndarray | np.generic):
             self._add(name, name, _text_of_array(np.asarray(value)))
+        elif isinstance(value, np.ufunc):  # has no __qualname__ in older NumPy
+            self._add(name, name, f"{getattr(value, '__module__', 'numpy')}:{value.__name__}")
         elif callable(value) and isinstance(getattr(value, "__qualname__", None), str):
             self._installed(value, name)  # a builtin, most often
         else:

@@ -148,7 +148,8 @@ def _is_in_proportion(dtype: np.dtype[Any], items: list[Any]) -> bool:
     if dtype.kind not in "SU":
         return True
     text = sum(len(item) if isinstance(item, str) else len(item["v"]) for item in items)
-    return dtype.itemsize * len(items) <= _FREE_BYTES + 64 * (text + len(items))
+    n = max(1, len(items))  # NumPy < 1.23 takes the memory of one item for an empty array
+    return dtype.itemsize * n <= _FREE_BYTES + 64 * (text + n)
 
 
 _ENCODERS: dict[type, Callable[[Any, str], dict[str, Any] | None]] = {
