@@ -85,8 +85,10 @@ def importable_name(obj: Any) -> str | None:
 def found_here(obj: Any) -> bool:
     """Return whether a class or function is an attribute of the module that it says it is from."""
     module = getattr(obj, "__module__", None) or ""
-    if module not in sys.modules and module.partition(".")[0] in sys.modules:
-        # a public place, such as numpy.rec, that is not where the class is defined
+    top = module.partition(".")[0]
+    if module not in sys.modules and (top in sys.modules or top == "psweep"):
+        # A public place, such as numpy.rec, that is not where the class is defined. (Our own
+        # errors say that they are from psweep, which a worker may not have imported.)
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     found: Any = sys.modules.get(module)
