@@ -152,3 +152,14 @@ def test_rows_with_the_hash_of_another_pset_are_found():
     # a result of one pset that is a parameter of another
     mixed = ps.run_local(lambda p: {"k": 1} if "k" not in p else {}, [{"x": 1}, {"k": 2}])
     assert ps.check_calc_dir("calc", mixed)["hash_not_pset"] == set()
+
+
+def test_what_changes_inside_an_object_is_a_change():
+    ps.run_local(lambda pset: {"r": [1, 2]}, [{"x": 1}])
+
+    def change(df):
+        df["r"].iloc[0][0] = 5
+        return df
+
+    assert ps.edit("calc", change)["r"].tolist() == [[5, 2]]
+    assert ps.df_read("calc")["r"].tolist() == [[5, 2]]

@@ -245,7 +245,8 @@ def _lines(
     change: Mapping[str, str] | None,
 ) -> list[str]:
     n = sum(len(spool.index.chunks[chunk]) for chunk in chunks)
-    what = f"{spool.folder.name} {chunks[0]} {chunks[-1]} {machine.parallel}"
+    parallel = spool.head.get("parallel") or machine.parallel
+    what = f"{spool.folder.name} {chunks[0]} {chunks[-1]} {parallel}"
     comment = f"# run_seq={spool.header.run_seq}: {n} pset{'s' * (n > 1)}"
     asks = spool.index.asks[chunks[0]]
     if change:

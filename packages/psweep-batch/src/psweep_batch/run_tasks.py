@@ -58,9 +58,9 @@ def prepare_tasks(
     options.git_commits()
     machine_dir = Path(machine_templ_dir)
     chosen = chosen_machines(find_machines(machine_dir, of_tasks=True), machines)
-    if options.worker_envs is not None and not isinstance(options.worker_env, Mapping):
-        # a worker for each
-        chosen = [replace(machine, parallel=options.poolsize or 1) for machine in chosen]
+    cut_for = chosen
+    if not options.shares_worker_env:  # a worker for each environment
+        cut_for = [replace(machine, parallel=options.poolsize or 1) for machine in chosen]
     jobscripts = read_jobscripts(machine_dir, chosen)
     for pset in params:
         asked(pset, resources)  # so that mistakes are found before anything is written
@@ -79,7 +79,7 @@ def prepare_tasks(
         params,
         df,
         options,
-        cutter(chosen, resources),
+        cutter(cut_for, resources),
         write_scripts,
         [machine.name for machine in chosen],
     )

@@ -38,8 +38,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     On the cluster, the scheduler is queried about jobs without a recorded end. Elsewhere, the
     last answer to psweep-pull counts, so the table shows that moment. Without either, these jobs
     count as queued or running, and a note on stderr says so. A ``statcmd`` in the study's
-    ``info.yaml`` is code: it runs only if `prep_batch` has read it from your templates on this
-    machine, or after you have confirmed it to ``psweep-status`` in a terminal.
+    ``info.yaml`` is code, and runs here as pickles in a study do; ``psweep-status`` asks first.
 
     A job counts as lost only if the queue does not have it, a second source (SLURM's sacct and
     scontrol, Grid Engine's qacct, and so on; with a ``statcmd`` a second look) agrees, and
@@ -140,8 +139,7 @@ def statuses(
     machine : str or None
         None: the last job of each pset, on any machine.
     may_ask : callable, optional
-        Returns whether the queue of a machine may be queried. None: unless its ``statcmd``
-        was not confirmed.
+        Returns whether the queue of a machine may be queried. None: it may.
     """
     outcomes = outcomes_of(df)
     collected = read_collected(calc_dir, outcomes)

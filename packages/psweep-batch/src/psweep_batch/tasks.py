@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psweep_core.plumbing import Claim, Layout, Spool, Study, replacing, spools_of
+from psweep_core.plumbing import Claim, Layout, Spool, Study, live_runs, replacing, spools_of
 
 from .jobs import Attempt, job_id_of
 from .machines import Machine
@@ -50,8 +50,7 @@ def task_statuses(
     known : collection of str
         The ids of psets that have a row.
     may_ask : callable, optional
-        Returns whether the queue of a machine may be queried. None: unless its ``statcmd``
-        was not confirmed.
+        Returns whether the queue of a machine may be queried. None: it may.
     every : bool, default True
         Also those whose psets all have rows.
     """
@@ -142,17 +141,30 @@ def psets_of_tasks(
     layout = Study.of_folder(calc_dir).layout
     if not layout.spools():
         return []
+    tasks = task_statuses(layout, _ids_of(df), may_ask)
+    if any(task.verdict.state == "done" and task.positions for task in tasks):
+        # They may have ended since df was read.
+        df = Study.of_folder(calc_dir).known()
+        known = _ids_of(df)
+        tasks = [
+            task._replace(positions=task.spool.unfinished(known).get(task.chunk, []))
+            for task in tasks
+        ]
     outcomes = outcomes_of(df)
     ids = df["_pset_id"].tolist() if len(df) else []
     times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
     found = []
-    taken: dict[str, set[int]] = {}  # what became psets of run_local
-    for task in task_statuses(layout, times.keys(), may_ask):
+    hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
+    live = live_runs(layout)
+    taken: dict[str, dict[int, str]] = {}  # what became psets of run_local
+    for task in tasks:
         attempt, (state, reason, _) = task.attempt, task.verdict
-        names = [attempt.machine] if attempt else task.spool.head["machines"]
+        # (A run of `run_local` has no machine.)
+        name = (attempt.machine if attempt else None) or None
+        names = task.spool.head["machines"] if name is None else [name]
         if machine is not None and machine not in names:
             continue
-        name = attempt.machine if attempt else machine
+        name = name or machine
         if state == "done":
             state, reason = "no result", "its task has ended, and its row is not here"
         header, index = task.spool.header, task.spool.index
@@ -160,17 +172,20 @@ def psets_of_tasks(
         if task.spool.run_id not in taken:
             taken[task.spool.run_id] = task.spool.taken()
         for position in index.chunks[task.chunk]:
-            if position in taken[task.spool.run_id]:
+            by = taken[task.spool.run_id].get(position)
+            if by is not None and (by in live or index.hashes[position] in hashes):
                 continue
             pset_id = index.ids[position]
+            why = state, reason
+            if by is not None:
+                why = "not submitted", "a run of run_local took it and has ended; run that again"
             status = PsetStatus(
                 pset_id,
                 header.first_seq + position,
                 header.run_seq,
                 name,
                 attempt,
-                state,
-                reason,
+                *why,
                 task.log,
                 of_task=True,
             )
@@ -186,6 +201,10 @@ def psets_of_tasks(
                 )
             found.append(status)
     return found
+
+
+def _ids_of(df: pd.DataFrame) -> set[str]:
+    return set(df["_pset_id"].tolist()) if len(df) else set()
 
 
 def _last_line(text: str) -> str:

@@ -342,6 +342,8 @@ def report(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.watch is not None and not args.watch > 0:
         parser.error(f"--watch {args.watch:g}: give a positive number of seconds")
+    if args.max_psets < 1:
+        parser.error(f"--max-psets {args.max_psets}: give a positive number")
 
     def write() -> int:
         from .html_report.data import write_page

@@ -12,6 +12,7 @@ from .running.spooled import Chunk, spool_work
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
+from .store.journal_reader import live_runs
 from .store.json_values import check_storable
 from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temporary_name
 from .store.locks import file_lock
@@ -65,6 +66,7 @@ __all__ = [
     "holds_data_only",
     "is_plain",
     "is_private",
+    "live_runs",
     "merge_runs",
     "not_failed",
     "printable",

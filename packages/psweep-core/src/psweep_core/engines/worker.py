@@ -400,9 +400,10 @@ class _Report:
             self.send()
 
     def count(self) -> None:
-        """Report a pset that has no row."""
+        """Report a pset that has no row; at once, or it would be blamed for what comes next."""
         self._n += 1
         self._groups = None
+        self.send()
 
     def _end_group(self, groups: list[Any]) -> None:
         rows, self._pending = self._pending, []

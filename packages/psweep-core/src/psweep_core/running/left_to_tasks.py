@@ -8,7 +8,7 @@ from collections import Counter
 import pandas as pd
 
 from .. import _siblings
-from ..errors import NotInstalledError, VersionMismatchError
+from ..errors import NotInstalledError, PsweepError, VersionMismatchError
 from ..store.spool import Spool, spools_of
 from ..store.study import Study
 
@@ -28,6 +28,8 @@ class LeftToTasks:
     ----------
     n : int
         How many psets were left to tasks.
+    problem : str or None
+        Why the state of tasks could not be found out.
     freed : Counter
         Hashes and seeds of the psets that were taken over.
     """
@@ -36,6 +38,7 @@ class LeftToTasks:
         self._study = study
         self._run_id = run_id
         self.n = 0
+        self.problem: str | None = None
         self.freed: Counter[tuple[str, int]] = Counter()
         self._spools: list[tuple[Spool, dict[int, list[int]], set[int]]] = []
 
@@ -49,13 +52,17 @@ class LeftToTasks:
             _siblings.load("psweep_batch", "the state of batch jobs")
         except (NotInstalledError, VersionMismatchError):
             return  # whoever has a claim is taken to be alive
-        importlib.import_module("psweep_batch.tasks").settle(layout)
+        try:
+            importlib.import_module("psweep_batch.tasks").settle(layout)
+        except PsweepError as error:  # such as an info.yaml that cannot be read; the same holds
+            self.problem = f"the tasks of batch jobs could not be asked: {error}"
 
-    def look(self) -> None:
-        """Look which psets have no row yet; see `Planner`."""
+    def look(self) -> bool:
+        """Look which psets have no row yet; return whether there are any. See `Planner`."""
         found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
         # After that, since it is held until its rows are there.
         self._spools = [(spool, chunks, spool.held()) for spool, chunks in found if chunks]
+        return bool(self._spools)
 
     def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
         """Return the hashes of psets that are left to tasks, and take over free ones.
@@ -67,7 +74,7 @@ class LeftToTasks:
         missing : Counter
             How many rows of each hash this run needs.
         """
-        ids = set(known["_pset_id"]) if known is not None and len(known) else set()
+        ids = set(known["_pset_id"].tolist()) if known is not None and len(known) else set()
         left: list[str] = []
         free = []
         for spool, chunks, held in self._spools:

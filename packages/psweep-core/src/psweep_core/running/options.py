@@ -164,6 +164,11 @@ class Options:
             raise ParamsError(message)
 
     @property
+    def shares_worker_env(self) -> bool:
+        """Whether all workers have the same environment; else there is a list, one for each."""
+        return self.worker_env is None or isinstance(self.worker_env, Mapping)
+
+    @property
     def worker_envs(self) -> list[dict[str, str]] | None:
         """The environment variables of each worker; None: those of this process."""
         given: Any = self.worker_env

@@ -30,8 +30,11 @@ class Pending(Protocol):
 
     freed: Counter[tuple[str, int]]  # hashes and seeds of psets that they had, and have no more
 
-    def look(self) -> None:
-        """Look which psets have no row yet, before rows are read: or one might be in neither."""
+    def look(self) -> bool:
+        """Look which psets have no row yet, before rows are read: or one might be in neither.
+
+        Return whether there are any.
+        """
 
     def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> Iterable[str]:
         """Return the hashes of those that are not known, of which so many rows are missing."""
@@ -98,8 +101,9 @@ class Planner:
             return plan_jobs(params, hashes, repeats=options.repeats), []
         notices: list[str] = []
         live: list[tuple[str, int]] = []
-        if self._pending is not None:
-            self._pending.look()
+        pending = self._pending
+        if pending is not None and not pending.look():
+            pending = None
         if self._seeded and options.save and not options.simulate:
             live += seeds_in_spools(self._layout)
         df = known()  # (This takes time, because of the journals of other runs.)
@@ -114,15 +118,15 @@ class Planner:
                     counts = counts - changes.count(rows)
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
-            if self._pending is not None:
+            if pending is not None:
                 wanted = Counter(dict.fromkeys(hashes, options.repeats))
-                counts.update(self._pending.hashes(df, wanted - counts))
+                counts.update(pending.hashes(df, wanted - counts))
         seeds = None
         if self._seeded:
             if options.save and not options.simulate:
                 live += reserved_seeds(self._layout)
-            if self._pending is not None:
-                live = [*(Counter(live) - self._pending.freed).elements()]
+            if pending is not None:
+                live = [*(Counter(live) - pending.freed).elements()]
             seeds = Seeds(options.seed, df, hashes, live)
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:

@@ -245,6 +245,8 @@ class _Run:
         jobs, notices = self.planner.plan(params, hashes, known)
         for notice in notices:
             self.closing.add(notice)
+        if self.tasks is not None and self.tasks.problem:
+            self.closing.add(self.tasks.problem)
         if self.tasks is not None and self.tasks.n:
             n = self.tasks.n
             self.closing.add(

@@ -159,6 +159,8 @@ def spool_work(
                     "cwd": _relative(study.layout.calc_dir),
                     "runtime": runtime,
                     "machines": [*machines],
+                    # None: what info.yaml says
+                    "parallel": None if options.shares_worker_env else options.poolsize,
                     "code": digest,
                 }
                 spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
@@ -193,12 +195,13 @@ class _Pending:
         self.found: list[tuple[str, str]] = []  # hash and code
         self.freed: Counter[tuple[str, int]] = Counter()
 
-    def look(self) -> None:
+    def look(self) -> bool:
         self._unfinished = [
             (spool, positions)
             for spool in spools_of(self._study.layout)
             for positions in spool.unfinished().values()
         ]
+        return bool(self._unfinished)
 
     def hashes(self, known: pd.DataFrame | None, missing: object) -> list[str]:  # noqa: ARG002
         ids = set(known["_pset_id"]) if known is not None and len(known) else set()

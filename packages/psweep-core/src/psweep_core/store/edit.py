@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
 from ..table import frames
+from ..table.atoms import ATOMS
 from ..table.changing import stale_rows
 from .backup import backup
 from .journal_reader import read_header
@@ -66,12 +69,28 @@ def edit(
     study = Study.find(calc_dir, database_basename)
     with study.locked():
         before = study.fold()
-        new = _checked(study, before, function(before.copy()))
+        new = _checked(study, before, function(_deep_copy(before)))
         if frames.are_same(before, new) and list(before.dtypes) == list(new.dtypes):
             return before
         new = study.storable(new)
         backup(study, str(uuid.uuid4()))
         return study.write_database(new)
+
+
+def _deep_copy(df: pd.DataFrame) -> pd.DataFrame:
+    """Copy a DataFrame and the objects in it, which a function may change in place."""
+    new = df.copy()
+    for i, dtype in enumerate(df.dtypes):
+        values = df.iloc[:, i]
+        if pd.api.types.is_object_dtype(dtype) and not ATOMS.issuperset(map(type, values)):
+            copies = np.empty(len(df), dtype=object)
+            for place, value in enumerate(values):
+                try:
+                    copies[place] = copy.deepcopy(value)
+                except Exception:  # it cannot be copied, so it stays the same one
+                    copies[place] = value
+            new.isetitem(i, copies)
+    return new
 
 
 def _check_function(function: Any) -> None:

@@ -15,7 +15,7 @@ from ..errors import DatabaseError
 from ..table.row_groups import Block, unpacked
 from ..table.rows import Header, Row
 from .journal import FORMAT
-from .layout import calc_dir_of, holds_data_only, lock_of, row_groups_of, run_of
+from .layout import Layout, calc_dir_of, holds_data_only, lock_of, row_groups_of, run_of
 from .locks import file_lock
 from .records import HEAD, is_record, read_records, salt_of
 from .row_bytes import decode_json, is_pickle
@@ -28,6 +28,7 @@ __all__ = [
     "find_journal",
     "ids_in",
     "is_over",
+    "live_runs",
     "read_header",
     "read_journal",
     "read_payloads",
@@ -237,3 +238,8 @@ def is_over(path: Path, seconds: float = 0) -> bool:
         return False
     lock.release()
     return True
+
+
+def live_runs(layout: Layout) -> set[str]:
+    """Find the ids of the runs that are running."""
+    return {run_of(path)[1] for path in layout.journals() if path.exists() and not is_over(path)}

@@ -91,7 +91,9 @@ def keep(df: pd.DataFrame, signed: Signature | None, path: Path) -> None:
     found = None if signed is None else signature_of(path)
     if signed is None or found is None or found._replace(changed=signed.changed) != signed:
         return  # somebody has replaced it already
-    if _n_times < _MAX_TIMES and int(df.memory_usage().sum()) <= _MAX_BYTES:
+    # (The size of the file stands for the objects that columns hold.)
+    size = max(found.size, int(df.memory_usage().sum()))
+    if _n_times < _MAX_TIMES and size <= _MAX_BYTES:
         _kept[:] = [(found, df.copy())]
 
 

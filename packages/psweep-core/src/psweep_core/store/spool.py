@@ -183,10 +183,18 @@ class Spool:
     @cached_property
     def index(self) -> Index:
         """The second line of work.pk."""
-        with open(self.folder / "work.pk", "rb") as file:
-            file.readline()
-            index = Index(**json.loads(file.readline()))
-            self._start = file.tell()
+        path = self.folder / "work.pk"
+        try:
+            with open(path, "rb") as file:
+                file.readline()
+                index = Index(**json.loads(file.readline()))
+                self._start = file.tell()
+        except (OSError, ValueError, TypeError) as error:
+            message = (
+                f"{path} cannot be read ({type(error).__name__}: {error}); copy or prepare it "
+                f"again, or remove the folder {self.folder}"
+            )
+            raise DatabaseError(message) from error
         return index
 
     def part(self, number: int) -> bytes:
@@ -246,16 +254,16 @@ class Spool:
             return False
         return True
 
-    def taken(self) -> set[int]:
-        """Find the psets that were taken out, by their positions."""
-        found: set[int] = set()
+    def taken(self) -> dict[int, str]:
+        """Find the psets that were taken out, by their positions, and the run that did it."""
+        found: dict[int, str] = {}
         for name in os.listdir(self.folder):
             match = _TAKEN.fullmatch(name)
             if match:
                 claim = self.claim(int(match[1]), int(match[2]))
                 if claim is not None and claim.how == f"{_TAKEN_BY} {match[3]}":
                     text = (self.folder / name).read_text(encoding="ascii")
-                    found.update(map(int, text.split()))
+                    found.update(dict.fromkeys(map(int, text.split()), match[3]))
         return found
 
     def claim(self, chunk: int, attempt: int) -> Claim | None:
@@ -329,7 +337,7 @@ class Spool:
         """Find the psets that have a row or were taken out, by their positions."""
         # The journals first: rows are noted before their journal is removed.
         first = self.header.first_seq
-        found = self.taken()
+        found = {*self.taken()}
         for path in self.journals():
             contents = find_journal(path)
             if contents is not None:
