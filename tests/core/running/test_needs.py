@@ -174,3 +174,20 @@ def test_counts_of_killed_processes_are_read_from_control_groups(tmp_path):
     assert _count(str(path)) == 2
     assert _count(str(tmp_path / "nothing")) is None
     assert count_kills() is None or count_kills() >= 0
+
+
+def test_the_death_of_a_worker_is_not_blamed_on_a_pset_given_back_before():
+    def func(pset):
+        if pset["a"] == 100:
+            raise MemoryError("too little")
+        if pset["a"] == 101:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"b": pset["a"]}
+
+    spool = prepare(func, ps.plist("a", range(200)), size=200)
+    claim(spool)
+    run(spool, **{LEVELS: "1"})
+    df = ps.recover("calc")
+    assert 100 not in df.a.tolist()
+    assert df.a[df._failed].tolist() == [101]
+    assert spool.unfinished() == {0: [100]}
