@@ -133,6 +133,9 @@ def test_exit_statuses(templates, capsys):
     assert "m: 1 pset: 1 done" in lines[-1]
     process.wait()
     assert status(["nowhere"]) == 1
+    assert "write -c" not in capsys.readouterr().err
+    assert status(["calc"]) == 1  # which is no machine
+    assert "for the study in that folder, write -c calc" in capsys.readouterr().err
     assert status(["-c", "nowhere"]) == 1
 
 

@@ -264,7 +264,8 @@ def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetSta
 def nothing_for(calc_dir: Path, machine: str) -> str:
     """Message: no pset was prepared for a machine."""
     there = sorted(path.name[4:-3] for path in calc_dir.glob("run_*.sh"))
+    hint = f"; for the study in that folder, write -c {machine}" if os.path.isdir(machine) else ""
     return (
         f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
-        f"{', '.join(there) or 'none, call prep_batch'}"
+        f"{', '.join(there) or 'none, call prep_batch'}{hint}"
     )
