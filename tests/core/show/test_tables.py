@@ -98,7 +98,9 @@ def test_columns_of_all_dtypes_can_be_printed(capsys):
         "times": pd.to_datetime(["2026-01-01"] * 4 + [None]),
         "spans": pd.to_timedelta([1, 2, 3, 4, 5], unit="s"),
         "kinds": pd.Categorical(["a", "b", "a", "b", "a"]),
-        "units": pd.Series([np.timedelta64(25, "s")] * 4 + [np.datetime64("NaT", "s")], dtype=object),
+        "units": pd.Series(
+            [np.timedelta64(25, "s")] * 4 + [np.datetime64("NaT", "s")], dtype=object
+        ),
     }
     df = pd.DataFrame(columns)
     lines = printed(capsys, df, index=True).splitlines()
