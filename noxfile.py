@@ -76,6 +76,9 @@ TEST_TOOLS = [
     "coverage[toml]>=7.10",
     "joblib",
 ]
+# Most tests wait for other processes, so more of them than cores run at a time; who is done takes
+# tests from the others, since some take a minute.
+SIX_AT_A_TIME = ["-n", "6", "--dist=worksteal"]
 TOOLS = {
     "lint": [
         "ruff",
@@ -195,8 +198,7 @@ def _install(session: nox.Session, wheels: list[str], *others: str) -> None:
 
 def _run_tests(session: nox.Session, package: str, *args: str) -> None:
     folder = str(ROOT / "tests" / package)
-    # Most tests wait for other processes, so more of them than cores run at a time.
-    session.run("python", "-m", "pytest", "-n", "6", *args, folder, *session.posargs)
+    session.run("python", "-m", "pytest", *SIX_AT_A_TIME, *args, folder, *session.posargs)
 
 
 @nox.session
@@ -244,7 +246,7 @@ def tests(session: nox.Session, package: str) -> None:
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")
     folder = str(ROOT / "tests" / package)
-    session.run("coverage", "run", "-m", "pytest", "-n", "6", folder, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *SIX_AT_A_TIME, folder, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *([] if session.posargs else ["--fail-under=95"]))
 
