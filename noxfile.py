@@ -38,6 +38,8 @@ EXTRA_TOOLS = {
         "mpi4py",
         "mpich",
         "ipython",
+        "nbclient",
+        "ipykernel",
         "playwright",
         "axe-playwright-python",
         "networkx",
