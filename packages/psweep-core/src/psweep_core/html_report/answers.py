@@ -260,9 +260,7 @@ def _cube(
     key = tuple(sorted(use))
     if key not in cells:
         codes = np.zeros(len(result.values), dtype=np.int64)
-        for i in key:
-            axis = axes[i]
-            assert axis is not None  # for mypy: see above
+        for axis in filter(None, (axes[i] for i in key)):
             codes = codes * len(axis.places) + axis.codes
         cells[key] = codes
     moments = _moments_of(result.scaled[result.good], cells[key][result.good], size)
