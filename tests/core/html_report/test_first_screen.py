@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 import zlib
 from pathlib import Path
@@ -151,10 +152,14 @@ def test_what_is_copied_is_python(study, open_page):
     assert repr(found) == repr(ps.df_extract_pset(study, study._pset_id[seq]))
 
 
+@pytest.mark.skipif(
+    not importlib.util.find_spec("axe_playwright_python"),
+    reason="needs axe-playwright-python: pip install axe-playwright-python",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(study, open_page, scheme):
-    base = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python")
+    base = importlib.import_module("axe_playwright_python.base")
     page = open_page(ps.report(), color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details.fold').forEach(d => { d.open = true; })")
     page.evaluate(Path(base.AXE_FILE_PATH).read_text(encoding="utf-8"))
