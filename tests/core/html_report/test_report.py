@@ -98,14 +98,14 @@ def test_failures_with_traceback_and_log():
     assert failure["row"] == 1
     assert failure["error"] == "ValueError: a is"
     assert data["texts"][failure["text"]] == ps.df_read("calc")._exc_txt[1]
-    assert not failure["mended"]
+    assert not failure["recovered"]
     assert {row: data["texts"][place] for row, place in data["logs"]} == {
         i: f"log of {i + 1}\n" for i in range(3)
     }
     assert "_exc_txt" not in [c["name"] for c in data["columns"]]
     ps.run_local(lambda p: {"r": 1}, ps.plist("a", [2]), skip_dups=True)
     (failure,) = page_data(ps.report())["failures"]
-    assert failure["mended"]
+    assert failure["recovered"]
 
 
 def test_logs_in_files():

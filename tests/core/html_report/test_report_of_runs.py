@@ -165,10 +165,10 @@ def test_failures_are_grouped_and_those_that_succeeded_later_are_counted():
     ps.run_local(func, params, on_error="record")
     ps.run_local(lambda pset: {"r": 2}, [{"a": 1, "b": 3}, {"a": 3, "b": 3}])
     data = page_data(ps.report())
-    assert (data["failed"], data["mended"]) == (6, 2)
+    assert (data["failed"], data["recovered"]) == (6, 2)
     names = [column["name"] for column in data["columns"]]
     shared = [{names[place]: value for place, value in cause["shared"]} for cause in data["causes"]]
-    assert [(c["n"], c["mended"], c["n_such"]) for c in data["causes"]] == [(4, 0, 4), (2, 2, 5)]
+    assert [(c["n"], c["recovered"], c["n_such"]) for c in data["causes"]] == [(4, 0, 4), (2, 2, 5)]
     assert data["causes"][0]["cause"] == "ValueError: no root after … steps"
     assert shared == [{"a": 2}, {"b": 3}]
     assert names[names.index("_failed") + 1] == "_error"

@@ -31,7 +31,7 @@ from ..table.outcomes import failed_rows, waiting_rows
 from ..table.rows import RUNTIME, Header
 from .answers import answers_of
 from .cells import MAX_TEXT, Column, Texts, param_column, short
-from .failures import causes, errors_of, failures, mended_rows, texts_of
+from .failures import causes, errors_of, failures, recovered_rows, texts_of
 from .levels import axes_of, design, study_factors
 from .pictures import Pictures
 from .runs import jobs_of, runs_of, seconds_of, unfinished
@@ -181,7 +181,7 @@ def _data_of(
 ) -> dict[str, Any]:
     n = len(df)
     failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
-    mended = mended_rows(df, failed, waiting)
+    recovered = recovered_rows(df, failed, waiting)
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
@@ -198,7 +198,7 @@ def _data_of(
     _name_places(answers.data, names, places)
 
     texts = Texts()
-    shown_failures = failures(df, failed, mended, places, texts)
+    shown_failures = failures(df, failed, recovered, places, texts)
     column_of = {name: i for i, name in names.items()}
     levels = {column_of[name]: factor.codes for factor in factors for name in factor.names}
 
@@ -216,7 +216,7 @@ def _data_of(
         "psets": n,
         "shown": n if n <= len(shown) else len(shown),
         "failed": int(failed.sum()),
-        "mended": int(mended.sum()),
+        "recovered": int(recovered.sum()),
         "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
         "design": design(df, factors),
         "axes": [None if axis is None else axis.encoded() for axis in axes],
@@ -226,7 +226,7 @@ def _data_of(
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
         "params": params,
         "columns": columns,
-        "causes": causes(df, failed, mended, levels, value_at, places),
+        "causes": causes(df, failed, recovered, levels, value_at, places),
         "failures": shown_failures,
         "logs": _logs_of(study, df, shown, texts),
         "texts": texts.all,

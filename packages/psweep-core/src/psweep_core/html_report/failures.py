@@ -13,7 +13,7 @@ from ..show.tracebacks import error_line
 from ..table.cells import cells
 from .cells import Texts
 
-__all__ = ["causes", "errors_of", "failures", "mended_rows", "texts_of"]
+__all__ = ["causes", "errors_of", "failures", "recovered_rows", "texts_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -22,7 +22,7 @@ _MAX_VALUES: Final = 8
 _MAX_LINKED: Final = 200  # rows of a cause that the page can open
 
 
-def mended_rows(df: pd.DataFrame, failed: Array, waiting: Array) -> Array:
+def recovered_rows(df: pd.DataFrame, failed: Array, waiting: Array) -> Array:
     """Mark the failed rows whose parameters have succeeded in another row."""
     if not failed.any():
         return failed
@@ -51,7 +51,7 @@ def errors_of(df: pd.DataFrame, failed: Array, rows: Array) -> list[Any]:
 
 
 def failures(
-    df: pd.DataFrame, failed: Array, mended: Array, places: dict[int, int], texts: Texts
+    df: pd.DataFrame, failed: Array, recovered: Array, places: dict[int, int], texts: Texts
 ) -> list[dict[str, Any]]:
     """List the failed rows that the page shows."""
     rows = [int(row) for row in np.flatnonzero(failed) if int(row) in places]
@@ -59,15 +59,15 @@ def failures(
     found = []
     for row, why, error in zip(rows, texts_of(df, "_exc_txt", rows), errors, strict=True):
         text = texts.add(why)
-        is_mended = bool(mended[row])
-        found.append({"row": places[row], "error": error, "text": text, "mended": is_mended})
+        is_recovered = bool(recovered[row])
+        found.append({"row": places[row], "error": error, "text": text, "recovered": is_recovered})
     return found
 
 
 def causes(
     df: pd.DataFrame,
     failed: Array,
-    mended: Array,
+    recovered: Array,
     codes: dict[int, Array],
     value_at: Callable[[int, int], Any],
     places: dict[int, int],
@@ -77,7 +77,7 @@ def causes(
     Parameters
     ----------
     df : DataFrame
-    failed, mended : array of bool
+    failed, recovered : array of bool
     codes : dict
         The levels of each parameter that varies, by its column on the page.
     value_at : callable
@@ -102,14 +102,14 @@ def causes(
             {
                 "cause": cause,
                 "n": len(mine),
-                "mended": int(mended[mine].sum()),
+                "recovered": int(recovered[mine].sum()),
                 "shared": shared,
                 "among": among,
                 "n_such": int(same.sum()),
                 "rows": shown[:_MAX_LINKED],
             }
         )
-    found.sort(key=lambda group: (group["n"] == group["mended"], -group["n"]))
+    found.sort(key=lambda group: (group["n"] == group["recovered"], -group["n"]))
     return found
 
 

@@ -48,7 +48,7 @@ function drawHead() {
   const path = data.folder ? `${data.folder}/${data.name}` : data.name;
   document.title = `${path} – psweep report`;
   $("title").replaceChildren(...(data.folder ? [data.folder, el("span", { class: "quiet" }, ` / ${data.name}`)] : [data.name]));
-  const fixed = data.mended;
+  const fixed = data.recovered;
   const bad = data.failed - fixed;
   const waiting = data.runs.reduce((sum, run) => sum + run.waiting, 0);
   const live = data.runs.filter((run) => ["running", "queued"].includes(run.state));
@@ -434,10 +434,10 @@ function drawBest() {
 
 function drawCauses() {
   if (!data.causes.length) { $("failures").remove(); return; }
-  const bad = data.failed - data.mended;
-  const open = data.causes.filter((cause) => cause.n > cause.mended);
+  const bad = data.failed - data.recovered;
+  const open = data.causes.filter((cause) => cause.n > cause.recovered);
   $("failures-title").textContent = bad
-    ? `${many(bad, "failure")}, ${many(open.length, "cause")}${data.mended ? ` (and ${count(data.mended)} that succeeded later)` : ""}`
+    ? `${many(bad, "failure")}, ${many(open.length, "cause")}${data.recovered ? ` (and ${count(data.recovered)} that succeeded later)` : ""}`
     : `${many(data.failed, "failure")}, all of which succeeded later`;
   $("failures").classList.toggle("all-fixed", !bad);
   $("failures-list").replaceChildren(simpleTable(
@@ -450,11 +450,11 @@ function drawCauses() {
         chips.push(el("code", {}, `${shortText(columns[among.column].name, 30)} in ${values}${among.n > among.values.length ? ", …" : ""}`), " ");
         cause.n_such = cause.n;
       }
-      const fixed = cause.mended === cause.n;
+      const fixed = cause.recovered === cause.n;
       const such = cause.n === cause.n_such ? (cause.n > 1 ? `(all ${count(cause.n)} of these psets)` : "") : `(${count(cause.n)} of ${many(cause.n_such, "such pset")})`;
       return [
         el("b", { class: fixed ? "quiet" : "bad" }, `${count(cause.n)} ×`),
-        el("span", { class: fixed ? "quiet" : "", title: cause.cause }, shortText(cause.cause, 200), cause.mended ? el("span", { class: "good" }, fixed ? " – succeeded later" : ` – ${count(cause.mended)} succeeded later`) : null),
+        el("span", { class: fixed ? "quiet" : "", title: cause.cause }, shortText(cause.cause, 200), cause.recovered ? el("span", { class: "good" }, fixed ? " – succeeded later" : ` – ${count(cause.recovered)} succeeded later`) : null),
         chips.length ? el("span", {}, cause.n > 1 ? "all with " : "", ...chips, el("span", { class: "quiet" }, such)) : el("span", { class: "quiet" }, cause.n > 1 ? "no parameter in common" : ""),
         cause.rows.length ? el("span", { class: "actions" }, el("button", { type: "button", class: "link", onclick: () => showDetails(cause.rows[0]) }, "traceback"), " ",
           el("button", { type: "button", class: "link", onclick: () => showRows(cause.rows) }, "in the table")) : null,

@@ -115,7 +115,7 @@ function shownCell(value) {
 
 function drawRows() {
   const pages = Math.max(1, Math.ceil(table.rows.length / PAGE));
-  const failed = (row) => (failureOf.has(row) ? (failureOf.get(row).mended ? "fixed" : "failed") : "");
+  const failed = (row) => (failureOf.has(row) ? (failureOf.get(row).recovered ? "fixed" : "failed") : "");
   $("rows").tBodies[0].replaceChildren(...table.rows.slice(table.page * PAGE, (table.page + 1) * PAGE).map((row) => el("tr", { class: failed(row) },
     el("td", { class: "number" }, psetButton(row)),
     ...table.shown.map((column) => el("td", { class: column.isNumber ? "number" : isLong(column.value(row)) }, ...shownCell(column.value(row)))))));
