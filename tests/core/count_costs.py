@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import psweep as ps
+from psweep_core.engines import isolation
+from psweep_core.running import provenance
 
 IO = Path("/proc/self/io")
 counts_io = pytest.mark.skipif(
@@ -92,6 +94,17 @@ class Traffic:
         return {name: int(value) for name, value in pairs}
 
 
+def leave_out_what_time_decides(monkeypatch=None):
+    """Do nothing more often where the machine is slower: what is counted must not depend on it.
+
+    git is asked and workers tell what they have done some times a second, and the working folder
+    is restored after each pset that takes longer than a move to a folder.
+    """
+    set_name = monkeypatch.setattr if monkeypatch else setattr
+    set_name(provenance, "_git", lambda digest: (None, None))
+    set_name(isolation.WorkingFolder, "_time_of_move", lambda self: float("inf"))
+
+
 def new_study(n, function=func, **kwds):
     shutil.rmtree("calc", ignore_errors=True)
     ps.run_local(function, grid(n), progress=False, **kwds)
@@ -115,9 +128,8 @@ def cost_of_a_pset(name, count, poolsize, few=300, many=12_000):
         import sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from psweep_core.engines import pool, worker
-        from psweep_core.running import provenance
-        provenance._git = lambda digest: (None, None)  # called some times a second, if at all
-        from count_costs import Calls, Traffic, in_a_new_study
+        from count_costs import Calls, Traffic, in_a_new_study, leave_out_what_time_decides
+        leave_out_what_time_decides()
         pool.REPORT_SECONDS = worker.REPORT_SECONDS = 60
         in_a_new_study({few}, Calls, poolsize={poolsize})  # imports what it needs
         few, many = (

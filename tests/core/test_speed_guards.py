@@ -29,6 +29,7 @@ from count_costs import (
     func,
     grid,
     in_a_new_study,
+    leave_out_what_time_decides,
     more,
     new_study,
     peak_of,
@@ -36,7 +37,6 @@ from count_costs import (
 
 import psweep as ps
 from psweep_core.params.hashing import pset_hashes
-from psweep_core.running import provenance
 
 # How many calls something takes depends on the version of Python, so the bounds are for one.
 pytestmark = pytest.mark.slow
@@ -52,9 +52,9 @@ def with_old_rows(n, count, new=10, **kwds):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import psweep as ps
         from count_costs import Calls, Traffic, func, grid, more, new_study
-        from psweep_core.running import provenance
+        from count_costs import leave_out_what_time_decides
         from psweep_core.store import last_written
-        provenance._git = lambda digest: (None, None)  # called some times a second, if at all
+        leave_out_what_time_decides()
         ps.run_local(func, grid(20))
         last_written.forget()  # as where another program has made the study
         ps.run_local(func, more(2))
@@ -75,8 +75,8 @@ def with_old_rows(n, count, new=10, **kwds):
 
 @pytest.fixture(autouse=True)
 def warm(monkeypatch):
-    """What is done only the first time is done; git, called some times a second, is left out."""
-    monkeypatch.setattr(provenance, "_git", lambda digest: (None, None))
+    """What is done only the first time is done, and time decides nothing."""
+    leave_out_what_time_decides(monkeypatch)
     ps.run_local(func, grid(20))
     ps.run_local(func, more(2))
     shutil.rmtree("calc")
