@@ -14,7 +14,7 @@ import pytest
 from spools import claim, prepare, run, start, until
 
 import psweep as ps
-from psweep_core.running.time_left import END, _slurm_seconds
+from psweep_core.running.time_left import END, slurm_seconds
 from psweep_core.store.spool import Spool
 from psweep_core.store.study import Study
 
@@ -308,7 +308,7 @@ def test_work_starts_with_a_plain_header():
     ],
 )
 def test_times_that_slurm_writes(text, seconds):
-    assert _slurm_seconds(text) == seconds
+    assert slurm_seconds(text) == seconds
 
 
 def test_time_left_outside_a_task(monkeypatch):

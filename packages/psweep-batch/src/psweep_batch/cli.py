@@ -123,7 +123,7 @@ def is_confirmed(machine: Machine) -> bool:
     """
     from psweep_core.plumbing import printable
 
-    from .machines import confirm_statcmd, may_run_statcmd
+    from .confirmed_statcmds import confirm_statcmd, may_run_statcmd
 
     if machine.statcmd is None or may_run_statcmd(machine):
         return True

@@ -27,9 +27,10 @@ from psweep_core.plumbing import (
     spools_of,
 )
 
+from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
 from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
-from .machines import chosen_machines, confirm_statcmd, find_machines
+from .machines import chosen_machines, find_machines
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
 from .verdicts import machine_of

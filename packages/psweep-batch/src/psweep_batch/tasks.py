@@ -10,9 +10,10 @@ import pandas as pd
 
 from psweep_core.plumbing import Claim, Layout, Spool, Study, live_runs, replacing, spools_of
 
-from .jobs import Attempt, job_id_of
+from .jobs import Attempt
 from .machines import Machine
 from .outputs import why_ended
+from .scheduler_words import job_id_of
 from .states import PsetStatus, outcomes_of
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 

@@ -17,6 +17,7 @@ from psweep_core.plumbing import PRIVATE
 from .jobs import RESULT_FILES, Attempt
 from .machines import Machine, read_info
 from .queue import Account, Queue, complain, snapshot_path
+from .scheduler_words import WAITING
 from .scripts import info_path
 
 __all__ = [
@@ -35,7 +36,6 @@ READER_MARK: Final = "batch_reader"  # in .psweep, if the user has read results 
 RUNS_ANOTHER: Final = "its task runs another pset"
 _GRACE_SECONDS = 60  # a local submit script may take this long to start a job
 _MISSING = "batch_missing.json"  # in .psweep: since when the queue does not show jobs
-_WAITING = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
 
 
 class Outcome(NamedTuple):
@@ -310,7 +310,7 @@ class Judge:
             if self._queues.machine(attempt.machine).account is not None:
                 return waits
         elif account.lives:
-            return Verdict("queued" if account.state in _WAITING else state, "", open=True)
+            return Verdict("queued" if account.state in WAITING else state, "", open=True)
         elif not account.unknown:
             reason = account.reason or reason
             never_ran = attempt.start is None and account.state.startswith("CANCELLED")

@@ -12,14 +12,16 @@ from .running.spooled import Chunk, spool_work
 from .show.progress import Progress
 from .status import Report, status
 from .store.atomic import replacing
+from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temporary_name
+from .store.layout import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.locks import file_lock
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
-from .store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, Spool, spools_of
+from .store.spool import Spool, spools_of
 from .store.study import Study
+from .store.suffixes import SUFFIXES, holds_data_only
 from .table.atoms import is_plain
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups, is_private
@@ -37,6 +39,7 @@ __all__ = [
     "RUNS",
     "RUNTIME",
     "SEED",
+    "SUFFIXES",
     "TIME_LIMIT",
     "Chunk",
     "Claim",

@@ -16,7 +16,17 @@ from ..params.hashing import pset_hashes
 from ..store.layout import Layout
 from ..table.rows import ATTEMPTS, Header, RowTuple
 
-__all__ = ["Func", "Job", "JobTuple", "Jobs", "RunPset", "Settings", "describe", "with_attempts"]
+__all__ = [
+    "Func",
+    "Job",
+    "JobTuple",
+    "Jobs",
+    "RunPset",
+    "Settings",
+    "describe",
+    "new_uuids",
+    "with_attempts",
+]
 
 
 Func = Callable[[Pset], Any]
@@ -171,7 +181,7 @@ class SomeJobs(Jobs):
             yield (position, *job[1:])
 
 
-def _uuids(n: int) -> list[str]:
+def new_uuids(n: int) -> list[str]:
     """Make random UUIDs (RFC 9562, version 4), at a tenth of the cost of `uuid.uuid4`."""
     ids: list[str] = []
     while n:

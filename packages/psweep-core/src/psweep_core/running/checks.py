@@ -21,9 +21,9 @@ from ..old_words import translated
 from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
-from ..store.layout import holds_data_only
 from ..store.old_files import understood
 from ..store.portable_pickle import dumps_plain_first
+from ..store.suffixes import holds_data_only
 from ..table.frames import usable
 from ..table.rows import RESERVED, SEED
 

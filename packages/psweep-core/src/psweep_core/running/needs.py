@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from ..store.spool import OUT_OF_MEMORY, Spool
+from ..store.claims import OUT_OF_MEMORY
+from ..store.spool import Spool
 
 __all__ = ["LEVELS", "Needs"]
 

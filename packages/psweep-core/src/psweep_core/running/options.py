@@ -14,9 +14,10 @@ from ..engines.job import Settings
 from ..engines.worker import SLOT
 from ..errors import ParamsError, ParamsTypeError
 from ..params.grids import brief
-from ..store.database import check_suffix
+from ..store.file_formats import format_of
 from ..store.json_parquet import need_pyarrow
-from ..store.layout import TAKEN, Layout, PathLike, holds_data_only
+from ..store.layout import TAKEN, Layout, PathLike
+from ..store.suffixes import PARQUET, holds_data_only
 from ..table.rows import Header
 
 __all__ = ["Options"]
@@ -122,8 +123,8 @@ class Options:
                 "put the folder into calc_dir"
             )
             raise ParamsError(message)
-        check_suffix(Path(Layout(self.calc_dir).name, basename))
-        if self.save and basename.endswith(".parquet"):
+        format_of(Path(Layout(self.calc_dir).name, basename))
+        if self.save and basename.endswith(PARQUET):
             need_pyarrow()
         if not self.save:
             self._check_that_nothing_is_written()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from ..engines.job import Jobs, _uuids
+from ..engines.job import Jobs, new_uuids
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
 from ..table.cells import cells
@@ -61,7 +61,7 @@ def plan_jobs(
     chosen = None
     if seeds is not None and hashes is not None:
         chosen = [seeds.take(pset, sha) for pset, sha in zip(psets, hashes, strict=True)]
-    return Jobs(_uuids(len(psets)), hashes, psets, chosen)
+    return Jobs(new_uuids(len(psets)), hashes, psets, chosen)
 
 
 def _missing(hashes: list[str], done: Mapping[str, int], repeats: int) -> list[int]:

@@ -19,14 +19,16 @@ from typing import Any
 from .._version import __version__
 from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
+from ..engines.job_signals import ENDINGS, WARNINGS
 from ..engines.pool import run_pool
-from ..engines.worker import ENDINGS, WARNINGS
 from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
+from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
 from ..store.layout import Layout
-from ..store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Spool
+from ..store.spool import Spool
 from ..store.task_record import TaskRecord
+from .job_environment import job_id, rank
 from .job_memory import count_kills
 from .needs import Needs
 from .options import Options
@@ -38,7 +40,6 @@ __all__ = ["task"]
 _MARGIN = 5.0  # s before the end of the job by which a pset should have finished
 _GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
 _NOTICE = 3.0  # the same after SIGUSR2 of Grid Engine, where it is 5 s or more (queue_conf, notify)
-_RANKS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 class TaskError(PsweepError, RuntimeError):
@@ -93,8 +94,7 @@ class _Task:
         self.path = spool.claim_path(chunk, attempt)
 
     def run(self) -> None:
-        rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-        if rank != "0":
+        if rank() != "0":
             print("psweep-task: another process of this job runs the psets", file=sys.stderr)
             return
         stop = _Stop()  # from here on, signals are only noted
@@ -133,8 +133,7 @@ class _Task:
                 self._say("these psets were given back, and another task has them")
                 return False
         _tell("claim", f"{self.path}")
-        job = _job_id()
-        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job}"
+        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job_id()}"
         self._note(mine)
         for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
             if line == mine:
@@ -345,18 +344,6 @@ def _tell(ending: str, text: str) -> None:
     if place:
         with contextlib.suppress(OSError):
             Path(place, ending).write_text(f"{text}\n", encoding="utf-8")
-
-
-def _job_id() -> str:
-    found = os.environ.get
-    if found("SLURM_ARRAY_JOB_ID"):
-        return f"{found('SLURM_ARRAY_JOB_ID')}_{found('SLURM_ARRAY_TASK_ID')}"
-    if found("LSB_JOBID"):
-        index = found("LSB_JOBINDEX", "0")
-        return f"{found('LSB_JOBID')}" + (f"_{index}" if index != "0" else "")
-    job = found("SLURM_JOB_ID") or found("PBS_JOBID") or found("JOB_ID") or "-"
-    sge_task = found("SGE_TASK_ID", "undefined")
-    return f"{job}_{sge_task}" if sge_task != "undefined" else job
 
 
 def _lives(pid: int) -> bool:

@@ -11,7 +11,7 @@ from ..table.row_groups import Block
 from ..table.rows import Header, RowTuple
 from .journal import Journal
 from .row_bytes import encode
-from .running import Running
+from .running_psets import Running
 from .spool import Spool
 
 __all__ = ["TaskRecord"]
@@ -33,7 +33,7 @@ class TaskRecord:
     Attributes
     ----------
     running : Path or None
-        See `running`. None: the file system does not take the file.
+        See `running_psets`. None: the file system does not take the file.
     """
 
     saves = True
