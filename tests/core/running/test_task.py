@@ -281,7 +281,7 @@ def test_on_error_raise_ends_the_task_and_gives_back_the_rest():
 
 def test_task_by_hand_says_what_it_is_for(capsys, monkeypatch):
     monkeypatch.delenv("PSWEEP_SPOOL", raising=False)
-    from psweep_core.running.task import task
+    from psweep_core.task import task
 
     assert task([]) == 1
     assert "a line of a jobscript" in capsys.readouterr().err

@@ -15,6 +15,7 @@ import pandas as pd
 from psweep import ParamsError
 from psweep_core.plumbing import (
     OUT_OF_MEMORY,
+    ClaimState,
     Layout,
     Options,
     PathLike,
@@ -121,7 +122,7 @@ def _tell_failures(layout: Layout) -> None:
         failed += [
             (spool, claim)
             for claim in spool.claims().values()
-            if claim.state in ("failed", "lost") and claim.chunk in unfinished
+            if claim.state in (ClaimState.FAILED, ClaimState.LOST) and claim.chunk in unfinished
         ]
     if failed:
         spool, claim = failed[-1]

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 __all__ = [
+    "CANCELLED",
     "CLUSTER",
     "ENDED_BECAUSE",
     "KILLS",
@@ -40,9 +41,11 @@ _PENDING |= {"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DE
 _OF_GRID_ENGINE = re.compile(r"(?P<pending>[RhE]*qw|[RhE]*w|E.*)|[dRrtsST]+")
 WAITING: Final = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
 
+CANCELLED: Final = "cancelled"  # the reason if somebody has cancelled it, such as by scancel
+
 # What the states of ended jobs mean
 MEANINGS: Final = (
-    ("CANCELLED", "cancelled"),
+    ("CANCELLED", CANCELLED),
     ("TIMEOUT", "time limit"),
     ("DEADLINE", "deadline"),
     ("OUT_OF_ME", "out of memory"),
@@ -63,7 +66,7 @@ ENDED_BECAUSE: Final = [
         (r"(?i)oom.?kill|out.of.memory|exceeded (job )?memory limit", "out of memory"),
         (r"DUE TO NODE FAIL", "node failure"),
         (r"DUE TO PREEMPTION", "preempted"),
-        (r"CANCELLED AT", "cancelled"),
+        (r"CANCELLED AT", CANCELLED),
     )
 ]
 

@@ -3,13 +3,14 @@
 from .messages import printable
 from .params.grids import Pset
 from .programs import run_command
+from .running.carry_out import carry_out
 from .running.checks import check_df, check_func, check_params, explain_mistakes
 from .running.done import all_rows, not_failed
 from .running.options import Options
+from .running.prepare_tasks import Chunk, spool_work
 from .running.provenance import Code
-from .running.recipe import carry_out
-from .running.spooled import Chunk, spool_work
 from .show.progress import Progress
+from .states import ClaimState
 from .status import Report, status
 from .store.atomic import replacing
 from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
@@ -22,10 +23,10 @@ from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of
 from .store.study import Study
 from .store.suffixes import SUFFIXES, holds_data_only
-from .table.atoms import is_plain
+from .table.atoms import is_atomic
+from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
-from .table.frames import append_frame, assemble, groups, is_private
-from .table.rows import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED
+from .table.frames import append_frame, assemble, groups
 
 __all__ = [
     "ATTEMPTS",
@@ -43,6 +44,7 @@ __all__ = [
     "TIME_LIMIT",
     "Chunk",
     "Claim",
+    "ClaimState",
     "Code",
     "Layout",
     "Options",
@@ -67,7 +69,7 @@ __all__ = [
     "file_lock",
     "groups",
     "holds_data_only",
-    "is_plain",
+    "is_atomic",
     "is_private",
     "live_runs",
     "merge_runs",

@@ -318,7 +318,7 @@ class _Pool:
             sent: list[Any] = chunk
             if worker.method != "fork":
                 sent = list(self._jobs.tuples(chunk))
-                if not self._settings.plain:
+                if not self._settings.atomic:
                     sent = [pickled_job(Job(*job)) for job in sent]
             worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
 

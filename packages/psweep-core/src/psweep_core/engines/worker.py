@@ -101,7 +101,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
             jobs: Iterable[JobTuple] = chunk.jobs
             if setup.jobs is not None:
                 jobs = setup.jobs.tuples(chunk.jobs)
-            elif not settings.plain:
+            elif not settings.atomic:
                 jobs = map(unpickled_job, chunk.jobs)
             for job in jobs:
                 running = job

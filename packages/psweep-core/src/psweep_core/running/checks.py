@@ -22,10 +22,10 @@ from ..params.grids import brief
 from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
 from ..store.old_files import understood
-from ..store.portable_pickle import dumps_plain_first
+from ..store.portable_pickle import dumps_atomic_first
 from ..store.suffixes import holds_data_only
+from ..table.bookkeeping import RESERVED, SEED
 from ..table.frames import usable
-from ..table.rows import RESERVED, SEED
 
 __all__ = [
     "check_df",
@@ -245,18 +245,18 @@ def _one_dict(pset: Any) -> str:
 
 
 def check_params_storable(
-    params: Sequence[dict[Any, Any]], database_basename: str, plain: bool = False
+    params: Sequence[dict[Any, Any]], database_basename: str, atomic: bool = False
 ) -> None:
-    """Refuse values that the database could not give back; `plain` says that none needs a look."""
+    """Refuse values that the database could not give back; `atomic` says that none needs a look."""
     data_only = holds_data_only(database_basename)
-    if plain and not data_only:
+    if atomic and not data_only:
         return
     for position, pset in enumerate(params):
         try:
             if data_only:
                 check_storable(pset)
             else:
-                dumps_plain_first(pset, pset)
+                dumps_atomic_first(pset, pset)
         except Exception as error:
             message = (
                 f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+from ..states import ClaimState
 from ..store.claims import OUT_OF_MEMORY
 from ..store.spool import Spool
 
@@ -44,7 +45,7 @@ class Needs:
         self._suspects: set[int] = set()
         if len(shortages) > n_levels:
             last = shortages[-1]
-            if last.state == "lost" and last.reason.startswith(OUT_OF_MEMORY):
+            if last.state == ClaimState.LOST and last.reason.startswith(OUT_OF_MEMORY):
                 self._suspects.update(spool.ran_last(last))
 
     def to_blame(self, todo: Collection[int]) -> list[int]:

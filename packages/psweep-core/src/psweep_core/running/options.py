@@ -227,7 +227,9 @@ class Options:
         """
         return _siblings.load("psweep_git", "git=True").git_commits if self.git else None
 
-    def settings(self, header: Header, layout: Layout, commit: str | None, plain: bool) -> Settings:
+    def settings(
+        self, header: Header, layout: Layout, commit: str | None, atomic: bool
+    ) -> Settings:
         """Return what the calls of func need to know.
 
         Parameters
@@ -236,7 +238,7 @@ class Options:
         layout : Layout
         commit : str or None
             With the code that runs.
-        plain : bool
+        atomic : bool
             No value in the params can be changed, or needs care when it is pickled.
         """
         return Settings(
@@ -251,7 +253,7 @@ class Options:
             ran=not self.only_prepares,
             retries=self.retries,
             timeout=self.timeout,
-            plain=plain,
+            atomic=atomic,
         )
 
 

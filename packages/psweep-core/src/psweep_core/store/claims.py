@@ -6,13 +6,15 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
+from ..states import ClaimState
+
 __all__ = ["FREE", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
 
 # How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
 OUT_OF_MEMORY = "out of memory"
 TIME_LIMIT = "time limit"
 # The states of a claim whose chunk another task may have
-FREE = ("stopped", "failed", "lost", "cancelled")
+FREE = (ClaimState.STOPPED, ClaimState.FAILED, ClaimState.LOST, ClaimState.CANCELLED)
 
 
 class Claim(NamedTuple):
@@ -66,7 +68,9 @@ def parsed_claim(claim: Claim, text: str) -> Claim:
                 claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
                 if not claim.state:
                     before = "" if claim.start else " before psweep-task began"
-                    claim = claim._replace(state="failed", reason=f"exit code {words[0]}{before}")
+                    claim = claim._replace(
+                        state=ClaimState.FAILED, reason=f"exit code {words[0]}{before}"
+                    )
     return claim
 
 

@@ -44,6 +44,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import DatabaseError
+from ..states import ClaimState
 from ..table.rows import Header
 from .atomic import replacing
 from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
@@ -245,7 +246,7 @@ class Spool:
             with contextlib.suppress(FileNotFoundError):
                 said = self.lost_path(chunk, attempt).read_text(encoding="utf-8").strip()
                 state, _, reason = said.partition(" ")
-                claim = claim._replace(state=state or "lost", reason=reason)
+                claim = claim._replace(state=state or ClaimState.LOST, reason=reason)
         return claim
 
     def shortages(self, chunk: int, also_time: bool) -> list[Claim]:

@@ -14,8 +14,9 @@ from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundEr
 from ..old_words import takes_old_words
 from ..params.grids import Pset
 from ..params.hashing import pset_hash, pset_hashes
+from .bookkeeping import is_private
 from .cells import MISSING, cells, objects
-from .frames import arranged, groups, index_of_names, is_private, places_of
+from .frames import arranged, groups, index_of_names, places_of
 
 __all__ = [
     "df_extract_params",

@@ -13,10 +13,11 @@ import pandas as pd
 
 from ..errors import DatabaseError
 from ..params.hashing import pset_hash
+from .bookkeeping import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, is_private
 from .cells import MISSING, cells, column, objects
 from .joining import join
 from .row_groups import Block, Cells, block_of, listed
-from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row, RowTuple
+from .rows import Header, Row, RowTuple
 
 __all__ = [
     "append_frame",
@@ -29,13 +30,13 @@ __all__ = [
     "frame_of_rows",
     "groups",
     "index_of_names",
-    "is_private",
     "numbered",
     "places_of",
     "regrouped",
     "rows_of_run",
     "usable",
     "with_extras",
+    "with_seqs",
 ]
 
 
@@ -68,16 +69,11 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
         pairs = zip(listed(params[name]), listed(results.pop(name)), strict=True)
         params[name] = [result if param is MISSING else param for param, result in pairs]
     columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
-    return _with_seqs(columns, block.seqs)
+    return with_seqs(columns, block.seqs)
 
 
 def _columns(found: Cells) -> dict[Any, Any]:
     return {name: column(some, exact=is_private(name)) for name, some in found.items()}
-
-
-def is_private(name: Any) -> bool:
-    """Return whether a name is left out of the hash."""
-    return isinstance(name, str) and name.startswith("_")
 
 
 def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
@@ -305,7 +301,7 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
         for name in [*params, *book, *results, RUNTIME]
     }
     seqs = np.concatenate([df["_pset_seq"].to_numpy(dtype=np.int64) for df in (old, new)])
-    df = _with_seqs(columns, seqs)
+    df = with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     if not df.index.is_monotonic_increasing:
         df = df.sort_index(kind="stable")
@@ -365,7 +361,8 @@ def _joined(
     return join(upper, lower, (len(old), len(new)), exact=is_private(name))
 
 
-def _with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+def with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+    """Assemble columns; the numbers of the rows are their labels."""
     return assemble(list(columns), list(columns.values()), _index_of(seqs))
 
 

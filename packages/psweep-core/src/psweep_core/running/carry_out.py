@@ -27,16 +27,16 @@ from ..store.layout import Layout
 from ..store.run_record import Record, RunRecord, UnsavedRecord
 from ..store.runs_file import append_run
 from ..store.study import Study
-from ..table.atoms import are_plain
+from ..table.atoms import are_atomic
+from ..table.bookkeeping import SEED
 from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
-from ..table.rows import SEED, Header
+from ..table.rows import Header
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .interrupts import Interrupts
 from .left_to_tasks import LeftToTasks
 from .options import Options
-from .plan import header_after, next_number
-from .planner import Done, Planner
+from .planner import Done, Planner, header_after, next_number
 from .provenance import Code, code_of, run_entry
 from .simulate import run_simulated
 
@@ -83,12 +83,12 @@ def carry_out(
     df = check_df(df)
     params, names = check_params(params)
     seeded = SEED in names or options.seed is not None
-    plain = are_plain(params)
-    # The hashes of plain psets cannot fail, so they can be left to the workers.
-    lazy = plain and options.poolsize and not seeded
+    atomic = are_atomic(params)
+    # The hashes of atomic values cannot fail, so they can be left to the workers.
+    lazy = atomic and options.poolsize and not seeded
     hashes = None if lazy else pset_hashes(params)
     if options.save:
-        check_params_storable(params, options.database_basename, plain)
+        check_params_storable(params, options.database_basename, atomic)
     study = Study(options.calc_dir, options.database_basename)
     skips = None
     if options.skip_dups:
@@ -105,7 +105,7 @@ def carry_out(
         return run_simulated(
             study, params, df, planner, poolsize=options.poolsize, save=options.save
         )
-    run = _Run(func, options, study, plain, planner, tasks)
+    run = _Run(func, options, study, atomic, planner, tasks)
     if not options.save:
         return run.unsaved(params, hashes, df)
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
@@ -120,7 +120,7 @@ class _Run:
     func: Func
     options: Options
     study: Study
-    plain: bool  # see `job.Settings`
+    atomic: bool  # see `job.Settings`
     planner: Planner
     tasks: LeftToTasks | None
     commit: str | None = None
@@ -288,13 +288,13 @@ class _Run:
             notice = shared_generators_notice(self.func, jobs.seeds is not None)
             if notice is not None:
                 self.closing.add(notice)
-        notice = None if self.plain else generators_in_psets_notice(jobs.psets)
+        notice = None if self.atomic else generators_in_psets_notice(jobs.psets)
         if notice is not None:
             self.closing.add(notice)
 
     def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
         options = self.options
-        settings = options.settings(record.header, self.study.layout, self.commit, self.plain)
+        settings = options.settings(record.header, self.study.layout, self.commit, self.atomic)
         if options.executor is not None:
             from ..engines.executor import (
                 run_executor,  # here, because `import psweep` should be quick

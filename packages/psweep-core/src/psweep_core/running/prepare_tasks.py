@@ -28,13 +28,12 @@ from ..store.backup import backup
 from ..store.runs_file import append_run
 from ..store.spool import Index, Spool, spools_of
 from ..store.study import Study
-from ..table.atoms import are_plain
-from ..table.rows import RUNTIME, SEED
+from ..table.atoms import are_atomic
+from ..table.bookkeeping import RUNTIME, SEED
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
-from .plan import next_number
-from .planner import Planner
+from .planner import Planner, next_number
 from .provenance import code_of, run_entry
 from .simulate import run_simulated
 
@@ -95,9 +94,9 @@ def spool_work(
     """
     df = check_df(df)
     params, names = check_params(params)
-    plain = are_plain(params)
+    atomic = are_atomic(params)
     hashes = pset_hashes(params)
-    check_params_storable(params, options.database_basename, plain)
+    check_params_storable(params, options.database_basename, atomic)
     study = Study(options.calc_dir, options.database_basename)
     git_commits = options.git_commits()
     code = code_of(func)
@@ -141,7 +140,7 @@ def spool_work(
                         if field.name not in _OF_CALL
                     },
                     "commit": commit,
-                    "plain": plain,
+                    "plain": atomic,
                 }
                 parts = [dumps(work), *(dumps(jobs.some(chunk.positions)) for chunk in chunks)]
                 index = Index(
@@ -243,7 +242,7 @@ def _pickled(func: Func, params: Sequence[Pset]) -> bytes:
     classes that were sent are not the same as those that are imported.
     """
     modules = _project_modules(func)
-    psets = b"" if are_plain(params) or not modules else dumps(list(params))
+    psets = b"" if are_atomic(params) or not modules else dumps(list(params))
     if any(module.__name__.encode() in psets for module in modules):
         return pickled_func(func)
     with contextlib.suppress(Exception), _by_value(modules):
