@@ -4,8 +4,9 @@ from .messages import printable
 from .params.grids import Pset
 from .programs import run_command
 from .running.carry_out import carry_out
-from .running.checks import check_df, check_func, check_params, explain_mistakes
+from .running.checks import check_df, check_func, check_params
 from .running.done import all_rows, not_failed
+from .running.keywords import explain_mistakes
 from .running.options import Options
 from .running.prepare_tasks import Chunk, spool_work
 from .running.provenance import Code
@@ -16,8 +17,8 @@ from .store.atomic import replacing
 from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.locks import file_lock
+from .store.paths import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of

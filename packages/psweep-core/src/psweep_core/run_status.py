@@ -16,7 +16,7 @@ from .show.cell_texts import one_line
 from .show.closing_line import count_causes, failures_by_cause
 from .states import RunState
 from .store.journal_reader import is_over, read_header
-from .store.layout import PathLike
+from .store.paths import PathLike
 from .store.spool import spools_of
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private

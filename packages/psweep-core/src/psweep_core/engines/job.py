@@ -13,7 +13,7 @@ import numpy as np
 from ..messages import safe_repr
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..table.bookkeeping import ATTEMPTS
 from ..table.rows import Header, RowTuple
 

@@ -22,7 +22,7 @@ import pandas as pd
 from .._version import __version__
 from ..errors import ParamsError
 from ..store.files import file_write
-from ..store.layout import PathLike
+from ..store.paths import PathLike
 from ..store.read import is_folder
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME

@@ -23,7 +23,7 @@ from ..params.hashing import pset_hashes
 from ..show.closing_line import ClosingLine
 from ..show.progress import Progress
 from ..store.backup import backup
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..store.run_record import Record, RunRecord, UnsavedRecord
 from ..store.runs_file import append_run
 from ..store.study import Study

@@ -16,7 +16,7 @@ from ..errors import ParamsError, ParamsTypeError
 from ..params.grids import brief
 from ..store.file_formats import format_of
 from ..store.json_parquet import need_pyarrow
-from ..store.layout import TAKEN, Layout, PathLike
+from ..store.paths import TAKEN, Layout, PathLike
 from ..store.suffixes import PARQUET, holds_data_only
 from ..table.rows import Header
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ..engines.job import Jobs, new_uuids
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..store.run_record import reserved_seeds
 from ..store.spool import seeds_in_spools
 from ..table.bookkeeping import SEED

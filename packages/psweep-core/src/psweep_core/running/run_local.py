@@ -9,9 +9,10 @@ import pandas as pd
 
 from ..engines.job import Func
 from ..params.grids import Pset
-from ..store.layout import PathLike
+from ..store.paths import PathLike
 from .carry_out import carry_out
-from .checks import check_func, explain_mistakes
+from .checks import check_func
+from .keywords import explain_mistakes
 from .options import Options
 
 __all__ = ["run", "run_local"]

@@ -24,7 +24,7 @@ from ..messages import safe_str
 from ..show.tracebacks import format_error
 from ..states import ClaimState
 from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..store.spool import Spool
 from ..store.task_record import TaskRecord
 from .job_environment import job_id, rank

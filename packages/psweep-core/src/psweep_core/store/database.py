@@ -25,7 +25,7 @@ from .journal_reader import count_rows
 from .json_forms import frame_as
 from .json_parquet import frame_to_json
 from .last_written import Signature, sign
-from .layout import Layout, PathLike, expanded
+from .paths import Layout, PathLike, expanded
 
 __all__ = ["df_to_json", "df_write", "read_file", "storable", "write_file"]
 

@@ -49,7 +49,7 @@ from ..table.rows import Header
 from .atomic import replacing
 from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
 from .journal_reader import find_journal
-from .layout import Layout
+from .paths import Layout
 from .running_psets import Running, count_begun
 
 __all__ = [

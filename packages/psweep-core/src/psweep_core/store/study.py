@@ -1,4 +1,4 @@
-"""A study on disk: its database, its journals and its lock; `layout` says where they are.
+"""A study on disk: its database, its journals and its lock; `paths` says where they are.
 
 All that is known of a study is the union of its database and its journals, by ``_pset_id``.
 """
@@ -32,10 +32,10 @@ from .journal_reader import (
     read_header,
     read_journal,
 )
-from .layout import Layout, PathLike, remove_journal, run_of
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
 from .old_files import keep_old, understood
+from .paths import Layout, PathLike, remove_journal, run_of
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import spools_of
