@@ -25,7 +25,6 @@ from ..show.progress import Progress
 from ..store.backup import backup
 from ..store.paths import Layout
 from ..store.run_record import Record, RunRecord, UnsavedRecord
-from ..store.runs_file import append_run
 from ..store.study import Study
 from ..table.atoms import are_atomic
 from ..table.bookkeeping import SEED
@@ -36,8 +35,8 @@ from .done import successful, tried
 from .interrupts import Interrupts
 from .left_to_tasks import LeftToTasks
 from .options import Options
-from .planner import Done, Planner, header_after, next_number
-from .provenance import Code, code_of, run_entry
+from .planner import Done, Planner, header_after, reserve_numbers
+from .provenance import Code, code_of, note_run
 from .simulate import run_simulated
 
 __all__ = ["carry_out"]
@@ -153,12 +152,7 @@ class _Run:
                     extended = self._without_jobs(known, df)
                     self.closing.show()
                     return extended
-                header = study.reserve(
-                    run_id,
-                    next_number(known, "_run_seq"),
-                    next_number(known, "_pset_seq"),
-                    len(jobs),
-                )
+                header = reserve_numbers(study, run_id, known, len(jobs))
                 self._note_start(run_id, header)
                 interrupts.hold_back()
                 record = RunRecord(header, layout)
@@ -259,18 +253,8 @@ class _Run:
         """Add this run to the table of runs; the lock is held."""
         options, code = self.options, self.planner.code
         if code is not None:
-            entry = run_entry(
-                run_id,
-                code,
-                self.commit,
-                run_seq=None if header is None else header.run_seq,
-                kind="prep_batch" if options.only_prepares else "run_local",
-                n_psets=0 if header is None else header.n_psets,
-                seed=options.seed,
-                repeats=options.repeats,
-                database=options.database_basename,
-            )
-            append_run(self.study.layout, entry)
+            kind = "prep_batch" if options.only_prepares else "run_local"
+            note_run(self.study.layout, options, run_id, code, self.commit, header, kind)
 
     def _n_wanted(self, params: Sequence[Pset]) -> int:
         return len(params) * self.options.repeats

@@ -15,6 +15,7 @@ from ..params.hashing import pset_hashes
 from ..store.paths import Layout
 from ..store.run_record import reserved_seeds
 from ..store.spool import seeds_in_spools
+from ..store.study import Study
 from ..table.bookkeeping import SEED
 from ..table.gc_pause import no_garbage_collection
 from ..table.rows import Header
@@ -23,7 +24,7 @@ from .options import Options
 from .provenance import Code
 from .seeds import Seeds
 
-__all__ = ["Done", "Planner", "header_after", "next_number", "plan_jobs"]
+__all__ = ["Done", "Planner", "header_after", "plan_jobs", "reserve_numbers"]
 
 Done = Callable[["pd.DataFrame | None"], pd.DataFrame]
 
@@ -195,7 +196,7 @@ def _missing(hashes: list[str], done: Mapping[str, int], repeats: int) -> list[i
     return [i for _, i in sorted(rounds)]
 
 
-def next_number(df: pd.DataFrame | None, name: str) -> int:
+def _next_number(df: pd.DataFrame | None, name: str) -> int:
     """Return the number after the highest in the column `name`."""
     return 0 if df is None or not len(df) else int(df[name].max()) + 1
 
@@ -204,5 +205,11 @@ def header_after(df: pd.DataFrame | None, calc_dir: str, n_psets: int) -> Header
     """Make up a run that follows those in `df`, which nobody else extends."""
     run_id = str(uuid.uuid4())
     return Header(
-        run_id, next_number(df, "_run_seq"), calc_dir, next_number(df, "_pset_seq"), n_psets
+        run_id, _next_number(df, "_run_seq"), calc_dir, _next_number(df, "_pset_seq"), n_psets
     )
+
+
+def reserve_numbers(study: Study, run_id: str, known: pd.DataFrame, n_psets: int) -> Header:
+    """Choose the numbers of a run that follows those in `known`; the lock of the study is held."""
+    numbers = _next_number(known, "_run_seq"), _next_number(known, "_pset_seq")
+    return study.reserve(run_id, *numbers, n_psets)

@@ -25,7 +25,6 @@ from ..params.hashing import pset_hashes
 from ..params.naming import MAIN
 from ..params.sources import shape_digest
 from ..store.backup import backup
-from ..store.runs_file import append_run
 from ..store.spool import Index, Spool, spools_of
 from ..store.study import Study
 from ..table.atoms import are_atomic
@@ -33,8 +32,8 @@ from ..table.bookkeeping import RUNTIME, SEED
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
-from .planner import Planner, next_number
-from .provenance import code_of, run_entry
+from .planner import Planner, reserve_numbers
+from .provenance import code_of, note_run
 from .simulate import run_simulated
 
 __all__ = ["TASK_PYTHON", "Chunk", "Spooled", "spool_work"]
@@ -124,12 +123,7 @@ def spool_work(
             header = None
             spool = None
             if jobs:
-                header = study.reserve(
-                    run_id,
-                    next_number(known, "_run_seq"),
-                    next_number(known, "_pset_seq"),
-                    len(jobs),
-                )
+                header = reserve_numbers(study, run_id, known, len(jobs))
                 runtime = _median_runtime(known)
                 chunks = cut(jobs.psets, runtime)
                 work = {
@@ -163,18 +157,7 @@ def spool_work(
                     "code": digest,
                 }
                 spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
-                entry = run_entry(
-                    run_id,
-                    code,
-                    commit,
-                    run_seq=header.run_seq,
-                    kind="prep_batch",
-                    n_psets=header.n_psets,
-                    seed=options.seed,
-                    repeats=options.repeats,
-                    database=options.database_basename,
-                )
-                append_run(study.layout, entry)
+                note_run(study.layout, options, run_id, code, commit, header, "prep_batch")
         afterwards(study)
     wanted = {*hashes}
     n_other = len({sha for sha, made in pending.found if sha in wanted and made != digest})
