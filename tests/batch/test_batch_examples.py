@@ -31,7 +31,7 @@ def programs(tmp_path, monkeypatch):
     python = shlex.quote(sys.executable)
     for name in ("python", "python3"):
         cluster.script(folder / name, f'#!/bin/sh\nexec {python} "$@"\n')
-    modules = {"status": "psweep_core.status", "task": "psweep_core.running.task"}
+    modules = {"status": "psweep_core.status", "task": "psweep_core.task"}
     for name in ("status", "task", "push", "pull"):
         module = modules.get(name, "psweep_batch.cli")
         code = f"import sys; from {module} import {name}; sys.exit({name}())"

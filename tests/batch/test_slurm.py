@@ -224,7 +224,7 @@ def test_other_schedulers_by_statcmd(templates, fake_scheduler, tmp_path):
 
 
 def test_the_numbers_that_submit_commands_print():
-    from psweep_batch.jobs import job_id_of
+    from psweep_batch.scheduler_words import job_id_of
 
     for said, expected in [
         ("Submitted batch job 123\n", "123"),

@@ -8,7 +8,7 @@ import sys
 import time
 
 from psweep_core.running.options import Options
-from psweep_core.running.spooled import Chunk, spool_work
+from psweep_core.running.prepare_tasks import Chunk, spool_work
 
 
 def prepare(func, params, size=100, **options):
@@ -36,7 +36,7 @@ def start(spool, chunk=0, attempt=1, **environ):
         "PSWEEP_ATTEMPT": str(attempt),
         **environ,
     }
-    command = [sys.executable, "-c", "from psweep_core.running.task import task; exit(task())"]
+    command = [sys.executable, "-c", "from psweep_core.task import task; exit(task())"]
     return subprocess.Popen(
         command, env=os.environ | environ, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

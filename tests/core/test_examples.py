@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from example import EXAMPLES, Example
 
 import psweep as ps
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # tested with the distribution that they need, or (in tests/psweep) with the libraries
 SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "ising.py", "study.ipynb"}
 BATCH = {
@@ -38,42 +38,6 @@ FOUND = sorted(
 )
 SCRIPTS = [script for script in FOUND if script.split("/")[0] not in ELSEWHERE]
 NAMES = sorted({script.split("/")[0] for script in SCRIPTS})
-
-
-class Example:
-    """A copy of an example in an otherwise empty folder."""
-
-    def __init__(self, name, folder):
-        self.folder = folder
-        source = EXAMPLES / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("calc*", "__pycache__")
-            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=ignored)
-            self.scripts = sorted(path.name for path in source.glob("[0-9]*.py"))
-        else:
-            shutil.copy(source, folder)
-            self.scripts = [name]
-
-    def run(self, *args):
-        """Run all scripts; give back what each has printed, as one text unless there are more."""
-        outs = []
-        for script in self.scripts:
-            done = subprocess.run(
-                [sys.executable, script, *args],
-                cwd=self.folder,
-                env={**os.environ, "PYTHONWARNINGS": "error"},
-                capture_output=True,
-                encoding="utf-8",
-                timeout=120,
-            )
-            assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-            assert done.stdout.strip(), f"{script} has printed nothing"
-            outs.append(done.stdout)
-            self.stderr = done.stderr
-        return outs[0] if len(outs) == 1 else outs
-
-    def df(self, name="calc"):
-        return ps.df_read(self.folder / name)
 
 
 def vary_1_param(ex):

@@ -13,7 +13,7 @@ from terminal import in_terminal
 
 import psweep as ps
 from psweep_core import cli
-from psweep_core.run_states import in_words, run_states
+from psweep_core.run_status import in_words, run_states
 from psweep_core.status import status
 from psweep_core.store.json_forms import ORIENTS
 
@@ -25,6 +25,7 @@ PROGRAMS = [
     ("psweep_core.cli", "report"),
     ("psweep_core.cli", "rm"),
     ("psweep_core.status", "status"),
+    ("psweep_core.task", "task"),
 ]
 QUICK = """
 import importlib, sys

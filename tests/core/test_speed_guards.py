@@ -140,7 +140,7 @@ def test_each_pset_is_hashed_once(poolsize, skip_dups, monkeypatch):
             file.write(b"x" * len(psets))
             return pset_hashes(psets)
 
-        for name in ("running.recipe", "running.planner", "running.plan", "engines.job"):
+        for name in ("running.carry_out", "running.planner", "engines.job"):
             monkeypatch.setattr(sys.modules[f"psweep_core.{name}"], "pset_hashes", counted)
         new_study(300, poolsize=poolsize, skip_dups=skip_dups)
         assert os.path.getsize("hashed") == 300

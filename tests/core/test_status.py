@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import psweep as ps
-from psweep_core.run_states import run_states
+from psweep_core.run_status import run_states
 from psweep_core.status import status
 
 SLOW = """

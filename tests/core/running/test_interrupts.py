@@ -10,7 +10,7 @@ import pytest
 import psweep as ps
 from psweep_core.running.interrupts import Interrupts
 from psweep_core.store.journal import Journal
-from psweep_core.store.layout import Layout
+from psweep_core.store.paths import Layout
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

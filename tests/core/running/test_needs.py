@@ -12,7 +12,7 @@ import pytest
 from spools import claim, prepare, run, start, until
 
 import psweep as ps
-from psweep_core.running.job_memory import _count, count_kills
+from psweep_core.running.job_memory import count_kills, kills_in
 
 LEVELS = "PSWEEP_LEVELS"
 
@@ -171,8 +171,8 @@ def test_workers_have_their_own_environment():
 def test_counts_of_killed_processes_are_read_from_control_groups(tmp_path):
     path = tmp_path / "memory.events"
     path.write_text("low 0\nhigh 0\nmax 3\noom 2\noom_kill 2\n")
-    assert _count(str(path)) == 2
-    assert _count(str(tmp_path / "nothing")) is None
+    assert kills_in(str(path)) == 2
+    assert kills_in(str(tmp_path / "nothing")) is None
     assert count_kills() is None or count_kills() >= 0
 
 

@@ -285,11 +285,11 @@ def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch)
     def many(pset):
         return {f"r{j}": 1.0 for j in range(300)} | {"list": []}  # which could change: not kept
 
-    study = sys.modules["psweep_core.store.study"]
+    union = sys.modules["psweep_core.store.union"]
     made = []  # the lengths of the frames
-    frame_of_block = study.frame_of_block
+    frame_of_block = union.frame_of_block
     monkeypatch.setattr(
-        study,
+        union,
         "frame_of_block",
         lambda block, *args: made.append(len(block.ids)) or frame_of_block(block, *args),
     )

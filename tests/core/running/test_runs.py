@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import psweep as ps
-from psweep_core.store.layout import Layout
+from psweep_core.store.paths import Layout
 from psweep_core.store.runs_file import append_run, merge_runs, read_runs
 
 PARAMS = ps.plist("a", [1, 2, 3])

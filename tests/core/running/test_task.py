@@ -14,7 +14,7 @@ import pytest
 from spools import claim, prepare, run, start, until
 
 import psweep as ps
-from psweep_core.running.time_left import END, _slurm_seconds
+from psweep_core.running.time_left import END, slurm_seconds
 from psweep_core.store.spool import Spool
 from psweep_core.store.study import Study
 
@@ -281,7 +281,7 @@ def test_on_error_raise_ends_the_task_and_gives_back_the_rest():
 
 def test_task_by_hand_says_what_it_is_for(capsys, monkeypatch):
     monkeypatch.delenv("PSWEEP_SPOOL", raising=False)
-    from psweep_core.running.task import task
+    from psweep_core.task import task
 
     assert task([]) == 1
     assert "a line of a jobscript" in capsys.readouterr().err
@@ -308,7 +308,7 @@ def test_work_starts_with_a_plain_header():
     ],
 )
 def test_times_that_slurm_writes(text, seconds):
-    assert _slurm_seconds(text) == seconds
+    assert slurm_seconds(text) == seconds
 
 
 def test_time_left_outside_a_task(monkeypatch):

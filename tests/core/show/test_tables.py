@@ -12,7 +12,7 @@ from terminal import in_terminal
 import psweep as ps
 from psweep_core import cli
 from psweep_core.show.cell_texts import column_texts, one_line
-from psweep_core.show.formats import formatted
+from psweep_core.show.table_formats import formatted
 from psweep_core.show.tables import constants
 from psweep_core.show.widths import text_width
 

@@ -53,7 +53,7 @@ def test_python_prints_the_frames_of_the_user(script, kwds):
     process = script(SCRIPT, kwds)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    ours = [frame for frame in frames(err) if frame[0] == "checks.py"]
+    ours = [frame for frame in frames(err) if frame[0] == "keywords.py"]
     rest = [name for _, name in frames(err) if name in ("<module>", "func", "helper", "loads")]
     assert len(ours) == 1  # Python adds the frame in which run_local raises
     assert err.count("/psweep_core/") == 1

@@ -17,7 +17,7 @@ from strategies import same
 
 import psweep as ps
 from psweep_core.store import portable_pickle as portable
-from psweep_core.store.layout import temporary_name
+from psweep_core.store.paths import temporary_name
 from psweep_core.table import cells as columns
 
 FRAMES = {

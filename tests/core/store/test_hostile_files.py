@@ -18,7 +18,7 @@ import psweep as ps
 from psweep_core.store import atomic
 from psweep_core.store.journal import Journal, encode
 from psweep_core.store.journal_reader import read_journal
-from psweep_core.store.layout import Layout, lock_of, remove_journal
+from psweep_core.store.paths import Layout, lock_of, remove_journal
 from psweep_core.store.records import record, salt_of
 from psweep_core.store.study import Study
 from psweep_core.table.rows import Header

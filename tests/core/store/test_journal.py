@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psweep_core.store import layout
+from psweep_core.store import paths
 from psweep_core.store.journal import Journal, encode
 from psweep_core.store.journal_reader import read_header, read_journal
 from psweep_core.store.locks import file_lock
@@ -183,9 +183,9 @@ def test_nobody_else_holds_a_journal_while_its_writer_lives(path):
 
     book = Journal(path, HEADER)
     with pytest.raises(Timeout):
-        file_lock(layout.lock_of(path)).acquire(timeout=0)
+        file_lock(paths.lock_of(path)).acquire(timeout=0)
     book.close()
-    file_lock(layout.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
+    file_lock(paths.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
 
 
 def test_a_journal_that_is_closed_has_no_trouble_whoever_asks_and_closes_again(path):
@@ -213,7 +213,7 @@ def test_an_existing_journal_is_never_overwritten(path):
     with pytest.raises(FileExistsError):
         Journal(path, HEADER)
     assert read_journal(path).rows == [row(0)]
-    file_lock(layout.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
+    file_lock(paths.lock_of(path)).acquire(timeout=0).__exit__(None, None, None)
 
 
 def test_a_full_disk_is_noticed_before_a_pset_is_run(path, monkeypatch):

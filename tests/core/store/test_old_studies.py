@@ -20,7 +20,7 @@ import pytest
 import psweep as ps
 from psweep_core import cli
 from psweep_core.store import old_files
-from psweep_core.table.rows import BOOK, EXTRAS
+from psweep_core.table.bookkeeping import BOOK, EXTRAS
 
 OLD = Path(__file__).parents[1] / "data" / "old"
 VERSIONS = ["0.8.0", "0.9.0", "0.11.1", "0.13.0", "0.16.0"]

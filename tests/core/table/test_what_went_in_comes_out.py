@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import arrays, names, nested, odd_names, psets, same
 
 import psweep as ps
-from psweep_core.table import extract
+from psweep_core.table import by_hash
 
 runs = st.lists(st.lists(psets(), min_size=1, max_size=4), min_size=1, max_size=3)
 odd_runs = st.lists(
@@ -206,8 +206,8 @@ def test_extracting_rows_whose_params_func_replaced_takes_no_longer_with_more_of
         hashed.append(1)
         return hash_of(pset)
 
-    hash_of = extract.pset_hash
+    hash_of = by_hash.pset_hash
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extract, "pset_hash", counted)
+        patch.setattr(by_hash, "pset_hash", counted)
         ps.df_extract_params(df)
     assert len(hashed) < 60_000

@@ -14,9 +14,10 @@ from psweep import df_read
 from psweep_core.plumbing import PathLike
 
 from .errors import BatchError
+from .pset_status import PsetStatus
 from .queue import Queue
 from .schedulers import SCHEDULERS
-from .states import PsetStatus
+from .states import State
 from .status import status_frame, statuses
 from .verdicts import cancelled_name, machine_of
 
@@ -74,7 +75,9 @@ def batch_cancel(
     found = [
         status
         for status in statuses(df_read(folder), folder, machine)
-        if status.state in ("queued", "running") and status.attempt and not status.attempt.here
+        if status.state in (State.QUEUED, State.RUNNING)
+        and status.attempt
+        and not status.attempt.here
     ]
     chosen: list[PsetStatus] = []
     for name in dict.fromkeys(status.machine for status in found if status.machine):

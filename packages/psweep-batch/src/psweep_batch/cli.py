@@ -43,7 +43,7 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     from psweep_core.plumbing import Report
 
     from .queue import Queue, snapshot_path
-    from .states import count_states
+    from .states import State, count_states
     from .status import status_frame, statuses
 
     folder = Path(calc_dir)
@@ -56,18 +56,18 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
         lines.append(f"{name}: {len(part)} pset{'s' * (len(part) > 1)}: {text}")
         short.append(lines[-1])
         saved = snapshot_path(folder, str(name))
-        if saved.exists() and part["state"].isin(["queued", "running", "lost"]).any():
+        if saved.exists() and part["state"].isin([State.QUEUED, State.RUNNING, State.LOST]).any():
             lines.append(_as_of(Queue.read(saved).when))
     if not len(df):
         lines.append("no psets were prepared")
-    bad = df["state"].isin(["failed", "lost", "cancelled", "no result"])
+    bad = df["state"].isin([State.FAILED, State.LOST, State.CANCELLED, State.NO_RESULT])
     if show_all and len(df):
         lines += ["", _table(df)]
     else:
-        why = bad | (df["state"].isin(["queued", "state unknown"]) & (df["reason"] != ""))
+        why = bad | (df["state"].isin([State.QUEUED, State.UNKNOWN]) & (df["reason"] != ""))
         lines += ["", _by_reason(df[why])] if why.any() else []
     records = json.loads(df.reset_index(names="_pset_seq").to_json(orient="records"))
-    in_progress = bool(df["state"].isin(["queued", "running"]).any())
+    in_progress = bool(df["state"].isin([State.QUEUED, State.RUNNING]).any())
     return Report(lines, records, in_progress, bool(bad.any()), ", ".join(short))
 
 
@@ -123,7 +123,7 @@ def is_confirmed(machine: Machine) -> bool:
     """
     from psweep_core.plumbing import printable
 
-    from .machines import confirm_statcmd, may_run_statcmd
+    from .confirmed_statcmds import confirm_statcmd, may_run_statcmd
 
     if machine.statcmd is None or may_run_statcmd(machine):
         return True

@@ -30,15 +30,16 @@ from psweep_core.plumbing import (
     dumps,
     groups,
     holds_data_only,
-    is_plain,
+    is_atomic,
     is_private,
 )
 
 from .errors import BatchError
 from .jobs import RESULT_FILES
 from .outputs import tail
+from .pset_status import PsetStatus
 from .scripts import run_script_path
-from .states import PsetStatus
+from .states import State
 from .status import nothing_for, remember_collected, statuses
 from .tasks import settle
 from .verdicts import READER_MARK, Queues
@@ -174,7 +175,7 @@ def check_reader(reader: Any) -> None:
         raise ParamsTypeError(message)
 
 
-_NOT_NOTED = ("not submitted", "state unknown")
+_NOT_NOTED = (State.NOT_SUBMITTED, State.UNKNOWN)
 
 
 class _Known(NamedTuple):
@@ -216,11 +217,11 @@ def _outcome(
     folder = calc_dir / status.pset_id
     runtime = status.attempt.runtime if status.attempt else None
     runtime = _MISSING if runtime is None else runtime
-    if status.state in ("queued", "running"):
+    if status.state in (State.QUEUED, State.RUNNING):
         # Submitted again: the earlier failure does not count any more.
         return _Outcome({}, None, _MISSING) if known.failure is not None else None
-    if status.state in ("failed", "lost", "cancelled") or (
-        status.state == "no result" and reader is None and _result_file(folder) is None
+    if status.state in (State.FAILED, State.LOST, State.CANCELLED) or (
+        status.state == State.NO_RESULT and reader is None and _result_file(folder) is None
     ):
         failure = _failure(status)
         return None if failure == known.failure else _Outcome({}, failure, runtime)
@@ -237,12 +238,12 @@ def _outcome(
         text = "".join(traceback.format_exception(error)) if reader else f"{error}"
         failure = _failure(
             status._replace(
-                state="no result", reason=f"exit code 0, but no result in {folder}: {text}"
+                state=State.NO_RESULT, reason=f"exit code 0, but no result in {folder}: {text}"
             )
         )
         return None if failure == known.failure else _Outcome({}, failure, runtime)
     # (That of an earlier psweep is what its psets are recognised by.)
-    return _Outcome(results, None, known.runtime if status.state == "state unknown" else runtime)
+    return _Outcome(results, None, known.runtime if status.state == State.UNKNOWN else runtime)
 
 
 def _failure(status: PsetStatus) -> str:
@@ -294,7 +295,7 @@ def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) ->
             raise ResultError(message)
     if holds_data_only(basename):
         check_storable(kept)
-    elif not is_plain(kept):
+    elif not is_atomic(kept):
         dumps(kept)
     return kept
 

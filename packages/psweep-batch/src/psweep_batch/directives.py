@@ -1,15 +1,17 @@
-"""What a jobscript asks its scheduler for: the comments above its first command."""
+"""What a jobscript asks its scheduler for: the comments at its top; what is refused."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import NamedTuple
 
+from .errors import MachineError
 from .machines import Machine
-from .schedulers import SCHEDULERS, Scheduler
+from .schedulers import REFUSED_IN_ARRAYS, REFUSED_OPTIONS, SCHEDULERS, Scheduler
 
-__all__ = ["Directives", "directives"]
+__all__ = ["Directives", "check_jobscript", "directives"]
 
 _FLAGS = {"-cwd"}  # options without a value
 _BASH = re.compile(r"#!(.*bash)")
@@ -71,3 +73,29 @@ def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
     if kept == words:
         return line.rstrip(), ""
     return (f"{scheduler.prefix} {shlex.join(kept)}" if kept else ""), name
+
+
+def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
+    """Refuse jobscripts that a shell or scheduler would misread.
+
+    Raises
+    ------
+    MachineError
+        The message names the line and the fix.
+    """
+    for mark, what in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\r\n", "Windows line endings")):
+        if data.startswith(mark) or (mark == b"\r\n" and mark in data):
+            message = f"{path} has {what}, which shells and schedulers reject; save it without"
+            raise MachineError(message)
+    if machine.runs_here:
+        return
+    refused = REFUSED_OPTIONS | (REFUSED_IN_ARRAYS if machine.array else {})
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if line.startswith("#SBATCH"):
+            for option in line.split()[1:]:
+                for pattern, hint in refused.items():
+                    if re.fullmatch(pattern, option):
+                        message = f"{path}, line {number}: {option} must not be set here: {hint}"
+                        raise MachineError(message)
+        elif line.strip() and not line.startswith("#"):
+            return

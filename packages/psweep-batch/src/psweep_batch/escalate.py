@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .machines import Machine
+from .schedulers import SCHEDULERS
 
 __all__ = ["grown_asks", "merged"]
 
@@ -46,7 +47,7 @@ def _bytes(text: str, machine: Machine) -> float:
     match = re.fullmatch(r"([\d.]+)([KMGTkmgt]?)", text)
     if not match:
         return 0.0
-    usual = "M" if machine.scheduler in (None, "slurm") else " "
+    usual = SCHEDULERS[machine.scheduler or "slurm"].memory_unit
     return float(match[1]) * 1024.0 ** _UNITS.index((match[2] or usual).upper())
 
 
@@ -59,11 +60,8 @@ def _seconds(text: str, machine: Machine) -> float:
     except ValueError:
         return 0.0
     if dash or len(parts) == 3:
-        sizes = [3600, 60, 1]
-    elif machine.scheduler == "lsf":
-        sizes = [3600, 60] if len(parts) == 2 else [60]
-    elif machine.scheduler in ("sge", "pbs"):
-        sizes = [60, 1] if len(parts) == 2 else [1]
+        sizes: tuple[int, ...] = (3600, 60, 1)
     else:
-        sizes = [60, 1]
+        alone, two = SCHEDULERS[machine.scheduler or "slurm"].short_times
+        sizes = (alone,) if len(parts) == 1 else two
     return seconds + sum(part * size for part, size in zip(parts, sizes, strict=False))

@@ -12,10 +12,10 @@ from typing import Any
 from psweep import ParamsTypeError, df_read
 from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_of
 
-from .directives import Directives, directives
+from .directives import Directives, check_jobscript, directives
 from .errors import MachineError
 from .escalate import grown_asks, merged
-from .machines import JOBSCRIPT, Machine, check_jobscript, problem_with
+from .machines import JOBSCRIPT, Machine, problem_with
 from .schedulers import SCHEDULERS
 
 __all__ = [
@@ -31,12 +31,6 @@ _N_TASKS = 20  # of one call, if nothing says how large they should be
 _MANY = "99"  # entries of `escalate`: no pset gets a failed row, because it has another chance
 _PILOT = 4  # psets of the first chunk, with task_time, while no runtime is known
 _LINE = re.compile(r"^[^#\n]*(?<![\w./$-])(?:\S*/)?psweep-task(?![\w.-])", re.MULTILINE)
-_OPTIONS = {
-    "slurm": {"mem": "--mem={}", "time": "--time={}"},
-    "sge": {"mem": "-l h_vmem={}", "time": "-l h_rt={}"},
-    "pbs": {"mem": "-l mem={}b", "time": "-l walltime={}"},
-    "lsf": {"mem": "-M {}B", "time": "-W {}"},
-}
 
 
 def jobscript_path(calc_dir: Path, machine: str) -> Path:
@@ -169,7 +163,7 @@ def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]
 
 def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
     """Write what is asked for as options of the submit command."""
-    options = _OPTIONS[machine.scheduler or "slurm"]
+    options = SCHEDULERS[machine.scheduler or "slurm"].asks
     return [options[name].format(amount) for name, amount in asks.items()]
 
 

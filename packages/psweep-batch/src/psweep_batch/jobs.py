@@ -25,10 +25,11 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .scheduler_words import CLUSTER, KILLS, job_id_of
+
 __all__ = [
     "RESULT_FILES",
     "Attempt",
-    "job_id_of",
     "last_attempt",
     "machines_of",
     "next_number",
@@ -36,29 +37,8 @@ __all__ = [
 ]
 
 _SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
-# SLURM's answer, if the job is on another cluster
-_CLUSTER = re.compile(r"^Submitted batch job \d+ on cluster (\S+)|^\d+;(\S+)$", re.MULTILINE)
 RESULT_FILES = ("result.pk", "result.json")
 _TASK = re.compile(r"task (\d+) (\S+)")
-_JOB_IDS = [
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"^Submitted batch job (\d+)",  # SLURM
-        r"^(\d+)(?:;\S*)?$",  # SLURM's --parsable
-        r"^(\d+)(?:\[\])?\.\S+$",  # PBS
-        r"Job <(\d+)>",  # LSF
-        r"Your job(?:-array)? (\d+)",  # Grid Engine
-        r"\b(\d+)\b",
-    )
-]
-# Signals that a scheduler or its node sends, and what they mean
-_KILLS = {
-    "SIGHUP": "lost its terminal",
-    "SIGINT": "interrupted",
-    "SIGKILL": "possibly out of memory",
-    "SIGTERM": "cancelled, or at its time limit",
-    "SIGXCPU": "at its limit of CPU time",
-}
 
 
 class Attempt(NamedTuple):
@@ -102,12 +82,12 @@ class Attempt(NamedTuple):
     @property
     def killed(self) -> str | None:
         """Why it was killed from outside, if its exit code says so."""
-        if self.signal in _KILLS:
-            return f"killed by {self.signal}, {_KILLS[self.signal]}"
+        if self.signal in KILLS:
+            return f"killed by {self.signal}, {KILLS[self.signal]}"
         if self.exit_code is not None and self.exit_code < 0:
             return "killed"  # bash said so of a job that it did not wait for
-        if f"SIG{self.caught}" in _KILLS:
-            return f"got SIG{self.caught}, {_KILLS[f'SIG{self.caught}']}"
+        if f"SIG{self.caught}" in KILLS:
+            return f"got SIG{self.caught}, {KILLS[f'SIG{self.caught}']}"
         return None
 
     @property
@@ -190,7 +170,7 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = job_id_of(said)
-    on = _CLUSTER.search(said)
+    on = CLUSTER.search(said)
     cluster = (on[1] or on[2]) if on else cluster
     if job_id and task:
         job_id = f"{job_id}_{task}"
@@ -218,15 +198,6 @@ def _text(path: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
-
-
-def job_id_of(said: str) -> str | None:
-    """Find the number of a job in what a submit command said."""
-    for pattern in _JOB_IDS:
-        found = pattern.findall(said)
-        if found:
-            return str(found[-1])
-    return None
 
 
 def _notes(text: str) -> dict[str, Any]:

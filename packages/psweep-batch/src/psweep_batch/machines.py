@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -15,16 +13,14 @@ from typing import Any
 import yaml
 
 from .errors import MachineError
-from .schedulers import SCHEDULERS, shell_text
+from .schedulers import SCHEDULER_OF, SCHEDULERS, SUBMITS, shell_text
 
 __all__ = [
     "INFO",
     "JOBSCRIPT",
     "Machine",
-    "check_jobscript",
     "chosen_machines",
     "find_machines",
-    "may_run_statcmd",
     "problem_with",
     "read_info",
 ]
@@ -36,8 +32,6 @@ JOBSCRIPT = "jobscript"
 _RUNS_HERE = re.compile(
     r"(sh|ash|bash|dash|ksh|zsh|fish|csh|tcsh|python[0-9.]*|perl|ruby|Rscript|julia|node)"
 )
-_SUBMITS = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub"}
-_SCHEDULER_OF = {"sbatch": "slurm", "bsub": "lsf"}  # qsub is Grid Engine's or PBS's
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ class Machine:
         """Whether `subcmd` runs a script at once instead of handing it to a scheduler."""
         return (
             self.scheduler is None
-            and not _SUBMITS & self._words
+            and not SUBMITS & self._words
             and any(map(_RUNS_HERE.fullmatch, self._words))
         )
 
@@ -125,37 +119,6 @@ class Machine:
     @property
     def _words(self) -> set[str]:
         return {Path(word).name for word in shlex.split(self.subcmd)}
-
-
-def confirmed_statcmds() -> set[str]:
-    """Read which commands this user has written or confirmed on this machine."""
-    try:
-        return set(_confirmed_path().read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError):
-        return set()
-
-
-def may_run_statcmd(machine: Machine) -> bool:
-    """Return whether a statcmd may run: it is code, and a study may come from somebody else.
-
-    One that `prep_batch` has seen here may, and one that was confirmed in a terminal.
-    """
-    return machine.statcmd is None or machine.statcmd in confirmed_statcmds()
-
-
-def confirm_statcmd(command: str) -> None:
-    """Store a command as confirmed; if that fails, the user is asked again."""
-    if command not in confirmed_statcmds():
-        with contextlib.suppress(OSError):
-            path = _confirmed_path()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(command + "\n")
-
-
-def _confirmed_path() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "psweep" / "statcmds"
 
 
 def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[Machine]:
@@ -281,7 +244,7 @@ def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Mac
     _check_numbers(path, given, of_tasks)
     command = {Path(word).name for word in shlex.split(given["subcmd"])}
     if scheduler is None:
-        scheduler = next((_SCHEDULER_OF[word] for word in command if word in _SCHEDULER_OF), None)
+        scheduler = next((SCHEDULER_OF[word] for word in command if word in SCHEDULER_OF), None)
     machine = Machine(name, scheduler=None if scheduler == "none" else scheduler, **given)
     if scheduler == "none" and not machine.runs_here:
         message = f"{path}: scheduler: none runs scripts here, which {machine.subcmd!r} does not"
@@ -371,42 +334,6 @@ def _check_numbers(path: Path, given: dict[str, Any], of_tasks: bool) -> None:
             f"{given.get('pack', 1)}"
         )
         raise MachineError(message)
-
-
-# Options of sbatch that go against what psweep does, and what to do instead
-_REFUSED = {
-    r"-a.*|--array(=.*)?": "psweep creates arrays itself: 'array: true' in info.yaml",
-    r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; write cd into the script",
-}
-_REFUSED_IN_ARRAYS = {
-    r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
-}
-
-
-def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
-    """Refuse jobscripts that a shell or scheduler would misread.
-
-    Raises
-    ------
-    MachineError
-        The message names the line and the fix.
-    """
-    for mark, what in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\r\n", "Windows line endings")):
-        if data.startswith(mark) or (mark == b"\r\n" and mark in data):
-            message = f"{path} has {what}, which shells and schedulers reject; save it without"
-            raise MachineError(message)
-    if machine.runs_here:
-        return
-    refused = _REFUSED | (_REFUSED_IN_ARRAYS if machine.array else {})
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        if line.startswith("#SBATCH"):
-            for option in line.split()[1:]:
-                for pattern, hint in refused.items():
-                    if re.fullmatch(pattern, option):
-                        message = f"{path}, line {number}: {option} must not be set here: {hint}"
-                        raise MachineError(message)
-        elif line.strip() and not line.startswith("#"):
-            return
 
 
 def _check_command(path: Path, subcmd: str) -> None:

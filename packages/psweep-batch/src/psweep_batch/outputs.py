@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from .jobs import Attempt
 from .machines import JOBSCRIPT
+from .scheduler_words import ENDED_BECAUSE
 
 __all__ = ["outputs", "tail", "why_ended"]
 
 _TAIL_BYTES = 4096
-
-# What SLURM writes to the output of a job that it ends
-_REASONS = [
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r"DUE TO TIME LIMIT", "time limit"),
-        (r"(?i)oom.?kill|out.of.memory|exceeded (job )?memory limit", "out of memory"),
-        (r"DUE TO NODE FAIL", "node failure"),
-        (r"DUE TO PREEMPTION", "preempted"),
-        (r"CANCELLED AT", "cancelled"),
-    )
-]
 
 
 def outputs(folder: Path, attempt: Attempt | None) -> tuple[Path | None, Path | None]:
@@ -45,7 +33,7 @@ def why_ended(calc_dir: Path, attempt: Attempt, files: Sequence[Path | None]) ->
     for path in (task_log, *files):
         if path is not None and path.is_file():
             text = tail(path)
-            for pattern, reason in _REASONS:
+            for pattern, reason in ENDED_BECAUSE:
                 if pattern.search(text):
                     return reason
     return None

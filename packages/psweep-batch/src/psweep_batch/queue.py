@@ -17,30 +17,12 @@ from psweep_core.plumbing import PRIVATE, printable
 
 from .jobs import seconds
 from .machines import Machine
+from .scheduler_words import MAY_COME_BACK, MEANINGS, runs
 
 __all__ = ["Account", "Queue", "complain", "script_for_there", "snapshot_path"]
 
-_RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "SSUSP", "USUSP", "B"}
-_PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "PSUSP", "W"}
-_PENDING |= {"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "T"}
-_OF_GRID_ENGINE = re.compile(r"(?P<pending>[RhE]*qw|[RhE]*w|E.*)|[dRrtsST]+")
 _SECONDS = 60
 _MARK = "psweep-queue"
-
-# What the states of ended jobs mean
-_MEANINGS = (
-    ("CANCELLED", "cancelled"),
-    ("TIMEOUT", "time limit"),
-    ("DEADLINE", "deadline"),
-    ("OUT_OF_ME", "out of memory"),
-    ("NODE_FAIL", "node failure"),
-    ("BOOT_FAIL", "node failure"),
-    ("PREEMPTED", "preempted"),
-    ("failed 37", "time limit"),
-    ("failed 100", "killed"),
-)
-# States after which a job may be started again, though the scheduler calls it ended
-_MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "REQUEUED", "BOOT_FAIL", "failed 25", "failed 26")
 
 
 class Account(NamedTuple):
@@ -55,7 +37,7 @@ class Account(NamedTuple):
     @property
     def lives(self) -> bool:
         """Whether the job waits or runs after all."""
-        return _runs(self.state) is not None
+        return runs(self.state) is not None
 
     @property
     def unknown(self) -> bool:
@@ -65,12 +47,12 @@ class Account(NamedTuple):
     @property
     def may_come_back(self) -> bool:
         """Whether a job in this state may be started again."""
-        return self.state.startswith(_MAY_COME_BACK)
+        return self.state.startswith(MAY_COME_BACK)
 
     @property
     def reason(self) -> str:
         """Why it ended; empty if unknown."""
-        return next((text for state, text in _MEANINGS if self.state.startswith(state)), "")
+        return next((text for state, text in MEANINGS if self.state.startswith(state)), "")
 
     @property
     def details(self) -> str:
@@ -124,10 +106,10 @@ class Queue:
             text = " ".join(rest)
         else:  # of a statcmd
             job, *words = line.split()
-            state = next((word for word in words if _runs(word) is not None), "")
+            state = next((word for word in words if runs(word) is not None), "")
             reason, text = words[1] if len(words) > 1 else "", line
         reason = "" if reason in ("None", "(null)", "-") else reason.strip().strip("()")
-        self._jobs[self._where(cluster, job)] = (_runs(state.strip()), reason, text)
+        self._jobs[self._where(cluster, job)] = (runs(state.strip()), reason, text)
 
     def _take_account(self, cluster: str, line: str) -> None:
         words = line.split("|")
@@ -242,17 +224,6 @@ class Queue:
     def account(self, cluster: str, job_id: str) -> Account | None:
         """Return what is known of a job that it does not show."""
         return self.accounts.get(self._where(cluster, job_id))
-
-
-def _runs(state: str) -> bool | None:
-    """Return whether a job in this state runs; None if it does not wait either, or is unknown."""
-    word = state.split(" ", maxsplit=1)[0]
-    if word in _RUNNING:
-        return True
-    if word in _PENDING:
-        return False
-    found = _OF_GRID_ENGINE.fullmatch(word)
-    return None if not found else found["pending"] is None
 
 
 def _key(job_id: str) -> str:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from psweep_core.plumbing import PRIVATE, RUNS, Study, merge_runs
+from psweep_core.plumbing import PRIVATE, RUNS, SUFFIXES, Study, merge_runs
 
 from .errors import TransferError
 from .machines import INFO, Machine
@@ -22,7 +22,6 @@ from .verdicts import machine_of
 
 __all__ = ["RemoteStudy", "machines_of_study"]
 
-_SUFFIXES = (".pk", ".pkl", ".pickle", ".json", ".parquet")
 _MARK = "psweep-answer"
 # Messages of rsync and ssh, and what to do about them
 _FILE_ERROR = 11  # exit statuses of rsync, see EXIT VALUES in its manual
@@ -172,7 +171,7 @@ class RemoteStudy:
             return Study.of_folder(self.folder).layout.basename
         path = shlex.quote(f"{self.path}/{PRIVATE}")
         said = self._ask(f"ls -1 {path} 2>/dev/null || true")
-        names = [name for name in said if Path(name).suffix in _SUFFIXES]
+        names = [name for name in said if Path(name).suffix in SUFFIXES]
         return names[0] if len(names) == 1 else "database.pk"
 
     def _expanded(self, path: str) -> str:

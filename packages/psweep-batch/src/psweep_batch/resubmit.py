@@ -18,15 +18,23 @@ from .escalate import merged
 from .function_jobs import asked_options, task_lines
 from .jobs import Attempt, machines_of, next_number
 from .machines import Machine, problem_with, read_info
+from .pset_status import PsetStatus
 from .scripts import Line, info_path, write_script
-from .states import PsetStatus
+from .states import State
 from .status import nothing_for, status_frame, statuses
 from .tasks import chunk_of, settle
 from .verdicts import Queues
 
 __all__ = ["batch_resubmit"]
 
-_AT_REST = ("failed", "lost", "no result", "cancelled", "done", "not submitted")
+_AT_REST = (
+    State.FAILED,
+    State.LOST,
+    State.NO_RESULT,
+    State.CANCELLED,
+    State.DONE,
+    State.NOT_SUBMITTED,
+)
 
 
 def batch_resubmit(
@@ -139,7 +147,7 @@ def batch_resubmit(
         if asks and info.runs_here:
             message = f"change={dict(change or {})!r}: {name} runs jobs here, without a scheduler"
             raise BatchError(message)
-        only = None if "not submitted" in states else chunks
+        only = None if State.NOT_SUBMITTED in states else chunks
         tasks = task_lines(layout, info, only, asks)
         write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)

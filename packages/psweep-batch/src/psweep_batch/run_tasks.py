@@ -15,6 +15,7 @@ import pandas as pd
 from psweep import ParamsError
 from psweep_core.plumbing import (
     OUT_OF_MEMORY,
+    ClaimState,
     Layout,
     Options,
     PathLike,
@@ -27,9 +28,10 @@ from psweep_core.plumbing import (
     spools_of,
 )
 
+from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
 from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
-from .machines import chosen_machines, confirm_statcmd, find_machines
+from .machines import chosen_machines, find_machines
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
 from .verdicts import machine_of
@@ -120,7 +122,7 @@ def _tell_failures(layout: Layout) -> None:
         failed += [
             (spool, claim)
             for claim in spool.claims().values()
-            if claim.state in ("failed", "lost") and claim.chunk in unfinished
+            if claim.state in (ClaimState.FAILED, ClaimState.LOST) and claim.chunk in unfinished
         ]
     if failed:
         spool, claim = failed[-1]

@@ -1,5 +1,9 @@
 """What is different from scheduler to scheduler: one table.
 
+A new scheduler needs an entry in it, the two shell scripts below, and what it says about jobs in
+`scheduler_words`. What a task reads in the environment of its job is in psweep_core:
+``engines/job_signals.py``, ``running/job_environment.py`` and ``running/time_left.py``.
+
 Slurm and Grid Engine run for real in the tests. PBS (PBS Pro and OpenPBS) and LSF are written from
 their manuals, and run against programs that do what these manuals say.
 
@@ -19,7 +23,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["LIMITS", "REFUSALS", "SCHEDULERS", "Scheduler", "shell_text"]
+__all__ = [
+    "LIMITS",
+    "REFUSALS",
+    "REFUSED_IN_ARRAYS",
+    "REFUSED_OPTIONS",
+    "SCHEDULERS",
+    "SCHEDULER_OF",
+    "SUBMITS",
+    "Scheduler",
+    "shell_text",
+]
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,14 @@ class Scheduler:
         it (a pattern), and the signal. Empty: the scheduler sends one in any case.
     own : tuple of str
         Options that differ from pset to pset and so are left out of arrays; ``name`` first.
+    asks : dict
+        The options that ask for memory and time.
+    memory_unit : str
+        The unit of an amount of memory that has none; a space for bytes.
+    short_times : (int, tuple of int)
+        In s, what a number alone stands for as a time, and the two numbers of ``1:30``.
+    takes_any_name : bool
+        The name of a job may start with a digit.
     """
 
     submit: str
@@ -72,6 +94,10 @@ class Scheduler:
     range: str
     refusals: str
     own: tuple[str, ...]
+    asks: dict[str, str]
+    memory_unit: str
+    short_times: tuple[int, tuple[int, int]]
+    takes_any_name: bool = True
     warning: tuple[str, ...] = ()
     by_stdin: bool = False
 
@@ -109,6 +135,9 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         range="{job}_[{tasks}]",
         refusals=_SLURM_REFUSALS,
         own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),
+        asks={"mem": "--mem={}", "time": "--time={}"},
+        memory_unit="M",
+        short_times=(60, (60, 1)),
         warning=("--signal=B:USR1@30", "--signal", "USR1"),
     ),
     "sge": Scheduler(
@@ -142,6 +171,10 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             "|error opening|does not exist|ERROR! (invalid|argument|unknown|-)"
         ),
         own=("-N", "-[oeS]|-j|-cwd|-wd"),
+        asks={"mem": "-l h_vmem={}", "time": "-l h_rt={}"},
+        memory_unit=" ",
+        short_times=(1, (60, 1)),
+        takes_any_name=False,
         warning=("-notify", "-notify", "USR2"),
     ),
     "pbs": Scheduler(
@@ -177,6 +210,10 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             "submit error|file must be an ascii|Not Running)"
         ),
         own=("-N", "-[oeSj]"),
+        asks={"mem": "-l mem={}b", "time": "-l walltime={}"},
+        memory_unit=" ",
+        short_times=(1, (60, 1)),
+        takes_any_name=False,
     ),
     "lsf": Scheduler(
         submit="bsub",
@@ -201,8 +238,16 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         range="{job}_{tasks}",
         refusals="(Request aborted by esub|Job not submitted)",
         own=("-J", "-[oe]|-oo|-eo"),
+        asks={"mem": "-M {}B", "time": "-W {}"},
+        memory_unit=" ",
+        short_times=(60, (3600, 60)),
     ),
 }
+
+# Commands that hand a script to a scheduler, also to ones that are not in the table; and which of
+# them say to which one
+SUBMITS: Final = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub"}
+SCHEDULER_OF: Final = {"sbatch": "slurm", "bsub": "lsf"}  # qsub is Grid Engine's or PBS's
 
 # What any command may say; of a command of the user's own, all of these are looked for.
 _GENERAL = (
@@ -219,4 +264,12 @@ LIMITS: Final = (
 REFUSALS: Final[dict[str | None, str]] = {
     **{name: f"{_GENERAL}|{scheduler.refusals}" for name, scheduler in SCHEDULERS.items()},
     None: "|".join([_GENERAL, *(scheduler.refusals for scheduler in SCHEDULERS.values())]),
+}
+# Options of sbatch that go against what psweep does, and what to do instead
+REFUSED_OPTIONS: Final = {
+    r"-a.*|--array(=.*)?": "psweep creates arrays itself: 'array: true' in info.yaml",
+    r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; write cd into the script",
+}
+REFUSED_IN_ARRAYS: Final = {
+    r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
 }

@@ -360,7 +360,7 @@ def _array_lines(
         ).rstrip("\n")
         if names[key]:
             yield f"{scheduler.prefix} {name_option}{names[key]}"
-        elif machine.scheduler in ("sge", "pbs"):  # which take no name that starts with a digit
+        elif not scheduler.takes_any_name:
             default = next(line for _, line in scheduler.head if line.startswith("-N"))
             yield f"{scheduler.prefix} {default.format(machine=machine.name)}"
         yield "END_OF_DIRECTIVES"

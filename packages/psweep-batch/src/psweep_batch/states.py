@@ -1,66 +1,39 @@
-"""The states of psets with jobs, and what the database says of them."""
+"""The states of psets with jobs, as ``psweep-status`` shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-import pandas as pd
+__all__ = ["STATES", "State", "count_states"]
 
-from psweep_core.plumbing import RUNTIME
 
-from .jobs import Attempt
-from .queue import Account
-from .verdicts import Outcome
+class State:
+    """The words for them; they are text in DataFrames and JSON, and when a user names them."""
 
-__all__ = ["STATES", "PsetStatus", "count_states", "outcomes_of"]
+    NOT_SUBMITTED: Final = "not submitted"
+    UNKNOWN: Final = "state unknown"  # an earlier psweep has prepared it
+    QUEUED: Final = "queued"
+    RUNNING: Final = "running"
+    DONE: Final = "done"
+    FAILED: Final = "failed"
+    LOST: Final = "lost"
+    CANCELLED: Final = "cancelled"
+    NO_RESULT: Final = "no result"
 
+
+# In the order in which they are counted
 STATES: Final = (
-    "not submitted",
-    "state unknown",
-    "queued",
-    "running",
-    "done",
-    "failed",
-    "lost",
-    "cancelled",
-    "no result",
+    State.NOT_SUBMITTED,
+    State.UNKNOWN,
+    State.QUEUED,
+    State.RUNNING,
+    State.DONE,
+    State.FAILED,
+    State.LOST,
+    State.CANCELLED,
+    State.NO_RESULT,
 )
-
-
-class PsetStatus(NamedTuple):
-    """How the job of one pset is."""
-
-    pset_id: str
-    pset_seq: int
-    run_seq: int
-    machine: str | None
-    attempt: Attempt | None
-    state: str
-    reason: str
-    log: Path | None
-    stderr: Path | None = None
-    account: Account | None = None
-    is_collected: bool = False  # its result is in the database, and its folder was not read
-    of_task: bool = False  # of prep_batch with func, so there is nothing to collect
-    has_row: bool = False  # of these: it has run
-
-
-def outcomes_of(df: pd.DataFrame) -> dict[str, Outcome]:
-    """Read from the database what came of psets, as far as it was collected."""
-    if not len(df):
-        return {}
-    n = len(df)
-    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
-    causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
-    return {
-        pset_id: Outcome(bad is True, cause if isinstance(cause, str) else "", runtime)
-        for pset_id, bad, cause, runtime in zip(
-            df["_pset_id"].tolist(), failed, causes, df[RUNTIME].tolist(), strict=True
-        )
-        if bad is True or runtime == runtime
-    }
 
 
 def count_states(states: Iterable[str]) -> dict[str, int]:

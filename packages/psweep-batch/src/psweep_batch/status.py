@@ -17,7 +17,8 @@ from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import Machine
 from .outputs import outputs, why_ended
-from .states import PsetStatus, outcomes_of
+from .pset_status import PsetStatus, outcomes_of
+from .states import State
 from .tasks import psets_of_tasks
 from .verdicts import Judge, Outcome, Queues, Verdict
 
@@ -208,7 +209,7 @@ def _status(
         account = judge.account(attempt) if attempt is not None and verdict.open else None
     log, stderr = outputs(folder, attempt)
     reason = verdict.reason
-    if verdict.state in ("lost", "cancelled") and attempt is not None:
+    if verdict.state in (State.LOST, State.CANCELLED) and attempt is not None:
         reason = why_ended(calc_dir, attempt, [stderr, log]) or reason
         if account is not None and account.details:
             reason = f"{reason} ({account.details})"
@@ -229,7 +230,7 @@ def _as_collected(
         run_seq,
         known.attempt.machine,
         known.attempt,
-        "done",
+        State.DONE,
         known.reason,
         log,
         stderr,
@@ -239,14 +240,14 @@ def _as_collected(
 
 def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetStatus]) -> None:
     """Keep what is known of the jobs whose results are in the database now."""
-    if not any(status.state == "done" and not status.is_collected for status in found):
+    if not any(status.state == State.DONE and not status.is_collected for status in found):
         return
     outcomes = outcomes_of(df)
     kept = {}
     for status in found:
         outcome = outcomes.get(status.pset_id)
         if (
-            status.state == "done"
+            status.state == State.DONE
             and status.attempt is not None
             and outcome is not None
             and not outcome.failed

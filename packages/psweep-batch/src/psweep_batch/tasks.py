@@ -8,12 +8,23 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psweep_core.plumbing import Claim, Layout, Spool, Study, live_runs, replacing, spools_of
+from psweep_core.plumbing import (
+    Claim,
+    ClaimState,
+    Layout,
+    Spool,
+    Study,
+    live_runs,
+    replacing,
+    spools_of,
+)
 
-from .jobs import Attempt, job_id_of
+from .jobs import Attempt
 from .machines import Machine
 from .outputs import why_ended
-from .states import PsetStatus, outcomes_of
+from .pset_status import PsetStatus, outcomes_of
+from .scheduler_words import job_id_of
+from .states import State
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
 __all__ = ["TaskStatus", "chunk_of", "psets_of_tasks", "settle", "task_statuses"]
@@ -114,20 +125,20 @@ def _verdict(
     judge: Judge, queues: Queues, spool: Spool, claim: Claim | None, attempt: Attempt | None
 ) -> Verdict:
     if claim is None or attempt is None:
-        return Verdict("not submitted")
+        return Verdict(State.NOT_SUBMITTED)
     if not claim.is_over:
         attempt = attempt._replace(exit_code=None, end=None)
         verdict = judge(attempt, None)
-        if verdict.state == "lost":
+        if verdict.state == State.LOST:
             why = why_ended(spool.folder.parents[2], attempt, [])
             return verdict._replace(reason=why or verdict.reason)
-        if verdict.state == "queued" and verdict.reason == RUNS_ANOTHER:
-            return Verdict("running", "psweep-task has not begun")
+        if verdict.state == State.QUEUED and verdict.reason == RUNS_ANOTHER:
+            return Verdict(State.RUNNING, "psweep-task has not begun")
         return verdict
-    if claim.state == "stopped":
+    if claim.state == ClaimState.STOPPED:
         if queues.was_cancelled(attempt):
-            return Verdict("cancelled", "by psweep-cancel")
-        return Verdict("not submitted", f"given back: {claim.reason}")
+            return Verdict(State.CANCELLED, "by psweep-cancel")
+        return Verdict(State.NOT_SUBMITTED, f"given back: {claim.reason}")
     return Verdict(claim.state, claim.reason)
 
 
@@ -142,7 +153,7 @@ def psets_of_tasks(
     if not layout.spools():
         return []
     tasks = task_statuses(layout, _ids_of(df), may_ask)
-    if any(task.verdict.state == "done" and task.positions for task in tasks):
+    if any(task.verdict.state == State.DONE and task.positions for task in tasks):
         # They may have ended since df was read.
         df = Study.of_folder(calc_dir).known()
         known = _ids_of(df)
@@ -165,8 +176,8 @@ def psets_of_tasks(
         if machine is not None and machine not in names:
             continue
         name = name or machine
-        if state == "done":
-            state, reason = "no result", "its task has ended, and its row is not here"
+        if state == State.DONE:
+            state, reason = State.NO_RESULT, "its task has ended, and its row is not here"
         header, index = task.spool.header, task.spool.index
         without_row = set(task.positions)
         if task.spool.run_id not in taken:
@@ -178,7 +189,10 @@ def psets_of_tasks(
             pset_id = index.ids[position]
             why = state, reason
             if by is not None:
-                why = "not submitted", "a run of run_local took it and has ended; run that again"
+                why = (
+                    State.NOT_SUBMITTED,
+                    "a run of run_local took it and has ended; run that again",
+                )
             status = PsetStatus(
                 pset_id,
                 header.first_seq + position,
@@ -195,7 +209,7 @@ def psets_of_tasks(
                 ran = attempt and attempt._replace(
                     start=start, end=start + outcome.runtime, exit_code=None
                 )
-                state_now = "failed" if outcome.failed else "done"
+                state_now = State.FAILED if outcome.failed else State.DONE
                 status = status._replace(
                     attempt=ran, state=state_now, reason=_last_line(outcome.cause), has_row=True
                 )
@@ -221,7 +235,7 @@ def settle(layout: Layout) -> None:
         return
     for status in task_statuses(layout, ()):
         claim, (state, reason, _) = status.claim, status.verdict
-        if claim is not None and not claim.is_over and state in ("lost", "cancelled"):
+        if claim is not None and not claim.is_over and state in (State.LOST, State.CANCELLED):
             path = status.spool.lost_path(claim.chunk, claim.attempt)
             with replacing(path) as file:
                 file.write(f"{state} {reason}\n".encode())

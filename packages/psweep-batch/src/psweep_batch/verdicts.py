@@ -17,7 +17,9 @@ from psweep_core.plumbing import PRIVATE
 from .jobs import RESULT_FILES, Attempt
 from .machines import Machine, read_info
 from .queue import Account, Queue, complain, snapshot_path
+from .scheduler_words import WAITING
 from .scripts import info_path
+from .states import State
 
 __all__ = [
     "READER_MARK",
@@ -35,7 +37,6 @@ READER_MARK: Final = "batch_reader"  # in .psweep, if the user has read results 
 RUNS_ANOTHER: Final = "its task runs another pset"
 _GRACE_SECONDS = 60  # a local submit script may take this long to start a job
 _MISSING = "batch_missing.json"  # in .psweep: since when the queue does not show jobs
-_WAITING = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
 
 
 class Outcome(NamedTuple):
@@ -211,17 +212,17 @@ class Judge:
         if attempt is None:
             # Only an earlier psweep has given a runtime to psets that it had just prepared.
             if outcome is not None and not outcome.failed:
-                return Verdict("state unknown", "prepared by an earlier psweep")
-            return Verdict("not submitted")
+                return Verdict(State.UNKNOWN, "prepared by an earlier psweep")
+            return Verdict(State.NOT_SUBMITTED)
         if attempt.exit_code == 0 and attempt.caught is None:
             return self._ended_well(attempt, outcome)
         if attempt.exit_code is not None:
             if attempt.exit_code == 0 and attempt.has_result:
-                return Verdict("done", self._reason(attempt))
+                return Verdict(State.DONE, self._reason(attempt))
             if attempt.exit_code == 0 or attempt.killed:
                 return self._killed(attempt)
             by = f" ({attempt.signal})" if attempt.signal else ""
-            return Verdict("failed", f"exit code {attempt.exit_code}{by}")
+            return Verdict(State.FAILED, f"exit code {attempt.exit_code}{by}")
         if attempt.here:
             return self._here(attempt)
         return self._without_end(attempt)
@@ -235,12 +236,12 @@ class Judge:
         # a result cannot be read.
         if outcome is not None and outcome.runtime == attempt.runtime:
             if not outcome.failed:
-                return Verdict("done")
+                return Verdict(State.DONE)
             if outcome.cause.startswith("no result: "):
-                return Verdict("no result", _first_line(outcome.cause))
+                return Verdict(State.NO_RESULT, _first_line(outcome.cause))
         if attempt.has_result or self._has_reader:
-            return Verdict("done")
-        return Verdict("no result", _no_result(attempt))
+            return Verdict(State.DONE)
+        return Verdict(State.NO_RESULT, _no_result(attempt))
 
     def _reason(self, attempt: Attempt) -> str:
         """Explain why a job that has its result was ended."""
@@ -249,10 +250,10 @@ class Judge:
     def _gone(self, attempt: Attempt, reason: str) -> Verdict:
         """Report what is left of a job that is certainly gone."""
         if attempt.has_result and is_complete(attempt.folder):
-            return Verdict("done", reason, open=True)
-        state = "cancelled" if self._queues.was_cancelled(attempt) else "lost"
+            return Verdict(State.DONE, reason, open=True)
+        state = State.CANCELLED if self._queues.was_cancelled(attempt) else State.LOST
         if attempt.exit_code == 0 and not attempt.killed:
-            state, reason = "no result", _no_result(attempt)
+            state, reason = State.NO_RESULT, _no_result(attempt)
         return Verdict(state, reason, open=True)
 
     def _killed(self, attempt: Attempt) -> Verdict:
@@ -265,28 +266,28 @@ class Judge:
         if found:
             return found
         if queue is None:
-            return Verdict("running", f"{reason}; it is not known if it starts again")
+            return Verdict(State.RUNNING, f"{reason}; it is not known if it starts again")
         account = self._queues.account(attempt)
         if account is not None and account.lives:
-            return Verdict("queued", "started again", open=True)
+            return Verdict(State.QUEUED, "started again", open=True)
         if account is not None and not account.unknown and not account.may_come_back:
             return self._gone(attempt, account.reason or reason)
         if queue.when - (attempt.end or 0) >= self._queues.machine(attempt.machine).lost_after:
             return self._gone(attempt, reason)
-        return Verdict("running", f"{reason}; it may start again", open=True)
+        return Verdict(State.RUNNING, f"{reason}; it may start again", open=True)
 
     def _here(self, attempt: Attempt) -> Verdict:
         if attempt.gone():
             return self._gone(attempt, "its process is gone")
         if attempt.start is None:
             if time.time() - attempt.since > _GRACE_SECONDS:
-                return Verdict("lost", "submitting it was cut short")
-            return Verdict("queued")
-        return Verdict("running")
+                return Verdict(State.LOST, "submitting it was cut short")
+            return Verdict(State.QUEUED)
+        return Verdict(State.RUNNING)
 
     def _without_end(self, attempt: Attempt) -> Verdict:
         """Judge a job that has noted no end."""
-        state = "queued" if attempt.start is None else "running"
+        state = State.QUEUED if attempt.start is None else State.RUNNING
         queue = self._queues.of(attempt)
         found = self._in_queue(attempt, queue)
         if found:
@@ -297,7 +298,7 @@ class Judge:
             return Verdict(state, "" if attempt.job_id else "being submitted, or not")
         if attempt.job_id is None:
             if queue.when - attempt.since < max(grace, 1):
-                return Verdict("queued", "being submitted")
+                return Verdict(State.QUEUED, "being submitted")
             return self._gone(attempt, "submitting it was cut short")
         if self._queues.was_cancelled(attempt):
             return self._gone(attempt, "by psweep-cancel")
@@ -310,7 +311,7 @@ class Judge:
             if self._queues.machine(attempt.machine).account is not None:
                 return waits
         elif account.lives:
-            return Verdict("queued" if account.state in _WAITING else state, "", open=True)
+            return Verdict(State.QUEUED if account.state in WAITING else state, "", open=True)
         elif not account.unknown:
             reason = account.reason or reason
             never_ran = attempt.start is None and account.state.startswith("CANCELLED")
@@ -335,12 +336,12 @@ class Judge:
             return None
         runs, reason = queue.state(attempt.cluster, job_id)
         if runs and attempt.start is None and attempt.task:
-            return Verdict("queued", RUNS_ANOTHER)
+            return Verdict(State.QUEUED, RUNS_ANOTHER)
         if attempt.exit_code is not None:
-            return Verdict("running" if runs else "queued", "started again")
+            return Verdict(State.RUNNING if runs else State.QUEUED, "started again")
         if runs is None:
             runs = attempt.start is not None
-        return Verdict("running") if runs else Verdict("queued", reason)
+        return Verdict(State.RUNNING) if runs else Verdict(State.QUEUED, reason)
 
 
 def _no_result(attempt: Attempt) -> str:

@@ -108,7 +108,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--rows must be a number of rows, or 0 for all, not {args.rows}")
 
     def show() -> int:
-        from .show.formats import formatted
+        from .show.table_formats import formatted
         from .show.widths import encodable
         from .store.read import df_read
 

@@ -3,27 +3,31 @@
 from .messages import printable
 from .params.grids import Pset
 from .programs import run_command
-from .running.checks import check_df, check_func, check_params, explain_mistakes
+from .running.carry_out import carry_out
+from .running.checks import check_df, check_func, check_params
 from .running.done import all_rows, not_failed
+from .running.keywords import explain_mistakes
 from .running.options import Options
+from .running.prepare_tasks import Chunk, spool_work
 from .running.provenance import Code
-from .running.recipe import carry_out
-from .running.spooled import Chunk, spool_work
 from .show.progress import Progress
+from .states import ClaimState
 from .status import Report, status
 from .store.atomic import replacing
+from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
-from .store.layout import PRIVATE, RUNS, Layout, PathLike, holds_data_only, temporary_name
 from .store.locks import file_lock
+from .store.paths import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.portable_pickle import dumps
 from .store.runs_file import merge_runs
-from .store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, Spool, spools_of
+from .store.spool import Spool, spools_of
 from .store.study import Study
-from .table.atoms import is_plain
+from .store.suffixes import SUFFIXES, holds_data_only
+from .table.atoms import is_atomic
+from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
-from .table.frames import append_frame, assemble, groups, is_private
-from .table.rows import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED
+from .table.frames import append_frame, assemble, groups
 
 __all__ = [
     "ATTEMPTS",
@@ -37,9 +41,11 @@ __all__ = [
     "RUNS",
     "RUNTIME",
     "SEED",
+    "SUFFIXES",
     "TIME_LIMIT",
     "Chunk",
     "Claim",
+    "ClaimState",
     "Code",
     "Layout",
     "Options",
@@ -64,7 +70,7 @@ __all__ = [
     "file_lock",
     "groups",
     "holds_data_only",
-    "is_plain",
+    "is_atomic",
     "is_private",
     "live_runs",
     "merge_runs",

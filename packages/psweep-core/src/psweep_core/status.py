@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._siblings import load
 from .messages import writable
 from .programs import add_calc_dir, parser_of, run_command
+from .states import RunState
 
 if TYPE_CHECKING:
     import argparse
@@ -160,20 +161,20 @@ def _reports(args: argparse.Namespace) -> dict[str, Report]:
 
 
 def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:
-    from .run_states import in_words, run_states
+    from .run_status import in_words, run_states
 
     states = run_states(calc_dir, result)
     lines = []
     short = []
     for state in states:
-        is_running = state["state"] == "running"
+        is_running = state["state"] == RunState.RUNNING
         lines += in_words(state, details=watches and (is_running or state is states[-1]))
         text, *rows = in_words(state, details=is_running)
         short.append("; ".join([text, *map(str.strip, rows)]))
     return Report(
         lines,
         states,
-        any(state["state"] == "running" for state in states),
-        any(state["failed"] or state["state"] == "stopped early" for state in states),
+        any(state["state"] == RunState.RUNNING for state in states),
+        any(state["failed"] or state["state"] == RunState.STOPPED_EARLY for state in states),
         ", ".join(short),
     )

@@ -12,11 +12,12 @@ from ..errors import PsetExitError, ResultError
 from ..messages import printable, safe_repr
 from ..params.grids import Pset
 from ..show.tracebacks import CALLERS, format_error
-from ..table.atoms import ATOMS, is_plain
-from ..table.rows import RESERVED, SEED, Row, RowTuple
+from ..table.atoms import ATOMS, is_atomic
+from ..table.bookkeeping import RESERVED, SEED
+from ..table.rows import Row, RowTuple
 from .capture import captured
 from .failures import carried, note, raised_for
-from .finished import _is_storable
+from .finished import is_storable
 from .isolation import StudyFolder, WorkingFolder, copied
 from .job import Func, Job, JobTuple, RunPset, Settings, describe
 from .random_state import SeedGenerators
@@ -49,7 +50,7 @@ def runner(
             Is called before each further call.
 
         row : RowTuple
-        plain : bool
+        atomic : bool
             The params are those of the job, nothing in the row can change any more, and
             ``pickle.dumps`` makes it into what a journal takes. For other rows that is `pickled`.
 
@@ -84,7 +85,7 @@ def _caller(
         else header.calc_dir
     )
     shortest_move = folder.shortest_move
-    plain, data_only, of_all = settings.plain, settings.data_only, settings.extras
+    atomic, data_only, of_all = settings.atomic, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock = time.time_ns, time.perf_counter
@@ -96,7 +97,7 @@ def _caller(
         seq = first_seq + position
         time_ns = now()
         given = params
-        if not plain and not _IMMUTABLE.issuperset(map(type, params.values())):
+        if not atomic and not _IMMUTABLE.issuperset(map(type, params.values())):
             given = copied(params)
         pset = {
             **given,
@@ -118,16 +119,16 @@ def _caller(
                 finished = _careful_call(func, Job(*job), settings, pset, time_ns, extras)
             finally:
                 folder.return_to()
-            row_plain = plain and finished.params is params and is_plain(finished.results)
-            row: RowTuple = (*finished,)  # a plain one is quick to pickle
-            return row, row_plain and (not data_only or _is_storable(row))
+            row_atomic = atomic and finished.params is params and is_atomic(finished.results)
+            row: RowTuple = (*finished,)  # which is quicker to pickle
+            return row, row_atomic and (not data_only or is_storable(row))
         start = clock()
         try:
             result = func(pset)
             runtime = clock() - start
             if runtime > shortest_move:
                 folder.return_to()
-            row_plain = plain
+            row_atomic = atomic
             usual = type(result) is dict
             if usual:
                 result = {**result}  # func may use its dict again
@@ -135,10 +136,10 @@ def _caller(
                     if name in RESERVED or name in params:
                         usual = False
                     elif type(value) not in ATOMS or type(name) not in ATOMS:
-                        row_plain = False
+                        row_atomic = False
             if not usual:
                 params, result = _merged(Job(*job), result, settings)
-                row_plain = plain and params is as_given and is_plain(result)
+                row_atomic = atomic and params is as_given and is_atomic(result)
         except BaseException as error:
             folder.return_to()
             problem = _blamed(error, Job(*job), settings)
@@ -149,8 +150,8 @@ def _caller(
             runtime = float("nan")
         row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
         if data_only:
-            row_plain = row_plain and _is_storable(row)
-        return row, row_plain
+            row_atomic = row_atomic and is_storable(row)
+        return row, row_atomic
 
     CALLERS.add(call.__code__)
     return call

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from ..store.layout import Layout
 from ..store.log_files import move_log
+from ..store.paths import Layout
 
 __all__ = ["captured"]
 

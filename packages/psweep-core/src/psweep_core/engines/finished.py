@@ -9,12 +9,13 @@ from ..messages import safe_repr, safe_str
 from ..store.database import df_write
 from ..store.json_values import check_storable
 from ..store.row_bytes import encode
+from ..table.bookkeeping import SEED
 from ..table.frames import frame_of_rows
-from ..table.rows import SEED, Row, RowTuple
+from ..table.rows import Row, RowTuple
 from .isolation import with_given_folders
 from .job import Job, JobTuple, Settings, describe, with_attempts
 
-__all__ = ["failed_row", "pickled", "ran_out_of_memory", "save_row"]
+__all__ = ["failed_row", "is_storable", "pickled", "ran_out_of_memory", "save_row"]
 
 _NO_MEMORY = r"^([\w.]+\.)?_?(Array)?MemoryError\b"
 
@@ -64,7 +65,8 @@ def _check_storable(row: RowTuple) -> None:
     check_storable({**params, **results})  # func may have replaced params, too
 
 
-def _is_storable(row: RowTuple) -> bool:
+def is_storable(row: RowTuple) -> bool:
+    """Return whether JSON has a form for all values of a row."""
     try:
         _check_storable(row)
     except Exception:

@@ -13,10 +13,21 @@ import numpy as np
 from ..messages import safe_repr
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
-from ..store.layout import Layout
-from ..table.rows import ATTEMPTS, Header, RowTuple
+from ..store.paths import Layout
+from ..table.bookkeeping import ATTEMPTS
+from ..table.rows import Header, RowTuple
 
-__all__ = ["Func", "Job", "JobTuple", "Jobs", "RunPset", "Settings", "describe", "with_attempts"]
+__all__ = [
+    "Func",
+    "Job",
+    "JobTuple",
+    "Jobs",
+    "RunPset",
+    "Settings",
+    "describe",
+    "new_uuids",
+    "with_attempts",
+]
 
 
 Func = Callable[[Pset], Any]
@@ -54,7 +65,7 @@ class Settings:
     ran: bool = True  # False: func only prepares the pset, which has no runtime yet
     retries: int = 0  # how many times a pset that fails is called again
     timeout: float | None = None  # s for one pset
-    plain: bool = False  # no value in the params can be changed, or needs care when it is pickled
+    atomic: bool = False  # no value in the params can be changed, or needs care when it is pickled
     caller: bytes | None = None  # see `random_state.reseed_once`
     in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
     attempts: dict[int, int] | None = None  # by position: which task begins it, if not the first
@@ -171,7 +182,7 @@ class SomeJobs(Jobs):
             yield (position, *job[1:])
 
 
-def _uuids(n: int) -> list[str]:
+def new_uuids(n: int) -> list[str]:
     """Make random UUIDs (RFC 9562, version 4), at a tenth of the cost of `uuid.uuid4`."""
     ids: list[str] = []
     while n:

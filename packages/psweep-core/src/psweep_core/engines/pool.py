@@ -54,10 +54,13 @@ from ..table.rows import RowTuple, failure_of, is_failed
 from .call import note
 from .dispatch import Dispatch, Step, Stop
 from .job import Func, Job, Jobs, Settings
+from .overdue import Overdue
 from .start_method import native_threads, other_threads, usual_method, worker_method
 from .wire import STOP, Again, Chunk, Done, Failed, GivenBack, Kept, pickled_func, pickled_job
-from .worker import REPORT_SECONDS, Clock, WorkerSetup, end_group
+from .worker import WorkerSetup, end_group
+from .worker_clock import Clock
 from .worker_process import WorkerProcess
+from .worker_reports import REPORT_SECONDS
 
 __all__ = ["run_pool"]
 
@@ -65,7 +68,6 @@ _MAX_CHUNK = 5000
 _STOP_SECONDS = 0.2  # how often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
 _WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
-_PAUSED_SECONDS = 0.5  # a wait that takes this much longer was not a wait
 
 
 def run_pool(
@@ -145,10 +147,7 @@ class _Pool:
         self._reported: list[Block] | None = [] if record.saves else None
         self._func = func
         self._pickled_func: bytes | None = None  # made when it is first needed
-        # Only with a timeout: until when the last wait was to last, and the CPU time at its start;
-        # and when this process had stood still, in s, for how long.
-        self._waits: tuple[float, float] | None = None
-        self._pauses: list[tuple[float, float]] = []
+        self._overdue = Overdue(settings.timeout)
 
     def start(self, slot: int) -> None:
         """Start a worker in a slot that is free."""
@@ -273,7 +272,11 @@ class _Pool:
 
     def _with_messages(self) -> list[WorkerProcess]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""
-        seconds = self._stop_overdue()
+        for worker in self._workers:
+            since = worker.retired_at
+            if since is not None and time.monotonic() - since > _GRACE_SECONDS:
+                worker.kill()  # such as one that waits for a thread of func
+        seconds = self._overdue.kill(self._workers, 1.0 if self._stop is None else _STOP_SECONDS)
         ready = wait([worker.connection for worker in self._workers], timeout=seconds)
         # A worker's pipe stays open when a process that func has started has inherited it, so
         # its silence is looked into.
@@ -282,46 +285,6 @@ class _Pool:
             for worker in self._workers
             if worker.connection in ready or worker.process.exitcode is not None
         ]
-
-    def _stop_overdue(self) -> float:
-        """Kill workers whose pset takes too long; give the seconds until the next look."""
-        seconds = 1.0 if self._stop is None else _STOP_SECONDS
-        for worker in self._workers:
-            since = worker.retired_at
-            if since is not None and time.monotonic() - since > _GRACE_SECONDS:
-                worker.kill()  # such as one that waits for a thread of func
-        timeout = self._settings.timeout
-        if timeout is None:
-            return seconds
-        self._notice_pause()
-        for worker in self._workers:
-            if worker.retired_at is not None:
-                continue
-            since, position = worker.clock.read()
-            if position is None or worker.overdue:
-                continue
-            stopped = sum(length for when, length in self._pauses if when > since)
-            left = since + timeout + stopped - time.monotonic()
-            if left <= 0:
-                worker.overdue = True
-                worker.kill()
-            else:
-                seconds = min(seconds, left + 0.001)
-        seconds = min(seconds, timeout)  # of a pset that starts meanwhile
-        self._waits = time.monotonic() + seconds, time.process_time()
-        return seconds
-
-    def _notice_pause(self) -> None:
-        """Notice that this process, and most likely its workers, stood still.
-
-        As after SIGSTOP, or ``docker pause``: it did not work, and overslept by far.
-        """
-        if self._waits is not None:
-            until, cpu = self._waits
-            now = time.monotonic()
-            length = now - until - (time.process_time() - cpu)
-            if length > _PAUSED_SECONDS:
-                self._pauses.append((now, length))
 
     def _counted(self, worker: WorkerProcess, done: Done) -> Step:
         self._dispatch.took(done.n, done.seconds)
@@ -355,7 +318,7 @@ class _Pool:
             sent: list[Any] = chunk
             if worker.method != "fork":
                 sent = list(self._jobs.tuples(chunk))
-                if not self._settings.plain:
+                if not self._settings.atomic:
                     sent = [pickled_job(Job(*job)) for job in sent]
             worker.send_bytes(pickle.dumps(Chunk(sent, dispatch.calls(chunk))))
 

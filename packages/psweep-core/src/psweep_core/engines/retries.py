@@ -39,7 +39,7 @@ def retried(
     while True:
         last = calls > retries
         try:
-            row, plain = first(job) if calls == 1 else again(job)
+            row, atomic = first(job) if calls == 1 else again(job)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -49,10 +49,10 @@ def retried(
         else:
             *_, extras = row
             if extras is None or not extras.get("_failed"):
-                return row, plain
+                return row, atomic
             if last:
                 extras["_exc_txt"] += f"psweep: {_calls(calls)}\n"
-                return row, plain
+                return row, atomic
         calls += 1
         if tell is not None:
             tell()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import multiprocessing
 import os
 import pickle
 import queue
@@ -17,40 +16,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ..params.grids import Pset
 from ..store.journal import Journal
 from ..store.row_bytes import encode_json
-from ..store.run_record import GROUP_ROWS
-from ..store.running import IDLE, shared_clock
-from ..table.row_groups import block_of, packed
-from ..table.rows import ROW_SIZE, RowTuple, failure_of, is_failed
+from ..table.rows import RowTuple, is_failed
 from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
 from .job import Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
+from .job_signals import ENDINGS, WARNINGS
 from .random_state import reseed, seed_generators
-from .wire import STOP, Again, Done, Failed, GivenBack, Kept, Ready, unpickled_job
+from .wire import STOP, Again, Failed, GivenBack, Kept, Ready, unpickled_job
+from .worker_clock import Clock
+from .worker_reports import Reports, send
 
 __all__ = [
-    "ENDINGS",
-    "REPORT_SECONDS",
     "SLOT",
-    "WARNINGS",
-    "Clock",
     "WorkerSetup",
     "end_group",
     "main",
 ]
 
-REPORT_SECONDS = 0.05
-# What the processes of a batch job get: before it has to end, and when it has to. Grid Engine
-# sends SIGUSR2 with -notify.
-WARNINGS = ("SIGUSR1",) if "SGE_TASK_ID" in os.environ else ("SIGUSR1", "SIGUSR2")
-ENDINGS = tuple({"SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR2"} - {*WARNINGS})
 SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
-_MAX_REPORTED = 10_000  # bytes of a row; larger ones are as quickly read from the journal
 
 
 @dataclass(frozen=True)
@@ -63,66 +52,6 @@ class WorkerSetup:
     journal_path: Path | None
     clock: Clock
     slot: int = 0  # from 0 to poolsize - 1; a worker that replaces another one has the same
-
-
-class Clock:
-    """Shared memory in which a worker says what it is doing: which pset it runs, and since when.
-
-    Parameters
-    ----------
-    method : str
-        How the worker starts.
-    file : Path, optional
-        Where others find it if all processes of the task are killed, see `spool.Running`. None:
-        nobody looks.
-    slot : int, default 0
-        Its place in the file.
-
-    Attributes
-    ----------
-    data : array
-        Since when, in s; and the position of the pset, or one of the two states below.
-    """
-
-    IDLE: Final = IDLE
-    WRITING: Final = -2.0  # func has returned, or raised, and its row is not written yet
-
-    def __init__(self, method: str, file: Path | None = None, slot: int = 0) -> None:
-        self._file, self._slot = file, slot
-        self.data: Any = None
-        if file is not None:
-            with contextlib.suppress(OSError, ValueError):  # not all file systems can do this
-                self.data = shared_clock(file, slot)
-        if self.data is None:
-            self._file = None
-            context = multiprocessing.get_context(method)
-            self.data = context.RawArray("d", 2)
-        self.data[0], self.data[1] = 0.0, self.IDLE
-
-    def __getstate__(self) -> Any:
-        return self._file, self._slot, None if self._file is not None else self.data
-
-    def __setstate__(self, state: Any) -> None:
-        self._file, self._slot, self.data = state
-        if self._file is not None:
-            self.data = shared_clock(self._file, self._slot)
-
-    def idle(self) -> None:
-        """Be through with a pset."""
-        self.data[1] = self.IDLE
-
-    def state(self) -> float:
-        """Return the position of the pset that runs, or IDLE or WRITING."""
-        state: float = self.data[1]
-        return state
-
-    def read(self) -> tuple[float, int | None]:
-        """Report since when which pset runs; None if none does."""
-        position = self.data[1]
-        since = self.data[0]
-        if position < 0 or position != self.data[1]:
-            return 0.0, None
-        return since, int(position)
 
 
 def main(connection: Connection, setup: WorkerSetup) -> None:
@@ -153,7 +82,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     journal: Journal | None = None
     running: JobTuple | None = None
     problem: Failed | None = None
-    report = _Report(connection, in_journal=setup.journal_path is not None)
+    report = Reports(connection, in_journal=setup.journal_path is not None)
     try:
         if setup.journal_path is not None:
             journal = Journal(setup.journal_path, settings.header, locked=not settings.in_task)
@@ -166,13 +95,13 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         func = _guarded(func, clock, settings.header.first_seq)
         run = runner(func, settings, WorkingFolder(), seed_generators)
         to_bytes = encode_json if settings.data_only else _to_pickle
-        _send(connection, Ready())
+        send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
             jobs: Iterable[JobTuple] = chunk.jobs
             if setup.jobs is not None:
                 jobs = setup.jobs.tuples(chunk.jobs)
-            elif not settings.plain:
+            elif not settings.atomic:
                 jobs = map(unpickled_job, chunk.jobs)
             for job in jobs:
                 running = job
@@ -180,12 +109,12 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                     journal.reserve()
                 again = None
                 if settings.retries:
-                    again = functools.partial(_send, connection, Again(job[0]))
+                    again = functools.partial(send, connection, Again(job[0]))
                 row, atomic = run(job, chunk.calls.get(job[0], 1), again)
                 # A signal may have ended a program that func has started.
                 for_memory = settings.gives_back and ran_out_of_memory(row)
                 if for_memory or (told and is_failed(row)):
-                    _send(connection, GivenBack(job[0], for_memory))
+                    send(connection, GivenBack(job[0], for_memory))
                     report.count()
                     clock.idle()
                     running = None
@@ -216,9 +145,9 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
             journal.close()
         finally:
             if journal.unsafe:
-                _send(connection, Kept(journal.unsafe))
+                send(connection, Kept(journal.unsafe))
     if problem is not None:
-        _send(connection, problem)
+        send(connection, problem)
     clock.idle()  # a thread that func has started may keep this process, and is not waited for
 
 
@@ -305,7 +234,7 @@ class _Listener:
         # From here on, no other thread of this process has a turn, if all is well.
         if trouble and self._journal is not None:
             self._journal.close()
-            _send(self._connection, Kept(self._journal.unsafe))
+            send(self._connection, Kept(self._journal.unsafe))
         end_group(os.getpid(), signal.SIGTERM)
         os._exit(0)
 
@@ -352,92 +281,3 @@ def end_group(pid: int, sig: int) -> None:
     if hasattr(os, "killpg"):
         with contextlib.suppress(OSError):
             os.killpg(pid, sig)
-
-
-class _Report:
-    """Report to the parent what is finished, not for each pset but some times a second.
-
-    Parameters
-    ----------
-    connection : Connection
-    in_journal : bool
-        The rows are in a journal. So the parent need not have them, but is spared to read it if all
-        rows are quickly told.
-    """
-
-    def __init__(self, connection: Connection, in_journal: bool) -> None:
-        self._connection = connection
-        self._in_journal = in_journal
-        self._begin()
-
-    def _begin(self) -> None:
-        self._since = time.perf_counter()
-        self._next = self._since + REPORT_SECONDS
-        self._n = self._n_failed = 0
-        self._failure: object = None
-        self._row_bytes: list[bytes] = []
-        self._groups: list[Any] | None = []  # packed
-        self._pending: list[Any] = []  # the newest rows, as `block_of` takes them
-
-    def add(self, row: RowTuple, row_bytes: bytes, atomic: bool) -> None:
-        self._n += 1
-        if is_failed(row):
-            self._n_failed += 1
-            self._failure = failure_of(row)
-        if not self._in_journal:
-            self._row_bytes.append(row_bytes)
-            # Sent at once: were this process killed, it would be lost.
-            self.send()
-            return
-        if self._groups is not None:
-            if atomic and len(row_bytes) < _MAX_REPORTED:
-                self._pending += row
-                if len(self._pending) >= GROUP_ROWS * ROW_SIZE:
-                    self._end_group(self._groups)
-            else:
-                self._groups = None
-        if time.perf_counter() > self._next:
-            self.send()
-
-    def count(self) -> None:
-        """Report a pset that has no row; at once, or it would be blamed for what comes next."""
-        self._n += 1
-        self._groups = None
-        self.send()
-
-    def _end_group(self, groups: list[Any]) -> None:
-        rows, self._pending = self._pending, []
-        groups.append(packed(block_of(rows, known=True)))
-
-    def send(self) -> None:
-        _flush_output()
-        if self._n:
-            seconds = time.perf_counter() - self._since
-            if self._groups is not None and self._pending:
-                self._end_group(self._groups)
-            _send(
-                self._connection,
-                Done(
-                    self._n, self._n_failed, seconds, self._row_bytes, self._groups, self._failure
-                ),
-            )
-        self._begin()
-
-
-# The listener may have something to send while the main thread sends a large message in parts.
-_sending = threading.Lock()
-
-
-def _send(
-    connection: Connection, message: Ready | Again | GivenBack | Done | Kept | Failed
-) -> None:
-    # Without the parent, which `_Listener` is about to notice, there is an OSError.
-    with _sending, contextlib.suppress(OSError):
-        connection.send(message)
-
-
-def _flush_output() -> None:
-    # A worker may be ended without the usual last flush.
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()

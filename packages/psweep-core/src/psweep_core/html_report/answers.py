@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from ..table.bookkeeping import RUNTIME
 from ..table.frames import groups
 from ..table.importance import importance_of, spans_decades
 from ..table.levels import combined
 from ..table.outcomes import failed_rows, good_rows
-from ..table.rows import RUNTIME
 from ..table.stats import numbers_of
 from .levels import Axis
 

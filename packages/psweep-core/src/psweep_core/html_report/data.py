@@ -22,13 +22,14 @@ import pandas as pd
 from .._version import __version__
 from ..errors import ParamsError
 from ..store.files import file_write
-from ..store.layout import PathLike
+from ..store.paths import PathLike
 from ..store.read import is_folder
 from ..store.study import Study
+from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
 from ..table.frames import groups
 from ..table.outcomes import failed_rows, waiting_rows
-from ..table.rows import RUNTIME, Header
+from ..table.rows import Header
 from .answers import answers_of
 from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, recovered_rows, texts_of
@@ -47,6 +48,7 @@ _IN_DETAILS: Final = ("_exc_txt", "_logs")  # columns that are too long for a ta
 _SCRIPTS: Final = (
     "columns.js",
     "elements.js",
+    "controls.js",
     "charts.js",
     "answers.js",
     "plots.js",

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError, PsweepError
+from ..states import RunState
 from ..store.journal_reader import is_over, read_header
 from ..store.locks import file_lock
 from ..store.runs_file import read_runs
 from ..store.study import Study
-from ..table.rows import RUNTIME, Header
+from ..table.bookkeeping import RUNTIME
+from ..table.rows import Header
 
 __all__ = ["jobs_of", "runs_of", "seconds_of", "unfinished"]
 
@@ -26,7 +28,11 @@ Array = np.ndarray[Any, Any]
 
 _LOCK_SECONDS: Final = 5.0
 _MAX_CHANGES: Final = 8
-OPEN: Final = ("not submitted", "queued", "running")  # states of jobs that have not ended
+OPEN: Final = (
+    "not submitted",
+    RunState.QUEUED,
+    RunState.RUNNING,
+)  # states of jobs that have not ended
 
 
 def unfinished(study: Study) -> dict[str, tuple[Header, str]]:
@@ -41,10 +47,16 @@ def unfinished(study: Study) -> dict[str, tuple[Header, str]]:
             header = read_header(path)
         except (FileNotFoundError, DatabaseError):
             continue  # the run has just ended, or it is one that `Study.known` warns of
-        state = "unfinished" if live is None else "running" if path in live else "crashed"
+        state = (
+            RunState.UNFINISHED
+            if live is None
+            else RunState.RUNNING
+            if path in live
+            else RunState.CRASHED
+        )
         # One process of it that lives is enough.
         known, other = found.get(header.run_id, (header, state))
-        best = "running" if "running" in (state, other) else state
+        best = RunState.RUNNING if RunState.RUNNING in (state, other) else state
         found[header.run_id] = (header if header.n_psets else known, best)
     return found
 
@@ -115,12 +127,12 @@ def runs_of(
     for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
         rows = places.index.to_numpy()
         part = df.iloc[rows]
-        header, state = rest.pop(str(run_id), (None, "ended"))
+        header, state = rest.pop(str(run_id), (None, RunState.ENDED))
         n_waiting = int(waiting[rows].sum())
-        if header is not None and state != "running" and len(part) >= header.n_psets > 0:
-            state = "ended"  # all its rows are there
+        if header is not None and state != RunState.RUNNING and len(part) >= header.n_psets > 0:
+            state = RunState.ENDED  # all its rows are there
         states = _job_states(part, jobs)
-        if state == "ended":
+        if state == RunState.ENDED:
             state = _state_of_jobs(states, n_waiting)
         seconds = seconds_of(part)
         starts = part["_time_utc"][~waiting[rows]]
@@ -177,12 +189,12 @@ def _job_states(part: pd.DataFrame, jobs: dict[str, dict[str, Any]] | None) -> d
 
 
 def _state_of_jobs(states: dict[str, int], n_waiting: int) -> str:
-    for state in ("running", "queued"):
+    for state in (RunState.RUNNING, RunState.QUEUED):
         if state in states:
             return state
     if not n_waiting:
-        return "ended"
-    return "prepared" if not states or "not submitted" in states else "not collected"
+        return RunState.ENDED
+    return RunState.PREPARED if not states or "not submitted" in states else RunState.NOT_COLLECTED
 
 
 def _provenance(entry: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:

@@ -32,12 +32,12 @@ BATCH = 1000  # the pickler writes this many entries of a dict or list at once
 
 def encoded(obj: Any) -> bytes:
     """Return the bytes of a value."""
-    encoder = _Encoder()
+    encoder = Encoder()
     encoder.value(obj)
     return b"".join(encoder.out)
 
 
-class _Encoder:
+class Encoder:
     """Write values as bytes that depend on nothing but the values.
 
     Lists, tuples and dicts become what joblib's pickler writes. All else starts with the byte
@@ -50,7 +50,7 @@ class _Encoder:
         self._open: list[int] = []  # ids of the containers around the current value
 
     def _bytes_of(self, obj: Any) -> bytes:
-        inner = _Encoder()
+        inner = Encoder()
         inner._open = self._open
         inner.value(obj)
         return b"".join(inner.out)
@@ -133,9 +133,9 @@ class _Encoder:
         self._put()
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
-        plain = obj.item()
-        if type(plain) in (int, float, bool, str, bytes, complex) and obj.dtype.kind not in "mMV":
-            self.value(plain)
+        item = obj.item()
+        if type(item) in (int, float, bool, str, bytes, complex) and obj.dtype.kind not in "mMV":
+            self.value(item)
         else:
             self._array(np.asarray(obj))
 

@@ -19,38 +19,23 @@ import os
 import sys
 import types
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .source_files import Project, SourceFile, source_file
+from .fingerprint_parts import Fingerprint, Parts
+from .source_files import Project, SourceFile, import_of, imported_module, source_file
 from .sources import const_text
-from .tree_form import Form, form_of, text_of
+from .tree_form import Form, form_of
 
 __all__ = ["Fingerprint", "fingerprint"]
 
 _ATOMS = frozenset({int, float, str, bool, type(None), bytes, complex, type(...)})
-_MAX_PARTS = 2000
 _MAX_BYTES = 1 << 20  # of an array; of a larger one, a sample counts
 _MAX_DEPTH = 6  # of values in values
 _MAX_ITEMS = 200  # of a container that is looked at one by one
 _MISSING = object()
 _WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
-
-
-class Fingerprint(NamedTuple):
-    """What a function does.
-
-    Attributes
-    ----------
-    digest : str
-        SHA-1, 40 hex digits.
-    parts : dict of str to str
-        The same for each part alone, 8 hex digits, to show what has changed.
-    """
-
-    digest: str
-    parts: dict[str, str]
 
 
 def fingerprint(func: Any) -> Fingerprint | None:
@@ -74,52 +59,20 @@ def fingerprint(func: Any) -> Fingerprint | None:
         return None
     except (RecursionError, OSError):
         return None
-    return search.result() if search.found_code else None
+    return search.parts.result() if search.found_code else None
 
 
 class _NoSourceError(Exception):
     pass
 
 
-class _Part(NamedTuple):
-    name: str  # in the code that uses it
-    label: str  # for people
-    form: Form | None
-    text: str
-
-
 class _Search:
     def __init__(self) -> None:
         self._project = Project()
-        self._parts: list[_Part] = []
-        self._seen: dict[Any, tuple[int, Any]] = {}
+        self.parts = Parts()
+        self._add = self.parts.add
+        self._is_new = self.parts.is_new
         self.found_code = False
-
-    def result(self) -> Fingerprint:
-        keywords = set().union(*(part.form.keywords for part in self._parts if part.form))
-        total = hashlib.sha1(usedforsecurity=False)
-        digests: dict[str, str] = {}
-        for part in self._parts:
-            text = part.text if part.form is None else text_of(part.form, keywords)
-            data = text.encode("utf-8", "surrogatepass")
-            total.update(f"{part.name}\0".encode("utf-8", "surrogatepass") + data + b"\0")
-            label = part.label
-            if label in digests:
-                data = digests[label].encode() + data
-            digests[label] = hashlib.sha1(data, usedforsecurity=False).hexdigest()[:8]
-        return Fingerprint(total.hexdigest(), digests)
-
-    def _add(self, name: str, label: str, text: str = "", form: Form | None = None) -> None:
-        self._parts.append(_Part(name, label, form, text))
-
-    def _is_new(self, key: Any, name: str, keep: Any = None) -> bool:
-        """Return whether something comes for the first time; if not, only refer to it."""
-        number, _ = self._seen.get(key, (None, None))
-        if number is not None or len(self._parts) > _MAX_PARTS:
-            self._add(name, name, f"see {number}")
-            return False
-        self._seen[key] = len(self._parts), keep
-        return True
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
@@ -164,7 +117,7 @@ class _Search:
         source = source_file(code.co_filename, func.__globals__)
         form = None if source is None else _form_of_code(source, code)
         if form is None or source is None:
-            if not self._parts:
+            if not len(self.parts):
                 raise _NoSourceError
             self._add(name, _label(func), f"without source: {func.__qualname__}")
             return
@@ -212,7 +165,7 @@ class _Search:
             return
         by_value = (
             kind in _ATOMS
-            or (kind in (tuple, frozenset) and _is_plain(value))
+            or (kind in (tuple, frozenset) and _is_constant(value))
             or kind is types.FunctionType
             or issubclass(kind, type | functools.partial)
         )
@@ -237,9 +190,9 @@ class _Search:
         if not self._is_new((file, name), name):
             return True
         for i, node in enumerate(found):
-            imported = _import_of(node, name)
+            imported = import_of(node, name)
             if imported is not None:
-                module = _module(*imported[:2], variables)
+                module = imported_module(*imported[:2], variables)
                 if module is None:
                     self._add(name, name, f"from {imported}")
                 else:
@@ -263,7 +216,7 @@ class _Search:
 
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
         """Add a whole file of the project that a function imports: it may not be imported yet."""
-        file = self._file_of(module, level, variables)
+        file = self._project.file_of(module, level, variables)
         source = None if file is None else source_file(file)
         if source is None or not self._is_new(("file", file), module):
             return
@@ -274,23 +227,6 @@ class _Search:
         package = module.rpartition(".")[0]
         for other, its_level in form.imports:
             self._imported(other, its_level, {"__package__": package, "__file__": file})
-
-    def _file_of(self, module: str, level: int, variables: dict[str, Any]) -> str | None:
-        folders = self._project.folders
-        if level:
-            here = variables.get("__file__")
-            if not isinstance(here, str):
-                return None
-            for _ in range(level):
-                here = os.path.dirname(os.path.abspath(here))
-            folders = [here]
-        parts = module.split(".") if module else []
-        for folder in folders:
-            path = os.path.join(folder, *parts)
-            for file in (f"{path}.py", os.path.join(path, "__init__.py")):
-                if parts and os.path.isfile(file) and self._project.has(file):
-                    return file
-        return None
 
     def _class(self, cls: type, name: str) -> None:
         module = sys.modules.get(cls.__module__)
@@ -394,29 +330,13 @@ def _form_of_code(source: SourceFile, code: types.CodeType) -> Form | None:
     return known
 
 
-def _import_of(node: Any, name: str) -> tuple[str, int, str] | None:
-    """Return module, dots and name if a statement imports `name` by ``from ... import``."""
-    for alias in getattr(node, "names", ()):
-        if hasattr(node, "level") and (alias.asname or alias.name) == name:
-            return node.module or "", node.level, alias.name
-    return None
-
-
-def _module(module: str, level: int, variables: dict[str, Any]) -> types.ModuleType | None:
-    if level:
-        package = str(variables.get("__package__") or "")
-        base = package.rsplit(".", level - 1)[0] if level > 1 else package
-        module = f"{base}.{module}" if module else base
-    return sys.modules.get(module)
-
-
 def _label(func: types.FunctionType) -> str:
     return f"{func.__module__}:{func.__qualname__.replace('<locals>.', '')}"
 
 
-def _is_plain(value: Any) -> bool:
+def _is_constant(value: Any) -> bool:
     return all(
-        type(each) in _ATOMS or (type(each) in (tuple, frozenset) and _is_plain(each))
+        type(each) in _ATOMS or (type(each) in (tuple, frozenset) and _is_constant(each))
         for each in value
     )
 

@@ -27,7 +27,7 @@ from ..messages import safe_repr, safe_str
 from ..old_words import takes_old_words
 from .canonical import BATCH, NAN, PROTOCOL, encoded
 
-__all__ = ["hashes_of_columns", "pset_hash", "pset_hashes"]
+__all__ = ["basic_bytes", "hash_basic", "hashes_of_columns", "pset_hash", "pset_hashes"]
 
 _MAX_TEXT = 1_000_000  # characters that are encoded at once
 
@@ -81,9 +81,9 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     >>> ps.pset_hash({"b": 88, "_comment": "not hashed", "a": 1})
     '2580bf27aca152e5427389214758e61ea0e544e0'
     """
-    plain = _hash_plain(pset) if type(pset) is dict else None
-    if plain is not None:
-        return plain
+    quick = hash_basic(pset) if type(pset) is dict else None
+    if quick is not None:
+        return quick
     try:
         items = pset.items()
     except AttributeError:
@@ -100,14 +100,14 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
 def pset_hashes(psets: Sequence[Mapping[Any, Any]]) -> list[str]:
     """Hash many psets, each as `pset_hash` does.
 
-    Those of a grid, plain and with the same names, take half of the time: a column of values at
-    once.
+    Those of a grid, of basic values (int, float, str, bool, None) and with the same names, take
+    half of the time: a column of values at once.
     """
     psets = list(psets)
     hashes: list[str] = []
     for start in range(0, len(psets), 1000):  # with little memory, which is used again and again
         some = psets[start : start + 1000]
-        hashes += _hashes_of_plain(some) or map(pset_hash, some)
+        hashes += _hashes_of_basic(some) or map(pset_hash, some)
     return hashes
 
 
@@ -132,7 +132,7 @@ _pack_int32 = struct.Struct("<ci").pack
 _pack_text = struct.Struct("<cI").pack
 
 
-def _hash_plain(pset: dict[Any, Any]) -> str | None:
+def hash_basic(pset: dict[Any, Any]) -> str | None:
     """Hash a pset that holds nothing but ints, floats, strs, bools and None; None for others.
 
     The bytes are those of joblib's pickler, put together at a tenth of the time, see `pickletools`
@@ -142,12 +142,12 @@ def _hash_plain(pset: dict[Any, Any]) -> str | None:
     if form is None:
         return None
     order, template = form
-    encoded = tuple([_plain(pset[name]) for name in order])
+    encoded = tuple([basic_bytes(pset[name]) for name in order])
     return None if None in encoded else _sha1(template % encoded)
 
 
-def _plain(value: Any) -> bytes | None:
-    """Encode a value, if it is plain."""
+def basic_bytes(value: Any) -> bytes | None:
+    """Encode a value, if it is an int, float, str, bool or None."""
     kind = type(value)
     if kind is float:
         # NaN has many bit patterns and compares unequal to itself.
@@ -167,8 +167,8 @@ def _plain(value: Any) -> bytes | None:
     return b"N" if value is None else None
 
 
-def _hashes_of_plain(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
-    """Hash plain psets that all have the same names; None for others."""
+def _hashes_of_basic(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
+    """Hash psets of basic values that all have the same names; None for others."""
     if set(map(type, psets)) != {dict} or len(set(map(len, psets))) != 1:
         return None
     try:
@@ -179,7 +179,7 @@ def _hashes_of_plain(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
 
 
 def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
-    """Hash some plain psets whose values are in columns, by name; None for others.
+    """Hash some psets of basic values, which are in columns, by name; None for others.
 
     No more than some 1000 at once: see `pset_hashes`.
     """
@@ -189,7 +189,7 @@ def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
     order, template = form
     columns: list[list[bytes]] = []
     for name in order:
-        column = _plain_column(values[name])
+        column = _basic_column(values[name])
         if column is None or None in column:
             return None
         columns.append(column)  # type: ignore[arg-type]
@@ -197,8 +197,8 @@ def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
     return [hashlib.sha1(some, usedforsecurity=False).hexdigest() for some in data]
 
 
-def _plain_column(values: list[Any]) -> list[bytes | None] | None:
-    """Encode values as `_plain` does; None if they are too long to encode them all at once."""
+def _basic_column(values: list[Any]) -> list[bytes | None] | None:
+    """Encode values as `basic_bytes` does; None if they are too long to encode them all at once."""
     kinds = set(map(type, values))
     if str in kinds and sum(len(value) for value in values if type(value) is str) > _MAX_TEXT:
         return None
@@ -215,9 +215,9 @@ def _plain_column(values: list[Any]) -> list[bytes | None] | None:
             if lowest >= -1 << 31 and highest < 1 << 31 and (lowest >= 1 << 16 or highest < 0):
                 return _packed(b"J", values, "<i4")
         # In a grid each value comes again and again.
-        encoded = {value: _plain(value) for value in distinct}
+        encoded = {value: basic_bytes(value) for value in distinct}
         return list(map(encoded.__getitem__, values))
-    return [_plain(value) for value in values]
+    return [basic_bytes(value) for value in values]
 
 
 def _packed(opcode: bytes, numbers: Any, dtype: str) -> list[bytes | None]:

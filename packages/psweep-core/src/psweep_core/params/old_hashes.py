@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .canonical import BATCH, _Encoder
-from .hashing import _hash_plain, _plain
+from .canonical import BATCH, Encoder
+from .hashing import basic_bytes, hash_basic
 
 __all__ = ["is_old_hash"]
 
@@ -43,9 +43,9 @@ def is_old_hash(sha: Any, pset: dict[Any, Any]) -> bool:
     pset : dict
         Without the names that the old psweep did not hash.
     """
-    plain = _hash_plain(pset)
-    if plain is not None:
-        return bool(plain == sha)
+    basic = hash_basic(pset)
+    if basic is not None:
+        return bool(basic == sha)
     for modules in _MODULES:
         try:
             data = _quickly(pset, modules) or _encoded(pset, modules)
@@ -63,7 +63,7 @@ def _encoded(pset: dict[Any, Any], modules: tuple[str, str]) -> bytes:
 
 
 def _quickly(pset: dict[Any, Any], modules: tuple[str, str]) -> bytes | None:
-    """Encode a pset of plain values, scalars and NA, at a fifth of the time; None for others."""
+    """Encode a pset of basic values, scalars and NA, at a fifth of the time; None for others."""
     if not 1 < len(pset) < BATCH or set(map(type, pset)) != {str}:
         return None
     names = tuple(sorted(pset))
@@ -76,10 +76,10 @@ def _quickly(pset: dict[Any, Any], modules: tuple[str, str]) -> bytes | None:
         if isinstance(value, np.generic):
             data.append(value.tobytes())
         elif value is not pd.NA:
-            plain = _plain(value)
-            if plain is None:
+            basic = basic_bytes(value)
+            if basic is None:
                 return None
-            data.append(plain)
+            data.append(basic)
     return template % tuple(data)
 
 
@@ -106,7 +106,7 @@ def _template(
     return data.replace(b"%", b"%%").replace(_VALUE, b"%b")
 
 
-class _JoblibEncoder(_Encoder):
+class _JoblibEncoder(Encoder):
     """Write values as joblib's ``NumpyHasher`` does, which is a pickler of protocol 3.
 
     Of arrays and dtypes it hashes the bytes at once, so before everything that it pickles.

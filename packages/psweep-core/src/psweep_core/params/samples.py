@@ -180,5 +180,5 @@ def _values(points: Any, values: Any) -> list[Any]:
         found = np.exp(np.log(low) + points * (np.log(high) - np.log(low)))
     else:
         found = low * (1 - points) + points * high  # high - low may be too large for a float
-    plain: list[Any] = np.clip(found, low, high).tolist()
-    return plain
+    inside: list[Any] = np.clip(found, low, high).tolist()
+    return inside

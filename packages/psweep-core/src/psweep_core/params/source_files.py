@@ -18,7 +18,7 @@ from typing import Any
 
 from .sources import compiled, shape
 
-__all__ = ["Project", "SourceFile", "source_file"]
+__all__ = ["Project", "SourceFile", "import_of", "imported_module", "source_file"]
 
 _START = time.time()
 _INNER = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -209,3 +209,38 @@ class Project:
                 and not file.startswith("<frozen")
             )
         return self._known[file]
+
+    def file_of(self, module: str, level: int, variables: dict[str, Any]) -> str | None:
+        """Find the file of a module that code with these global variables imports."""
+        folders = self.folders
+        if level:
+            here = variables.get("__file__")
+            if not isinstance(here, str):
+                return None
+            for _ in range(level):
+                here = os.path.dirname(os.path.abspath(here))
+            folders = [here]
+        parts = module.split(".") if module else []
+        for folder in folders:
+            path = os.path.join(folder, *parts)
+            for file in (f"{path}.py", os.path.join(path, "__init__.py")):
+                if parts and os.path.isfile(file) and self.has(file):
+                    return file
+        return None
+
+
+def import_of(node: Any, name: str) -> tuple[str, int, str] | None:
+    """Return module, dots and name if a statement imports `name` by ``from ... import``."""
+    for alias in getattr(node, "names", ()):
+        if hasattr(node, "level") and (alias.asname or alias.name) == name:
+            return node.module or "", node.level, alias.name
+    return None
+
+
+def imported_module(module: str, level: int, variables: dict[str, Any]) -> types.ModuleType | None:
+    """Return a module that code with these global variables has imported."""
+    if level:
+        package = str(variables.get("__package__") or "")
+        base = package.rsplit(".", level - 1)[0] if level > 1 else package
+        module = f"{base}.{module}" if module else base
+    return sys.modules.get(module)

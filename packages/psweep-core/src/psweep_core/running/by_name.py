@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ParamsError, ParamsTypeError, ResultError
 from ..messages import safe_repr
 from ..params.psets import Pset, brief
-from ..table.rows import RESERVED
+from ..table.bookkeeping import RESERVED
 
 __all__ = ["by_name"]
 

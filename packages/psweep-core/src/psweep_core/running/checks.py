@@ -1,87 +1,32 @@
 """Refuse wrong arguments before a file is touched or a pset is run."""
 
-# ruff: noqa: TRY201 (a bare `raise` would show the long traceback again, on Python 3.10)
-
 from __future__ import annotations
 
-import difflib
-import functools
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import ParamsError, ParamsTypeError, UnknownKeywordError
+from ..errors import ParamsError, ParamsTypeError
 from ..messages import safe_repr, safe_str
-from ..old_words import translated
 from ..params.grids import brief
-from ..show.tracebacks import shortened
 from ..store.json_values import check_storable
-from ..store.layout import holds_data_only
 from ..store.old_files import understood
-from ..store.portable_pickle import dumps_plain_first
+from ..store.portable_pickle import dumps_atomic_first
+from ..store.suffixes import holds_data_only
+from ..table.bookkeeping import RESERVED, SEED
 from ..table.frames import usable
-from ..table.rows import RESERVED, SEED
 
 __all__ = [
     "check_df",
     "check_func",
     "check_params",
     "check_params_storable",
-    "explain_mistakes",
 ]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
-    """Explain unknown keywords, and show exceptions without the frames of psweep.
-
-    One frame of psweep is left in the traceback: that of the function returned here, because
-    Python adds it. pytest and IPython hide that one, too.
-    """
-    known = list(inspect.signature(function).parameters)
-
-    @functools.wraps(function)
-    def checked(*args: P.args, **kwds: P.kwargs) -> T:
-        __tracebackhide__ = True
-        try:
-            words = translated(function.__name__, kwds)
-            for name in words:
-                if name not in known:
-                    raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
-            return function(*args, **words)
-        except BaseException as error:
-            if not shortened(error):
-                raise
-            raise error  # PSWEEP_FULL_TRACEBACK=1 shows the frames of psweep, too
-
-    return checked
-
-
-# How other libraries call what psweep has, too
-_ELSEWHERE = {
-    "poolsize": ("n_jobs", "n_workers", "num_workers", "max_workers", "workers", "parallel",
-                 "processes", "nproc", "ncpus"),
-    "repeats": ("n_trials", "n_runs", "reps", "replicates"),
-    "seed": ("random_state", "random_seed", "rng"),
-    "skip_dups": ("resume", "cache", "skip_existing"),
-    "calc_dir": ("output_dir", "outdir", "out_dir", "folder", "directory", "path"),
-    "on_error": ("catch", "error_score", "raise_exc"),
-    "progress": ("verbosity", "show_progress", "progress_bar"),
-}  # fmt: skip
-
-
-def _unknown_keyword(function: str, name: str, known: list[str]) -> str:
-    close = [ours for ours, theirs in _ELSEWHERE.items() if name in theirs and ours in known]
-    close += difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"valid keywords are {', '.join(known)}"
-    return f"{function} got an unknown keyword {name!r}; {hint}"
 
 
 def check_func(func: Any, params: Any = None) -> None:
@@ -245,18 +190,18 @@ def _one_dict(pset: Any) -> str:
 
 
 def check_params_storable(
-    params: Sequence[dict[Any, Any]], database_basename: str, plain: bool = False
+    params: Sequence[dict[Any, Any]], database_basename: str, atomic: bool = False
 ) -> None:
-    """Refuse values that the database could not give back; `plain` says that none needs a look."""
+    """Refuse values that the database could not give back; `atomic` says that none needs a look."""
     data_only = holds_data_only(database_basename)
-    if plain and not data_only:
+    if atomic and not data_only:
         return
     for position, pset in enumerate(params):
         try:
             if data_only:
                 check_storable(pset)
             else:
-                dumps_plain_first(pset, pset)
+                dumps_atomic_first(pset, pset)
         except Exception as error:
             message = (
                 f"params[{position}] = {safe_repr(pset)} cannot be kept in the database: "

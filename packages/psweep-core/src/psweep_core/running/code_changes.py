@@ -15,7 +15,7 @@ import pandas as pd
 from ..messages import safe_repr
 from ..params.grids import Pset
 from ..params.hashing import pset_hash
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..store.runs_file import read_runs
 from .provenance import Code
 

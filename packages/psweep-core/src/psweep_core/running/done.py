@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..table.bookkeeping import RUNTIME
 from ..table.outcomes import failed_rows, good_rows, waiting_rows
-from ..table.rows import RUNTIME
 
 __all__ = ["all_rows", "not_failed", "successful", "tried"]
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-__all__ = ["count_kills"]
+__all__ = ["count_kills", "kills_in"]
 
 # Of cgroups version 2, and of version 1: where a group is, and the file that counts
 _PLACES = {
@@ -21,7 +21,7 @@ def count_kills() -> int | None:
     From the control group of this process, as Linux describes it in ``cgroup-v2.rst``
     (``memory.events``) and ``cgroup-v1/memory.rst`` (``memory.oom_control``).
     """
-    counts = [count for path in _files() if (count := _count(path)) is not None]
+    counts = [count for path in _files() if (count := kills_in(path)) is not None]
     return max(counts, default=None)
 
 
@@ -40,7 +40,8 @@ def _files() -> Iterator[str]:
                 yield os.path.join(root, group.lstrip("/"), name)
 
 
-def _count(path: str) -> int | None:
+def kills_in(path: str) -> int | None:
+    """Read the count from one file; None if it cannot be read, or does not say."""
     try:
         with open(path, encoding="utf-8") as file:
             found = re.search(r"^oom_kill (\d+)$", file.read(), re.MULTILINE)

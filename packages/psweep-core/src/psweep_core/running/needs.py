@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from ..store.spool import OUT_OF_MEMORY, Spool
+from ..states import ClaimState
+from ..store.claims import OUT_OF_MEMORY
+from ..store.spool import Spool
 
 __all__ = ["LEVELS", "Needs"]
 
@@ -43,7 +45,7 @@ class Needs:
         self._suspects: set[int] = set()
         if len(shortages) > n_levels:
             last = shortages[-1]
-            if last.state == "lost" and last.reason.startswith(OUT_OF_MEMORY):
+            if last.state == ClaimState.LOST and last.reason.startswith(OUT_OF_MEMORY):
                 self._suspects.update(spool.ran_last(last))
 
     def to_blame(self, todo: Collection[int]) -> list[int]:

@@ -14,9 +14,10 @@ from ..engines.job import Settings
 from ..engines.worker import SLOT
 from ..errors import ParamsError, ParamsTypeError
 from ..params.grids import brief
-from ..store.database import check_suffix
+from ..store.file_formats import format_of
 from ..store.json_parquet import need_pyarrow
-from ..store.layout import TAKEN, Layout, PathLike, holds_data_only
+from ..store.paths import TAKEN, Layout, PathLike
+from ..store.suffixes import PARQUET, holds_data_only
 from ..table.rows import Header
 
 __all__ = ["Options"]
@@ -122,8 +123,8 @@ class Options:
                 "put the folder into calc_dir"
             )
             raise ParamsError(message)
-        check_suffix(Path(Layout(self.calc_dir).name, basename))
-        if self.save and basename.endswith(".parquet"):
+        format_of(Path(Layout(self.calc_dir).name, basename))
+        if self.save and basename.endswith(PARQUET):
             need_pyarrow()
         if not self.save:
             self._check_that_nothing_is_written()
@@ -226,7 +227,9 @@ class Options:
         """
         return _siblings.load("psweep_git", "git=True").git_commits if self.git else None
 
-    def settings(self, header: Header, layout: Layout, commit: str | None, plain: bool) -> Settings:
+    def settings(
+        self, header: Header, layout: Layout, commit: str | None, atomic: bool
+    ) -> Settings:
         """Return what the calls of func need to know.
 
         Parameters
@@ -235,7 +238,7 @@ class Options:
         layout : Layout
         commit : str or None
             With the code that runs.
-        plain : bool
+        atomic : bool
             No value in the params can be changed, or needs care when it is pickled.
         """
         return Settings(
@@ -250,7 +253,7 @@ class Options:
             ran=not self.only_prepares,
             retries=self.retries,
             timeout=self.timeout,
-            plain=plain,
+            atomic=atomic,
         )
 
 

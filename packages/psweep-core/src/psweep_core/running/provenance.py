@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..params.naming import MAIN, main_name
+from ..store.paths import Layout
+from ..store.runs_file import append_run
+from ..table.rows import Header
+from .options import Options
 
-__all__ = ["Code", "code_of", "run_entry"]
+__all__ = ["Code", "code_of", "note_run"]
 
 _GIT_SECONDS = 1.0  # after which git is not waited for
 _SECONDS = 0.25  # for which the answer of git, which takes some ms, is good
@@ -56,18 +60,45 @@ def code_of(func: Any) -> Code:
     return Code(module, named.__qualname__, digest, parts)
 
 
-def run_entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str, Any]:
-    """Make the entry of a run that starts now.
+def note_run(
+    layout: Layout,
+    options: Options,
+    run_id: str,
+    code: Code,
+    commit: str | None,
+    header: Header | None,
+    kind: str,
+) -> None:
+    """Add a run that starts now to the table of runs; the lock of the study is held.
 
     Parameters
     ----------
+    layout : Layout
+        Of the study.
+    options : Options
     run_id : str
     code : Code
     commit : str or None
         With the code that runs, if it is known.
-    **more
-        Further entries.
+    header : Header or None
+        None: it has nothing to run.
+    kind : {"run_local", "prep_batch"}
     """
+    entry = _entry(
+        run_id,
+        code,
+        commit,
+        run_seq=None if header is None else header.run_seq,
+        kind=kind,
+        n_psets=0 if header is None else header.n_psets,
+        seed=options.seed,
+        repeats=options.repeats,
+        database=options.database_basename,
+    )
+    append_run(layout, entry)
+
+
+def _entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str, Any]:
     git: tuple[str | None, bool | None] = commit, False
     if commit is None:
         try:

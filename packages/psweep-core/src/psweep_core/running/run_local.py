@@ -9,10 +9,11 @@ import pandas as pd
 
 from ..engines.job import Func
 from ..params.grids import Pset
-from ..store.layout import PathLike
-from .checks import check_func, explain_mistakes
+from ..store.paths import PathLike
+from .carry_out import carry_out
+from .checks import check_func
+from .keywords import explain_mistakes
 from .options import Options
-from .recipe import carry_out
 
 __all__ = ["run", "run_local"]
 

@@ -13,11 +13,11 @@ from ..params.grids import Pset
 from ..params.hashing import pset_hashes
 from ..store import database
 from ..store.study import Study
+from ..table.bookkeeping import RUNTIME, SEED
 from ..table.frames import append_frame, frame_of_rows, usable
-from ..table.rows import RUNTIME, SEED, RowTuple
+from ..table.rows import RowTuple
 from .done import successful
-from .plan import header_after
-from .planner import Planner
+from .planner import Planner, header_after
 
 __all__ = ["run_simulated"]
 

@@ -1,8 +1,7 @@
-"""``psweep-task``: run the psets of one task of a batch job."""
+"""Run the psets of one task of a batch job: what ``psweep-task`` does."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import pickle
@@ -10,27 +9,29 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .._version import __version__
 from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
+from ..engines.job_signals import ENDINGS, WARNINGS
 from ..engines.pool import run_pool
-from ..engines.worker import ENDINGS, WARNINGS
 from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
-from ..store.layout import Layout
-from ..store.spool import FREE, OUT_OF_MEMORY, TIME_LIMIT, Spool
+from ..states import ClaimState
+from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
+from ..store.paths import Layout
+from ..store.spool import Spool
 from ..store.task_record import TaskRecord
+from .job_environment import job_id, rank
 from .job_memory import count_kills
 from .needs import Needs
 from .options import Options
-from .spooled import TASK_PYTHON
+from .prepare_tasks import TASK_PYTHON
 from .time_left import END, find_end, time_left
 
 __all__ = ["task"]
@@ -38,33 +39,14 @@ __all__ = ["task"]
 _MARGIN = 5.0  # s before the end of the job by which a pset should have finished
 _GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
 _NOTICE = 3.0  # the same after SIGUSR2 of Grid Engine, where it is 5 s or more (queue_conf, notify)
-_RANKS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 class TaskError(PsweepError, RuntimeError):
     """A task cannot run."""
 
 
-def task(argv: Sequence[str] | None = None) -> int:
-    """Run the psets of one task of a batch job (``psweep-task``).
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments. None: those of the command line.
-
-    Returns
-    -------
-    int
-        Exit status: 0, also if some psets were given back or have failed; 1 if the task could not
-        run them.
-    """
-    parser = argparse.ArgumentParser(
-        prog="psweep-task",
-        description="Run the psets of one task. This is a line of a jobscript, see prep_batch.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.parse_args(argv)
+def task() -> int:
+    """Run the psets of one task; return the exit status, see `psweep_core.task`."""
     try:
         _Task(*_environment()).run()
     except PsweepError as error:
@@ -93,8 +75,7 @@ class _Task:
         self.path = spool.claim_path(chunk, attempt)
 
     def run(self) -> None:
-        rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-        if rank != "0":
+        if rank() != "0":
             print("psweep-task: another process of this job runs the psets", file=sys.stderr)
             return
         stop = _Stop()  # from here on, signals are only noted
@@ -106,7 +87,7 @@ class _Task:
             state, reason = self._run_psets(stop)
         except BaseException as error:
             problem = f"{type(error).__name__}: {safe_str(error)}"
-            self._end("failed", problem)
+            self._end(ClaimState.FAILED, problem)
             if isinstance(error, PsweepError):
                 raise
             print(format_error(error), file=sys.stderr)
@@ -122,10 +103,10 @@ class _Task:
             # It was withdrawn, because the scheduler seemed to refuse the job.
             if not self._claim(self.attempt, f"job\nby {os.environ.get('PSWEEP_MACHINE', '')}  \n"):
                 return False
-        elif last.attempt > self.attempt or last.state == "done":
+        elif last.attempt > self.attempt or last.state == ClaimState.DONE:
             self._say("another task has these psets, or had")
             return False
-        elif (last.state in FREE and last.start is not None) or last.state == "lost":
+        elif (last.state in FREE and last.start is not None) or last.state == ClaimState.LOST:
             # Started again, after its psets were given back. Whoever is first has them now.
             text = last.path.read_text(encoding="utf-8", errors="replace").split("start ")[0]
             head = [line for line in text.split("\n") if line and not line.startswith("end ")]
@@ -133,8 +114,7 @@ class _Task:
                 self._say("these psets were given back, and another task has them")
                 return False
         _tell("claim", f"{self.path}")
-        job = _job_id()
-        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job}"
+        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job_id()}"
         self._note(mine)
         for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
             if line == mine:
@@ -231,12 +211,12 @@ class _Task:
         n -= len(stop.given_back)
         self._say(f"{n} psets have run, {n_failed} failed, {left} given back")
         if stop.n_short:
-            return "stopped", f"{OUT_OF_MEMORY}: {stop.n_short} of the psets need more"
+            return ClaimState.STOPPED, f"{OUT_OF_MEMORY}: {stop.n_short} of the psets need more"
         if left and cut_short and stop.at_limit:
-            return "stopped", f"{TIME_LIMIT}: {len(cut_short)} of the psets did not finish"
+            return ClaimState.STOPPED, f"{TIME_LIMIT}: {len(cut_short)} of the psets did not finish"
         if left:
-            return "stopped", stop.why
-        return "done", ""
+            return ClaimState.STOPPED, stop.why
+        return ClaimState.DONE, ""
 
     def _blame(self, position: int, jobs: SomeJobs, settings: Any, record: TaskRecord) -> None:
         """Write the row of a pset for which a whole task was killed."""
@@ -261,7 +241,10 @@ class _Task:
             job = jobs[jobs.positions[0]]
             row = failed_row(job, settings, time.time_ns(), float("nan"), text)
             record.add_bytes(pickled(job, row, settings)[1])
-        return "failed", f"func could not be loaded: {type(error).__name__}: {safe_str(error)}"
+        return (
+            ClaimState.FAILED,
+            f"func could not be loaded: {type(error).__name__}: {safe_str(error)}",
+        )
 
 
 class _Stop:
@@ -345,18 +328,6 @@ def _tell(ending: str, text: str) -> None:
     if place:
         with contextlib.suppress(OSError):
             Path(place, ending).write_text(f"{text}\n", encoding="utf-8")
-
-
-def _job_id() -> str:
-    found = os.environ.get
-    if found("SLURM_ARRAY_JOB_ID"):
-        return f"{found('SLURM_ARRAY_JOB_ID')}_{found('SLURM_ARRAY_TASK_ID')}"
-    if found("LSB_JOBID"):
-        index = found("LSB_JOBINDEX", "0")
-        return f"{found('LSB_JOBID')}" + (f"_{index}" if index != "0" else "")
-    job = found("SLURM_JOB_ID") or found("PBS_JOBID") or found("JOB_ID") or "-"
-    sge_task = found("SGE_TASK_ID", "undefined")
-    return f"{job}_{sge_task}" if sge_task != "undefined" else job
 
 
 def _lives(pid: int) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-__all__ = ["END", "find_end", "time_left"]
+__all__ = ["END", "find_end", "slurm_seconds", "time_left"]
 
 END = "PSWEEP_TASK_END"  # s since 1970; workers, and programs that func starts, inherit it
 _SECONDS = 20
@@ -47,7 +47,7 @@ def find_end() -> float | None:
         except (KeyError, ValueError):
             continue
     if "SLURM_JOB_ID" in os.environ:
-        left = _slurm_seconds(_said("squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L"))
+        left = slurm_seconds(_said("squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L"))
     elif "PBS_JOBID" in os.environ:
         left = _number(os.environ.get("PBS_WALLTIME", ""))
     elif "SGE_TASK_ID" in os.environ and "JOB_ID" in os.environ:
@@ -83,7 +83,7 @@ def _said(*command: str) -> str:
     return done.stdout
 
 
-def _slurm_seconds(text: str) -> float | None:
+def slurm_seconds(text: str) -> float | None:
     """Read ``1-02:03:04``, as squeue writes it."""
     words = text.split()
     days, dash, rest = words[0].rpartition("-") if words else ("", "", "")

@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 
-from ..table.rows import BOOK
+from ..table.bookkeeping import BOOK
 from .cell_texts import one_line
 from .tables import ERROR, constants, errors_of
 

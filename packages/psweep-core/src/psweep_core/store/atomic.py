@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from .layout import PathLike, temporary_name
 from .locks import lock_open_file
+from .paths import PathLike, temporary_name
 
 __all__ = ["remove_if_abandoned", "replacing"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from .layout import PRIVATE, Layout
 from .locks import file_lock
+from .paths import PRIVATE, Layout
 from .study import Study
 
 __all__ = ["backup"]

@@ -13,7 +13,7 @@ from ..errors import DatabaseError
 from ..table.changing import stale_rows
 from ..table.levels import study_frame
 from .journal_reader import is_over
-from .layout import Layout, PathLike, lock_of
+from .paths import Layout, PathLike, lock_of
 from .read import df_read
 
 __all__ = ["check_calc_dir", "compared"]

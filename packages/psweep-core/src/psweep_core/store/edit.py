@@ -17,7 +17,7 @@ from ..table.atoms import ATOMS
 from ..table.changing import stale_rows
 from .backup import backup
 from .journal_reader import read_header
-from .layout import PathLike
+from .paths import PathLike
 from .study import Study
 
 __all__ = ["edit"]

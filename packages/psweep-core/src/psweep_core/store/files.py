@@ -12,7 +12,7 @@ from typing import Any
 
 from ..old_words import takes_old_words
 from .atomic import replacing
-from .layout import PathLike, expanded
+from .paths import PathLike, expanded
 
 __all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
 

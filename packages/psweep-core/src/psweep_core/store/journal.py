@@ -33,8 +33,8 @@ from pathlib import Path
 from zlib import crc32
 
 from ..table.rows import Header
-from .layout import lock_of
 from .locks import file_lock
+from .paths import lock_of
 from .records import HEAD, MAGIC, read_records, record, salt_of
 from .row_bytes import encode
 

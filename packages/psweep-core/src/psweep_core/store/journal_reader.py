@@ -15,10 +15,11 @@ from ..errors import DatabaseError
 from ..table.row_groups import Block, unpacked
 from ..table.rows import Header, Row
 from .journal import FORMAT
-from .layout import Layout, calc_dir_of, holds_data_only, lock_of, row_groups_of, run_of
 from .locks import file_lock
+from .paths import Layout, calc_dir_of, lock_of, row_groups_of, run_of
 from .records import HEAD, is_record, read_records, salt_of
 from .row_bytes import decode_json, is_pickle
+from .suffixes import holds_data_only
 
 __all__ = [
     "ForeignJournalError",

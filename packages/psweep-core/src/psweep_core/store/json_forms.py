@@ -29,14 +29,14 @@ def frame_as(df: pd.DataFrame, orient: str) -> Any:
     names = [str(name) for name in df.columns]
     index = [str(label) for label in df.index]
     columns = [
-        [_plain(value, f"column {name!r}") for value in cells(df.iloc[:, i])]
+        [_for_json(value, f"column {name!r}") for value in cells(df.iloc[:, i])]
         for i, name in enumerate(names)
     ]
     rows = [list(row) for row in zip(*columns, strict=True)] or [[] for _ in index]
     if orient == "values":
         return rows
     if orient == "split":
-        labels = [_plain(label, "the index") for label in df.index.tolist()]
+        labels = [_for_json(label, "the index") for label in df.index.tolist()]
         return {"columns": names, "index": labels, "data": rows}
     if orient == "columns":
         return {
@@ -47,7 +47,7 @@ def frame_as(df: pd.DataFrame, orient: str) -> Any:
     return records if orient == "records" else dict(zip(index, records, strict=True))
 
 
-def _plain(value: Any, where: str, depth: int = 0) -> Any:
+def _for_json(value: Any, where: str, depth: int = 0) -> Any:
     if value is MISSING or value is None or value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, np.ndarray):
@@ -63,7 +63,7 @@ def _plain(value: Any, where: str, depth: int = 0) -> Any:
         return value.isoformat()
     if depth < 100:
         if kind in (list, tuple, set, frozenset):
-            return [_plain(item, where, depth + 1) for item in value]
+            return [_for_json(item, where, depth + 1) for item in value]
         if kind is dict:
-            return {str(name): _plain(item, where, depth + 1) for name, item in value.items()}
+            return {str(name): _for_json(item, where, depth + 1) for name, item in value.items()}
     return encode(value, where)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import NotInstalledError, ParamsTypeError
+from ..table.bookkeeping import is_private
 from ..table.cells import MISSING, cells, column
-from ..table.frames import assemble, is_private
+from ..table.frames import assemble
 from .json_values import decode, encode
 
 __all__ = [

@@ -45,9 +45,9 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
     if kind in (bool, int, str):
         return value
     if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
-        plain = value.item()
-        if type(plain) in (bool, int, float, complex, str, bytes):
-            return encode(plain, where)
+        item = value.item()
+        if type(item) in (bool, int, float, complex, str, bytes):
+            return encode(item, where)
     if kind is float or kind is np.float64:
         return value if math.isfinite(value) else {_TAG: "float", "v": repr(float(value))}
     if kind in (list, tuple, set, frozenset, dict):
@@ -133,8 +133,8 @@ def _ndarray(value: np.ndarray[Any, Any], where: str) -> dict[str, Any] | None:
     if dtype.kind not in _ARRAY_KINDS or dtype.str not in (dtype.newbyteorder(s).str for s in "<>"):
         return None
     flat = value.ravel()
-    plain = flat.astype(np.int64) if dtype.kind in "mM" else flat
-    items = [encode(item, where) for item in plain.tolist()]
+    numbers = flat.astype(np.int64) if dtype.kind in "mM" else flat
+    items = [encode(item, where) for item in numbers.tolist()]
     if not _is_in_proportion(dtype, items):
         return None
     return {"dtype": dtype.str, "shape": list(value.shape), "v": items}

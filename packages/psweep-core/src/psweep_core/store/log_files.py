@@ -7,7 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
-from .layout import Layout, run_of
+from .paths import Layout, run_of
 from .spool import spools_of
 
 __all__ = ["move_log", "place_leftovers"]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
 from . import database
-from .layout import PathLike
 from .old_files import notice_of, understood
+from .paths import PathLike
 from .study import Study
 
 __all__ = ["explain", "migrate"]

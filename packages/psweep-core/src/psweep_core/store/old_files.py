@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .layout import Layout
+from .paths import Layout
 
 if TYPE_CHECKING:
     from ..table.old_releases import OldDatabase

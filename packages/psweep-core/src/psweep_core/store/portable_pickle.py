@@ -31,10 +31,10 @@ import numpy as np
 import pandas as pd
 
 from ..params.naming import MAIN, found_here, generator_name, mark
-from ..table.atoms import ATOMS, is_plain
+from ..table.atoms import ATOMS, is_atomic
 from .pickled_pandas import Call, public_name, reduce_pandas
 
-__all__ = ["dump", "dumps", "dumps_plain_first"]
+__all__ = ["dump", "dumps", "dumps_atomic_first"]
 
 _PROTOCOL = 5
 _SHALLOW_BYTES = 1000  # a pickle of this size cannot hold hundreds of containers in each other
@@ -53,15 +53,15 @@ def dump(obj: Any, file: IO[bytes]) -> None:
     _Pickler(file, protocol=_PROTOCOL).dump(obj)
 
 
-def dumps_plain_first(obj: Any, values: dict[Any, Any]) -> bytes:
-    """Pickle what holds `values` and plain things, the quick way if all of these are plain.
+def dumps_atomic_first(obj: Any, values: dict[Any, Any]) -> bytes:
+    """Pickle what holds `values` and atoms, the quick way if all of these are atoms.
 
     Raises
     ------
     Exception
         Any, if a value cannot be pickled, or not be unpickled again.
     """
-    if is_plain(values):
+    if is_atomic(values):
         return pickle.dumps(obj, _PROTOCOL)
     data = dumps(obj)
     pickle.loads(data)  # not all that can be pickled comes out again

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..old_words import takes_old_words
 from . import database
-from .layout import PathLike, expanded
 from .old_files import understood
+from .paths import PathLike, expanded
 from .study import Study
 
 __all__ = ["df_read", "is_folder", "recover"]

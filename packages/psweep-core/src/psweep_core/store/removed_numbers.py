@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import DatabaseError
 from .atomic import replacing
-from .layout import Layout
+from .paths import Layout
 
 __all__ = ["FILE", "removed_numbers", "write_numbers"]
 

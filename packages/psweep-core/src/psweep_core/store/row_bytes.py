@@ -13,7 +13,7 @@ from typing import Any
 from ..table.rows import ROW_SIZE, Row, RowTuple
 from .json_values import decode as json_decode
 from .json_values import encode as json_encode
-from .portable_pickle import dumps_plain_first
+from .portable_pickle import dumps_atomic_first
 
 __all__ = ["decode", "decode_json", "encode", "encode_json", "is_pickle"]
 
@@ -37,7 +37,7 @@ def encode(row: RowTuple, data_only: bool = False) -> bytes:
     if data_only:
         return encode_json(row)
     *_, params, results, _extras = row
-    return dumps_plain_first(tuple(row), {**params, **results})  # a plain one, see `rows`
+    return dumps_atomic_first(tuple(row), {**params, **results})  # an ordinary one, see `rows`
 
 
 def encode_json(row: RowTuple) -> bytes:

@@ -25,9 +25,10 @@ from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
 from .journal_reader import JournalContents, ids_in, read_payloads, sync
-from .layout import Layout, holds_data_only, remove_journal, row_groups_of, seeds_of
+from .paths import Layout, remove_journal, row_groups_of, seeds_of
 from .records import record, salt_of
 from .row_bytes import decode, encode_json
+from .suffixes import holds_data_only
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord", "reserved_seeds"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import StudyNotFoundError
-from .layout import Layout, PathLike
+from .paths import Layout, PathLike
 from .study import Study
 
 __all__ = ["append_run", "df_runs", "merge_runs", "read_runs"]

@@ -21,7 +21,7 @@ its files has one writer at a time::
     .pushed         the spool was copied to another machine, where others may submit its chunks
     <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
                     this task is gone, and its claim does not say so
-    <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running`
+    <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running_psets`
     recorded.<node>  positions of the psets whose rows were moved into the database there
     <run_seq>.<run_id>.<task>.<n>.journal    rows that were not yet, see `journal`
 
@@ -44,17 +44,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import DatabaseError
+from ..states import ClaimState
 from ..table.rows import Header
 from .atomic import replacing
+from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
 from .journal_reader import find_journal
-from .layout import Layout
-from .running import Running, count_begun
+from .paths import Layout
+from .running_psets import Running, count_begun
 
 __all__ = [
-    "FREE",
-    "OUT_OF_MEMORY",
-    "TIME_LIMIT",
-    "Claim",
     "Index",
     "Spool",
     "seeds_in_spools",
@@ -68,11 +66,6 @@ _TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
 _TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
 _PUSHED = ".pushed"
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
-# How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
-OUT_OF_MEMORY = "out of memory"
-TIME_LIMIT = "time limit"
-# The states of a claim whose chunk another task may have
-FREE = ("stopped", "failed", "lost", "cancelled")
 
 
 class Index(NamedTuple):
@@ -84,33 +77,6 @@ class Index(NamedTuple):
     asks: list[dict[str, Any]]  # what each chunk asks the scheduler for, besides the jobscript
     sizes: list[int]  # bytes: func and options, and each chunk
     seeds: list[int] | None = None  # None: the psets have none
-
-
-class Claim(NamedTuple):
-    """The last claim of a chunk."""
-
-    path: Path
-    chunk: int
-    attempt: int  # 1 the first time
-    since: float  # s since 1970
-    how: str = ""
-    machine: str = ""
-    user: str = ""
-    cluster: str = ""
-    said: str = ""
-    start: float | None = None
-    host: str | None = None
-    pid: int | None = None
-    job: str | None = None
-    end: float | None = None
-    exit_code: int | None = None
-    state: str = ""  # how it ended; empty if it has not, as far as is noted
-    reason: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody works on the chunk any more."""
-        return self.state != ""
 
 
 class Spool:
@@ -275,12 +241,12 @@ class Spool:
                 since = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
-        claim = _parsed(Claim(path, chunk, attempt, since), text)
+        claim = parsed_claim(Claim(path, chunk, attempt, since), text)
         if not claim.state:
             with contextlib.suppress(FileNotFoundError):
                 said = self.lost_path(chunk, attempt).read_text(encoding="utf-8").strip()
                 state, _, reason = said.partition(" ")
-                claim = claim._replace(state=state or "lost", reason=reason)
+                claim = claim._replace(state=state or ClaimState.LOST, reason=reason)
         return claim
 
     def shortages(self, chunk: int, also_time: bool) -> list[Claim]:
@@ -360,37 +326,6 @@ class Spool:
             for chunk, positions in enumerate(self.index.chunks)
         }
         return {chunk: positions for chunk, positions in found.items() if positions}
-
-
-def _parsed(claim: Claim, text: str) -> Claim:
-    how, *lines = text.split("\n")[:-1] or [""]  # a line without an end is still being written
-    claim = claim._replace(how=how)
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        words = [*rest.split(" "), "", "", ""]
-        with contextlib.suppress(ValueError):  # whoever wrote that, it was not psweep
-            if word == "by":
-                claim = claim._replace(machine=words[0], user=words[1], cluster=words[2])
-            elif word == "said":
-                claim = claim._replace(said=rest)
-            elif word == "start":
-                claim = claim._replace(
-                    start=float(words[0]), host=words[1], pid=int(words[2]), job=words[3] or None
-                )
-                claim = claim._replace(end=None, exit_code=None, state="", reason="")
-            elif word == "end":
-                reason = rest.split(" ", 2)[2] if rest.count(" ") > 1 else ""
-                claim = claim._replace(end=float(words[0]), state=words[1], reason=reason)
-            elif word == "exit":
-                claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
-                if not claim.state:
-                    before = "" if claim.start else " before psweep-task began"
-                    claim = claim._replace(state="failed", reason=f"exit code {words[0]}{before}")
-    return claim
-
-
-def _seconds(text: str) -> float:
-    return float(text.rstrip("N").rstrip("."))  # where `date` does not know %N
 
 
 def spools_of(layout: Layout) -> Iterator[Spool]:

@@ -1,4 +1,4 @@
-"""A study on disk: its database, its journals and its lock; `layout` says where they are.
+"""A study on disk: its database, its journals and its lock; `paths` says where they are.
 
 All that is known of a study is the union of its database and its journals, by ``_pset_id``.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
-import operator
 import os
 import tempfile
 import threading
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +20,6 @@ from ..errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundErro
 from ..table import frames
 from ..table.frames import append_frame, frame_of_block, rows_of_run
 from ..table.gc_pause import no_garbage_collection
-from ..table.row_groups import block_of, joined, without
 from ..table.rows import Header
 from . import database, last_written
 from .atomic import remove_if_abandoned
@@ -36,13 +32,14 @@ from .journal_reader import (
     read_header,
     read_journal,
 )
-from .layout import Layout, PathLike, remove_journal, run_of
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
 from .old_files import keep_old, understood
+from .paths import Layout, PathLike, remove_journal, run_of
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import spools_of
+from .union import union, warn_skipped, warn_unreadable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -114,21 +111,21 @@ class Study:
             try:
                 contents = find_journal(path)
             except (ForeignJournalError, NewerJournalError) as error:
-                _warn_skipped(str(error))
+                warn_skipped(str(error))
                 continue
             if contents is not None:
                 journals.append(contents)
         df = self.read_database()
         for contents in journals:
-            _warn_unreadable(self.layout.calc_dir, contents)
-        return _union(df, journals)
+            warn_unreadable(self.layout.calc_dir, contents)
+        return union(df, journals)
 
     def _journals(self) -> list[Path]:
         """List the journals, and warn of what only looks like one."""
         journals = self.layout.journals()
         foreign = [path.name for path in self.layout.foreign_journals()]
         if foreign:
-            _warn_skipped(f"{self.layout.private} holds {foreign!r}, which psweep has not made")
+            warn_skipped(f"{self.layout.private} holds {foreign!r}, which psweep has not made")
         return journals
 
     # change it, with the lock held
@@ -221,7 +218,7 @@ class Study:
             try:
                 contents[path] = read_journal(path)
             except ForeignJournalError as error:
-                _warn_skipped(str(error))
+                warn_skipped(str(error))
                 if path in spools:
                     del spools[path]
                 else:
@@ -231,14 +228,14 @@ class Study:
             found.append(record.in_memory())
             if cached is not None:
                 found.append(JournalContents(record.header, [], [], [cached]))
-        df = _union(df, found)
+        df = union(df, found)
         if df is not known:
             df = self.write_database(df)
         for path, spool in spools.items():
             spool.note_recorded(row.seq - spool.header.first_seq for row in contents[path].rows)
         for path in [*ended, *spools]:
             if path in contents and contents[path].unreadable:
-                _warn_unreadable(path, contents[path])
+                warn_unreadable(path, contents[path])
             else:
                 remove_journal(path)
         place_leftovers(self.layout)
@@ -360,54 +357,3 @@ class Study:
                 f"kept of an older one is in {self.layout.basename}.old_*"
             )
             raise ParamsError(message)
-
-
-def _union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
-    """Add those rows of journals that the database does not have yet."""
-    runs: dict[str, list[JournalContents]] = {}
-    for contents in journals:
-        runs.setdefault(contents.header.run_id, []).append(contents)
-    for of_run in runs.values():
-        header = of_run[0].header
-        blocks = [block for contents in of_run for block in contents.blocks]
-        rows = [row for contents in of_run for row in contents.rows]
-        # A run may be killed after it wrote the database and before it removed its journals. By
-        # its id no row is taken twice, whatever the file system makes of removed journals.
-        ids = {row.pset_id for row in rows}.union(*(block.ids for block in blocks))
-        have = _ids_in(df, ids)
-        if len(ids) < len(rows) + sum(len(block.ids) for block in blocks):
-            distinct = []
-            for block in blocks:
-                distinct.append(without(block, have))
-                have.update(block.ids)
-            blocks = distinct
-        elif have:
-            blocks = [without(block, have) for block in blocks]
-        rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
-        rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
-        block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
-        if block.ids:
-            df = append_frame(df, frame_of_block(block, header))
-    return df
-
-
-def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:
-    """Return which of these ids a database has."""
-    if not ids or "_pset_id" not in df.columns:
-        return set()
-    return ids.intersection(df["_pset_id"].tolist())
-
-
-def _warn_skipped(what: str) -> None:
-    warnings.warn(f"{what}; it is skipped", RuntimeWarning, stacklevel=3)
-
-
-def _warn_unreadable(where: Path, contents: JournalContents) -> None:
-    if contents.unreadable:
-        warnings.warn(
-            f"{where}: {len(contents.unreadable)} finished psets could not be loaded "
-            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() where "
-            "the script that created them is importable.",
-            RuntimeWarning,
-            stacklevel=3,
-        )

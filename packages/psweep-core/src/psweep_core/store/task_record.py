@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..table.row_groups import Block
-from ..table.rows import Header, RowTuple
+from ..table.rows import Header
 from .journal import Journal
-from .row_bytes import encode
-from .running import Running
+from .running_psets import Running
 from .spool import Spool
 
 __all__ = ["TaskRecord"]
@@ -33,7 +32,7 @@ class TaskRecord:
     Attributes
     ----------
     running : Path or None
-        See `running`. None: the file system does not take the file.
+        See `running_psets`. None: the file system does not take the file.
     """
 
     saves = True
@@ -61,10 +60,6 @@ class TaskRecord:
             self._journal = Journal(self.worker_journal(0), self.header, locked=False)
         self._journal.append(row_bytes)
 
-    def add(self, row: RowTuple, row_bytes: bytes | None = None) -> None:
-        """Write a row."""
-        self.add_bytes(encode(row) if row_bytes is None else row_bytes)
-
     def absorb(self, path: Path) -> None:
         """Do nothing: the journals of workers that have ended stay."""
 
@@ -72,12 +67,6 @@ class TaskRecord:
         """Write rows that the journal of a worker has not taken."""
         for row_bytes in rows:
             self.add_bytes(row_bytes)
-
-    def prepare(self) -> None:
-        """Do nothing: func is called in workers."""
-
-    def reserve(self) -> None:
-        """Do nothing."""
 
     def cache(self, group: Block) -> None:
         """Do nothing: nobody folds here."""

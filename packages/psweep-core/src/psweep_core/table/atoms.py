@@ -6,21 +6,21 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["ATOMS", "are_plain", "is_plain"]
+__all__ = ["ATOMS", "are_atomic", "is_atomic"]
 
 
 ATOMS = frozenset({int, float, str, bool, type(None), bytes})
 
 
-def are_plain(dicts: Sequence[dict[Any, Any]]) -> bool:
-    """Return whether `is_plain` holds for all of these."""
+def are_atomic(dicts: Sequence[dict[Any, Any]]) -> bool:
+    """Return whether `is_atomic` holds for all of these."""
     # in C, for all at once, since there may be a million
     values = itertools.chain.from_iterable(map(dict.values, dicts))
     names = itertools.chain.from_iterable(dicts)
     return ATOMS.issuperset(map(type, itertools.chain(values, names)))
 
 
-def is_plain(dct: dict[Any, Any]) -> bool:
+def is_atomic(dct: dict[Any, Any]) -> bool:
     """Return whether any pickle of these is portable, and whether none of them can change."""
     for name, value in dct.items():
         if type(value) not in ATOMS or type(name) not in ATOMS:

@@ -11,11 +11,11 @@ import pandas as pd
 from ..errors import ParamsError
 from ..params.hashing import hashes_of_columns, pset_hashes
 from ..params.psets import Pset
+from .bookkeeping import RESERVED, is_private
 from .cells import MISSING, cells, column
 from .extract import psets_and_fits
-from .frames import assemble, groups, is_private
+from .frames import assemble, groups
 from .levels import public_params, study_frame
-from .rows import RESERVED
 
 __all__ = ["df_add_param", "df_update_pset_hash", "stale_rows"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ import pandas as pd
 from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from ..old_words import takes_old_words
 from ..params.grids import Pset
-from ..params.hashing import pset_hash, pset_hashes
+from ..params.hashing import pset_hashes
+from .by_hash import Reader
 from .cells import MISSING, cells, objects
-from .frames import arranged, groups, index_of_names, is_private, places_of
+from .frames import arranged, groups, index_of_names, places_of
 
 __all__ = [
     "df_extract_params",
@@ -101,7 +101,7 @@ def psets_and_fits(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
     psets = [_present(names, row) for row in rows]
     if "_pset_hash" not in every:
         return psets, [False] * len(df)
-    reader = _Reader()
+    reader = Reader()
     cells_of_results = functools.cache(lambda: [cells(df.iloc[:, place]) for place in results])
     hashes = df["_pset_hash"].tolist()
     fits = [new == sha for new, sha in zip(pset_hashes(psets), hashes, strict=True)]
@@ -120,118 +120,6 @@ def psets_and_fits(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
 
 def _present(names: list[Any], row: Iterable[Any]) -> Pset:
     return {name: value for name, value in zip(names, row) if value is not MISSING}  # noqa: B905
-
-
-class _Reading(NamedTuple):
-    """How a row may have to be read to get its pset.
-
-    Some names are results in this row and params in others. Some floats were ints, or some ints
-    floats before the user converted the column. Of a missing cell, pandas may have forgotten what
-    it was. Some columns of results were params, and the user has moved them.
-    """
-
-    dropped: frozenset[Any] = frozenset()
-    converted: frozenset[Any] = frozenset()
-    filled: tuple[tuple[Any, Any], ...] = ()
-    added: frozenset[Any] = frozenset()
-
-
-class _Reader:
-    """Read psets in the way that fits to their hashes."""
-
-    def __init__(self) -> None:
-        self._habits: dict[tuple[Any, ...], _Reading] = {}  # by the names of a pset
-        # How often they may yet be tried in vain: func may have returned a new value for a param,
-        # in all rows even. Then no reading fits.
-        self._left: dict[tuple[Any, ...], int] = {}
-
-    def read(self, pset: Pset, sha: str, missing: list[Any], results: Callable[[], Pset]) -> Pset:
-        """Return the pset of a row that says `pset`, which is not what the hash says.
-
-        The row has no value for the params in `missing`. The user may have moved a param among the
-        `results`.
-        """
-        names = tuple(pset)
-        habit = [self._habits[names]] if names in self._habits else []
-        left = self._left.get(names, 50_000)
-        found = _readings(pset, missing, results)
-        readings = itertools.islice(found, max(1, min(left, 5000)))
-        for reading in itertools.chain(habit, readings):
-            left -= 1
-            read = {
-                name: _converted(value) if name in reading.converted else value
-                for name, value in pset.items()
-                if name not in reading.dropped
-            }
-            if reading.filled:
-                read.update((name, value) for name, value in reading.filled if name in missing)
-            if reading.added:
-                for name, value in results().items():
-                    if name in reading.added:
-                        read[name] = _converted(value) if name in reading.converted else value
-            if pset_hash(read) == sha:
-                self._habits[names] = reading
-                return read
-        self._left[names] = left
-        return pset
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is float and value.is_integer()
-
-
-def _converted(value: Any) -> Any:
-    if _is_whole(value):
-        return int(value)
-    return float(value) if _is_small(value) else value
-
-
-def _is_small(value: Any) -> bool:
-    return type(value) is int and -(2**53) <= value <= 2**53
-
-
-def _readings(pset: Pset, missing: list[Any], results: Callable[[], Pset]) -> Iterator[_Reading]:
-    # The most likely ones first. Of private names the hash says nothing; the others are in the
-    # order in which they became params.
-    names = [name for name in pset if not is_private(name)]
-    whole = [name for name in names if _is_whole(pset[name])]
-    small = [name for name in names if _is_small(pset[name])]
-    yield _Reading(converted=frozenset(whole))
-    dropped = [(), *(names[n:] for n in range(len(names))), *_combinations(names, range(1, 4))]
-    ints = [whole, (), *_combinations(whole, range(1, len(whole)))]
-    floats = [small, *_combinations(small, range(1, len(small)))] if small else []
-    for some in ints[1:]:
-        yield _Reading(converted=frozenset(some))
-    for names_of_results, some in itertools.product(dropped[1:], ints[:2]):
-        yield _Reading(frozenset(names_of_results), frozenset(some))
-    for some in floats:
-        yield _Reading(converted=frozenset(some))
-    numbers = [*ints[:2], *floats[:1]]
-    missing = [name for name in missing if not is_private(name)]
-    filled = [
-        tuple((name, value) for name in some)
-        for some in _combinations(missing, range(1, len(missing) + 1))
-        for value in (None, float("nan"))
-    ]
-    for pairs, some in itertools.product(filled, numbers):
-        yield _Reading(converted=frozenset(some), filled=pairs)
-    moved = [name for name in results() if not is_private(name)]
-    added = [*_combinations(moved, range(1, 4))]
-    rest = [*ints[2:], *floats[1:]]
-    for more, some in itertools.chain(
-        itertools.product(added, numbers), itertools.product(added, rest)
-    ):
-        for others in ((), more):
-            yield _Reading(converted=frozenset((*some, *others)), added=frozenset(more))
-    for pairs, some in itertools.product(filled, rest):
-        yield _Reading(converted=frozenset(some), filled=pairs)
-    for names_of_results, some in itertools.product(dropped[1:], ints[2:]):
-        yield _Reading(frozenset(names_of_results), frozenset(some))
-
-
-def _combinations(names: list[Any], sizes: range) -> Iterator[tuple[Any, ...]]:
-    some = itertools.chain.from_iterable(itertools.combinations(names, n) for n in sizes)
-    return itertools.islice(some, 500)
 
 
 @takes_old_words

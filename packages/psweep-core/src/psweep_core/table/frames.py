@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError
-from ..params.hashing import pset_hash
+from .bookkeeping import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, is_private
+from .by_hash import params_by_hash
 from .cells import MISSING, cells, column, objects
 from .joining import join
 from .row_groups import Block, Cells, block_of, listed
-from .rows import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, Header, Row, RowTuple
+from .rows import Header, Row, RowTuple
 
 __all__ = [
     "append_frame",
@@ -29,13 +30,13 @@ __all__ = [
     "frame_of_rows",
     "groups",
     "index_of_names",
-    "is_private",
     "numbered",
     "places_of",
     "regrouped",
     "rows_of_run",
     "usable",
     "with_extras",
+    "with_seqs",
 ]
 
 
@@ -68,16 +69,11 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
         pairs = zip(listed(params[name]), listed(results.pop(name)), strict=True)
         params[name] = [result if param is MISSING else param for param, result in pairs]
     columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
-    return _with_seqs(columns, block.seqs)
+    return with_seqs(columns, block.seqs)
 
 
 def _columns(found: Cells) -> dict[Any, Any]:
     return {name: column(some, exact=is_private(name)) for name, some in found.items()}
-
-
-def is_private(name: Any) -> bool:
-    """Return whether a name is left out of the hash."""
-    return isinstance(name, str) and name.startswith("_")
 
 
 def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
@@ -215,32 +211,12 @@ def arranged(df: pd.DataFrame) -> pd.DataFrame:
     return df.iloc[:, [names.index(name) for name in order]]
 
 
-_MAX_TRIES = 20_000  # sets of names, for one row
-
-
 def _params_by_hash(df: pd.DataFrame, others: list[Any]) -> set[Any]:
-    """Find the columns that are params: the hash of a row is that of its params."""
+    """Find the columns that are params, see `by_hash`."""
     # Of private names the hash says nothing; but names of results do not start with _.
-    params = {name for name in others if is_private(name)}
     public = [name for name in others if not is_private(name)]
-    columns = [cells(df[name]) for name in public]
-    found: set[frozenset[Any]] = set()
-    left = 3  # rows may have another value for a param than they had when they were hashed
-    solved = not len(df)
-    rows = zip(*columns, strict=True) if columns else [()] * len(df)
-    for row, sha in zip(rows, df["_pset_hash"], strict=True):
-        have = {name: v for name, v in zip(public, row, strict=True) if v is not MISSING}
-        known = {frozenset(some & have.keys()) for some in found}
-        names = next((some for some in known if _fits(have, some, sha)), None)
-        if names is None and left:
-            tries = itertools.islice(_subsets(list(have)), _MAX_TRIES)
-            names = next((some for some in tries if _fits(have, some, sha)), None)
-            left -= names is None
-        if names is not None:
-            solved = True
-            found.add(frozenset(names))
-            params |= names
-    if not solved:
+    found = params_by_hash(public, [cells(df[name]) for name in public], df["_pset_hash"].tolist())
+    if found is None:
         message = (
             "the columns of this DataFrame are not in the order in which run_local returned them "
             f"(there is bookkeeping before '_run_id': {list(df.columns)!r}), and no row has a "
@@ -248,30 +224,7 @@ def _params_by_hash(df: pd.DataFrame, others: list[Any]) -> set[Any]:
             "bookkeeping from '_run_id' on, then the results"
         )
         raise DatabaseError(message)
-    return params
-
-
-def _subsets(names: list[Any]) -> Iterator[frozenset[Any]]:
-    # The smallest and the largest ones first, since there are fewer of these.
-    n = len(names)
-    for size in sorted(range(n + 1), key=lambda size: min(size, n - size)):
-        yield from map(frozenset, itertools.combinations(names, size))
-
-
-def _fits(have: dict[Any, Any], names: Iterable[Any], sha: str) -> bool:
-    pset = {name: have[name] for name in names}
-    return any(pset_hash(reading) == sha for reading in (pset, *_other_numbers(pset)))
-
-
-def _other_numbers(pset: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
-    """Read all whole floats as ints, or all ints as floats."""
-    if any(type(v) is float and v.is_integer() for v in pset.values()):
-        yield {
-            name: int(v) if type(v) is float and v.is_integer() else v for name, v in pset.items()
-        }
-    if any(type(v) is int for v in pset.values()):
-        with contextlib.suppress(OverflowError):
-            yield {name: float(v) if type(v) is int else v for name, v in pset.items()}
+    return found.union(name for name in others if is_private(name))
 
 
 def rows_of_run(df: pd.DataFrame, header: Header) -> np.ndarray[Any, Any]:
@@ -305,7 +258,7 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
         for name in [*params, *book, *results, RUNTIME]
     }
     seqs = np.concatenate([df["_pset_seq"].to_numpy(dtype=np.int64) for df in (old, new)])
-    df = _with_seqs(columns, seqs)
+    df = with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     if not df.index.is_monotonic_increasing:
         df = df.sort_index(kind="stable")
@@ -365,7 +318,8 @@ def _joined(
     return join(upper, lower, (len(old), len(new)), exact=is_private(name))
 
 
-def _with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+def with_seqs(columns: dict[Any, Any], seqs: np.ndarray[Any, Any]) -> pd.DataFrame:
+    """Assemble columns; the numbers of the rows are their labels."""
     return assemble(list(columns), list(columns.values()), _index_of(seqs))
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from .bookkeeping import RUNTIME
 from .frames import groups
 from .levels import codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import good_rows
-from .rows import RUNTIME
 from .stats import numbers_of
 from .variance import MAX_ROWS, estimated_shares, grid_shares
 

@@ -11,8 +11,9 @@ import pandas as pd
 from ..errors import ParamsError, ParamsTypeError
 from ..params.hashing import pset_hash
 from .atoms import ATOMS
+from .bookkeeping import is_private
 from .cells import MISSING, cells
-from .frames import arranged, check_unique, groups, is_private
+from .frames import arranged, check_unique, groups
 
 __all__ = ["chosen_names", "codes_of", "combined", "first_rows", "public_params", "study_frame"]
 

@@ -31,9 +31,9 @@ import pandas as pd
 from ..errors import ParamsError
 from ..messages import safe_repr
 from ..params.hashing import pset_hash
+from .bookkeeping import BOOK, EXTRAS, RESERVED, RUNTIME, is_private
 from .cells import MISSING, cells, column
-from .frames import _with_seqs, is_private
-from .rows import BOOK, EXTRAS, RESERVED, RUNTIME
+from .frames import with_seqs
 from .witness import ABSENT, INT, NA, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
 
 __all__ = ["OldDatabase", "restored"]
@@ -240,7 +240,7 @@ class _Restoring:
             data["_time_utc"] = times.astype("M8[ns]")
         results = [names[i] for i in others if names[i] not in data]
         data |= {name: _natural(self.df[name]) for name in (*results, RUNTIME) if name in names}
-        self.old.df = _with_seqs(data, seqs)
+        self.old.df = with_seqs(data, seqs)
         return self.old
 
     def _is_unhashed(self, name: Any) -> bool:
@@ -311,7 +311,7 @@ class _Restoring:
             for name in params
             if self._is_unhashed(name) and not is_private(name)
         ]
-        plain = {SAME, INT, ABSENT}
+        basic = {SAME, INT, ABSENT}
         columns = self.columns
         same: dict[Reading, bool] = {}
         hashes = list(self.hashes)
@@ -321,7 +321,7 @@ class _Restoring:
             if reading not in same:
                 same[reading] = not more and all(
                     way == (ABSENT, ABSENT)
-                    or (each.plain and way.value in plain and way.missing != NA)
+                    or (each.basic and way.value in basic and way.missing != NA)
                     for each, way in zip(columns, reading, strict=True)
                 )
             if same[reading]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .bookkeeping import RUNTIME
 from .frames import groups
-from .rows import RUNTIME
 
 __all__ = ["failed_rows", "good_rows", "waiting_rows"]
 

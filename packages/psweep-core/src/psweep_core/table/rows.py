@@ -1,4 +1,4 @@
-"""What one finished pset is while a run is under way: a row; and the columns of bookkeeping."""
+"""What one finished pset is while a run is under way: a row; its columns are in `bookkeeping`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 __all__ = [
-    "ATTEMPTS",
-    "BOOK",
-    "EXTRAS",
-    "NO_EXTRA",
-    "RESERVED",
     "ROW_SIZE",
-    "RUNTIME",
-    "SEED",
     "Header",
     "Row",
     "RowTuple",
@@ -53,36 +46,6 @@ class Header:
     calc_dir: str
     first_seq: int
     n_psets: int
-
-
-# Columns of every row. Old studies are recognised by exactly these: a new column of bookkeeping
-# belongs to NO_EXTRA.
-BOOK: Final = (
-    "_run_id",
-    "_pset_id",
-    "_calc_dir",
-    "_time_utc",
-    "_pset_hash",
-    "_pset_seq",
-    "_run_seq",
-)
-RUNTIME: Final = "_pset_runtime"
-SEED: Final = "_seed"
-ATTEMPTS: Final = "_attempts"
-
-# Columns that exist only if some run of the study asked for them, and what they hold in the rows
-# of the other runs. A row without _failed is a success.
-NO_EXTRA: Final[dict[str, Any]] = {
-    "_exec_host": None,
-    "_git_commit": None,
-    "_failed": False,
-    "_exc_txt": None,
-    "_logs": None,
-    SEED: None,
-    ATTEMPTS: 1,
-}
-EXTRAS: Final = tuple(NO_EXTRA)
-RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})
 
 
 def failure_of(row: RowTuple) -> object:

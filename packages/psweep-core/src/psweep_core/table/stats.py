@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
+from .bookkeeping import is_private
 from .cells import MISSING, cells
-from .frames import assemble, groups, is_private
+from .frames import assemble, groups
 from .levels import chosen_names, codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import failed_rows, good_rows
 

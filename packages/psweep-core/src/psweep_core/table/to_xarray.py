@@ -11,11 +11,11 @@ import pandas as pd
 
 from ..errors import NotInstalledError, ParamsError
 from ..messages import safe_repr
+from .bookkeeping import RUNTIME
 from .cells import MISSING, cells, objects
 from .frames import groups
 from .levels import chosen_names, codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import good_rows
-from .rows import RUNTIME
 
 if TYPE_CHECKING:
     import xarray

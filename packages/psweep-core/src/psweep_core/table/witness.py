@@ -37,7 +37,7 @@ _FILLED: Final[dict[str, Any]] = {
 _SCALARS: Final[dict[type, Any]] = {
     bool: np.bool_, int: np.int64, float: np.float64, str: np.str_
 }  # fmt: skip
-_PLAIN: Final = frozenset({int, float, bool, str, type(None), type(MISSING)})
+_BASIC: Final = frozenset({int, float, bool, str, type(None), type(MISSING)})
 
 _MAX_TRIES: Final = 20_000  # ways to read one row
 _MAX_ALL_TRIES: Final = 60_000
@@ -69,7 +69,7 @@ class Column:
         self.name = name
         self.values = values
         self.rank = rank
-        self.plain = _PLAIN.issuperset(map(type, values))
+        self.basic = _BASIC.issuperset(map(type, values))
         self._read: dict[Way, list[Any]] = {}
 
     def read(self, way: Way, rows: Sequence[int]) -> list[Any]:
@@ -182,15 +182,15 @@ def _fitting(
         for row in some
     ]
     wanted = [hashes[row] for row in rows]
-    if len(rows) > 1 and all(_is_plain(column, way) for column, way in used):
+    if len(rows) > 1 and all(_is_basic(column, way) for column, way in used):
         fits: Iterable[bool] = (a == b for a, b in zip(pset_hashes(psets), wanted, strict=True))
     else:
         fits = map(is_old_hash, wanted, psets)
     return [row for row, fit in zip(rows, fits, strict=True) if fit]
 
 
-def _is_plain(column: Column, way: Way) -> bool:
-    return column.plain and way.value in (ABSENT, SAME, INT) and way.missing != NA
+def _is_basic(column: Column, way: Way) -> bool:
+    return column.basic and way.value in (ABSENT, SAME, INT) and way.missing != NA
 
 
 def _readings(

@@ -42,6 +42,7 @@ from typing import Any, Final
 
 from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
+from .suffixes import DATA_ONLY, PICKLES
 
 __all__ = [
     "PRIVATE",
@@ -51,7 +52,6 @@ __all__ = [
     "PathLike",
     "calc_dir_of",
     "expanded",
-    "holds_data_only",
     "lock_of",
     "remove_journal",
     "row_groups_of",
@@ -67,7 +67,7 @@ _SUFFIX: Final = ".journal"
 _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
-_USUAL: Final = {"database.pk", "database.json", "database.parquet"}
+_USUAL: Final = {f"database{suffix}" for suffix in (PICKLES[0], *DATA_ONLY)}
 # What a database cannot be called, because something else in the folder is.
 TAKEN: Final = frozenset(
     {"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", "removed", "tmpsave"}
@@ -139,7 +139,7 @@ class Layout:
         says that no pickle in it is to be read.
         """
         suffix = Path(self.basename).suffix.lower()
-        name = run_id + (suffix if suffix in (".json", ".parquet") else "")
+        name = run_id + (suffix if suffix in DATA_ONLY else "")
         return self.calc_dir / PRIVATE / _SPOOLS / name
 
     def spools(self) -> list[Path]:
@@ -220,11 +220,6 @@ class Layout:
 def _is_journal(path: Path) -> bool:
     # "._0.x.0.journal" of macOS, "copy of ..." and folders are not.
     return _JOURNAL.fullmatch(path.name) is not None and not path.is_dir()
-
-
-def holds_data_only(database_basename: str) -> bool:
-    """Return whether a format cannot hold everything that a pickle can."""
-    return Path(database_basename).suffix.lower() in (".json", ".parquet")
 
 
 def lock_of(journal: Path) -> Path:

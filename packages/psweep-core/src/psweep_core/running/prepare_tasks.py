@@ -25,17 +25,15 @@ from ..params.hashing import pset_hashes
 from ..params.naming import MAIN
 from ..params.sources import shape_digest
 from ..store.backup import backup
-from ..store.runs_file import append_run
 from ..store.spool import Index, Spool, spools_of
 from ..store.study import Study
-from ..table.atoms import are_plain
-from ..table.rows import RUNTIME, SEED
+from ..table.atoms import are_atomic
+from ..table.bookkeeping import RUNTIME, SEED
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
-from .plan import next_number
-from .planner import Planner
-from .provenance import code_of, run_entry
+from .planner import Planner, reserve_numbers
+from .provenance import code_of, note_run
 from .simulate import run_simulated
 
 __all__ = ["TASK_PYTHON", "Chunk", "Spooled", "spool_work"]
@@ -95,9 +93,9 @@ def spool_work(
     """
     df = check_df(df)
     params, names = check_params(params)
-    plain = are_plain(params)
+    atomic = are_atomic(params)
     hashes = pset_hashes(params)
-    check_params_storable(params, options.database_basename, plain)
+    check_params_storable(params, options.database_basename, atomic)
     study = Study(options.calc_dir, options.database_basename)
     git_commits = options.git_commits()
     code = code_of(func)
@@ -125,12 +123,7 @@ def spool_work(
             header = None
             spool = None
             if jobs:
-                header = study.reserve(
-                    run_id,
-                    next_number(known, "_run_seq"),
-                    next_number(known, "_pset_seq"),
-                    len(jobs),
-                )
+                header = reserve_numbers(study, run_id, known, len(jobs))
                 runtime = _median_runtime(known)
                 chunks = cut(jobs.psets, runtime)
                 work = {
@@ -141,7 +134,7 @@ def spool_work(
                         if field.name not in _OF_CALL
                     },
                     "commit": commit,
-                    "plain": plain,
+                    "plain": atomic,
                 }
                 parts = [dumps(work), *(dumps(jobs.some(chunk.positions)) for chunk in chunks)]
                 index = Index(
@@ -164,18 +157,7 @@ def spool_work(
                     "code": digest,
                 }
                 spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
-                entry = run_entry(
-                    run_id,
-                    code,
-                    commit,
-                    run_seq=header.run_seq,
-                    kind="prep_batch",
-                    n_psets=header.n_psets,
-                    seed=options.seed,
-                    repeats=options.repeats,
-                    database=options.database_basename,
-                )
-                append_run(study.layout, entry)
+                note_run(study.layout, options, run_id, code, commit, header, "prep_batch")
         afterwards(study)
     wanted = {*hashes}
     n_other = len({sha for sha, made in pending.found if sha in wanted and made != digest})
@@ -243,7 +225,7 @@ def _pickled(func: Func, params: Sequence[Pset]) -> bytes:
     classes that were sent are not the same as those that are imported.
     """
     modules = _project_modules(func)
-    psets = b"" if are_plain(params) or not modules else dumps(list(params))
+    psets = b"" if are_atomic(params) or not modules else dumps(list(params))
     if any(module.__name__.encode() in psets for module in modules):
         return pickled_func(func)
     with contextlib.suppress(Exception), _by_value(modules):

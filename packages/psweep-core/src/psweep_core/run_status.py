@@ -14,13 +14,14 @@ import pandas as pd
 from .errors import DatabaseError, ParamsError
 from .show.cell_texts import one_line
 from .show.closing_line import count_causes, failures_by_cause
+from .states import RunState
 from .store.journal_reader import is_over, read_header
-from .store.layout import PathLike
+from .store.paths import PathLike
 from .store.spool import spools_of
 from .store.study import Study
-from .table.frames import arranged, groups, is_private
+from .table.bookkeeping import RUNTIME, is_private
+from .table.frames import arranged, groups
 from .table.outcomes import failed_rows
-from .table.rows import RUNTIME
 from .table.stats import numbers_of
 
 __all__ = ["in_words", "run_states"]
@@ -84,7 +85,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
                 **dict.fromkeys(("rate", "seconds_left", "last", "slowest", "lowest", "highest")),
                 "run_seq": header.run_seq,
                 "run_id": run_id,
-                "state": "running" if run_id in live else "stopped early",
+                "state": RunState.RUNNING if run_id in live else RunState.STOPPED_EARLY,
                 "n": header.n_psets,
                 "done": 0,
                 "failed": 0,
@@ -141,7 +142,13 @@ class _Rows:
         texts = df["_exc_txt"].iloc[bad].tolist() if "_exc_txt" in df.columns else [None] * len(bad)
         n_rows = len(places)
         n = header.n_psets if header else n_rows
-        state = "running" if is_live else "stopped early" if header and n_rows < n else "ended"
+        state = (
+            RunState.RUNNING
+            if is_live
+            else RunState.STOPPED_EARLY
+            if header and n_rows < n
+            else RunState.ENDED
+        )
         last = places[np.argmax(self.ns[places])]
         found: dict[str, Any] = {
             "run_seq": header.run_seq if header else int(df["_run_seq"].iloc[places[0]]),

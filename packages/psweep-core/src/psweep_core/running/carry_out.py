@@ -23,21 +23,20 @@ from ..params.hashing import pset_hashes
 from ..show.closing_line import ClosingLine
 from ..show.progress import Progress
 from ..store.backup import backup
-from ..store.layout import Layout
+from ..store.paths import Layout
 from ..store.run_record import Record, RunRecord, UnsavedRecord
-from ..store.runs_file import append_run
 from ..store.study import Study
-from ..table.atoms import are_plain
+from ..table.atoms import are_atomic
+from ..table.bookkeeping import SEED
 from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
-from ..table.rows import SEED, Header
+from ..table.rows import Header
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .interrupts import Interrupts
 from .left_to_tasks import LeftToTasks
 from .options import Options
-from .plan import header_after, next_number
-from .planner import Done, Planner
-from .provenance import Code, code_of, run_entry
+from .planner import Done, Planner, header_after, reserve_numbers
+from .provenance import Code, code_of, note_run
 from .simulate import run_simulated
 
 __all__ = ["carry_out"]
@@ -83,12 +82,12 @@ def carry_out(
     df = check_df(df)
     params, names = check_params(params)
     seeded = SEED in names or options.seed is not None
-    plain = are_plain(params)
-    # The hashes of plain psets cannot fail, so they can be left to the workers.
-    lazy = plain and options.poolsize and not seeded
+    atomic = are_atomic(params)
+    # The hashes of atomic values cannot fail, so they can be left to the workers.
+    lazy = atomic and options.poolsize and not seeded
     hashes = None if lazy else pset_hashes(params)
     if options.save:
-        check_params_storable(params, options.database_basename, plain)
+        check_params_storable(params, options.database_basename, atomic)
     study = Study(options.calc_dir, options.database_basename)
     skips = None
     if options.skip_dups:
@@ -105,7 +104,7 @@ def carry_out(
         return run_simulated(
             study, params, df, planner, poolsize=options.poolsize, save=options.save
         )
-    run = _Run(func, options, study, plain, planner, tasks)
+    run = _Run(func, options, study, atomic, planner, tasks)
     if not options.save:
         return run.unsaved(params, hashes, df)
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as run.commit:
@@ -120,7 +119,7 @@ class _Run:
     func: Func
     options: Options
     study: Study
-    plain: bool  # see `job.Settings`
+    atomic: bool  # see `job.Settings`
     planner: Planner
     tasks: LeftToTasks | None
     commit: str | None = None
@@ -153,12 +152,7 @@ class _Run:
                     extended = self._without_jobs(known, df)
                     self.closing.show()
                     return extended
-                header = study.reserve(
-                    run_id,
-                    next_number(known, "_run_seq"),
-                    next_number(known, "_pset_seq"),
-                    len(jobs),
-                )
+                header = reserve_numbers(study, run_id, known, len(jobs))
                 self._note_start(run_id, header)
                 interrupts.hold_back()
                 record = RunRecord(header, layout)
@@ -259,18 +253,8 @@ class _Run:
         """Add this run to the table of runs; the lock is held."""
         options, code = self.options, self.planner.code
         if code is not None:
-            entry = run_entry(
-                run_id,
-                code,
-                self.commit,
-                run_seq=None if header is None else header.run_seq,
-                kind="prep_batch" if options.only_prepares else "run_local",
-                n_psets=0 if header is None else header.n_psets,
-                seed=options.seed,
-                repeats=options.repeats,
-                database=options.database_basename,
-            )
-            append_run(self.study.layout, entry)
+            kind = "prep_batch" if options.only_prepares else "run_local"
+            note_run(self.study.layout, options, run_id, code, self.commit, header, kind)
 
     def _n_wanted(self, params: Sequence[Pset]) -> int:
         return len(params) * self.options.repeats
@@ -288,13 +272,13 @@ class _Run:
             notice = shared_generators_notice(self.func, jobs.seeds is not None)
             if notice is not None:
                 self.closing.add(notice)
-        notice = None if self.plain else generators_in_psets_notice(jobs.psets)
+        notice = None if self.atomic else generators_in_psets_notice(jobs.psets)
         if notice is not None:
             self.closing.add(notice)
 
     def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
         options = self.options
-        settings = options.settings(record.header, self.study.layout, self.commit, self.plain)
+        settings = options.settings(record.header, self.study.layout, self.commit, self.atomic)
         if options.executor is not None:
             from ..engines.executor import (
                 run_executor,  # here, because `import psweep` should be quick

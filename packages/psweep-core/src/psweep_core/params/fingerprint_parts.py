@@ -1,0 +1,73 @@
+"""What a fingerprint is made of: parts of code and of values, each of which has a name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from .tree_form import Form, text_of
+
+__all__ = ["Fingerprint", "Parts"]
+
+_MAX_PARTS = 2000
+
+
+class Fingerprint(NamedTuple):
+    """What a function does.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-1, 40 hex digits.
+    parts : dict of str to str
+        The same for each part alone, 8 hex digits, to show what has changed.
+    """
+
+    digest: str
+    parts: dict[str, str]
+
+
+class _Part(NamedTuple):
+    name: str  # in the code that uses it
+    label: str  # for people
+    form: Form | None
+    text: str
+
+
+class Parts:
+    """The parts that were found so far."""
+
+    def __init__(self) -> None:
+        self._parts: list[_Part] = []
+        self._seen: dict[Any, tuple[int, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def result(self) -> Fingerprint:
+        """Make the fingerprint."""
+        keywords = set().union(*(part.form.keywords for part in self._parts if part.form))
+        total = hashlib.sha1(usedforsecurity=False)
+        digests: dict[str, str] = {}
+        for part in self._parts:
+            text = part.text if part.form is None else text_of(part.form, keywords)
+            data = text.encode("utf-8", "surrogatepass")
+            total.update(f"{part.name}\0".encode("utf-8", "surrogatepass") + data + b"\0")
+            label = part.label
+            if label in digests:
+                data = digests[label].encode() + data
+            digests[label] = hashlib.sha1(data, usedforsecurity=False).hexdigest()[:8]
+        return Fingerprint(total.hexdigest(), digests)
+
+    def add(self, name: str, label: str, text: str = "", form: Form | None = None) -> None:
+        """Add a part: a text, or the form of some code."""
+        self._parts.append(_Part(name, label, form, text))
+
+    def is_new(self, key: Any, name: str, keep: Any = None) -> bool:
+        """Return whether something comes for the first time; if not, only refer to it."""
+        number, _ = self._seen.get(key, (None, None))
+        if number is not None or len(self._parts) > _MAX_PARTS:
+            self.add(name, name, f"see {number}")
+            return False
+        self._seen[key] = len(self._parts), keep
+        return True

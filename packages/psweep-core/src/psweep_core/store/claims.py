@@ -1,0 +1,78 @@
+"""What a claim says: which task has a chunk of a spool, and how that went. See `spool`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from ..states import ClaimState
+
+__all__ = ["FREE", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
+
+# How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
+OUT_OF_MEMORY = "out of memory"
+TIME_LIMIT = "time limit"
+# The states of a claim whose chunk another task may have
+FREE = (ClaimState.STOPPED, ClaimState.FAILED, ClaimState.LOST, ClaimState.CANCELLED)
+
+
+class Claim(NamedTuple):
+    """The last claim of a chunk."""
+
+    path: Path
+    chunk: int
+    attempt: int  # 1 the first time
+    since: float  # s since 1970
+    how: str = ""
+    machine: str = ""
+    user: str = ""
+    cluster: str = ""
+    said: str = ""
+    start: float | None = None
+    host: str | None = None
+    pid: int | None = None
+    job: str | None = None
+    end: float | None = None
+    exit_code: int | None = None
+    state: str = ""  # how it ended; empty if it has not, as far as is noted
+    reason: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on the chunk any more."""
+        return self.state != ""
+
+
+def parsed_claim(claim: Claim, text: str) -> Claim:
+    """Fill in what the text of its file says."""
+    how, *lines = text.split("\n")[:-1] or [""]  # a line without an end is still being written
+    claim = claim._replace(how=how)
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        words = [*rest.split(" "), "", "", ""]
+        with contextlib.suppress(ValueError):  # whoever wrote that, it was not psweep
+            if word == "by":
+                claim = claim._replace(machine=words[0], user=words[1], cluster=words[2])
+            elif word == "said":
+                claim = claim._replace(said=rest)
+            elif word == "start":
+                claim = claim._replace(
+                    start=float(words[0]), host=words[1], pid=int(words[2]), job=words[3] or None
+                )
+                claim = claim._replace(end=None, exit_code=None, state="", reason="")
+            elif word == "end":
+                reason = rest.split(" ", 2)[2] if rest.count(" ") > 1 else ""
+                claim = claim._replace(end=float(words[0]), state=words[1], reason=reason)
+            elif word == "exit":
+                claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
+                if not claim.state:
+                    before = "" if claim.start else " before psweep-task began"
+                    claim = claim._replace(
+                        state=ClaimState.FAILED, reason=f"exit code {words[0]}{before}"
+                    )
+    return claim
+
+
+def _seconds(text: str) -> float:
+    return float(text.rstrip("N").rstrip("."))  # where `date` does not know %N
