@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ..params.grids import Pset
 from ..store.journal import Journal
-from ..store.row_bytes import encode_json
+from ..store.row_bytes import plain_encoder
 from ..store.run_record import GROUP_ROWS
 from ..store.running import IDLE, shared_clock
 from ..table.row_groups import block_of, packed
@@ -165,7 +165,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         reseed()  # after that, because modules that it has imported may seed, all alike
         func = _guarded(func, clock, settings.header.first_seq)
         run = runner(func, settings, WorkingFolder(), seed_generators)
-        to_bytes = encode_json if settings.data_only else _to_pickle
+        to_bytes = plain_encoder(settings.data_only)
         _send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
@@ -226,10 +226,6 @@ def _on_signal(name: str, handler: Any) -> None:
     number = getattr(signal, name, None)
     if number is not None:
         signal.signal(number, handler)
-
-
-def _to_pickle(row: RowTuple) -> bytes:
-    return pickle.dumps(row, 5)
 
 
 _is_clone = False  # whether func has forked this process
