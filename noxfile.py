@@ -439,7 +439,7 @@ def batch_speed(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare with psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--quick] [CASE ...]."""
+    """Compare with psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--once] [large] [CASE]."""
     _install(session, [_wheel(session, "core")], *TOOLS["bench"], "virtualenv")
     tmp = pathlib.Path(session.create_tmp()).resolve()
     pythons = ["--python", f"psweep={shutil.which('python', path=session.bin)}"]

@@ -7,12 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ENVIRONMENTS", "HERE", "OLD", "XYZPY", "Base", "Case", "Check", "Side", "all_cases"]
+__all__ = [
+    "ENVIRONMENTS",
+    "GROUPS",
+    "HERE",
+    "OLD",
+    "XYZPY",
+    "Base",
+    "Case",
+    "Check",
+    "Side",
+    "all_cases",
+]
 
 HERE = "psweep"
 OLD = "psweep 0.16.0"
 XYZPY = "xyzpy"
 ENVIRONMENTS = (HERE, OLD, XYZPY)
+# What may be named instead of the names of cases. "large": what each cell and each old row takes
+GROUPS = {
+    "large": [
+        "serial", "wide_run", "wide_one", "wide_many", "wide_read", "own_names", "loop",
+        "status", "checkdir", "db2table", "help",
+    ],
+}  # fmt: skip
 
 Results = dict[str, dict[str, Any]]  # of one repeat, by the name of the side
 Value = Callable[[Results], float]
@@ -168,10 +186,74 @@ def all_cases(divisor: int = 1) -> list[Case]:
         ]
         return Case(name, title, sides, checks, unit="ms", repeats=3, plotted=False)
 
+    def program(name: str) -> Case:
+        here = Base(HERE, "run", million)
+        read = ["-c", "import pandas; pandas.read_pickle('calc/database.pk')"]
+        script = f"psweep-{name}"
+        return Case(
+            name,
+            f"`{script}`, {spaced(million)} rows",
+            [
+                Side(HERE, HERE, "program", {"name": script, "args": []}, here),
+                Side("read_pickle", HERE, "program", {"name": "python", "args": read}, here),
+            ],
+            [Check("s", lambda results: results[HERE]["seconds"], at_most=4)],
+            unit="s",
+            repeats=3,
+            plotted=False,
+        )
+
+    programs = [
+        *map(program, ("status", "checkdir", "db2table")),
+        Case(
+            "help",
+            "`psweep-status --help`",
+            [
+                Side(HERE, HERE, "program", {"name": "psweep-status", "args": ["--help"]}),
+                Side(
+                    "import argparse",
+                    HERE,
+                    "program",
+                    {"name": "python", "args": ["-c", "import argparse"]},
+                ),
+                Side(
+                    "import pandas",
+                    HERE,
+                    "program",
+                    {"name": "python", "args": ["-c", "import pandas"]},
+                ),
+            ],
+            [Check("s", lambda results: results[HERE]["seconds"], at_most=0.15)],
+            unit="s",
+            plotted=False,
+        ),
+    ]
+
     n_arrays = 1000 // divisor
     by_pandas, by_df_write = "to_pickle and read_pickle", "df_write"
     columns = f"50 + 50 new columns for {spaced(n)} rows"
+    n_wide = 10_000 // divisor
+    by_hand = "bare loop with hashes"
     wide_cases = [
+        Case(
+            "wide_run",
+            f"serial, {spaced(n_wide)} psets with 52 params and 50 results",
+            [
+                Side(HERE, HERE, "wide_run", {"n": n_wide}),
+                Side(by_hand, HERE, "wide_run", {"n": n_wide, "by": "hand"}),
+                Side("func alone", HERE, "wide_run", {"n": n_wide, "by": "func"}),
+            ],
+            [
+                Check(
+                    "µs per cell without func",
+                    lambda results: cost(HERE)(results) - cost("func alone")(results),
+                    at_most=0.4,
+                ),
+                Check("as a multiple of a bare loop", ratio(HERE, by_hand), at_most=1),
+            ],
+            unit="µs per cell",
+            plotted=False,
+        ),
         wide(
             "wide_one",
             f"one pset with {columns}",
@@ -410,4 +492,5 @@ def all_cases(divisor: int = 1) -> list[Case]:
             unit="ms",
         ),
         *wide_cases,
+        *programs,
     ]

@@ -62,15 +62,25 @@ def grid(n):
 
 
 class Timer:
-    """Measure a with-block."""
+    """Measure a with-block: by the clock, and the CPU time of this process and its children."""
+
+    cpu_seconds = 0.0  # of the last one
 
     def __enter__(self):
         gc.collect()
+        self.cpu_start = cpu_seconds()
         self.start = time.perf_counter()
         return self
 
     def __exit__(self, *exc):
         self.seconds = time.perf_counter() - self.start
+        Timer.cpu_seconds = cpu_seconds() - self.cpu_start
+
+
+def cpu_seconds():
+    """Return the CPU time so far, of processes that have ended and been waited for, too."""
+    ended = os.times()
+    return time.process_time() + ended.children_user + ended.children_system
 
 
 def memory(key):
@@ -123,7 +133,7 @@ def bare_loop(n, hashed=False):
     return {"seconds": timer.seconds, "units": n}
 
 
-def bare_rows(params, first, run_id, path, pset_hash):
+def bare_rows(params, first, run_id, path, pset_hash, func=trivial):
     rows = []
     with open(path, "wb") as file:
         for number, pset in enumerate(params, first):
@@ -139,7 +149,7 @@ def bare_rows(params, first, run_id, path, pset_hash):
             if pset_hash is not None:
                 row["_pset_hash"] = pset_hash(pset)
             start = time.perf_counter()
-            row.update(trivial(row))
+            row.update(func(row))
             row["_pset_runtime"] = time.perf_counter() - start
             pickle.dump(row, file, 5)
             file.flush()
@@ -274,6 +284,26 @@ def wide_grid(n, rows):
         {"a": a, "b": 0.5, **{f"p{k}": [a + k, 0.5 * a, a % 2 == 0][k % 3] for k in range(50)}}
         for a in range(rows, rows + n)
     ]
+
+
+def wide_run(n, by="psweep"):
+    """Run psets of 52 params and 50 results; or do by hand what that takes; or call func alone."""
+    import pandas as pd
+
+    ps = psweep()
+    params = wide_grid(n, 0)
+    if by == "hand":
+        os.mkdir("calc")
+    with Timer() as timer:
+        if by == "func":
+            rows = [wide(pset) for pset in params]
+        elif by == "hand":
+            rows = bare_rows(params, 0, "run", "calc/rows.pk", ps.pset_hash, wide)
+            pd.DataFrame(rows).to_pickle("calc/database.pk")
+        else:
+            rows = ps.run(wide, params)
+    expect(len(rows), n)
+    return {"seconds": timer.seconds, "units": n * 102}
 
 
 def widen(n, rows, by="psweep"):
@@ -466,6 +496,15 @@ def pset_hash(n, entries, by):
     return {"seconds": timer.seconds, "units": n, "check": hashes[-1]}
 
 
+def program(name, args):
+    """Run a console script, or Python, in the folder of a study."""
+    path = sys.executable if name == "python" else pathlib.Path(sys.executable).with_name(name)
+    with Timer() as timer:
+        done = subprocess.run([path, *args], stdout=subprocess.DEVNULL, check=False)
+    expect(done.returncode, 0)
+    return {"seconds": timer.seconds, "units": 1}
+
+
 def import_(module):
     start = time.perf_counter()
     importlib.import_module(module)
@@ -490,11 +529,13 @@ ACTIONS = {
     name.rstrip("_"): globals()[name]
     for name in (
         "run", "bare_loop", "bare_pool", "xyzpy_run", "joblib_parallel", "dask_run", "append",
-        "widen", "read_wide", "loop", "own_names", "arrays", "read_and_write", "xyzpy_append",
+        "wide_run", "widen", "read_wide",
+        "loop", "own_names", "arrays", "read_and_write", "xyzpy_append",
         "read_at_half", "read", "bare_read", "pgrid", "bare_grid", "pset_hash", "import_",
-        "versions",
+        "program", "versions",
     )
 }  # fmt: skip
 
 if __name__ == "__main__":
-    print(json.dumps(ACTIONS[sys.argv[1]](**json.loads(sys.argv[2]))))
+    found = ACTIONS[sys.argv[1]](**json.loads(sys.argv[2]))
+    print(json.dumps({"cpu_seconds": Timer.cpu_seconds, **found}))

@@ -20,8 +20,8 @@ from typing import Any
 
 from ..params.grids import Pset
 from ..store.journal import Journal
-from ..store.row_bytes import encode_json
-from ..table.rows import RowTuple, is_failed
+from ..store.row_bytes import plain_encoder
+from ..table.rows import is_failed
 from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
@@ -94,7 +94,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         reseed()  # after that, because modules that it has imported may seed, all alike
         func = _guarded(func, clock, settings.header.first_seq)
         run = runner(func, settings, WorkingFolder(), seed_generators)
-        to_bytes = encode_json if settings.data_only else _to_pickle
+        to_bytes = plain_encoder(settings.data_only)
         send(connection, Ready())
         while data := chunks.get():
             chunk = pickle.loads(data)
@@ -155,10 +155,6 @@ def _on_signal(name: str, handler: Any) -> None:
     number = getattr(signal, name, None)
     if number is not None:
         signal.signal(number, handler)
-
-
-def _to_pickle(row: RowTuple) -> bytes:
-    return pickle.dumps(row, 5)
 
 
 _is_clone = False  # whether func has forked this process

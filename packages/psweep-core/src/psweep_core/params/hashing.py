@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import operator
 import pickle
 import struct
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from ..errors import HashError, ParamsTypeError
 from ..messages import safe_repr, safe_str
 from ..old_words import takes_old_words
 from .canonical import BATCH, NAN, PROTOCOL, encoded
+from .columns import columns_of
 
 __all__ = ["basic_bytes", "hash_basic", "hashes_of_columns", "pset_hash", "pset_hashes"]
 
@@ -169,13 +169,8 @@ def basic_bytes(value: Any) -> bytes | None:
 
 def _hashes_of_basic(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
     """Hash psets of basic values that all have the same names; None for others."""
-    if set(map(type, psets)) != {dict} or len(set(map(len, psets))) != 1:
-        return None
-    try:
-        values = {name: list(map(operator.itemgetter(name), psets)) for name in psets[0]}
-    except KeyError:
-        return None
-    return hashes_of_columns(values)
+    values = columns_of(psets) if set(map(type, psets)) == {dict} else None
+    return None if values is None else hashes_of_columns(values)
 
 
 def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
@@ -206,7 +201,7 @@ def _basic_column(values: list[Any]) -> list[bytes | None] | None:
         floats = np.array(values)
         floats[floats != floats] = NAN
         return _packed(b"G", floats, ">f8")
-    if kinds in ({int}, {str}):
+    if kinds in ({int}, {str}, {bool}):
         distinct = set(values)
         if kinds == {int} and 2 * len(distinct) > len(values):
             lowest, highest = min(distinct), max(distinct)

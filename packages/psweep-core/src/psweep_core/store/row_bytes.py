@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..table.rows import ROW_SIZE, Row, RowTuple
 from .json_values import decode as json_decode
 from .json_values import encode as json_encode
 from .portable_pickle import dumps_atomic_first
 
-__all__ = ["decode", "decode_json", "encode", "encode_json", "is_pickle"]
+__all__ = ["decode", "decode_json", "encode", "encode_json", "is_pickle", "plain_encoder"]
 
 _KINDS: tuple[Any, ...] = (int, str, int, str, (int, float), dict, dict, (dict, type(None)))
 
@@ -38,6 +39,32 @@ def encode(row: RowTuple, data_only: bool = False) -> bytes:
         return encode_json(row)
     *_, params, results, _extras = row
     return dumps_atomic_first(tuple(row), {**params, **results})  # an ordinary one, see `rows`
+
+
+class _Parts(NamedTuple):
+    """What a pickler takes for a file: a list of what it writes."""
+
+    write: Callable[[bytes], object]
+
+
+def plain_encoder(data_only: bool = False) -> Callable[[RowTuple], bytes]:
+    """Return a quicker `encode` for rows in which all values are plain, for use in one thread.
+
+    One pickler serves all rows, and with ``fast`` it does not number the values that it writes, to
+    refer to them later. That takes two thirds of the time of `pickle.dumps`.
+    """
+    if data_only:
+        return encode_json
+    parts: list[bytes] = []
+    pickler = pickle.Pickler(_Parts(parts.append), 5)
+    pickler.fast = True
+
+    def encode_plain(row: RowTuple) -> bytes:
+        parts.clear()  # an exception may have left something
+        pickler.dump(row)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    return encode_plain
 
 
 def encode_json(row: RowTuple) -> bytes:

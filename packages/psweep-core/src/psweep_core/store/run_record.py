@@ -27,12 +27,11 @@ from .journal import Journal
 from .journal_reader import JournalContents, ids_in, read_payloads, sync
 from .paths import Layout, remove_journal, row_groups_of, seeds_of
 from .records import record, salt_of
-from .row_bytes import decode, encode_json
+from .row_bytes import decode, plain_encoder
 from .suffixes import holds_data_only
 
 __all__ = ["GROUP_ROWS", "Record", "RunRecord", "UnsavedRecord", "reserved_seeds"]
 
-_dumps = pickle.dumps
 GROUP_ROWS = 600  # in a group; this few dicts at a time do not wake the garbage collector
 _MAX_GROUP = 1 << 20  # bytes of its rows in the journal; reading larger rows is quick enough
 _MAX_CACHED = 1 << 28  # bytes in a journal, beyond which its rows are not cached
@@ -71,6 +70,7 @@ class RunRecord:
         self.reserve = self._journal.reserve
         self.expect = self._journal.expect
         self._append = self._journal.append
+        self._encode = plain_encoder(self._data_only)
 
     def _journal_path(self, number: int) -> Path:
         return self._layout.journal(self.header.run_seq, self.header.run_id, number)
@@ -99,13 +99,13 @@ class RunRecord:
         row : RowTuple
         row_bytes : bytes, optional
             What `row_bytes.encode` made of it. None: nothing in it can change any more,
-            `pickle.dumps` takes it, and rows come in the order of their numbers.
+            all values are plain, and rows come in the order of their numbers.
         """
         if row_bytes is not None:
             self.add_bytes(row_bytes)
             return
         pending = self._pending
-        row_bytes = encode_json(row) if self._data_only else _dumps(row, 5)
+        row_bytes = self._encode(row)
         self._append(row_bytes, pending is None)
         if pending is not None:
             pending += row

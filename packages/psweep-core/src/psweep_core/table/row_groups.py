@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..params.columns import columns_of
 from ..params.grids import Pset
 from .cells import MISSING
 from .rows import ROW_SIZE
@@ -70,15 +70,15 @@ def block_of(flat: list[Any], known: bool = False) -> Block:
 
 def cells_of(dicts: list[Pset]) -> Cells:
     """Convert dicts into a column a name."""
-    return {name: _compact(column) for name, column in _columns(dicts)}
+    return {name: _compact(column) for name, column in _columns(dicts).items()}
 
 
-def _columns(dicts: list[Pset]) -> list[tuple[Any, list[Any]]]:
-    if len(set(map(len, dicts))) == 1:
-        with contextlib.suppress(KeyError):  # they differ in their names
-            return [(name, list(map(operator.itemgetter(name), dicts))) for name in dicts[0]]
-    names = dict.fromkeys(itertools.chain.from_iterable(dicts))
-    return [(name, [dct.get(name, MISSING) for dct in dicts]) for name in names]
+def _columns(dicts: list[Pset]) -> dict[Any, list[Any]]:
+    columns = columns_of(dicts)
+    if columns is None:
+        names = dict.fromkeys(itertools.chain.from_iterable(dicts))
+        columns = {name: [dct.get(name, MISSING) for dct in dicts] for name in names}
+    return columns
 
 
 def _compact(values: list[Any]) -> Column:
