@@ -89,7 +89,7 @@ function drawNotes() {
   for (const run of data.runs) {
     const of = run.planned ? `${count(run.psets)} of its ${many(run.planned, "pset")} had finished` : `${many(run.psets, "pset")} had finished`;
     if (run.state === "running" && !Object.keys(run.jobs).length) notes.push(`Run ${run.seq} was running when this page was made: ${of}.`);
-    if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. They are shown here; the next run, or psweep.recover, moves them into the database.`);
+    if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. They are safe, and shown here. For the rest, run the script again with skip_dups=True.`);
     if (run.state === "unfinished") notes.push(`Run ${run.seq} is running or was stopped early, which cannot be determined from here: ${of}.`);
   }
   if (isSample) {
