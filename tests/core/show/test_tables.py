@@ -251,7 +251,7 @@ def show(name):
     ps.df_print(df)
     print("next")
     for style in ("simple", "grid", "psql", "pretty"):
-        cli.db2table([name + ".pk", "-f", style])
+        db2table([name + ".pk", "-f", style])
         print("next")
 for name in ("wide", "text", "rows"):
     show(name)

@@ -251,9 +251,8 @@ def table_of(
         table.are_numbers.append(pd.api.types.is_numeric_dtype(shown.index.dtype))
     errors = errors_of(part) or [""] * len(part)
     places = iter(range(len(own)))
-    kinds: list[int] = [0] * len(
-        table.names
-    )  # 0: says why, 1: param, 2: number as result, 3: other
+    # Of each column, 0: index, or says why; 1: param; 2: number as result; 3: other result
+    kinds: list[int] = [0] * len(table.names)
     first = list(df.columns).index("_run_id") if "_run_id" in df.columns else 0
     params = set(map(_key, df.columns[:first]))
     for name in names:
@@ -301,7 +300,7 @@ def _by_turns(kinds: Sequence[int], cells: Sequence[Sequence[str]]) -> list[int]
     why, params, numbers, others = (
         [i for i, kind in enumerate(kinds) if kind == wanted] for wanted in range(4)
     )
-    others.sort(key=lambda i: max(map(text_width, cells[i])))
+    others.sort(key=lambda i: max(map(text_width, cells[i]), default=0))
     pairs = itertools.zip_longest(params, [*numbers, *others])
     return [*why, *(i for pair in pairs for i in pair if i is not None)]
 
