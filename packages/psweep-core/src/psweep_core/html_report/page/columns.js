@@ -82,7 +82,7 @@ class Column {
     const cell = this.cells[row];
     if (cell === null) return Infinity;
     if (!this.isNumber) return this.rank[cell];
-    return typeof cell === "number" ? cell : Number.MAX_VALUE; // nan, inf and None stand last
+    return typeof cell === "number" ? cell : Number.MAX_VALUE; // nan, inf and None come last
   }
   get places() {
     if (!this._places) {
@@ -95,7 +95,7 @@ class Column {
     }
     return this._places;
   }
-  // What stands at such a place.
+  // The text of such a place.
   textAt(place, most = 30) {
     return shortText(this.isNumber ? place : this.different[place], most);
   }
