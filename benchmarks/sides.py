@@ -413,7 +413,7 @@ def xyzpy_append(n, rows):
 
 
 def read_at_half(n):
-    """Time `df_read` of the folder while another process stands in the middle of its run."""
+    """Time `df_read` of the folder while another process is halfway through its run."""
     ps = psweep()
     environment = {**os.environ, "BENCH_HALF": str(n // 2)}
     args = ["run", json.dumps({"n": n, "work": "wait_at_half"})]

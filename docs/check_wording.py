@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKED = ["*.md", "noxfile.py", "docs/*.md", "docs/*.py", "benchmarks/*", "examples/**/*"]
-CHECKED += ["packages/**/*.py", "packages/**/*.md", "packages/**/*.sh"]
+CHECKED += ["packages/**/*.py", "packages/**/*.md", "packages/**/*.sh", "packages/**/*.js"]
 PATTERNS = {
     r"\bshall\b": "must, should",
     r"\banew\b": "again, from scratch",
@@ -23,7 +23,8 @@ PATTERNS = {
     r"\bfor ever\b": "forever",
     r"\bbook-keeping\b": "bookkeeping",
     r"\bneeds not\b": "need not, does not need to",
-    r"\btold apart\b": "distinguished, separated",
+    r"\btold (apart|from)\b": "distinguished, separated",
+    r"\bstands? (in|at|below|above|next|last|first)\b": "is, are",
     r"\bhad back\b": "recovered",
     r"\b(is|are|was|were) through\b": "finished",
     r"\b(come|comes|came|travel) home\b|\b(at|was) home\b": "returned, received",
@@ -41,7 +42,7 @@ def main() -> int:
     found = 0
     files = {path for pattern in CHECKED for path in ROOT.glob(pattern) if path.is_file()}
     for path in sorted(files - {Path(__file__).resolve()}):
-        if path.suffix not in (".md", ".py", ".sh", ".yaml") or "build" in path.parts:
+        if path.suffix not in (".md", ".py", ".sh", ".yaml", ".js") or "build" in path.parts:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             for pattern, better in PATTERNS.items():

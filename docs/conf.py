@@ -42,6 +42,7 @@ html_theme = "furo"
 html_title = f"psweep {version}"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
+html_js_files = ["tables.js"]
 html_copy_source = False
 html_show_sourcelink = False
 # what is copied leaves out prompts and output

@@ -49,7 +49,7 @@ if __name__ == "__main__":
     df = ps.run_local(train, params, repeats=10, seed=1,
                       poolsize=2, skip_dups=True)
     best = ps.df_stats(df).nlargest(3, "accuracy_mean").round(3)
-    ps.df_print(best)
+    ps.df_print(best.drop(columns="n_failed"))
 """
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">

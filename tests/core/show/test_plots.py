@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import psweep as ps
+from psweep_core.show.plots import is_log_grid
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:matplotlib")
@@ -76,6 +77,24 @@ def test_log_axes_where_values_are_in_equal_ratios():
     panel = drawn(powers, "y").axes[0]
     assert panel.get_xscale() == "log"
     assert [text.get_text() for text in panel.get_xticklabels()] == ["1", "2", "4", "8"]
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ([16, 64, 256], True),
+        ([64, 128, 256, 1024, 4096], True),
+        ([1, 2, 5, 10, 20, 50], True),
+        ([1e-10, 1e-6, 1e-4, 0.01], True),
+        ([1, 2, 3, 4], False),
+        ([*range(1, 31)], False),
+        ([1, 5, 10], False),
+        ([0, 1, 10, 100], False),
+        ([1, 100], False),
+    ],
+)
+def test_which_values_get_a_log_axis(values, log):
+    assert is_log_grid(np.array(values, dtype=float)) is log
 
 
 def test_samples_are_put_into_bins():

@@ -293,3 +293,30 @@ def test_a_terminal_of_any_width_and_colours():
         out = in_terminal(code, columns, NO_COLOR="1")
         assert text_width(out.replace("\r\n", "\n")) <= columns
         assert "\x1b" not in out
+
+
+def test_in_a_narrow_terminal_the_first_results_are_kept():
+    params = ps.pgrid({f"parameter_{i}": [1, 2] if i < 3 else [0.5, 2.5] for i in range(6)})
+    names = {f"result_number_{i}": 0.25 * i for i in range(6)}
+    fails = lambda p: {"first": p["parameter_0"], **names} if p["parameter_5"] < 1 else 1 / 0  # noqa: E731
+    ps.run_local(fails, params, on_error="record")
+    heads = in_terminal("import psweep as ps\nps.df_print(ps.df_read('calc'))", 80).split("\n")[0]
+    assert {"parameter_0", "first", "_error"} <= {*heads.split()}
+
+
+def test_reasons_are_left_out_where_no_row_that_is_shown_has_failed(capsys):
+    params = ps.plist("a", range(100))
+    ps.run_local(lambda p: {"y": 1 / (p["a"] - 50)}, params, on_error="record")
+    assert cli.db2table(["-r", "6"]) == 0
+    out = capsys.readouterr().out
+    assert "_error" not in out
+    assert "94 of 100 rows are not shown, 1 of them failed" in out
+    assert cli.db2table(["-r", "6", "calc", "a", "_error"]) == 0
+    assert "_error" in capsys.readouterr().out
+
+
+def test_none_is_shown(capsys):
+    ps.run_local(lambda p: {"y": 1}, [{"a": None}, {"a": "x"}, {"b": 1}])
+    assert cli.db2table([]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["None", "x", "-"]

@@ -34,6 +34,7 @@ from .answers import answers_of
 from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, recovered_rows, texts_of
 from .levels import axes_of, design, study_factors
+from .nested import split_dicts
 from .pictures import Pictures
 from .runs import jobs_of, runs_of, seconds_of, unfinished
 
@@ -184,6 +185,7 @@ def _data_of(
     n = len(df)
     failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
     recovered = recovered_rows(df, failed, waiting)
+    df, paths = split_dicts(df)
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
@@ -196,7 +198,7 @@ def _data_of(
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
     jobs = jobs_of(study) if n else None
-    columns, params, names = _columns_of(study, df, shown, failed, jobs)
+    columns, params, names = _columns_of(study, df, shown, failed, jobs, paths)
     _name_places(answers.data, names, places)
 
     texts = Texts()
@@ -246,6 +248,7 @@ def _columns_of(
     shown: Array,
     failed: Array,
     jobs: dict[str, dict[str, Any]] | None,
+    paths: dict[Any, tuple[str, ...]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, Any]]:
     """Return the columns of the page, what is known of the parameters, and all names."""
     kinds = groups(df) if len(df.columns) else ([], [], [])
@@ -264,7 +267,10 @@ def _columns_of(
 
     def add(name: Any, role: str, column: Column) -> None:
         # (a name that is not a text is shown as Python code)
+        title: dict[str, Any]
         title = {"name": name} if isinstance(name, str) else {"name": short(name), "code": True}
+        if name in paths:  # an entry of a dict
+            title["path"] = paths[name]
         columns.append({**title, "role": role, **column.encoded()})
 
     for place, name in enumerate(df.columns):

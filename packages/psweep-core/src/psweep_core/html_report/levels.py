@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..show.plots import are_in_equal_ratios, are_spread_in_ratios
+from ..show.plots import are_spread_in_ratios, is_log_grid
 from ..table.cells import MISSING, cells
 from ..table.importance import Factor, factors_of
 from ..table.levels import first_rows
@@ -74,7 +74,7 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     if numbers is not None and not _is_bool(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:
-            log = are_in_equal_ratios(values) or _is_more_even_in_ratios(values)
+            log = is_log_grid(values)
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]
@@ -89,15 +89,6 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     rank[order] = np.arange(n)
     labels = [_label(found[i]) for i in order]
     return Axis(factor, rank[factor.codes], [*map(float, range(n))], labels, False, False, False)
-
-
-def _is_more_even_in_ratios(values: Array) -> bool:
-    """Return whether values such as 1e-10, 1e-6, 1e-4, 0.01 are better seen on a log axis."""
-    if len(values) < 3 or values[0] <= 0 or values[-1] < 100 * values[0]:
-        return False
-    scales = (values, np.log(values))
-    linear, log = (np.diff(scale).max() / (scale[-1] - scale[0]) for scale in scales)
-    return bool(log < linear)
 
 
 def _binned(numbers: Array, factor: Factor) -> Axis:

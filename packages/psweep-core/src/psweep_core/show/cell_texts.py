@@ -52,7 +52,7 @@ def column_texts(series: pd.Series[Any], missing: str | None = None) -> tuple[li
     else:
         texts = _formatted(series)
     if missing is not None:
-        gone = map(_is_missing, series.tolist())
+        gone = (_is_missing(value) and value is not None for value in series.tolist())
         texts = [missing if is_gone else text for text, is_gone in zip(texts, gone, strict=True)]
     return texts, is_number
 

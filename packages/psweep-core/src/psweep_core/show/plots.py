@@ -21,7 +21,7 @@ from ..table.stats import numbers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["are_in_equal_ratios", "are_spread_in_ratios", "df_plot"]
+__all__ = ["are_spread_in_ratios", "df_plot", "is_log_grid"]
 
 Array = np.ndarray[Any, Any]
 
@@ -57,8 +57,8 @@ def df_plot(df: pd.DataFrame, y: Any, x: Any = None, hue: Any = None, col: Any =
         Save it by ``fig.savefig("y.png")``; a notebook shows it. Bands and bars are the mean ± one
         standard deviation of all rows with the same `x`, `hue` and `col`. Numbers with many
         values, as in random samples, are put into bins with equal numbers of rows. An axis is
-        logarithmic where the values of the parameter are in equal ratios, or where all of `y` is
-        positive and its largest value is at least 1000 times the smallest.
+        logarithmic where the values of the parameter are in equal ratios or nearly so, or where
+        all of `y` is positive and its largest value is at least 1000 times the smallest.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _levels(
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]
-            return _Levels(label, codes, values, labels, True, are_in_equal_ratios(values))
+            return _Levels(label, codes, values, labels, True, is_log_grid(values))
         edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
         bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
         bins = np.unique(bins, return_inverse=True)[1].reshape(-1)
@@ -191,12 +191,22 @@ def _levels(
     return _Levels(label, codes, np.arange(len(labels)), labels, False, False)
 
 
-def are_in_equal_ratios(values: Array) -> bool:
-    """Return whether sorted numbers, such as 16, 64, 256, grow by the same factor."""
+def is_log_grid(values: Array) -> bool:
+    """Return whether sorted numbers are better seen on a logarithmic axis.
+
+    These are numbers that grow by the same factor, such as 16, 64, 256, and those whose gaps are
+    smaller there, such as 1e-10, 1e-6, 1e-4, 0.01 or 1, 2, 5, 10, 20, 50.
+    """
     if len(values) < 3 or values[0] <= 0:
         return False
     ratios = values[1:] / values[:-1]
-    return bool(np.allclose(ratios, ratios[0], rtol=1e-3))
+    if np.allclose(ratios, ratios[0], rtol=1e-3):
+        return True
+    if values[-1] < 20 * values[0]:
+        return False
+    scales = (values, np.log(values))
+    linear, log = (np.diff(scale).max() / (scale[-1] - scale[0]) for scale in scales)
+    return bool(log < linear)
 
 
 def are_spread_in_ratios(numbers: Array) -> bool:

@@ -128,6 +128,7 @@ class Table:
     cells: list[list[str]]
     are_numbers: list[bool]
     notes: list[str] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)  # columns, those to keep first; see `fit`
 
     def fitted(
         self, room: int | None, gap: int, *, padding: int, keep_all: bool, hint: str
@@ -158,7 +159,7 @@ class Table:
             max(head, *map(text_width, column), 0)
             for head, column in zip(heads, self.cells, strict=True)
         ]
-        found = fit(widths, floors, room, gap, keep_all)
+        found = fit(widths, floors, room, gap, keep_all, self.order)
         lacking = [name.strip() for i, name in enumerate(self.names) if i not in found]
         notes = [*self.notes]
         if lacking:
@@ -250,8 +251,15 @@ def table_of(
         table.are_numbers.append(pd.api.types.is_numeric_dtype(shown.index.dtype))
     errors = errors_of(part) or [""] * len(part)
     places = iter(range(len(own)))
+    # Of each column, 0: index, or says why; 1: param; 2: number as result; 3: other result
+    kinds: list[int] = [0] * len(table.names)
+    first = list(df.columns).index("_run_id") if "_run_id" in df.columns else 0
+    params = set(map(_key, df.columns[:first]))
     for name in names:
         if computes and name == ERROR:
+            if gap is not None and not any(errors) and ERROR not in named:
+                continue  # none of the rows shown has failed; a note counts the others
+            kinds.append(0)
             table.names.append(ERROR)
             table.cells.append([text or (missing or "") for text in errors])
             table.are_numbers.append(False)
@@ -266,6 +274,9 @@ def table_of(
                 texts = [text if text.startswith(is_minus) else lead + text for text in texts]
             table.cells.append(texts)
             table.are_numbers.append(is_number)
+            kinds.append(1 if _key(name) in params else 2 if is_number else 3)
+    if first:
+        table.order = _by_turns(kinds, table.cells)
     if gap is not None:
         for cells in table.cells:
             cells.insert(gap, ellipsis())
@@ -279,6 +290,19 @@ def table_of(
         values = ", ".join(f"{one_line(own[i])}={text}" for i, text in same.items())
         table.notes.insert(0, f"the same in all rows: {values}")
     return table
+
+
+def _by_turns(kinds: Sequence[int], cells: Sequence[Sequence[str]]) -> list[int]:
+    """Order columns: the reason of failures, then a param and a result by turns.
+
+    Among results, numbers come first, and long texts last.
+    """
+    why, params, numbers, others = (
+        [i for i, kind in enumerate(kinds) if kind == wanted] for wanted in range(4)
+    )
+    others.sort(key=lambda i: max(map(text_width, cells[i]), default=0))
+    pairs = itertools.zip_longest(params, [*numbers, *others])
+    return [*why, *(i for pair in pairs for i in pair if i is not None)]
 
 
 def _excerpt(

@@ -80,7 +80,12 @@ def wrapped(text: str, room: int | None) -> str:
 
 
 def fit(
-    widths: Sequence[int], floors: Sequence[int], room: int, gap: int, keep_all: bool
+    widths: Sequence[int],
+    floors: Sequence[int],
+    room: int,
+    gap: int,
+    keep_all: bool,
+    order: Sequence[int] = (),
 ) -> dict[int, int]:
     """Find widths for columns that are side by side.
 
@@ -96,19 +101,20 @@ def fit(
         Between two columns.
     keep_all : bool
         Leave none out, even if they do not fit.
+    order : sequence of int
+        The columns, those to keep first. Empty: from both ends.
 
     Returns
     -------
     dict of int to int
-        The position of each column that stays, and its width. If some must go, they are those in
-        the middle: params are on the left, results on the right.
+        The position of each column that stays, and its width.
     """
     n = len(widths)
     narrow = [max(floors[i], min(widths[i], _NARROWEST)) for i in range(n)]
     taken = sum(narrow) + gap * (n - 1)
     kept = set(range(n))
     from_ends = [i for pair in zip(range(n), reversed(range(n)), strict=True) for i in pair][:n]
-    for i in reversed(from_ends):
+    for i in reversed(order or from_ends):
         if keep_all or taken <= room or len(kept) == 1:
             break
         kept.discard(i)

@@ -93,7 +93,7 @@ def places_of(df: pd.DataFrame) -> tuple[list[int], list[int]]:
     if "_run_id" not in names:
         message = (
             f"this DataFrame has no column '_run_id' (it has {names!r}), so its params cannot be "
-            "told from its results; pass the database as run_local returned it"
+            "separated from its results; pass the database as run_local returned it"
         )
         raise DatabaseError(message)
     first = names.index("_run_id")

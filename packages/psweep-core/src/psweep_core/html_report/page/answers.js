@@ -89,7 +89,7 @@ function drawNotes() {
   for (const run of data.runs) {
     const of = run.planned ? `${count(run.psets)} of its ${many(run.planned, "pset")} had finished` : `${many(run.psets, "pset")} had finished`;
     if (run.state === "running" && !Object.keys(run.jobs).length) notes.push(`Run ${run.seq} was running when this page was made: ${of}.`);
-    if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. They are shown here; the next run, or psweep.recover, moves them into the database.`);
+    if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. They are safe, and shown here. For the rest, run the script again with skip_dups=True.`);
     if (run.state === "unfinished") notes.push(`Run ${run.seq} is running or was stopped early, which cannot be determined from here: ${of}.`);
   }
   if (isSample) {
@@ -244,7 +244,7 @@ function drawMatters() {
     } }, el("span", { class: "term" }, shortText(termName(term), 40)), el("span", { class: "track" }, bar), el("span", { class: "number" }, percent(share))));
   }
   const more = importance.n_terms - shown.length;
-  if (more > 0) box.append(el("p", { class: "quiet" }, `${many(more, "other parameter or pair", "other parameters and pairs")} below`));
+  if (more > 0) box.append(el("p", { class: "quiet" }, `and ${many(more, "parameter or pair", "parameters and pairs")} with smaller shares`));
 }
 
 // ---- means over levels ----
@@ -419,12 +419,17 @@ function drawBest() {
   if (some.length < names.length) notes.push(`${some.length} of ${names.length} parameters, the strongest ones`);
   $("best-note").textContent = notes.join("; ");
   const head = `${shortText(result.name, 30)} ${look.lower ? "▲" : "▼"}`;
+  const alike = sameDigits(shown.map((one) => one.mean));
+  const heads = some.map((column) => [shortText(column.name, 30), column.isNumber ? "number" : ""]);
+  const answer = [[head, "number"], ["± std", "std"], ["repeats", "number"]];
+  const narrow = matchMedia("(max-width: 520px)").matches; // there, the result would be off the screen
+  const inOrder = (first, others) => (narrow ? [...others, ...first] : [...first, ...others]);
   $("best-table").replaceChildren(simpleTable(
-    [["pset", "number"], ...some.map((column) => [shortText(column.name, 30), column.isNumber ? "number" : ""]), [head, "number"], ["± std", "std"], ["repeats", "number"]],
-    shown.map((one) => {
-      const [mean, std] = one.std === 0 ? [shortNumber(one.mean), "± 0"] : plusMinus(one.mean, one.std);
-      return [psetButton(one.row), ...some.map((column) => shownValue(column.value(one.row), 30)), el("b", {}, mean), repeated ? el("span", {}, std) : null,
-        repeated ? `${one.n}${one.failed ? ` (and ${one.failed} failed)` : ""}` : null];
+    [["pset", "number"], ...inOrder(heads, answer)],
+    shown.map((one, i) => {
+      const [mean, std] = one.std === 0 ? [shortNumber(one.mean), "± 0"] : one.std > 0 ? plusMinus(one.mean, one.std) : [alike[i], ""];
+      return [psetButton(one.row), ...inOrder(some.map((column) => shownValue(column.value(one.row), 30)), [el("b", {}, mean), repeated ? el("span", {}, std) : null,
+        repeated ? `${one.n}${one.failed ? ` (and ${one.failed} failed)` : ""}` : null])];
     })));
   $("best-more").hidden = best.length <= 5;
   $("best-more").textContent = allBest ? "show 5" : `show ${best.length}`;

@@ -19,6 +19,15 @@ function shortNumber(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
+// Numbers of a column with the same number of decimals.
+function sameDigits(values) {
+  const texts = values.map(shortNumber);
+  const split = texts.map((text) => text.match(/^(-?\d+)(?:\.(\d+))?(e.*)?$/));
+  if (split.includes(null) || new Set(split.map(([, , , end]) => Boolean(end))).size > 1) return texts;
+  const most = Math.max(...split.map(([, , decimals]) => (decimals || "").length));
+  return split.map(([, whole, decimals, end]) => (most ? `${whole}.${(decimals || "").padEnd(most, "0")}` : whole) + (end || ""));
+}
+
 // All digits, for whoever wants to copy them.
 function exactText(value) {
   return typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : textOf(value);
@@ -73,7 +82,7 @@ class Column {
     const cell = this.cells[row];
     if (cell === null) return Infinity;
     if (!this.isNumber) return this.rank[cell];
-    return typeof cell === "number" ? cell : Number.MAX_VALUE; // nan, inf and None stand last
+    return typeof cell === "number" ? cell : Number.MAX_VALUE; // nan, inf and None come last
   }
   get places() {
     if (!this._places) {
@@ -86,7 +95,7 @@ class Column {
     }
     return this._places;
   }
-  // What stands at such a place.
+  // The text of such a place.
   textAt(place, most = 30) {
     return shortText(this.isNumber ? place : this.different[place], most);
   }

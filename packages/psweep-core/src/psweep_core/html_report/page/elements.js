@@ -88,6 +88,11 @@ const pythonText = (text) => JSON.stringify(text).replaceAll("\u2028", "\\u2028"
 
 const pythonName = (column) => (column.code ? column.name : pythonText(column.name));
 
+// The column of a DataFrame; an entry of a dict is taken out of it.
+const pythonColumn = (column) => (column.path
+  ? `df[${pythonText(column.path[0])}]${column.path.slice(1).map((key) => `.str.get(${pythonText(key)})`).join("")}`
+  : `df[${pythonName(column)}]`);
+
 // Return a value as Python code; what only a text describes, such as an array, as that text.
 function pythonValue(value, column) {
   if (value === true) return "True";
@@ -99,9 +104,19 @@ function pythonValue(value, column) {
 }
 
 function pythonDict(row) {
-  const items = params.filter(({ column }) => column.cells[row] !== null && !column.name.startsWith("_"))
-    .map(({ column }) => `${pythonName(column)}: ${pythonValue(column.value(row), column)}`);
-  return `{${items.join(", ")}}`;
+  const whole = new Map(); // a dict in a pset is a Map again
+  for (const { column } of params) {
+    if (column.cells[row] === null || column.name.startsWith("_")) continue;
+    const names = column.path ? column.path.map(pythonText) : [pythonName(column)];
+    let inner = whole;
+    for (const name of names.slice(0, -1)) {
+      if (!inner.has(name)) inner.set(name, new Map());
+      inner = inner.get(name);
+    }
+    inner.set(names[names.length - 1], pythonValue(column.value(row), column));
+  }
+  const code = (value) => (value instanceof Map ? `{${[...value].map(([name, one]) => `${name}: ${code(one)}`).join(", ")}}` : value);
+  return code(whole);
 }
 
 function copyButton(title, textOfIt) {

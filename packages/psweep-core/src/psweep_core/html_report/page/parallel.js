@@ -1,6 +1,6 @@
 // Parallel coordinates: one line for each pset, on a canvas, with axes in SVG above it.
 
-const MOST_LINES = 3000; // more cannot be told apart
+const MOST_LINES = 3000; // more cannot be distinguished
 const parallel = { axes: [], brushed: new Map() }; // brushed: column to [low, high], from 0 to 1
 
 function parallelAxis(column) {

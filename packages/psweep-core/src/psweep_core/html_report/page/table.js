@@ -81,7 +81,7 @@ function pandasCode() {
   for (const [column, text] of table.filters) {
     const wanted = text.trim();
     if (!wanted) continue;
-    const name = `df[${pythonName(column)}]`;
+    const name = pythonColumn(column);
     const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i);
     const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
     const number = comparison && comparison[2] !== "" ? Number(comparison[2]) : NaN;
@@ -93,7 +93,8 @@ function pandasCode() {
     const seqsOf = table.rows.map((row) => seqs.value(row)).sort((a, b) => a - b);
     lines.push(`df = df[df["_pset_seq"].isin([${seqsOf.join(", ")}])]`);
   } else if (conditions.length) lines.push(`df = df[${conditions.join(" & ")}]`);
-  if (table.sort) lines.push(`df = df.sort_values(${pythonName(table.sort)}${table.down ? ", ascending=False" : ""}, kind="stable")`);
+  const order = `${table.down ? "ascending=False, " : ""}kind="stable"`;
+  if (table.sort) lines.push(table.sort.path ? `df = df.loc[${pythonColumn(table.sort)}.sort_values(${order}).index]` : `df = df.sort_values(${pythonName(table.sort)}, ${order})`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -151,6 +152,7 @@ function drawTableHead() {
     return th;
   };
   $("rows").tHead.replaceChildren(el("tr", {}, head(seqs, "pset"), ...table.shown.map((column) => head(column, column.label))));
+  $("rows").classList.toggle("many", table.shown.length > 16); // on paper
   drawMarks();
 }
 
