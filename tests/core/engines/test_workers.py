@@ -162,7 +162,7 @@ def test_a_worker_that_is_killed_before_it_is_ready_is_replaced(kwds, kill_new_w
 
 def test_workers_that_are_always_killed_before_they_are_ready_end_the_run(kill_new_workers):
     kill_new_workers(100)
-    with pytest.raises(ps.WorkerError, match="3 worker processes in a row were killed"):
+    with pytest.raises(ps.WorkerError, match="5 worker processes in a row were killed"):
         ps.run_local(where, PARAMS, poolsize=1, on_error="record")
 
 

@@ -66,7 +66,7 @@ _STOP_SECONDS = 0.2  # how often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
 _WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
 _PAUSED_SECONDS = 0.5  # a wait that takes this much longer was not a wait
-_MAX_KILLED_EARLY = 3  # workers in a row that are killed before they are ready
+_MAX_KILLED_EARLY = 5  # workers in a row that are killed before they are ready
 _KILLS = (-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM))  # as exit codes
 
 
