@@ -146,6 +146,7 @@ SUPPORTED = [(3, minor) for minor in range(10, 20)]
 # Every pip and uv takes its versions from this file, also those that a test starts. The sessions
 # `lock`, `newest`, `oldest` and `pandas_versions` say what they take instead.
 CONSTRAINTS = ROOT / "constraints.txt"
+DAEMONS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 CONSTRAINT_VARIABLES = (
     "PIP_CONSTRAINT",
     "PIP_BUILD_CONSTRAINT",
@@ -417,6 +418,16 @@ def faults(session: nox.Session) -> None:
     session.chdir(folder)
     script = str(ROOT / "tests" / "core" / "faults.py")
     session.run("python", script, *(session.posargs or ["1800"]))
+
+
+@nox.session
+def powercut(session: nox.Session) -> None:
+    """Cut the power of a small disk for ten minutes, as root: nox -s powercut -- SECONDS SEED."""
+    if os.name != "posix" or os.geteuid() != 0 or shutil.which("losetup", path=DAEMONS) is None:
+        session.skip("needs root, and losetup and mkfs.ext4 to make and mount a disk")
+    _install(session, [_wheel(session, "core")])
+    script = str(ROOT / "tests" / "core" / "powercut.py")
+    session.run("python", script, *(session.posargs or ["600"]), env={"PATH": DAEMONS})
 
 
 @nox.session

@@ -44,7 +44,7 @@ def write(poolsize, rng):
     while True:
         tags = [uuid.uuid4().hex for _ in range(rng.randint(5, 40))]
         params = [{"tag": tag, "seconds": rng.choice([0, 0.001, 0.02])} for tag in tags]
-        # A worker that is killed before it has started ends its run, as if it could never start.
+        # Five workers in a row that are killed before they have started end a run.
         with contextlib.suppress(ps.WorkerError):
             ps.run_local(
                 func, params, poolsize=poolsize, on_error="record", progress=False,

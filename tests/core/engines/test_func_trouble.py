@@ -359,3 +359,22 @@ def test_the_scripts_own_exceptions_can_be_caught_on_every_engine(script):
         wait=True,
     )
     assert out.splitlines() == ["plain 1 True"] * 4
+
+
+def test_an_exception_class_inside_a_function_can_be_caught_on_every_engine():
+    class Base(Exception):
+        pass
+
+    class Inner(Base):
+        def __init__(self, a):
+            super().__init__(f"no {a}")
+            self.a = a
+
+    def func(pset):
+        raise Inner(pset["a"])
+
+    for kwds in ({}, {"poolsize": 1}, {"poolsize": 1, "worker_env": {"A": "1"}}):
+        with pytest.raises(Base) as caught:
+            ps.run_local(func, [{"a": 3}], save=False, **kwds)
+        assert type(caught.value) is Inner
+        assert (caught.value.a, str(caught.value)) == (3, "no 3")

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,43 @@ def test_a_killed_parent_loses_nothing_of_workers_that_were_replaced(script):
     process.kill()
     process.wait()
     assert ps.recover("calc").y.tolist() == [0, 1, 2]
+
+
+@pytest.fixture
+def kill_new_workers(monkeypatch):
+    """Return a function that has the next n workers killed as soon as they start."""
+    left = []
+    start = BaseProcess.start
+
+    def start_and_kill(process):
+        start(process)
+        if left:
+            os.kill(process.pid, left.pop())
+
+    monkeypatch.setattr(BaseProcess, "start", start_and_kill)
+    return lambda n, number=signal.SIGKILL: left.extend([number] * n)
+
+
+@pytest.mark.parametrize("kwds", [{}, {"worker_env": {"X": "1"}}, {"max_tasks_per_child": 1}])
+def test_a_worker_that_is_killed_before_it_is_ready_is_replaced(kwds, kill_new_workers, capfd):
+    kill_new_workers(2)
+    df = ps.run_local(where, PARAMS, poolsize=1, **kwds)
+    assert df.a.tolist() == [*range(6)]
+    assert set(df.slot) == {"0"}
+    assert "2 workers replaced" in capfd.readouterr().err
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+def test_workers_that_are_always_killed_before_they_are_ready_end_the_run(kill_new_workers):
+    kill_new_workers(100)
+    with pytest.raises(ps.WorkerError, match="5 worker processes in a row were killed"):
+        ps.run_local(where, PARAMS, poolsize=1, on_error="record")
+
+
+def test_a_worker_that_crashes_before_it_is_ready_ends_the_run(kill_new_workers):
+    kill_new_workers(1, signal.SIGSEGV)
+    with pytest.raises(ps.WorkerError, match="ended by SIGSEGV during startup"):
+        ps.run_local(where, PARAMS, poolsize=1, on_error="record")
 
 
 @pytest.mark.parametrize(

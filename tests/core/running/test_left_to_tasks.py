@@ -118,3 +118,18 @@ def test_pset_that_finishes_while_rows_are_read_is_not_run_again(monkeypatch, ca
     left = [seed for other in spools_of(Study("calc").layout) for seed in other.index.seeds]
     assert len(df) == (2 if call is prepare else 4)
     assert len({*left, *df._seed}) == 4
+
+
+def test_simulate_says_what_is_left_to_tasks(capsys):
+    params = ps.plist("a", range(6))
+    spool = prepare(by_task, params[:4], size=2)
+    claim(spool, 0)
+    local(params, simulate=True)
+    said = capsys.readouterr().err
+    assert "4 would run" in said
+    assert "2 psets are left to batch jobs" in said
+    options = {"skip_dups": True, "simulate": True}
+    assert prepare(by_task, params, **options) is None
+    said = capsys.readouterr().err
+    assert "2 would run" in said
+    assert "4 psets have batch jobs already" in said

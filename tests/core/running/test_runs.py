@@ -172,6 +172,23 @@ def test_near_misses_are_named(new, text, capfd):
     assert bool(text) == bool(said)
 
 
+def test_near_misses_are_named_before_hours_are_spent(capfd):
+    ps.run_local(lambda p: {}, PARAMS)
+    capfd.readouterr()
+    before = []
+
+    def func(pset):
+        before.append(capfd.readouterr().err)
+        return {}
+
+    ps.run_local(func, ps.plist("a", [1.0, 7]), skip_dups=True, code="ignore")
+    text = "1 new pset differs from a finished one only in the type of a number"
+    assert before[0].startswith(f"psweep: starts now, although {text}")
+    assert before[0].count("\n") == 1
+    assert before[1] == ""
+    assert capfd.readouterr().err.startswith(f"psweep: {text}")
+
+
 @pytest.mark.parametrize(
     ("then", "now"),
     [

@@ -14,6 +14,7 @@ from count_costs import Calls
 
 import psweep as ps
 from psweep_core.store import last_written
+from psweep_core.store.study import Study
 
 DATABASE = Path("calc", "database.pk")
 
@@ -201,3 +202,23 @@ def test_other_formats_are_read():
     for i in range(3):
         run(i, database_basename="database.json")
     assert ps.df_read("calc/database.json").x.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [1, [1]])
+def test_a_file_that_a_user_writes_at_the_same_moment_is_read(monkeypatch, value):
+    """Without the lock, right after this process has written its own and has not looked yet."""
+    ps.run_local(lambda pset: {"y": value}, [{"x": 0}])
+    theirs = on_disk().assign(mine="added")
+    replace = os.replace
+
+    def replace_and_lose(old, new):
+        replace(old, new)
+        monkeypatch.undo()
+        theirs.to_pickle(new)
+
+    study = Study("calc")
+    with study.locked():
+        df = study.fold()
+        monkeypatch.setattr(os, "replace", replace_and_lose)
+        study.write_database(df)
+        assert "mine" in study.fold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -93,6 +94,7 @@ class Full:
 poolsize, what, is_plain = int(sys.argv[1]) or None, sys.argv[2], sys.argv[3] == "plain"
 if what == "sync":
     os.fsync = fsync
+if what in ("sync", "shim"):
     journal._SYNC_SECONDS = 0.02
 else:
     journal.open = lambda *args, **kwds: Full(open(*args, **kwds))
@@ -124,6 +126,50 @@ def test_a_quota_that_is_reported_late_ends_the_run_and_loses_no_row(script, arg
     assert df.a.tolist() == returned
     assert df.b.tolist() == (returned if args[2] == "plain" else [[a] for a in returned])
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A file system that takes all that is written to a journal, and reports a quota at fsync. */
+static int refuses(int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    if (n < 8 || memcmp(path + n - 8, ".journal", 8)) return 0;
+    errno = EDQUOT;
+    return 1;
+}
+
+int fsync(int fd) {
+    return refuses(fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+
+int fdatasync(int fd) {
+    return refuses(fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("poolsize", ["0", "1"])
+def test_a_quota_that_the_c_library_reports_late_loses_no_row(script, monkeypatch, poolsize):
+    """The same below Python, where a file system would do it."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    Path("shim.c").write_text(SHIM)
+    command = [compiler, "-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]
+    subprocess.run(command, check=True)
+    monkeypatch.setenv("LD_PRELOAD", os.path.abspath("shim.so"))
+    test_a_quota_that_is_reported_late_ends_the_run_and_loses_no_row(
+        script, (poolsize, "shim", "plain")
+    )
 
 
 @needs_proc

@@ -98,6 +98,61 @@ def test_none_nan_and_missing_are_groups_of_their_own():
     assert ps.df_stats(df, over=["rep"]).n.tolist() == [2] * 4
 
 
+def tried(outcomes, seed=None, repeats=1):
+    """Run one pset once per text of outcomes, whose letters are those of its calls."""
+    df = None
+    for text in outcomes:
+        left = iter(text)
+
+        def func(pset):
+            if next(left) == "f":
+                raise ValueError
+            return {"y": 1}
+
+        kwds = {"seed": seed, "repeats": repeats, "skip_dups": repeats > 1}
+        df = run(
+            func, [{"x": 1}] * (1 if repeats > 1 else len(text)), df, on_error="record", **kwds
+        )
+    return df
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+@pytest.mark.parametrize(
+    ("outcomes", "repeats", "n", "n_failed"),
+    [
+        (["f", "g"], 1, 1, 0),  # run again, as by skip_dups
+        (["f", "f", "g"], 1, 1, 0),
+        (["f", "f"], 1, 0, 1),
+        (["gffgf", "ffg", "gf"], 5, 4, 1),
+        (["gffgf", "ggg"], 5, 5, 0),
+        (["gffgf"], 5, 2, 3),
+        (["gff", "g"], 1, 2, 1),  # a run that was interrupted, or of fewer psets
+    ],
+)
+def test_a_failed_try_counts_until_it_is_tried_again(outcomes, repeats, n, n_failed, seed):
+    df = tried(outcomes, seed, repeats)
+    stats = ps.df_stats(df)
+    assert stats[["n", "n_failed"]].values.tolist() == [[n, n_failed]]
+    assert ps.df_stats(df.iloc[::-1]).n_failed.tolist() == [n_failed]
+    assert ps.df_stats(df.assign(z=1), over=["x"]).n_failed.tolist() == [n_failed]
+
+
+def test_another_seed_is_another_try():
+    def func(pset):
+        if pset["_seed"] == 1:
+            raise ValueError
+        return {"y": 1}
+
+    df = None
+    for seed, n_failed in [(1, 1), (2, 1), (1, 1)]:
+        df = run(func, [{"x": 1, "_seed": seed}], df, on_error="record")
+        assert ps.df_stats(df).n_failed.tolist() == [n_failed]
+    df = run(lambda pset: {"y": 1}, [{"x": 1, "_seed": 1}], df, on_error="record")
+    assert ps.df_stats(df)[["n", "n_failed"]].values.tolist() == [[2, 0]]
+    # where nobody knows which run a row is of, all failed rows count
+    assert ps.df_stats(df.drop(columns="_run_seq")).n_failed.tolist() == [2]
+
+
 def test_columns_keep_their_dtypes_and_the_study_is_left_alone():
     df = run(lambda pset: {"y": 1, "z": 1j * pset["i"]}, ps.pgrid(i=[1, 2], s=["x", "y"]) * 3)
     before = df.copy()

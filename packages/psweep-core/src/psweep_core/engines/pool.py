@@ -68,6 +68,8 @@ _MAX_CHUNK = 5000
 _STOP_SECONDS = 0.2  # how often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
 _WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
+_MAX_KILLED_EARLY = 5  # workers in a row that are killed before they are ready
+_KILLS = (-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM))  # as exit codes
 
 
 def run_pool(
@@ -143,6 +145,7 @@ class _Pool:
         self._dispatch = Dispatch(jobs, settings, REPORT_SECONDS, _MAX_CHUNK)
         self._workers: list[WorkerProcess] = []
         self._n_started = 0
+        self._n_killed_early: dict[int, int] = {}  # workers in a row, by slot
         # What workers report of their rows, in columns. None: some are in a journal only.
         self._reported: list[Block] | None = [] if record.saves else None
         self._func = func
@@ -235,6 +238,7 @@ class _Pool:
                     yield self._buried(worker)
                     continue
                 worker.started = True
+                self._n_killed_early.pop(worker.slot, None)
                 if isinstance(message, Failed):
                     raise message.to_exception()
                 if isinstance(message, Kept):
@@ -342,12 +346,7 @@ class _Pool:
         self._workers.remove(worker)
         worker.connection.close()
         if not worker.started:
-            message = (
-                f"a worker process {fate} during startup (see its output above). In a "
-                'script, the call of run_local must be below `if __name__ == "__main__":` '
-                f"where processes are started by {worker.method!r}"
-            )
-            raise WorkerError(message)
+            return self._started_again(worker, fate)
         finished = self._finished_by(worker)
         step = Step(len(finished), sum(map(is_failed, finished.values())))
         dispatch = self._dispatch
@@ -373,6 +372,24 @@ class _Pool:
         if n_replaced:
             self.start(worker.slot)
         return step._replace(n_replaced=n_replaced)
+
+    def _started_again(self, worker: WorkerProcess, fate: str) -> Step:
+        """Replace a worker that was killed before it was ready, or raise."""
+        if worker.process.exitcode not in _KILLS:
+            message = (
+                f"a worker process {fate} during startup (see its output above). In a "
+                'script, the call of run_local must be below `if __name__ == "__main__":` '
+                f"where processes are started by {worker.method!r}"
+            )
+            raise WorkerError(message)
+        n = self._n_killed_early[worker.slot] = self._n_killed_early.get(worker.slot, 0) + 1
+        if n >= _MAX_KILLED_EARLY:
+            message = f"{n} worker processes in a row were killed during startup; the last {fate}"
+            raise WorkerError(message)
+        self._dispatch.put_back(worker.jobs)
+        if not self._stops:
+            self.start(worker.slot)
+        return Step(0, 0, n_replaced=1)
 
     def _blamed(self, worker: WorkerProcess, position: int, fate: str) -> RowTuple:
         """Make the row of the pset that a dead worker was running, or raise."""

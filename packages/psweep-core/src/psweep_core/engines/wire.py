@@ -14,7 +14,7 @@ import cloudpickle
 
 from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
 from ..messages import safe_str
-from ..params.naming import generator_name, mark_main
+from ..params.naming import found_here, generator_name, mark_main
 from ..show.tracebacks import format_error
 from ..store import portable_pickle
 from .failures import carried, note, original, raised_for
@@ -90,17 +90,23 @@ class Failed(NamedTuple):
     summary: str
     traceback: str
     where: str
+    place: int  # of the class of the exception in the memory of its process
 
     @classmethod
     def of(cls, error: BaseException, where: str) -> Failed:
         """Describe an exception; `where` names the pset."""
         error = original(error)
         summary = f"{type(error).__name__}: {safe_str(error)}"
-        return cls(_pickled_exception(error), summary, format_error(error), where)
+        place = id(type(error))
+        return cls(_pickled_exception(error), summary, format_error(error), where, place)
 
     def to_exception(self) -> BaseException:
         """Convert to an exception of this process."""
-        return _unpickled_exception(self.exception, self.summary, self.traceback, self.where)
+        error = _unpickled_exception(self.exception, self.summary, self.traceback, self.where)
+        own = _own_class(type(error), self.place)
+        with contextlib.suppress(Exception):  # its class may refuse
+            BaseException.__setattr__(error, "__class__", own)
+        return carried(error)
 
 
 def dumps(obj: Any) -> bytes:
@@ -183,14 +189,18 @@ def _pickled_exception(error: BaseException) -> bytes:
     Not by `dumps`: a class of the script is to be the script's own when it comes out, or nobody
     could catch it.
     """
-    # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle.
+    # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle, or come out
+    # with another message.
     parts = type(error), error.args, {**error.__dict__}
+    found = b""
     for attempt in (error, parts):
         with contextlib.suppress(Exception):
             payload = portable_pickle.dumps(attempt)
-            pickle.loads(payload)
-            return payload
-    return b""
+            made = pickle.loads(payload)
+            found = found or payload
+            if attempt is parts or str(made) == str(error):
+                return payload
+    return found
 
 
 def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
@@ -208,4 +218,22 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
     BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
     if where not in "".join(getattr(cause, "__notes__", [])):
         note(cause, raised_for(cause, where))
-    return carried(cause)
+    return cause
+
+
+def _own_class(kind: type, place: int) -> type:
+    """Return the class of this process of which `kind`, made from a pickle, is a copy.
+
+    A class that was defined inside a function is at the same place in the memory of this process
+    as in one that was forked from it. So the caller can catch it by its name.
+    """
+    todo: list[type] = [] if found_here(kind) else [BaseException]
+    for other in todo:
+        if id(other) == place and _names(other) == _names(kind):
+            return other
+        todo += type.__subclasses__(other)
+    return kind
+
+
+def _names(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__name__  # (cloudpickle drops the rest of __qualname__.)

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ..table.bookkeeping import is_private
 from ..table.cells import MISSING, cells, column
-from ..table.frames import assemble, is_private, places_of
+from ..table.frames import assemble, places_of
 
 __all__ = ["split_dicts"]
 

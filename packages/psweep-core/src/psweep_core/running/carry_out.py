@@ -20,7 +20,7 @@ from ..engines.shared_generators import generators_in_psets_notice, shared_gener
 from ..errors import DatabaseError
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
-from ..show.closing_line import ClosingLine
+from ..show.closing_line import ClosingLine, show_line
 from ..show.progress import Progress
 from ..store.backup import backup
 from ..store.paths import Layout
@@ -239,14 +239,9 @@ class _Run:
         jobs, notices = self.planner.plan(params, hashes, known)
         for notice in notices:
             self.closing.add(notice)
-        if self.tasks is not None and self.tasks.problem:
-            self.closing.add(self.tasks.problem)
-        if self.tasks is not None and self.tasks.n:
-            n = self.tasks.n
-            self.closing.add(
-                f"{n} pset{'s are' if n > 1 else ' is'} left to batch jobs, which have "
-                f"{'them' if n > 1 else 'it'}: see psweep-status"
-            )
+        if self.planner.near_misses and not self.options.only_prepares:
+            # Before they take hours; it is in the line at the end, too.
+            show_line(f"starts now, although {'; '.join(self.planner.near_misses)}")
         return jobs
 
     def _note_start(self, run_id: str, header: Header | None) -> None:

@@ -26,10 +26,8 @@ class LeftToTasks:
 
     Attributes
     ----------
-    n : int
-        How many psets were left to tasks.
-    problem : str or None
-        Why the state of tasks could not be found out.
+    notices : list of str
+        How many psets were left to tasks, and why the state of tasks could not be found out.
     freed : Counter
         Hashes and seeds of the psets that were taken over.
     """
@@ -37,8 +35,7 @@ class LeftToTasks:
     def __init__(self, study: Study, run_id: str | None) -> None:
         self._study = study
         self._run_id = run_id
-        self.n = 0
-        self.problem: str | None = None
+        self.notices: list[str] = []
         self.freed: Counter[tuple[str, int]] = Counter()
         self._spools: list[tuple[Spool, dict[int, list[int]], set[int]]] = []
 
@@ -55,7 +52,7 @@ class LeftToTasks:
         try:
             importlib.import_module("psweep_batch.tasks").settle(layout)
         except PsweepError as error:  # such as an info.yaml that cannot be read; the same holds
-            self.problem = f"the tasks of batch jobs could not be asked: {error}"
+            self.notices.append(f"the tasks of batch jobs could not be asked: {error}")
 
     def look(self) -> bool:
         """Look which psets have no row yet; return whether there are any. See `Planner`."""
@@ -102,5 +99,10 @@ class LeftToTasks:
                     self.freed.update((hashes[i], spool.index.seeds[i]) for i in mine)
             else:  # it was submitted just now
                 left += [hashes[i] for i in positions]
-        self.n = (wanted & Counter(left)).total()
+        n = (wanted & Counter(left)).total()
+        if n:
+            self.notices.append(
+                f"{n} pset{'s are' if n > 1 else ' is'} left to batch jobs, which have "
+                f"{'them' if n > 1 else 'it'}: see psweep-status"
+            )
         return left

@@ -32,6 +32,7 @@ Done = Callable[["pd.DataFrame | None"], pd.DataFrame]
 class Pending(Protocol):
     """What tasks of batch jobs have or will have."""
 
+    notices: list[str]  # what the user should know
     freed: Counter[tuple[str, int]]  # hashes and seeds of psets that they had, and have no more
 
     def look(self) -> bool:
@@ -77,6 +78,7 @@ class Planner:
         self._layout = layout
         self._seeded = seeded
         self._pending = pending
+        self.near_misses: list[str] = []  # of the last plan
 
     def plan(
         self,
@@ -135,7 +137,9 @@ class Planner:
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:
             names = () if df is None else {*df.columns}
-            notices += near_misses(jobs.psets, jobs.hashes, counts, names)
+            self.near_misses = [*near_misses(jobs.psets, jobs.hashes, counts, names)]
+            notices += self.near_misses
+        notices += [] if self._pending is None else self._pending.notices
         if seeds is not None and seeds.n_same:
             notices.append(
                 f"{seeds.n_same} psets have a {SEED!r} of their own that another row of theirs "

@@ -100,7 +100,7 @@ def spool_work(
     git_commits = options.git_commits()
     code = code_of(func)
     digest = code.digest or _shape(func)
-    pending = _Pending(study)
+    pending = _Pending(study, reports=options.simulate)
     skips = None
     if options.skip_dups:
         skips = tried if options.skip_dups == "tried" else successful
@@ -171,8 +171,10 @@ def spool_work(
 class _Pending:
     """Finds the psets that tasks have or will have, and the code that they run; see `Planner`."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, reports: bool) -> None:
         self._study = study
+        self._reports = reports
+        self.notices: list[str] = []
         self._unfinished: list[tuple[Spool, list[int]]] = []
         self.found: list[tuple[str, str]] = []  # hash and code
         self.freed: Counter[tuple[str, int]] = Counter()
@@ -185,7 +187,7 @@ class _Pending:
         ]
         return bool(self._unfinished)
 
-    def hashes(self, known: pd.DataFrame | None, missing: object) -> list[str]:  # noqa: ARG002
+    def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
         ids = set(known["_pset_id"]) if known is not None and len(known) else set()
         self.found = [
             (spool.index.hashes[i], str(spool.head["code"]))
@@ -193,7 +195,12 @@ class _Pending:
             for i in positions
             if spool.index.ids[i] not in ids
         ]
-        return [sha for sha, _ in self.found]
+        hashes = [sha for sha, _ in self.found]
+        n = (missing & Counter(hashes)).total()
+        if n and self._reports:
+            have = "psets have" if n > 1 else "pset has"
+            self.notices.append(f"{n} {have} batch jobs already: see psweep-status")
+        return hashes
 
 
 def _shape(func: Func) -> str:

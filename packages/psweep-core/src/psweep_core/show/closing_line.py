@@ -14,7 +14,7 @@ from ..messages import writable
 from .progress import report_stream
 from .tracebacks import cause_of
 
-__all__ = ["ClosingLine", "causes_of", "count_causes", "failures_by_cause"]
+__all__ = ["ClosingLine", "causes_of", "count_causes", "failures_by_cause", "show_line"]
 
 _MAX_CAUSES = 3
 _ROOM = 160  # characters for all causes together
@@ -72,13 +72,19 @@ class ClosingLine:
         n = self.n_replaced
         replaced = [f"{n} worker{'s' if n > 1 else ''} replaced"] if n else []
         parts = [*self._interruption, *self._failures, *replaced, *self._notices]
-        stream = report_stream()
-        if not parts or stream is None:
-            return
-        line = writable(f"psweep: {'; '.join(parts)}", stream)
-        # The terminal or the pipe may be closed, which is not a reason to end a run.
-        with contextlib.suppress(OSError, ValueError):
-            print(line, file=stream, flush=True)
+        if parts:
+            show_line("; ".join(parts))
+
+
+def show_line(text: str) -> None:
+    """Print a line where the user looks: on stderr, or on stdout in a notebook."""
+    stream = report_stream()
+    if stream is None:
+        return
+    line = writable(f"psweep: {text}", stream)
+    # The terminal or the pipe may be closed, which is not a reason to end a run.
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=stream, flush=True)
 
 
 def failures_by_cause(texts: Iterable[object] | Mapping[str, int]) -> str:

@@ -155,11 +155,14 @@ class Written(NamedTuple):
         What will be read from the file: what was to be written, or a DataFrame with other dtypes
         where the format has none for a column.
     signed : Signature or None
-        Of the file, see `last_written.sign`, if `df` has only plain values, which cannot change.
+        Of the file, see `last_written.sign`.
+    plain : bool
+        `df` has only plain values, which cannot change, and the file is a pickle.
     """
 
     df: pd.DataFrame
     signed: Signature | None
+    plain: bool
 
 
 def write_file(df: pd.DataFrame, path: Path) -> Written:
@@ -198,8 +201,8 @@ def _write_checked(df: pd.DataFrame, path: Path) -> Written:
     plain = not df.attrs and not odd and _is_plain_index(df)
     with replacing(path, None if plain else check) as file:
         form.write(df, file)
-        signed = sign(file) if plain and not form.data_only else None
-    return Written(known, signed)
+        signed = sign(file)
+    return Written(known, signed, plain and not form.data_only)
 
 
 def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame:

@@ -76,25 +76,34 @@ _kept: list[tuple[Signature, pd.DataFrame]] = []
 _n_times = 0
 
 
-def keep(df: pd.DataFrame, signed: Signature | None, path: Path) -> None:
+def keep(df: pd.DataFrame, signed: Signature | None, path: Path, plain: bool) -> Signature | None:
     """Keep a copy of what has just been written to `path`; the lock of the study is held.
 
     Parameters
     ----------
     df : DataFrame
-        Its values are plain ones, which cannot change.
     signed : Signature or None
         What `sign` returned. None: nothing is kept.
     path : Path
+    plain : bool
+        The values are plain ones, which cannot change. If not, nothing is kept.
+
+    Returns
+    -------
+    Signature or None
+        Of the file that holds `df`. None: somebody has replaced it already.
     """
     forget()
-    found = None if signed is None else signature_of(path)
-    if signed is None or found is None or found._replace(changed=signed.changed) != signed:
-        return  # somebody has replaced it already
+    found = signature_of(path)
+    if signed is None or found is None:
+        return found
+    if found._replace(changed=signed.changed) != signed:
+        return None
     # (The size of the file stands for the objects that columns hold.)
     size = max(found.size, int(df.memory_usage().sum()))
-    if _n_times < _MAX_TIMES and size <= _MAX_BYTES:
+    if plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
         _kept[:] = [(found, df.copy())]
+    return found
 
 
 def take(signature: Signature) -> pd.DataFrame | None:

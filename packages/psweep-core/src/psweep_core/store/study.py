@@ -338,9 +338,9 @@ class Study:
         if self._old is not None:
             keep_old(self.layout, self._old.release)
         path = self.layout.database
-        df, signed = database.write_file(df, path)
-        last_written.keep(df, signed, path)
-        self._read = (last_written.signature_of(path), df)
+        df, signed, plain = database.write_file(df, path)
+        # (A user who takes no lock may have written another file meanwhile: None, so it is read.)
+        self._read = (last_written.keep(df, signed, path, plain), df)
         self._old = None
         return df
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .bookkeeping import RUNTIME
+from .bookkeeping import RUNTIME, SEED
 from .frames import groups
+from .levels import codes_of, combined
 
-__all__ = ["failed_rows", "good_rows", "waiting_rows"]
+__all__ = ["failed_rows", "good_rows", "open_failures", "waiting_rows"]
 
 Mask = np.ndarray[Any, Any]
 
@@ -36,3 +38,27 @@ def waiting_rows(df: pd.DataFrame) -> Mask:
 def good_rows(df: pd.DataFrame) -> Mask:
     """Mark the rows that were run and did not fail."""
     return ~failed_rows(df) & ~waiting_rows(df)
+
+
+def open_failures(df: pd.DataFrame) -> Mask:
+    """Mark the failed rows whose psets no later run has tried again.
+
+    Each row of a later run stands for one that failed before, of the same pset and, where psets
+    have one, with the same ``_seed``. If it failed as well, it counts itself.
+    """
+    failed = failed_rows(df)
+    if not failed.any() or "_pset_hash" not in df.columns or "_run_seq" not in df.columns:
+        return failed
+    names = [name for name in ("_pset_hash", SEED) if name in df.columns]
+    psets = combined((codes_of(df[name]) for name in names), len(df))
+    rows = np.flatnonzero(np.isin(psets, psets[failed]) & ~waiting_rows(df))
+    runs = df["_run_seq"].to_numpy()
+    rows = rows[np.lexsort((runs[rows], psets[rows]))]
+    found = np.zeros(len(df), dtype=bool)
+    for _, of_pset in itertools.groupby(rows.tolist(), psets.__getitem__):
+        left: list[int] = []
+        for _, of_run in itertools.groupby(of_pset, runs.__getitem__):
+            some = [*of_run]
+            left = [*left[len(some) :], *(row for row in some if failed[row])]
+        found[left] = True
+    return found

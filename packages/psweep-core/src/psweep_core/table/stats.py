@@ -13,7 +13,7 @@ from .bookkeeping import is_private
 from .cells import MISSING, cells
 from .frames import assemble, groups
 from .levels import chosen_names, codes_of, combined, first_rows, public_params, study_frame
-from .outcomes import failed_rows, good_rows
+from .outcomes import good_rows, open_failures
 
 __all__ = ["df_stats", "numbers_of"]
 
@@ -35,6 +35,7 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
         One row per distinct pset, in the order in which they come. Columns: the parameters
         (but for those in `over` and those whose names start with ``_``, which are not
         part of a pset); ``n``, the number of good rows; ``n_failed``, the number of failed ones
+        that no later run has tried again
         (``_n`` and ``_n_failed``, if a parameter has that name); and for each numeric result
         ``y`` the mean, the standard deviation and the standard error of the mean of the good
         rows, ``y_mean``, ``y_std`` and ``y_sem``.
@@ -68,7 +69,7 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
     else:
         codes = combined([codes_of(df[name]) for name in shown], len(df))
     first = first_rows(codes)
-    good, failed = good_rows(df), failed_rows(df)
+    good, failed = good_rows(df), open_failures(df)
     columns: list[Any] = [df[name].iloc[first].reset_index(drop=True) for name in shown]
     names: list[Any] = [*shown]
     names += [f"_{name}" if name in shown else name for name in ("n", "n_failed")]
