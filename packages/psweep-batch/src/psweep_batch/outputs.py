@@ -6,11 +6,14 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from .jobs import Attempt
 from .machines import JOBSCRIPT
 
-__all__ = ["outputs", "tail", "why_ended"]
+__all__ = ["CANCELLED", "outputs", "tail", "why_ended"]
+
+CANCELLED: Final = "cancelled"  # the reason if somebody has cancelled it, such as by scancel
 
 _TAIL_BYTES = 4096
 
@@ -22,7 +25,7 @@ _REASONS = [
         (r"(?i)oom.?kill|out.of.memory|exceeded (job )?memory limit", "out of memory"),
         (r"DUE TO NODE FAIL", "node failure"),
         (r"DUE TO PREEMPTION", "preempted"),
-        (r"CANCELLED AT", "cancelled"),
+        (r"CANCELLED AT", CANCELLED),
     )
 ]
 

@@ -17,6 +17,7 @@ from psweep_core.plumbing import PRIVATE, printable
 
 from .jobs import seconds
 from .machines import Machine
+from .outputs import CANCELLED
 
 __all__ = ["Account", "Queue", "complain", "script_for_there", "snapshot_path"]
 
@@ -29,7 +30,7 @@ _MARK = "psweep-queue"
 
 # What the states of ended jobs mean
 _MEANINGS = (
-    ("CANCELLED", "cancelled"),
+    ("CANCELLED", CANCELLED),
     ("TIMEOUT", "time limit"),
     ("DEADLINE", "deadline"),
     ("OUT_OF_ME", "out of memory"),
@@ -38,6 +39,7 @@ _MEANINGS = (
     ("PREEMPTED", "preempted"),
     ("failed 37", "time limit"),
     ("failed 100", "killed"),
+    ("KILLED", "killed"),
 )
 # States after which a job may be started again, though the scheduler calls it ended
 _MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "REQUEUED", "BOOT_FAIL", "failed 25", "failed 26")

@@ -16,7 +16,7 @@ from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import Machine
-from .outputs import outputs, why_ended
+from .outputs import CANCELLED, outputs, why_ended
 from .states import PsetStatus, outcomes_of
 from .tasks import psets_of_tasks
 from .verdicts import Judge, Outcome, Queues, Verdict
@@ -62,8 +62,9 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
         - ``state``: "not submitted", "state unknown" (prepared by psweep 0.8 to 0.16, which notes
           nothing of jobs), "queued", "running", "done" (exit code 0, or killed after its
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
-          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`), "no result"
-          (exit code 0, but no result file and no result in the database),
+          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or as its
+          scheduler says, such as by ``scancel``), "no result" (exit code 0, but no result file and no
+          result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it is failed, lost or still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
@@ -207,15 +208,17 @@ def _status(
         verdict = judge(attempt, outcomes.get(place.pset_id))
         account = judge.account(attempt) if attempt is not None and verdict.open else None
     log, stderr = outputs(folder, attempt)
-    reason = verdict.reason
-    if verdict.state in ("lost", "cancelled") and attempt is not None:
+    state, reason = verdict.state, verdict.reason
+    if state in ("lost", "cancelled") and attempt is not None:
         reason = why_ended(calc_dir, attempt, [stderr, log]) or reason
+        if reason == CANCELLED:
+            state = "cancelled"  # not by psweep-cancel, but as its scheduler says
         if account is not None and account.details:
             reason = f"{reason} ({account.details})"
     name = attempt.machine if attempt else machine
     _, pset_id, pset_seq, run_seq, _ = place
     return PsetStatus(
-        pset_id, pset_seq, run_seq, name, attempt, verdict.state, reason, log, stderr, account
+        pset_id, pset_seq, run_seq, name, attempt, state, reason, log, stderr, account
     )
 
 

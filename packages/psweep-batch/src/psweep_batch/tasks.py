@@ -12,7 +12,7 @@ from psweep_core.plumbing import Claim, Layout, Spool, Study, live_runs, replaci
 
 from .jobs import Attempt, job_id_of
 from .machines import Machine
-from .outputs import why_ended
+from .outputs import CANCELLED, why_ended
 from .states import PsetStatus, outcomes_of
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
@@ -119,8 +119,9 @@ def _verdict(
         attempt = attempt._replace(exit_code=None, end=None)
         verdict = judge(attempt, None)
         if verdict.state == "lost":
-            why = why_ended(spool.folder.parents[2], attempt, [])
-            return verdict._replace(reason=why or verdict.reason)
+            reason = why_ended(spool.folder.parents[2], attempt, []) or verdict.reason
+            state = "cancelled" if reason == CANCELLED else "lost"
+            return verdict._replace(state=state, reason=reason)
         if verdict.state == "queued" and verdict.reason == RUNS_ANOTHER:
             return Verdict("running", "psweep-task has not begun")
         return verdict

@@ -29,7 +29,7 @@ may_feed() { # CHUNK: after look_at; is it worth another try?
     *) return 0 ;;
     esac
     case $state in
-    failed) return 1 ;;
+    failed | cancelled) return 1 ;;
     lost) [ "$fails" -lt 3 ] || return 1 ;;
     esac
     run=${ps_spool##*/}
@@ -99,6 +99,7 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
         # It may have ended well meanwhile.
         look_at "$chunk"
         [ -z "$state" ] || continue
+        state=lost
         reason='submitting it was cut short'
         if [ "$job" != - ]; then
             how=$(grep -F "job|$job|" "$ps_look/account" | head -n 1 | cut -d '|' -f 3)
@@ -109,12 +110,17 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
             PEND | RUN | *SUSP | Q | R | H | E | W | T | S) continue ;;
             OUT_OF_ME*) reason='out of memory' ;;
             TIMEOUT* | 'failed 37'*) reason='time limit' ;;
+            CANCELLED*)
+                state=cancelled
+                reason=cancelled
+                ;;
             esac
             if grep -Eiqs 'oom.?kill|out.of.memory|exceeded (job )?memory limit' "arrays_$ps_machine/$job.out"; then
+                state=lost
                 reason='out of memory'
             fi
         fi
-        printf 'lost %s\n' "$reason" >"$ps_spool/$chunk.lost.$attempt.$$"
+        printf '%s %s\n' "$state" "$reason" >"$ps_spool/$chunk.lost.$attempt.$$"
         mv "$ps_spool/$chunk.lost.$attempt.$$" "$ps_spool/$chunk.lost.$attempt"
     done <"$ps_look/gone"
 }
