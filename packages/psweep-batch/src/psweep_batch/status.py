@@ -63,8 +63,8 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
           nothing of jobs), "queued", "running", "done" (exit code 0, or killed after its
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
           limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or as its
-          scheduler says, such as by ``scancel``), "no result" (exit code 0, but no result file and no
-          result in the database),
+          scheduler says, such as by ``scancel``), "no result" (exit code 0, but no result file and
+          no result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it is failed, lost or still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
