@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 __all__ = [
     "RESULT_FILES",
     "Attempt",
+    "cluster_of",
     "job_id_of",
     "last_attempt",
     "machines_of",
@@ -190,8 +191,7 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = job_id_of(said)
-    on = _CLUSTER.search(said)
-    cluster = (on[1] or on[2]) if on else cluster
+    cluster = cluster_of(said) or cluster
     if job_id and task:
         job_id = f"{job_id}_{task}"
     own = noted.pop("job", None)
@@ -218,6 +218,12 @@ def _text(path: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
+
+
+def cluster_of(said: str) -> str:
+    """Find the cluster of a job in what sbatch said; empty if it is the one here."""
+    on = _CLUSTER.search(said)
+    return (on[1] or on[2]) if on else ""
 
 
 def job_id_of(said: str) -> str | None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psweep_core.plumbing import Claim, Layout, Spool, Study, live_runs, replacing, spools_of
 
-from .jobs import Attempt, job_id_of
+from .jobs import Attempt, cluster_of, job_id_of
 from .machines import Machine
 from .outputs import CANCELLED, why_ended
 from .states import PsetStatus, outcomes_of
@@ -98,7 +98,7 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
         since=claim.since,
         here=claim.how == "here",
         user=claim.user,
-        cluster=claim.cluster,
+        cluster=cluster_of(claim.said) or claim.cluster,
         known_as=words[-1],
         task=task,
         job_id=job_id or (claim.job if claim.job != "-" else None),
