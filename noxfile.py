@@ -124,6 +124,7 @@ OTHER_TOOLS = {
     "sacred": "sacred",
     "optuna": "optuna",
 }
+CLUSTER_TOOLS = ["submitit", "executorlib", "pysqa", "xyzpy", "matplotlib", "cloudpickle"]
 PROJECTS = {
     name: nox.project.load_toml(ROOT / "packages" / folder / "pyproject.toml")["project"]
     for name, folder in PACKAGES.items()
@@ -446,6 +447,28 @@ def batch_speed(session: nox.Session) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     session.run("python", str(ROOT / "tests" / "batch" / "test_scale.py"), str(folder))
+
+
+@nox.session
+def cluster_trials(session: nox.Session) -> None:
+    """Kill SLURM and jobs during a study, and more: nox -s cluster_trials -- [TRIAL [SEED]]."""
+    _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")
+    session.run("python", str(ROOT / "tests" / "batch" / "cluster_trials.py"), *session.posargs)
+
+
+@nox.session
+def bench_cluster(session: nox.Session) -> None:
+    """Run one function on a private SLURM by psweep, submitit, executorlib and xyzpy."""
+    _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest", "virtualenv")
+    session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
+    env = pathlib.Path(session.create_tmp(), "others").resolve()
+    session.run("virtualenv", "--quiet", "--clear", str(env))
+    _run_in(session, env, "-m", "pip", "install", "--quiet", *CLUSTER_TOOLS)
+    python = _python_of(env)
+    sides = [f"{name}={python}" for name in ("xyzpy", "submitit", "executorlib")]
+    ours = f"psweep={shutil.which('python', path=session.bin)}"
+    script = str(ROOT / "benchmarks" / "cluster_tools.py")
+    session.run("python", script, ours, *sides)
 
 
 @nox.session

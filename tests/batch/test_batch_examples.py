@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -120,6 +121,74 @@ def test_function(example):
     assert run("psweep-status") == "here: 8 psets: 8 done\n"
     means = ps.df_read("calc").groupby("n").pi.mean()
     assert means[10**5] == pytest.approx(np.pi, abs=0.02)
+
+
+@pytest.fixture
+def on_slurm(slurm, monkeypatch):
+    """Adapt an example to the SLURM here."""
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+
+    def adapt(mem):
+        machine = Path("templates/machines/cluster")
+        edit(machine / "info.yaml", "array: true", "array: true\nlost_after: 1")
+        edit(machine / "jobscript", "--mem=1G", f"--mem={mem}")
+        edit(machine / "jobscript", "# module load python", "export OPENBLAS_NUM_THREADS=1")
+        return slurm
+
+    return adapt
+
+
+@pytest.mark.slow
+def test_function_of_unknown_memory(example, on_slurm):
+    example("function_memory")
+    assert "16 of 16 psets have finished" in run("python study.py")
+    shutil.rmtree("calc")
+    on_slurm("400M")
+    info = Path("templates/machines/cluster/info.yaml")
+    edit(info, "4G", "900M")
+    edit(info, "16G", "3G")
+    edit("study.py", "[500, 1000, 2000, 4000]", "[50, 2700]")
+    edit("study.py", "psample(space, 16", "psample(space, 5")
+    # SLURM looks at the memory once a second.
+    edit("study.py", "    kernel = ", "    __import__('time').sleep(2.5)\n    kernel = ")
+    for _ in range(3):
+        said = run("python study.py cluster")
+        wait_for_jobs()
+    df = ps.recover("calc")
+    assert len(df) == 5, said
+    assert not df._failed.any()
+    small = df.n * df.n * df.features < 1e6
+    assert df._attempts[small].eq(1).all()
+    assert df._attempts[~small].between(1, 3).all()
+    assert df._attempts.max() > 1
+
+
+@pytest.mark.slow
+def test_function_that_runs_longer_than_its_jobs(example, on_slurm):
+    example("function_checkpoint")
+    assert "4 of 4 psets have finished" in run("python study.py")
+    shutil.rmtree("calc")
+    slurm = on_slurm("400M")
+    edit("study.py", "10**10", "10**7")
+    edit("study.py", "SAVE_EVERY = 60", "SAVE_EVERY = 0.2")
+    assert "0 of 4 psets" in run("python study.py cluster")
+    end = time.monotonic() + 200
+    while len(list(Path("calc").glob("*/state.pk"))) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    slurm.run("scancel", ps.batch_status().job_id[0].partition("_")[0])
+    wait_for_jobs()
+    run("python study.py cluster")
+    wait_for_jobs()
+    df = ps.recover("calc")
+    assert len(df) == 4
+    assert df.jobs.max() == 2
+    # and it is as if nobody had interrupted it
+    func = runpy.run_path("study.py")["func"]
+    params = [{"temperature": 0.8, "steps": 10**7}]
+    alone = ps.run_local(func, params, seed=1, calc_dir="alone")
+    assert alone.hops[0] == df.hops[df.temperature == 0.8].iloc[0]
 
 
 def test_input_file(example):

@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+import venv
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from cluster import script
 from helpers import submit
+from packaging.requirements import Requirement
 
 import psweep as ps
+import psweep_core
 from psweep_core.status import status
 
 JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=400\n#SBATCH --job-name=study\npsweep-task\n"
@@ -149,6 +155,51 @@ def test_requeued_task_goes_on(here, tmp_path):
     assert df.a.tolist() == [*range(6)]
     calls = (tmp_path / "calls").read_text().split()
     assert sorted(calls) == sorted([*"0123345"])
+
+
+def only_core(folder):
+    """Make an environment of psweep-core and what it declares to need, and nothing else."""
+    venv.create(folder)
+    (there,) = folder.glob("lib/python*/site-packages")
+    found, names = set(), ["psweep-core"]
+    while names:
+        name = names.pop()
+        if name not in found:
+            found.add(name)
+            distribution = metadata.distribution(name)
+            needed = map(Requirement, distribution.requires or ())
+            names += [
+                r.name for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})
+            ]
+            for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+                if name != "psweep-core":  # which may be editable
+                    (there / top).symlink_to(distribution.locate_file(top))
+    for module in (ps, psweep_core):
+        path = Path(module.__file__)
+        path = path.parent if path.name == "__init__.py" else path
+        (there / path.name).symlink_to(path)
+    (entry,) = metadata.distribution("psweep-core").entry_points.select(name="psweep-task")
+    code = f"from {entry.module} import {entry.attr}\nraise SystemExit({entry.attr}())\n"
+    script(folder / "bin/psweep-task", f"#!{folder}/bin/python\n{code}")
+    return folder
+
+
+def test_task_needs_psweep_core_alone(here, tmp_path):
+    folder = only_core(tmp_path / "env")
+    here(
+        "array: true",
+        JOBSCRIPT.replace("psweep-task", f"export PATH={folder}/bin:/bin\npsweep-task"),
+    )
+
+    def func(pset):
+        missing = [name for name in ("psweep_batch", "psweep_git", "yaml") if not find_spec(name)]
+        return {"missing": len(missing), "sees": ps.__name__, "prefix": sys.prefix}
+
+    ps.run_batch(func, ps.plist("a", [1, 2]), "cluster")
+    df = until(lambda: d if len(d := ps.df_read("calc")) == 2 else None)
+    assert df.missing.tolist() == [3, 3]
+    assert set(df.prefix) == {str(folder)}
+    until(lambda: set(ps.batch_status().state) == {"done"})
 
 
 def test_jobscript_that_fails_says_why(here):

@@ -66,7 +66,7 @@ def test_a_signal_to_all_is_never_another_exit_code(templates, fake, shell):
     assert ps.batch_resubmit().empty
     fake["queue"] = ""
     fake["ended"] = "".join(end(n, "CANCELLED by 0") for n in range(1, 13))
-    assert states() == ["lost"] * 12
+    assert states() == ["cancelled"] * 12
 
 
 def test_negative_codes_of_an_older_psweep_count_as_killed(templates, fake):

@@ -1,13 +1,18 @@
-"""Laptop, cluster, laptop: all six commands, a job that fails and one that is killed."""
+"""Laptop, cluster, laptop: all six commands, a job that fails and one that takes too much memory.
+
+On a real SLURM and a real Grid Engine, over a real sshd.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from grid_engine import grid_engine  # noqa: F401 (a fixture)
 
 import psweep as ps
 from psweep_batch.cli import pull, push
@@ -43,19 +48,42 @@ exec PYTHON run.py
 """
 
 
-@pytest.mark.parametrize("array", [False, True])
-def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array):
+# On Grid Engine, a program that takes too much gets no more, and so it fails: it is not killed.
+GRID_ENGINE = """#!/bin/sh
+#$$ -N study_$_pset_seq
+#$$ -o out.job
+#$$ -j y
+#$$ -l h_vmem=900M
+OPENBLAS_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS
+echo "x=$x name="${name@Q}
+exec PYTHON run.py
+"""
+KINDS = {
+    "slurm": ("subcmd: sbatch", 12),
+    "slurm, array": ("subcmd: sbatch\narray: true\narray_limit: 4", 1),
+    "sge, array": ("scheduler: sge\narray: true\narray_limit: 4", 1),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_round_trip(tmp_path, templates, make_ssh, request, monkeypatch, capfd, kind):
+    of_sge = kind.startswith("sge")
+    cluster = request.getfixturevalue("grid_engine" if of_sge else "slurm")
+    ssh_cluster = make_ssh(environ=cluster.environ)
     home = tmp_path / "home of a user"
     study = home / "work" / "my study"
     study.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
     for name, value in ssh_cluster.environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("SLURM_CONF", raising=False)  # there is no SLURM on the laptop
+    for name in ("SLURM_CONF", "SGE_ROOT"):  # there is no scheduler on the laptop
+        monkeypatch.delenv(name, raising=False)
 
-    info = "subcmd: sbatch\nlost_after: 2" + ("\narray: true\narray_limit: 4" if array else "")
+    info, n_jobs = KINDS[kind]
     files = {"run.py": RUN, "model.py": FUNC}
-    templates(files, cluster=(info, JOBSCRIPT.replace("PYTHON", sys.executable)))
+    jobscript = (GRID_ENGINE if of_sge else JOBSCRIPT).replace("PYTHON", sys.executable)
+    templates(files, cluster=(f"{info}\nlost_after: 2", jobscript))
     (tmp_path / "templates").rename(study / "templates")
     monkeypatch.chdir(study)
     params = ps.pgrid(ps.plist("x", range(6)), ps.plist("name", ["it's $HOME", "\u00fc\n"]))
@@ -63,7 +91,7 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
 
     assert push(["cluster"]) == 0
     said = ssh_cluster.run("sh 'work/my study/calc/run_cluster.sh'")
-    assert said.count("Submitted batch job") == (1 if array else 12)
+    assert len(re.findall(r"Submitted batch job|Your job", said)) == n_jobs
     assert status(["cluster"]) == 0
     assert "cluster: 12 psets: 12 not submitted" in capfd.readouterr().out  # nothing is pulled yet
 
@@ -77,14 +105,16 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
         if not now.state.isin(["queued", "running"]).any():
             break
     assert len(collected) > 1
-    assert now.state.tolist() == ["done"] * 6 + ["failed"] * 2 + ["lost"] * 2 + ["done"] * 2
-    assert set(now.reason[8:10]) == {"out of memory"}
+    too_much = "failed" if of_sge else "lost"
+    assert now.state.tolist() == ["done"] * 6 + ["failed"] * 2 + [too_much] * 2 + ["done"] * 2
+    assert set(now.reason[8:10]) == {"exit code 1" if of_sge else "out of memory"}
     df = ps.batch_collect()
     assert df._failed.tolist() == [n in (6, 7, 8, 9) for n in range(12)]
     assert "RuntimeError: did not converge" in df._exc_txt[6]
-    assert "out of memory" in df._exc_txt[8]
+    assert ("MemoryError" if of_sge else "out of memory") in df._exc_txt[8]
     assert status([]) == 4
-    assert "cluster: 12 psets: 8 done, 2 failed, 2 lost" in capfd.readouterr().out
+    counts = "4 failed" if of_sge else "2 failed, 2 lost"
+    assert f"cluster: 12 psets: 8 done, {counts}" in capfd.readouterr().out
 
     again = ps.batch_resubmit()
     assert again.index.tolist() == [6, 7, 8, 9]
@@ -94,6 +124,7 @@ def test_round_trip(tmp_path, templates, ssh_cluster, monkeypatch, capfd, array)
     for _ in range(2):
         said = ssh_cluster.run("sh 'work/my study/calc/resubmit_cluster.sh'")
     assert "Submitted" not in said
+    assert "Your job" not in said
     while ps.batch_status().state.ne("done").any():
         assert pull(["cluster"]) == 0
     df = ps.batch_collect()

@@ -87,7 +87,8 @@ def test_no_pset_runs_twice_and_each_result_counts(templates, monkeypatch, shell
             assert len(runs) - runs.count("saved") <= (2 if pset["kind"] == "requeue" else 1)
             has_result = (folder / "result.json").exists()
             assert (collected.b.notna()[i]) == has_result
-            expected = "done" if has_result else "lost"
+            ends = {"CANCELLED": "cancelled", "TIMEOUT": "lost"}
+            expected = "done" if has_result else ends[of_slurm]
             assert status.state[i] == expected, (pset, of_slurm, status.loc[i].to_string())
             assert has_result == (pset["kind"] not in ("scancel", "time limit"))
             reason = status.reason[i]

@@ -104,7 +104,7 @@ def pd_na(missing, value):
     return pd.NA if missing else value
 
 
-def test_scancel_and_a_held_job(templates, cluster_here):
+def test_scancel_and_a_held_job(templates, cluster_here, capfd):
     text = "#!/bin/sh\n#SBATCH -o my%j.log\ntouch started\nsleep 60\n"
     hold = "#!/bin/sh\n#SBATCH --hold\n"
     templates(m=("subcmd: sbatch\nlost_after: 1", text), held=("subcmd: sbatch", hold))
@@ -118,8 +118,11 @@ def test_scancel_and_a_held_job(templates, cluster_here):
     cluster_here.run("scancel", status.job_id[2])
     cluster_here.run("scancel", "--signal=KILL", "--full", status.job_id[3])
     status = wait_for_jobs(machine="m")
-    assert status.state.tolist() == ["lost", "lost"]
-    assert "cancelled" in status.reason[2]
+    assert status.state.tolist() == ["cancelled"] * 2  # as SLURM says
+    assert status.reason[2].startswith("cancelled")
+    assert ps.batch_resubmit(machine="m").empty
+    assert "2 psets left out, whose jobs were cancelled" in capfd.readouterr().err
+    assert len(ps.batch_resubmit(machine="m", states=["cancelled"])) == 2
     assert Path(status.log[2]).name == f"my{status.job_id[2]}.log"
     submit("calc/run_held.sh")
     status = ps.batch_status(machine="held")
@@ -205,7 +208,7 @@ def test_where_the_queue_cannot_be_asked(templates, cluster_here, monkeypatch, c
             assert said in err
             assert ps.batch_collect()._pset_runtime.isna().all()
     cluster_here.run("scancel", job_id)
-    assert wait_for_jobs().state.tolist() == ["lost"]
+    assert wait_for_jobs().state.tolist() == ["cancelled"]
 
 
 def test_other_schedulers_by_statcmd(templates, fake_scheduler, tmp_path):
@@ -276,7 +279,7 @@ def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
     assert not ps.batch_collect()._failed.any()
     assert ps.batch_resubmit().empty
     cluster_here.run("scancel", job_id)
-    assert wait_for_jobs().state.tolist() == ["lost"]
+    assert wait_for_jobs().state.tolist() == ["cancelled"]
 
 
 @pytest.mark.parametrize("array", [False, True])
@@ -311,7 +314,7 @@ def test_jobs_of_another_cluster_or_user_are_not_lost(templates, cluster_here, c
         assert ps.batch_status().state.tolist() == ["queued"]
         assert "from here (jobs are of " in capsys.readouterr().err
     path.write_text(text)
-    assert wait_for_jobs().state.tolist() == ["lost"]
+    assert wait_for_jobs().state.tolist() == ["cancelled"]
 
 
 def test_input_files_and_the_default_name_of_a_job(templates, cluster_here):

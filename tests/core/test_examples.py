@@ -23,7 +23,9 @@ import psweep as ps
 # tested with the distribution that they need, or (in tests/psweep) with the libraries
 SCIENCE = {"tune_svm.py", "bifurcation.py", "convergence.py", "ising.py", "study.ipynb"}
 BATCH = {
+    "function_checkpoint",
     "function_cluster",
+    "function_memory",
     "batch_local",
     "batch_cluster",
     "batch_input_file",

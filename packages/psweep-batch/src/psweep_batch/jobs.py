@@ -25,7 +25,7 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .scheduler_words import CLUSTER, KILLS, job_id_of
+from .scheduler_words import KILLS, cluster_of, job_id_of
 
 __all__ = [
     "RESULT_FILES",
@@ -170,8 +170,7 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = job_id_of(said)
-    on = CLUSTER.search(said)
-    cluster = (on[1] or on[2]) if on else cluster
+    cluster = cluster_of(said) or cluster
     if job_id and task:
         job_id = f"{job_id}_{task}"
     own = noted.pop("job", None)

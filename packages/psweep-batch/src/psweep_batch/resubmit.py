@@ -100,7 +100,15 @@ def batch_resubmit(
             raise BatchError(message)
     asks = _asks(change)
     folder = Path(calc_dir)
-    chosen = [s for s in statuses(df_read(folder), folder, None) if s.state in states]
+    known = statuses(df_read(folder), folder, None)
+    chosen = [s for s in known if s.state in states]
+    n_cancelled = sum(s.state == "cancelled" for s in known)
+    if n_cancelled and "cancelled" not in states:
+        print(
+            f"psweep: {n_cancelled} pset{'s' * (n_cancelled > 1)} left out, whose jobs were "
+            "cancelled; states=['cancelled'] submits them again",
+            file=sys.stderr,
+        )
     n_ran = sum(status.has_row for status in chosen)
     if n_ran:
         print(

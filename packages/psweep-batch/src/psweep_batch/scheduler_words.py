@@ -10,12 +10,12 @@ from typing import Final
 
 __all__ = [
     "CANCELLED",
-    "CLUSTER",
     "ENDED_BECAUSE",
     "KILLS",
     "MAY_COME_BACK",
     "MEANINGS",
     "WAITING",
+    "cluster_of",
     "job_id_of",
     "runs",
 ]
@@ -32,7 +32,7 @@ _JOB_IDS = [
     )
 ]
 # SLURM's answer, if the job is on another cluster
-CLUSTER: Final = re.compile(r"^Submitted batch job \d+ on cluster (\S+)|^\d+;(\S+)$", re.MULTILINE)
+_CLUSTER = re.compile(r"^Submitted batch job \d+ on cluster (\S+)|^\d+;(\S+)$", re.MULTILINE)
 
 # The states of jobs
 _RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "SSUSP", "USUSP", "B"}
@@ -54,6 +54,7 @@ MEANINGS: Final = (
     ("PREEMPTED", "preempted"),
     ("failed 37", "time limit"),
     ("failed 100", "killed"),
+    ("KILLED", "killed"),
 )
 # States after which a job may be started again, though the scheduler calls it ended
 MAY_COME_BACK: Final = ("NODE_FAIL", "PREEMPTED", "REQUEUED", "BOOT_FAIL", "failed 25", "failed 26")
@@ -78,6 +79,12 @@ KILLS: Final = {
     "SIGTERM": "cancelled, or at its time limit",
     "SIGXCPU": "at its limit of CPU time",
 }
+
+
+def cluster_of(said: str) -> str:
+    """Find the cluster of a job in what sbatch said; empty if it is the one here."""
+    on = _CLUSTER.search(said)
+    return (on[1] or on[2]) if on else ""
 
 
 def job_id_of(said: str) -> str | None:

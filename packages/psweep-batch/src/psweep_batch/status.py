@@ -18,6 +18,7 @@ from .jobs import Attempt, last_attempt, machines_of
 from .machines import Machine
 from .outputs import outputs, why_ended
 from .pset_status import PsetStatus, outcomes_of
+from .scheduler_words import CANCELLED
 from .states import State
 from .tasks import psets_of_tasks
 from .verdicts import Judge, Outcome, Queues, Verdict
@@ -63,8 +64,9 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
         - ``state``: "not submitted", "state unknown" (prepared by psweep 0.8 to 0.16, which notes
           nothing of jobs), "queued", "running", "done" (exit code 0, or killed after its
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
-          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`), "no result"
-          (exit code 0, but no result file and no result in the database),
+          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or as its
+          scheduler says, such as by ``scancel``), "no result" (exit code 0, but no result file and
+          no result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it is failed, lost or still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
@@ -208,15 +210,17 @@ def _status(
         verdict = judge(attempt, outcomes.get(place.pset_id))
         account = judge.account(attempt) if attempt is not None and verdict.open else None
     log, stderr = outputs(folder, attempt)
-    reason = verdict.reason
-    if verdict.state in (State.LOST, State.CANCELLED) and attempt is not None:
+    state, reason = verdict.state, verdict.reason
+    if state in (State.LOST, State.CANCELLED) and attempt is not None:
         reason = why_ended(calc_dir, attempt, [stderr, log]) or reason
+        if reason == CANCELLED:
+            state = State.CANCELLED  # not by psweep-cancel, but as its scheduler says
         if account is not None and account.details:
             reason = f"{reason} ({account.details})"
     name = attempt.machine if attempt else machine
     _, pset_id, pset_seq, run_seq, _ = place
     return PsetStatus(
-        pset_id, pset_seq, run_seq, name, attempt, verdict.state, reason, log, stderr, account
+        pset_id, pset_seq, run_seq, name, attempt, state, reason, log, stderr, account
     )
 
 

@@ -23,7 +23,7 @@ from .jobs import Attempt
 from .machines import Machine
 from .outputs import why_ended
 from .pset_status import PsetStatus, outcomes_of
-from .scheduler_words import job_id_of
+from .scheduler_words import CANCELLED, cluster_of, job_id_of
 from .states import State
 from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 
@@ -109,7 +109,7 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
         since=claim.since,
         here=claim.how == "here",
         user=claim.user,
-        cluster=claim.cluster,
+        cluster=cluster_of(claim.said) or claim.cluster,
         known_as=words[-1],
         task=task,
         job_id=job_id or (claim.job if claim.job != "-" else None),
@@ -130,8 +130,9 @@ def _verdict(
         attempt = attempt._replace(exit_code=None, end=None)
         verdict = judge(attempt, None)
         if verdict.state == State.LOST:
-            why = why_ended(spool.folder.parents[2], attempt, [])
-            return verdict._replace(reason=why or verdict.reason)
+            reason = why_ended(spool.folder.parents[2], attempt, []) or verdict.reason
+            state = State.CANCELLED if reason == CANCELLED else State.LOST
+            return verdict._replace(state=state, reason=reason)
         if verdict.state == State.QUEUED and verdict.reason == RUNS_ANOTHER:
             return Verdict(State.RUNNING, "psweep-task has not begun")
         return verdict

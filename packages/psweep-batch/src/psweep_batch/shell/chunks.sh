@@ -17,14 +17,19 @@ look_at() { # CHUNK: sets attempt and state of its last claim; level: how often 
         attempt=$((attempt + 1))
         state=
         reason=
-        while read -r word _ of rest; do
+        while read -r word first of rest; do
             case $word in
             start) state= ;;
             end)
                 state=$of
                 reason=$rest
                 ;;
-            exit) state=${state:-failed} ;;
+            exit)
+                case $state$first in
+                129 | 130 | 137 | 143) state=lost ;; # killed from outside
+                *) state=${state:-failed} ;;
+                esac
+                ;;
             esac
         done <"$file"
         if [ -z "$state" ] && [ -s "$ps_spool/$1.lost.$attempt" ]; then

@@ -29,7 +29,7 @@ may_feed() { # CHUNK: after look_at; is it worth another try?
     *) return 0 ;;
     esac
     case $state in
-    failed) return 1 ;;
+    failed | cancelled) return 1 ;;
     lost) [ "$fails" -lt 3 ] || return 1 ;;
     esac
     run=${ps_spool##*/}
@@ -68,6 +68,11 @@ job_of() { # CLAIM: prints the number of its job, and of its task in an array; n
     }
 }
 
+elsewhere() { # CLAIM: prints the cluster of its job, as sbatch has named it; - if it is the one here
+    on=$(sed -n -e 's/^said Submitted batch job [0-9]* on cluster //p' -e 's/^said [0-9]*;//p' "$1")
+    printf '%s\n' "${on:--}"
+}
+
 find_lost() { # note which tasks are gone, as psweep-status would; not if a source does not answer
     [ -s "$ps_look/open" ] || return 0
     ps_clusters=$(cat ".clusters_$ps_machine" 2>/dev/null)
@@ -89,19 +94,23 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
         fi
         [ -s "$key" ] || printf '%s\n' "$now" >"$key"
         if [ "$((now - $(cat "$key")))" -ge "$ps_lost_after" ]; then
-            printf '%s %s %s %s\n' "$ps_spool" "$chunk" "$attempt" "${job:--}" >>"$ps_look/gone"
+            printf '%s %s %s %s %s\n' "$ps_spool" "$chunk" "$attempt" "$(elsewhere "$file")" "${job:--}" >>"$ps_look/gone"
         fi
     done <"$ps_look/open"
     [ -s "$ps_look/gone" ] || return 0
-    sed 's/.* //' "$ps_look/gone" | grep -v '^-$' | sort -u |
-        xargs sh -c "$(account_text)" sh >"$ps_look/account" 2>/dev/null
-    while read -r ps_spool chunk attempt job; do
+    : >"$ps_look/account"
+    for on in $(cut -d ' ' -f 4 "$ps_look/gone" | sort -u); do
+        grep -F " $on " "$ps_look/gone" | sed 's/.* //' | grep -v '^-$' | sort -u |
+            ps_cluster=${on#-} xargs sh -c "$(account_text)" sh 2>/dev/null | sed "s/^/$on /" >>"$ps_look/account"
+    done
+    while read -r ps_spool chunk attempt on job; do
         # It may have ended well meanwhile.
         look_at "$chunk"
         [ -z "$state" ] || continue
+        state=lost
         reason='submitting it was cut short'
         if [ "$job" != - ]; then
-            how=$(grep -F "job|$job|" "$ps_look/account" | head -n 1 | cut -d '|' -f 3)
+            how=$(grep -F "$on job|$job|" "$ps_look/account" | head -n 1 | cut -d '|' -f 3)
             reason='ended without an exit code'
             case $how in
             '') [ -z "$(account_text)" ] || continue ;;
@@ -109,12 +118,17 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
             PEND | RUN | *SUSP | Q | R | H | E | W | T | S) continue ;;
             OUT_OF_ME*) reason='out of memory' ;;
             TIMEOUT* | 'failed 37'*) reason='time limit' ;;
+            CANCELLED*)
+                state=cancelled
+                reason=cancelled
+                ;;
             esac
             if grep -Eiqs 'oom.?kill|out.of.memory|exceeded (job )?memory limit' "arrays_$ps_machine/$job.out"; then
+                state=lost
                 reason='out of memory'
             fi
         fi
-        printf 'lost %s\n' "$reason" >"$ps_spool/$chunk.lost.$attempt.$$"
+        printf '%s %s\n' "$state" "$reason" >"$ps_spool/$chunk.lost.$attempt.$$"
         mv "$ps_spool/$chunk.lost.$attempt.$$" "$ps_spool/$chunk.lost.$attempt"
     done <"$ps_look/gone"
 }

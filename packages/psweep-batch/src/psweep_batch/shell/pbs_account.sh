@@ -10,8 +10,9 @@ for ps_id; do
             $1 == "resources_used.walltime" {elapsed = $3}
             END {
                 if (state == "F" || state == "X" || state == "C")
-                    state = code == 271 || code == "" ? "CANCELLED" : code == -29 ? "TIMEOUT" : \
-                        code == 0 ? "COMPLETED" : "FAILED"
+                    # 271 is 256 + SIGTERM: by qdel, or by a limit
+                    state = code == "" ? "CANCELLED" : code == 271 ? "KILLED" : \
+                        code == -29 ? "TIMEOUT" : code == 0 ? "COMPLETED" : "FAILED"
                 print "job|" id "|" state "|" end "|" elapsed "|" memory "|" code
             }'
     else

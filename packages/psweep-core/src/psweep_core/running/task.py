@@ -106,10 +106,12 @@ class _Task:
         elif last.attempt > self.attempt or last.state == ClaimState.DONE:
             self._say("another task has these psets, or had")
             return False
-        elif (last.state in FREE and last.start is not None) or last.state == ClaimState.LOST:
-            # Started again, after its psets were given back. Whoever is first has them now.
+        elif last.state in FREE:
+            # Started again, after its psets were given back. Whoever is first has them now, so a
+            # new claim is made: the submit script may be making one at this moment.
             text = last.path.read_text(encoding="utf-8", errors="replace").split("start ")[0]
-            head = [line for line in text.split("\n") if line and not line.startswith("end ")]
+            ends = ("end ", "exit ")
+            head = [line for line in text.split("\n") if line and not line.startswith(ends)]
             if not self._claim(self.attempt + 1, "".join(f"{line}\n" for line in head)):
                 self._say("these psets were given back, and another task has them")
                 return False

@@ -13,6 +13,8 @@ __all__ = ["FREE", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
 # How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
 OUT_OF_MEMORY = "out of memory"
 TIME_LIMIT = "time limit"
+# What a shell says of a command that was killed from outside; chunks.sh has the same numbers
+_KILLS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}
 # The states of a claim whose chunk another task may have
 FREE = (ClaimState.STOPPED, ClaimState.FAILED, ClaimState.LOST, ClaimState.CANCELLED)
 
@@ -68,9 +70,10 @@ def parsed_claim(claim: Claim, text: str) -> Claim:
                 claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
                 if not claim.state:
                     before = "" if claim.start else " before psweep-task began"
-                    claim = claim._replace(
-                        state=ClaimState.FAILED, reason=f"exit code {words[0]}{before}"
-                    )
+                    by = _KILLS.get(claim.exit_code or 0)
+                    state = ClaimState.LOST if by else ClaimState.FAILED
+                    why = f"killed by {by}" if by else f"exit code {words[0]}"
+                    claim = claim._replace(state=state, reason=f"{why}{before}")
     return claim
 
 
