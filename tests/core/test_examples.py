@@ -347,6 +347,7 @@ EXPECT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_example(name, tmp_path):
     assert name in EXPECT, f"say in EXPECT what examples/{name} should leave"

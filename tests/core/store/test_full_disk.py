@@ -65,6 +65,7 @@ def namespaces():
     return command
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     namespaces() is None,
     reason="needs unshare (util-linux) and the right to mount in a user namespace",

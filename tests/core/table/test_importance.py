@@ -110,6 +110,7 @@ def test_few_gaps_in_a_grid_leave_little_unexplained():
     assert found["a:b"] == pytest.approx(pair.var() / effect.var(), abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sobol", "lhs", "random"])
 def test_first_order_indices_of_the_ishigami_function(kind):
     pytest.importorskip("scipy")
