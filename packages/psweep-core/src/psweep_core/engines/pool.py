@@ -45,7 +45,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import PsetTimeoutError, WorkerError
-from ..store.journal_reader import read_journal
 from ..store.row_bytes import encode
 from ..store.run_record import Record
 from ..store.task_record import TaskRecord
@@ -347,7 +346,7 @@ class _Pool:
         worker.connection.close()
         if not worker.started:
             return self._started_again(worker, fate)
-        finished = self._finished_by(worker)
+        finished = worker.unreported_rows(self._settings.header.first_seq)
         step = Step(len(finished), sum(map(is_failed, finished.values())))
         dispatch = self._dispatch
         dispatch.n_left -= step.n
@@ -400,13 +399,3 @@ class _Pool:
             return self._dispatch.blame(position, problem, seconds)
         died = WorkerError(f"the worker process that ran {what} {fate}")
         return self._dispatch.blame(position, died)
-
-    def _finished_by(self, worker: WorkerProcess) -> dict[int, RowTuple]:
-        """Find what a dead worker has finished, but had no time to report, by position."""
-        if worker.journal_path is None:
-            return {}
-        with contextlib.suppress(FileNotFoundError):
-            rows = read_journal(worker.journal_path).rows
-            first = self._settings.header.first_seq
-            return {row.seq - first: row for row in rows if row.seq - first in worker.jobs}
-        return {}

@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
+from ..store.journal_reader import read_journal
+from ..table.rows import RowTuple
 from .start_method import new_process
 from .worker import SLOT, WorkerSetup, end_group, main
 
@@ -103,6 +105,15 @@ class WorkerProcess:
             hint = ", possibly because it was out of memory" if name == "SIGKILL" else ""
             return f"was ended by {name}{hint}"
         return f"was ended by signal {-code}"
+
+    def unreported_rows(self, first_seq: int) -> dict[int, RowTuple]:
+        """Find what it finished, but died too soon to report, by position."""
+        if self.journal_path is None:
+            return {}
+        with contextlib.suppress(FileNotFoundError):
+            rows = read_journal(self.journal_path).rows
+            return {row.seq - first_seq: row for row in rows if row.seq - first_seq in self.jobs}
+        return {}
 
 
 # A forked process inherits the parent's ends of all pipes. It must close them, or the workers would
