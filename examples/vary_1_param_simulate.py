@@ -17,12 +17,12 @@ def func(pset):
 
 
 if __name__ == "__main__":
-    ps.run_local(func, ps.plist("a", [1, 2, 3]), skip_dups=True)
+    ps.run_local(func, ps.plist("a", [1, 2, 3]))
 
-    new_params = ps.plist("a", [3, 4, 5, 6])
-    df = ps.run_local(func, new_params, simulate=True, skip_dups=True)
+    new_params = ps.plist("a", [4, 5, 6])
+    df = ps.run_local(func, new_params, simulate=True)
 
     print("in calc.simulate, what the study would become:")
     ps.df_print(df, cols=["_run_seq", "_pset_seq", "a", "square"])
     print("in calc, which was left alone:")
-    ps.df_print(ps.df_read("calc"), cols=["_run_seq", "_pset_seq", "a", "square"])
+    ps.df_print(ps.df_read("calc/database.pk"), cols=["_run_seq", "_pset_seq", "a", "square"])

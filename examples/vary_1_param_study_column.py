@@ -21,11 +21,11 @@ def func(pset):
 if __name__ == "__main__":
     radius = ps.plist("radius_mm", [0.1, 0.2, 0.5, 1.0])
     params = ps.pgrid(radius, ps.plist("length_m", [10]), ps.plist("study", ["scan=radius_mm"]))
-    ps.run_local(func, params, skip_dups=True)
+    ps.run_local(func, params)
 
     length = ps.plist("length_m", [1, 10, 100])
     params = ps.pgrid(ps.plist("radius_mm", [0.5]), length, ps.plist("study", ["scan=length_m"]))
-    df = ps.run_local(func, params, skip_dups=True)
+    df = ps.run_local(func, params)
 
     print(f"{len(df)} rows in all")
     for study, scan in df.groupby("study"):

@@ -39,4 +39,4 @@ if __name__ == "__main__":
         print(f"scan of {name}: {len(params)} psets, {len(df)} rows in the database")
 
     for folder in sorted(glob.glob("calc*")):
-        print(f"{folder}: {len(ps.df_read(folder))} rows")
+        print(f"{folder}: {len(ps.df_read(f'{folder}/database.pk'))} rows")

@@ -7,7 +7,7 @@ dt: the results barely change from 0.1 to 0.05, so the time step of the other sc
 import psweep as ps
 
 if __name__ == "__main__":
-    df = ps.df_read("calc").drop_duplicates("_pset_hash", keep="last")
+    df = ps.df_read("calc/database.pk").drop_duplicates("_pset_hash", keep="last")
 
     for study, scan in df.groupby("study", sort=False):
         table = scan[[study, "peak", "peak_day", "ever_infected"]].sort_values(study)

@@ -2,8 +2,8 @@
 
 `func` writes to <calc_dir>/<pset_id>/output.txt; both names are in the pset that it gets. No
 parameter values are in file names: the database says which folder belongs to which pset.
-As all results are on disk, `func` returns an empty dict. Look at the files that are
-listed, then run 20eval.py.
+As all results are on disk, `func` returns an empty dict. Look at one of the files,
+then run 20eval.py.
 """
 
 import os
@@ -28,5 +28,5 @@ if __name__ == "__main__":
     params = ps.pgrid(ps.plist("frequency", [1.0, 3.0]), ps.plist("damping", [0.0, 0.1, 0.5]))
     df = ps.run_local(func, params)
 
-    for pset_id in df._pset_id:
-        print(os.path.join("calc", pset_id, "output.txt"), ps.df_extract_pset(df, pset_id))
+    ps.df_print(df, cols=["frequency", "damping", "_pset_id"])
+    print(f"the motions are in {os.path.join('calc', '<_pset_id>', 'output.txt')}")

@@ -12,7 +12,7 @@ import numpy as np
 import psweep as ps
 
 if __name__ == "__main__":
-    df = ps.df_read("calc")
+    df = ps.df_read("calc/database.pk")
 
     rms, crossings = [], []
     for pset_id in df._pset_id:
@@ -23,5 +23,5 @@ if __name__ == "__main__":
     df["crossings"] = crossings
 
     ps.df_print(df, cols=["frequency", "damping", "rms", "crossings", "_pset_id"])
-    ps.df_write(df, "calc/database_eval.pk")
+    ps.df_write("calc/database_eval.pk", df)
     print(f"wrote {len(df)} rows to calc/database_eval.pk")

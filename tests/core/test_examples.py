@@ -121,15 +121,15 @@ def vary_1_param_extend(ex):
 def vary_1_param_simulate(ex):
     out = ex.run()
     assert "3 would run" in ex.stderr
-    for _ in range(2):
+    for n in (1, 2):
         df = ex.df()
-        assert df.square.tolist() == [1, 4, 9]
+        assert df.square.tolist() == [1, 4, 9] * n
         simulated = ex.df("calc.simulate")
-        assert simulated.a.tolist() == [1, 2, 3, 4, 5, 6]
-        assert simulated.square[:3].tolist() == [1, 4, 9]
-        assert simulated.square[3:].isna().all()
+        assert simulated.a.tolist() == [1, 2, 3] * n + [4, 5, 6]
+        assert simulated.square[: 3 * n].tolist() == [1, 4, 9] * n
+        assert simulated.square[3 * n :].isna().all()
         assert out.count("in calc") == 2
-        assert ex.run() == out
+        out = ex.run()
 
 
 def vary_1_param_study_column(ex):
@@ -142,8 +142,7 @@ def vary_1_param_study_column(ex):
     assert same.resistance.iloc[0] == pytest.approx(0.2139, rel=1e-3)
     assert "scan=radius_mm: 4 rows" in out
     assert "scan=length_m: 3 rows" in out
-    assert ex.run() == out
-    pd.testing.assert_frame_equal(ex.df(), df)
+    assert "scan=length_m: 6 rows" in ex.run()
 
 
 def multiple_local_1d_scans(ex):

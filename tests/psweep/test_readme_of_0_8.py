@@ -1,4 +1,8 @@
-"""The code of the README of psweep 0.8.0 does the same under the real 0.8.0 and under this one."""
+"""The README of psweep 0.8.0 and our examples do the same under the real 0.8.0 and under this one.
+
+Of the examples, those whose names are in that README. (batch_with_git shows what only this one
+has: the commit of each row, and `batch_collect`.)
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,20 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("readme_0_8.py")
 VERSION = "0.8.0"
+EXAMPLES = [
+    "vary_1_param.py",
+    "vary_1_param_repeat.py",
+    "vary_1_param_repeat_same.py",
+    "vary_1_param_simulate.py",
+    "vary_1_param_study_column.py",
+    "vary_2_params.py",
+    "vary_2_params_parallel.py",
+    "multiple_local_1d_scans",
+    "save_data_on_disk",
+]
 # What is in all databases, read by the pandas of the old release
 READ = """
 import json, pathlib, pandas as pd
@@ -46,26 +62,43 @@ def old_python(tmp_path_factory):
     return python
 
 
-def outcome(python, old_python, folder):
+def outcome(python, old_python, folder, scripts):
+    """Run scripts in a folder; return what they print, and what is in the databases then."""
     folder.mkdir()
     environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-    outs = [
-        subprocess.run(
-            [*command], cwd=folder, env=environ, check=True, capture_output=True, text=True
-        ).stdout
-        for command in ([python, "-W", "ignore", SCRIPT], [old_python, "-W", "ignore", "-c", READ])
-    ]
-    return outs[0], json.loads(outs[1])
+
+    def said(*command):
+        done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    out = "".join(said(python, "-W", "ignore", script) for script in scripts)
+    return out, json.loads(said(old_python, "-W", "ignore", "-c", READ))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git: apt-get install git")
 def test_both_do_the_same(old_python, tmp_path):
-    old_out, old = outcome(old_python, old_python, tmp_path / "old")
-    out, ours = outcome(sys.executable, old_python, tmp_path / "ours")
+    old_out, old = outcome(old_python, old_python, tmp_path / "old", [SCRIPT])
+    out, ours = outcome(sys.executable, old_python, tmp_path / "ours", [SCRIPT])
     assert out == old_out
+    assert_same(ours, old)
+    assert len(ours) == 14
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_run_unchanged_under_both(old_python, tmp_path, name):
+    path = ROOT / "examples" / name
+    scripts = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    _, old = outcome(old_python, old_python, tmp_path / "old", scripts)
+    _, ours = outcome(sys.executable, old_python, tmp_path / "ours", scripts)
+    assert_same(ours, old)
+    assert old
+
+
+def assert_same(ours, old):
     assert ours.keys() == old.keys()
     for name, (columns, *rest) in ours.items():
         assert [column for column in columns if column != "_git_commit"] == old[name][0]
         assert rest == old[name][1:], name
-    assert len(ours) == 14
