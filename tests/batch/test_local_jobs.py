@@ -130,7 +130,7 @@ def test_a_cut_short_local_claim_can_be_submitted_again(templates, monkeypatch):
     df = prepare(templates, n=1, info="subcmd: sh", jobscript="echo '{}' >result.json")
     Path("calc", df._pset_id[0], ".submitted_m.1").write_text("here\nby me \n")
     assert ps.batch_status().state.tolist() == ["queued"]
-    monkeypatch.setattr("psweep_batch.verdicts._GRACE_SECONDS", -1)
+    monkeypatch.setattr("psweep_batch.find_state._GRACE_SECONDS", -1)
     assert ps.batch_resubmit().reason.tolist() == ["submitting it was cut short"]
     submit("calc/resubmit_m.sh")
     assert ps.batch_status().state.tolist() == ["done"]

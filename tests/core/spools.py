@@ -8,7 +8,7 @@ import sys
 import time
 
 from psweep_core.running.options import Options
-from psweep_core.running.prepare_tasks import Chunk, spool_work
+from psweep_core.running.spool_work import Chunk, spool_work
 
 
 def prepare(func, params, size=100, **options):

@@ -14,12 +14,12 @@ from psweep import df_read
 from psweep_core.plumbing import PathLike
 
 from .errors import BatchError
-from .pset_status import PsetStatus
+from .find_state import cancelled_name, machine_of
 from .queue import Queue
 from .schedulers import SCHEDULERS
 from .states import State
 from .status import status_frame, statuses
-from .verdicts import cancelled_name, machine_of
+from .status_record import PsetStatus
 
 __all__ = ["batch_cancel"]
 

@@ -35,14 +35,14 @@ from psweep_core.plumbing import (
 )
 
 from .errors import BatchError
+from .find_state import READER_MARK, Queues
 from .jobs import RESULT_FILES
 from .outputs import tail
-from .pset_status import PsetStatus
 from .scripts import run_script_path
 from .states import State
 from .status import nothing_for, remember_collected, statuses
+from .status_record import PsetStatus
 from .tasks import settle
-from .verdicts import READER_MARK, Queues
 
 __all__ = ["batch_collect"]
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from psweep import file_read, file_write
 from psweep_core.plumbing import PRIVATE
 
+from .find_state import Outcome
 from .jobs import Attempt
-from .verdicts import Outcome
 
 __all__ = ["Collected", "read_collected", "write_collected"]
 

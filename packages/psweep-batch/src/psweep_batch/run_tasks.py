@@ -30,11 +30,11 @@ from psweep_core.plumbing import (
 
 from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
+from .find_state import machine_of
 from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, find_machines
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
-from .verdicts import machine_of
 
 __all__ = ["pool_of", "prepare_tasks", "run_batch"]
 

@@ -1,4 +1,4 @@
-"""The states of psets with jobs, as ``psweep-status`` shows them."""
+"""The states of psets with jobs, as ``psweep-status`` shows them; `find_state` finds them."""
 
 from __future__ import annotations
 

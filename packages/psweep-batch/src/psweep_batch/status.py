@@ -14,14 +14,14 @@ from psweep_core.plumbing import PathLike
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
+from .find_state import Judge, Outcome, Queues, Verdict
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import Machine
 from .outputs import outputs, why_ended
-from .pset_status import PsetStatus, outcomes_of
 from .scheduler_words import CANCELLED
 from .states import State
+from .status_record import PsetStatus, outcomes_of
 from .tasks import psets_of_tasks
-from .verdicts import Judge, Outcome, Queues, Verdict
 
 __all__ = [
     "batch_status",

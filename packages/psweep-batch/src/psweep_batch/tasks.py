@@ -19,13 +19,13 @@ from psweep_core.plumbing import (
     spools_of,
 )
 
+from .find_state import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
 from .jobs import Attempt
 from .machines import Machine
 from .outputs import why_ended
-from .pset_status import PsetStatus, outcomes_of
 from .scheduler_words import CANCELLED, cluster_of, job_id_of
 from .states import State
-from .verdicts import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
+from .status_record import PsetStatus, outcomes_of
 
 __all__ = ["TaskStatus", "chunk_of", "psets_of_tasks", "settle", "task_statuses"]
 
@@ -36,7 +36,7 @@ class TaskStatus(NamedTuple):
     spool: Spool
     chunk: int
     claim: Claim | None  # None: it was not submitted
-    attempt: Attempt | None  # the same, as `verdicts` takes it
+    attempt: Attempt | None  # the same, as `find_state` takes it
     verdict: Verdict
     positions: list[int]  # the psets of the chunk that have no row
 
@@ -97,7 +97,7 @@ def chunk_of(attempt: Attempt) -> tuple[str, int]:
 
 
 def _attempt(claim: Claim, spool: Spool) -> Attempt:
-    """Describe a claim as `verdicts` and `cancel` want it."""
+    """Describe a claim as `find_state` and `cancel` want it."""
     words = claim.how.split(" ")
     task = words[1] if words[0] == "task" else ""
     job_id = job_id_of(claim.said) if claim.said else None

@@ -23,11 +23,11 @@ from psweep_core.plumbing import (
 )
 
 from .errors import TransferError
+from .find_state import Judge, Queues
 from .jobs import last_attempt
 from .machines import INFO, Machine
 from .queue import Queue, snapshot_path
 from .remote_study import RemoteStudy, machines_of_study
-from .verdicts import Judge, Queues
 
 __all__ = ["pull", "push"]
 

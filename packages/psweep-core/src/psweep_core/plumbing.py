@@ -8,8 +8,8 @@ from .running.checks import check_df, check_func, check_params
 from .running.done import all_rows, not_failed
 from .running.keywords import explain_mistakes
 from .running.options import Options
-from .running.prepare_tasks import Chunk, spool_work
 from .running.provenance import Code
+from .running.spool_work import Chunk, spool_work
 from .show.progress import Progress
 from .states import ClaimState
 from .status import Report, status

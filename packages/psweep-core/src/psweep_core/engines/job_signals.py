@@ -1,4 +1,4 @@
-"""The signals that a scheduler sends to the processes of a batch job."""
+"""The signals that a scheduler sends to a batch job; `running.task` says what a task does then."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _IN_DETAILS: Final = ("_exc_txt", "_logs")  # columns that are too long for a ta
 _SCRIPTS: Final = (
     "columns.js",
     "elements.js",
-    "controls.js",
+    "widgets.js",
     "charts.js",
     "answers.js",
     "plots.js",

@@ -7,7 +7,7 @@ that recipe depend on more than the values: the pickler's memo writes a second
 use of one object as a reference to the first, and other types pickle
 differently between versions of Python and NumPy. So containers are written here
 as joblib would write them were no object shared, and everything else is taken
-apart into values first.
+apart into values first: by `canonical`, and types of libraries by `datatypes`.
 """
 
 from __future__ import annotations

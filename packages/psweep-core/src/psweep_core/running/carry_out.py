@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ..engines.choose import run_psets
 from ..engines.dispatch import Step
 from ..engines.failures import note, raises_originals
 from ..engines.job import Func, Jobs
-from ..engines.pool import run_pool
-from ..engines.serial import run_serial
 from ..engines.shared_generators import generators_in_psets_notice, shared_generators_notice
 from ..errors import DatabaseError
 from ..params.grids import Pset
@@ -274,23 +273,16 @@ class _Run:
     def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:
         options = self.options
         settings = options.settings(record.header, self.study.layout, self.commit, self.atomic)
-        if options.executor is not None:
-            from ..engines.executor import (
-                run_executor,  # here, because `import psweep` should be quick
-            )
-
-            return run_executor(self.func, jobs, settings, record, options.executor)
-        if options.poolsize is not None:
-            return run_pool(
-                self.func,
-                jobs,
-                settings,
-                record,
-                options.poolsize,
-                options.worker_envs,
-                options.max_tasks_per_child,
-            )
-        return run_serial(self.func, jobs, settings, record)
+        return run_psets(
+            self.func,
+            jobs,
+            settings,
+            record,
+            executor=options.executor,
+            poolsize=options.poolsize,
+            worker_envs=options.worker_envs,
+            max_tasks_per_child=options.max_tasks_per_child,
+        )
 
     def _sends_func(self) -> bool:
         executor = self.options.executor

@@ -124,7 +124,7 @@ class Options:
             )
             raise ParamsError(message)
         format_of(Path(Layout(self.calc_dir).name, basename))
-        if self.save and basename.endswith(PARQUET):
+        if self.save and Path(basename).suffix.lower() == PARQUET:
             need_pyarrow()
         if not self.save:
             self._check_that_nothing_is_written()

@@ -31,7 +31,7 @@ from .job_environment import job_id, rank
 from .job_memory import count_kills
 from .needs import Needs
 from .options import Options
-from .prepare_tasks import TASK_PYTHON
+from .spool_work import TASK_PYTHON
 from .time_left import END, find_end, time_left
 
 __all__ = ["task"]

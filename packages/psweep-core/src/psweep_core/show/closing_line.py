@@ -1,4 +1,7 @@
-"""The one line that a run prints at its end, if there is something to report."""
+"""The one line that a run prints at its end, if there is something to report.
+
+What else is reported is added where it is found, in `running.carry_out` and `running.planner`.
+"""
 
 from __future__ import annotations
 

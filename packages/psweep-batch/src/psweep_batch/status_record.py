@@ -9,9 +9,9 @@ import pandas as pd
 
 from psweep_core.plumbing import RUNTIME
 
+from .find_state import Outcome
 from .jobs import Attempt
 from .queue import Account
-from .verdicts import Outcome
 
 __all__ = ["PsetStatus", "outcomes_of"]
 
