@@ -2,7 +2,8 @@
 
 A new scheduler needs an entry in it, the two shell scripts below, and what it says about jobs in
 `scheduler_words`. What a task reads in the environment of its job is in psweep_core:
-``engines/job_signals.py``, ``running/job_environment.py`` and ``running/time_left.py``.
+``engines/job_signals.py``, ``running/job_environment.py`` and ``running/time_left.py``; what its
+scripts read there is in ``shell/notes.sh``, ``job.sh`` and ``task_job.sh``.
 
 Slurm and Grid Engine run for real in the tests. PBS (PBS Pro and OpenPBS) and LSF are written from
 their manuals, and run against programs that do what these manuals say.

@@ -1,6 +1,7 @@
 """The formats of database files: one table, by the suffix of the file.
 
-A new format needs a suffix in `suffixes`, an entry in `FORMATS`, and two functions.
+A new format needs a suffix in `suffixes`, an entry in `FORMATS`, and two functions. If it needs
+a library, `running.options` asks for that before anything runs.
 """
 
 from __future__ import annotations

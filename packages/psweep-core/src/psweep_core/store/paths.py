@@ -1,4 +1,4 @@
-"""Every path of a study. No other module knows what its files are called or where they are.
+"""Every path of a study, but for those of tasks of batch jobs, which are in `spool`.
 
 ::
 

@@ -22,7 +22,8 @@ SEED: Final = "_seed"
 ATTEMPTS: Final = "_attempts"
 
 # Columns that exist only if some run of the study asked for them, and what they hold in the rows
-# of the other runs. A row without _failed is a success.
+# of the other runs. A row without _failed is a success. `running.options` fills those of a run,
+# `engines.call` those of a pset.
 NO_EXTRA: Final[dict[str, Any]] = {
     "_exec_host": None,
     "_git_commit": None,

@@ -1,4 +1,4 @@
-// The table of psets: sort, filter, choose columns, save what is left.
+// The table of psets: sort, filter, choose columns, save what is left. Its markup is in page.html.
 
 const PAGE = 100;
 const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, filters: new Map(), only: null };
