@@ -378,3 +378,18 @@ def test_an_exception_class_inside_a_function_can_be_caught_on_every_engine():
             ps.run_local(func, [{"a": 3}], save=False, **kwds)
         assert type(caught.value) is Inner
         assert (caught.value.a, str(caught.value)) == (3, "no 3")
+
+
+def test_an_error_of_a_file_keeps_its_number_and_its_file():
+    class Missing(FileNotFoundError):
+        def __init__(self, path):
+            super().__init__(2, "gone", path)
+
+    def func(pset):
+        raise Missing("f.txt")
+
+    for kwds in ({}, {"poolsize": 1}):
+        with pytest.raises(Missing) as caught:
+            ps.run_local(func, [{"a": 3}], save=False, **kwds)
+        assert (caught.value.errno, caught.value.filename) == (2, "f.txt")
+        assert str(caught.value) == "[Errno 2] gone: 'f.txt'"

@@ -91,6 +91,7 @@ def test_log_axes_where_values_are_in_equal_ratios():
         ([1, 5, 10], False),
         ([0, 1, 10, 100], False),
         ([1, 100], False),
+        ([5e-324, 1.0, 1e308], True),
     ],
 )
 def test_which_values_get_a_log_axis(values, log):

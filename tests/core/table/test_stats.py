@@ -137,6 +137,15 @@ def test_a_failed_try_counts_until_it_is_tried_again(outcomes, repeats, n, n_fai
     assert ps.df_stats(df.assign(z=1), over=["x"]).n_failed.tolist() == [n_failed]
 
 
+def test_failures_are_counted_where_run_numbers_have_gaps():
+    def func(pset):
+        raise ValueError
+
+    df = ps.run_local(func, ps.plist("a", [1, 2]), save=False, on_error="record")
+    df["_run_seq"] = pd.array([0, None], dtype=object)
+    assert ps.df_stats(df).n_failed.tolist() == [1, 1]
+
+
 def test_another_seed_is_another_try():
     def func(pset):
         if pset["_seed"] == 1:

@@ -101,7 +101,7 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
     : >"$ps_look/account"
     for on in $(cut -d ' ' -f 4 "$ps_look/gone" | sort -u); do
         grep -F " $on " "$ps_look/gone" | sed 's/.* //' | grep -v '^-$' | sort -u |
-            ps_cluster=${on#-} xargs sh -c "$(account_text)" sh 2>/dev/null | sed "s/^/$on /" >>"$ps_look/account"
+            ps_cluster=${on#-} xargs sh -c "$(account_text)" sh 2>/dev/null | sed "s/^/ $on /" >>"$ps_look/account"
     done
     while read -r ps_spool chunk attempt on job; do
         # It may have ended well meanwhile.
@@ -110,7 +110,7 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
         state=lost
         reason='submitting it was cut short'
         if [ "$job" != - ]; then
-            how=$(grep -F "$on job|$job|" "$ps_look/account" | head -n 1 | cut -d '|' -f 3)
+            how=$(grep -F " $on job|$job|" "$ps_look/account" | head -n 1 | cut -d '|' -f 3)
             reason='ended without an exit code'
             case $how in
             '') [ -z "$(account_text)" ] || continue ;;

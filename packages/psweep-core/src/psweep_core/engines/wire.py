@@ -191,7 +191,9 @@ def _pickled_exception(error: BaseException) -> bytes:
     """
     # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle, or come out
     # with another message.
-    parts = type(error), error.args, {**error.__dict__}
+    # (The args of an OSError leave out its file.)
+    args = OSError.__reduce__(error)[1] if isinstance(error, OSError) else error.args
+    parts = type(error), args, {**error.__dict__}
     found = b""
     for attempt in (error, parts):
         with contextlib.suppress(Exception):
@@ -210,7 +212,10 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
         if isinstance(error, tuple):
             kind, args, state = error
             error = kind.__new__(kind, *args)
-            BaseException.__setattr__(error, "args", args)  # also if the class is frozen
+            if isinstance(error, OSError):  # which keeps its errno and file elsewhere
+                OSError.__init__(error, *args)
+            else:
+                BaseException.__setattr__(error, "args", args)  # also if the class is frozen
             error.__dict__.update(state)
     except Exception:
         error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")

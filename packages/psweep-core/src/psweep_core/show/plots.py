@@ -199,7 +199,8 @@ def is_log_grid(values: Array) -> bool:
     """
     if len(values) < 3 or values[0] <= 0:
         return False
-    ratios = values[1:] / values[:-1]
+    with np.errstate(over="ignore"):
+        ratios = values[1:] / values[:-1]
     if np.allclose(ratios, ratios[0], rtol=1e-3):
         return True
     if values[-1] < 20 * values[0]:

@@ -14,7 +14,7 @@ __all__ = ["FREE", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
 OUT_OF_MEMORY = "out of memory"
 TIME_LIMIT = "time limit"
 # What a shell says of a command that was killed from outside; chunks.sh has the same numbers
-_KILLS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}
+_KILLS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM", 152: "SIGXCPU"}
 # The states of a claim whose chunk another task may have
 FREE = (ClaimState.STOPPED, ClaimState.FAILED, ClaimState.LOST, ClaimState.CANCELLED)
 

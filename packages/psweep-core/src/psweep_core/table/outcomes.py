@@ -52,7 +52,7 @@ def open_failures(df: pd.DataFrame) -> Mask:
     names = [name for name in ("_pset_hash", SEED) if name in df.columns]
     psets = combined((codes_of(df[name]) for name in names), len(df))
     rows = np.flatnonzero(np.isin(psets, psets[failed]) & ~waiting_rows(df))
-    runs = df["_run_seq"].to_numpy()
+    runs = pd.factorize(df["_run_seq"], sort=True)[0]  # also with gaps
     rows = rows[np.lexsort((runs[rows], psets[rows]))]
     found = np.zeros(len(df), dtype=bool)
     for _, of_pset in itertools.groupby(rows.tolist(), psets.__getitem__):
