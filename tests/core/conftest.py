@@ -61,6 +61,15 @@ def script(tmp_path):
         process.communicate()
 
 
+@pytest.fixture
+def children_may_be_interrupted(monkeypatch):
+    """Leave the processes that a test starts out of the coverage.
+
+    Its tracer has a lock that KeyboardInterrupt may leave locked, and then the process hangs.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 def alive(pid: int) -> bool:
     """Tell whether a process is running (a zombie is not)."""
     stat = Path(f"/proc/{pid}/stat")

@@ -248,6 +248,7 @@ def test_a_pool_that_breaks_keeps_what_is_finished():
     assert set(df.a) == set(done.a) | set(range(7))
 
 
+@pytest.mark.usefixtures("children_may_be_interrupted")
 def test_ctrl_c_keeps_what_is_about_to_end(script):
     process = script(
         """

@@ -94,6 +94,7 @@ def test_what_a_hanging_pset_has_started_ends_with_it():
     wait_until(lambda: "sleep 61" not in subprocess.check_output(show, text=True))
 
 
+@pytest.mark.usefixtures("children_may_be_interrupted")
 def test_nor_does_anything_outlive_a_run_that_is_interrupted(script):
     process = script(
         """

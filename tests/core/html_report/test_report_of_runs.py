@@ -220,6 +220,7 @@ def test_watch_follows_a_run_to_its_end(script):
         cli.report(["--watch", "-1"])
 
 
+@pytest.mark.usefixtures("children_may_be_interrupted")
 def test_ctrl_c_ends_watching_and_the_page_does_not_reload_itself_any_more(script):
     script(SLOW.replace("POOL", "None").replace("== 3", "== 0"))
     deadline = time.monotonic() + 100

@@ -12,6 +12,8 @@ from conftest import alive
 
 import psweep as ps
 
+pytestmark = pytest.mark.usefixtures("children_may_be_interrupted")
+
 N = 1000
 
 # func notes on disk that it is about to return; what it noted must be found again

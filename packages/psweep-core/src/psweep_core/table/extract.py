@@ -23,6 +23,7 @@ __all__ = [
     "df_extract_row",
     "df_filter_conds",
     "psets_and_fits",
+    "psets_and_fits_as_stored",
 ]
 
 
@@ -96,15 +97,12 @@ def psets_and_fits(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
     every = list(df.columns)
     params, results = places_of(df)
     names = [every[i] for i in params]
-    columns = [cells(df.iloc[:, i]) for i in params]
-    rows = zip(*columns, strict=True) if columns else ((),) * len(df)
-    psets = [_present(names, row) for row in rows]
+    psets, fits = psets_and_fits_as_stored(df)
     if "_pset_hash" not in every:
-        return psets, [False] * len(df)
+        return psets, fits
     reader = Reader()
     cells_of_results = functools.cache(lambda: [cells(df.iloc[:, place]) for place in results])
     hashes = df["_pset_hash"].tolist()
-    fits = [new == sha for new, sha in zip(pset_hashes(psets), hashes, strict=True)]
     for i in [i for i, fit in enumerate(fits) if not fit]:
 
         def moved(i: int = i) -> Pset:
@@ -116,6 +114,21 @@ def psets_and_fits(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
         fits[i] = read is not psets[i]
         psets[i] = read
     return psets, fits
+
+
+def psets_and_fits_as_stored(df: pd.DataFrame) -> tuple[list[Pset], list[bool]]:
+    """Do the same without a search for other readings of a row that does not fit."""
+    df = arranged(df)
+    every = list(df.columns)
+    params, _ = places_of(df)
+    names = [every[i] for i in params]
+    columns = [cells(df.iloc[:, i]) for i in params]
+    rows = zip(*columns, strict=True) if columns else ((),) * len(df)
+    psets = [_present(names, row) for row in rows]
+    if "_pset_hash" not in every:
+        return psets, [False] * len(df)
+    hashes = df["_pset_hash"].tolist()
+    return psets, [new == sha for new, sha in zip(pset_hashes(psets), hashes, strict=True)]
 
 
 def _present(names: list[Any], row: Iterable[Any]) -> Pset:

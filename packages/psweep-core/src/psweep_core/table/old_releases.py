@@ -33,6 +33,7 @@ from ..messages import safe_repr
 from ..params.hashing import pset_hash
 from .bookkeeping import BOOK, EXTRAS, RESERVED, RUNTIME, is_private
 from .cells import MISSING, cells, column
+from .extract import psets_and_fits_as_stored
 from .frames import with_seqs
 from .witness import ABSENT, INT, NA, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
 
@@ -114,12 +115,24 @@ def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
         There is no question about one of the names in `none`.
     """
     release = _release(df)
-    if release is None:
+    if release is None or (release == "0.8" and _is_ours(df)):
         return None
     old = _Restoring(df, release, [*none]).carry_out()
     if release == "0.8" and not (old.n_numbered or old.late or old.n_hashes or old.n_filled):
         return None  # the same as one of ours to which the user has added columns
     return old
+
+
+def _is_ours(df: pd.DataFrame) -> bool:
+    """Return whether each row has our hash, so that the user has but added a column.
+
+    A search for the readings of values that old releases did not hash alike takes seconds.
+    """
+    if df["_pset_seq"].isna().any():
+        return False
+    with contextlib.suppress(Exception):  # values that have no hash
+        return all(psets_and_fits_as_stored(df)[1])
+    return False
 
 
 def _release(df: pd.DataFrame) -> str | None:
