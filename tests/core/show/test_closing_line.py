@@ -17,10 +17,10 @@ import pytest
 from terminal import in_terminal
 
 import psweep as ps
-
-pytestmark = pytest.mark.usefixtures("children_may_be_interrupted")
 from psweep_core.show.closing_line import ClosingLine, failures_by_cause
 from psweep_core.store import database
+
+pytestmark = pytest.mark.usefixtures("children_may_be_interrupted")
 
 
 def func(pset):
