@@ -41,7 +41,7 @@ if __name__ == "__main__":
         "gamma": (0.01, 10, "log"),
         "alpha": (1e-3, 1, "log"),
     }
-    params = ps.psample(space, 16, seed=1)
+    params = ps.psample(space, 16, kind="random", seed=1)
     df = ps.run_batch(func, params, machine, seed=1)
     print(f"{len(df)} of {len(params)} psets have finished")
     if len(df):
