@@ -143,20 +143,19 @@ def check(reader, base, df, done):
     assert answer["dtypes"] == {repr(name): str(dtype) for name, dtype in df.dtypes.items()}
 
 
-def given_anything(max_examples):
+def given_anything(max_examples, *more):
     def decorate(test):
         checked = settings(
             max_examples=max_examples, deadline=None, suppress_health_check=[*HealthCheck]
         )
-        return checked(
-            given(st.sampled_from(SUFFIXES), params, results, columns, st.booleans())(test)
-        )
+        return checked(given(*more, params, results, columns, st.booleans())(test))
 
     return decorate
 
 
 @pytest.mark.slow
-@given_anything(60)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given_anything(20)
 def test_anything_that_is_written_can_be_read_elsewhere(
     reader, suffix, params, results, column, by_df
 ):
@@ -177,5 +176,5 @@ def test_anything_for_many_minutes(reader):
 
     # Hypothesis has no limit by time, so after it examples pass at once; rounds keep these few.
     while time.monotonic() < end:
-        given_anything(300)(check_until_then)()
+        given_anything(300, st.sampled_from(SUFFIXES))(check_until_then)()
     print(f"{n} examples in {MINUTES} minutes")
