@@ -434,7 +434,7 @@ def powercut(session: nox.Session) -> None:
 @nox.session
 def stress(session: nox.Session) -> None:
     """Let all use one study for ten minutes, and kill them: nox -s stress -- SECONDS SEED."""
-    _install(session, [_wheel(session, "core"), _wheel(session, "batch")])
+    _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")
     script = str(ROOT / "tests" / "psweep" / "stress.py")
     session.run("python", script, *(session.posargs or ["600"]))
 
