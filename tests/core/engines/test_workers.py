@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -156,7 +157,8 @@ def test_a_worker_that_is_killed_before_it_is_ready_is_replaced(kwds, kill_new_w
     df = ps.run_local(where, PARAMS, poolsize=1, **kwds)
     assert df.a.tolist() == [*range(6)]
     assert set(df.slot) == {"0"}
-    assert "2 workers replaced" in capfd.readouterr().err
+    # (One is not counted if it had just been told to make room for a spawned one.)
+    assert re.search("[12] workers? replaced", capfd.readouterr().err)
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
 
 

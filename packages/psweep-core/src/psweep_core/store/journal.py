@@ -238,7 +238,8 @@ class Journal:
                     self._look_back()
             finally:
                 if self._lock is not None:
-                    self._lock.release()
+                    with self._file_lock:  # a lock may close its file twice, if two release it
+                        self._lock.release()
 
     def _look_back(self) -> None:
         """Close the file, and find out which rows are perhaps not in it."""
