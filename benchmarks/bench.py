@@ -41,7 +41,7 @@ def main() -> None:
     names = {name for some in options.cases for name in GROUPS.get(some, [some])}
     unknown = sorted(names - set(known))
     if unknown:
-        sys.exit(f"there is no case {unknown[0]!r}; there are {', '.join([*GROUPS, *known])}")
+        sys.exit(f"unknown case {unknown[0]!r}; the cases are {', '.join([*GROUPS, *known])}")
     chosen = [case for case in cases if not names or case.name in names]
     once = options.quick or options.once
     kept = not once and not options.cpu and not names

@@ -77,7 +77,7 @@ def test_round_trip(tmp_path, templates, make_ssh, request, monkeypatch, capfd, 
     monkeypatch.setenv("HOME", str(home))
     for name, value in ssh_cluster.environ.items():
         monkeypatch.setenv(name, value)
-    for name in ("SLURM_CONF", "SGE_ROOT"):  # there is no scheduler on the laptop
+    for name in ("SLURM_CONF", "SGE_ROOT"):  # the laptop has no scheduler
         monkeypatch.delenv(name, raising=False)
 
     info, n_jobs = KINDS[kind]

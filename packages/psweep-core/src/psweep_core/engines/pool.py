@@ -68,7 +68,6 @@ _STOP_SECONDS = 0.2  # how often `Stop` is asked
 _GRACE_SECONDS = 2.0  # a worker that has been told to end is killed after this time
 _WRITE_SECONDS = 600.0  # or after this time, if it seems to be writing a row
 _MAX_KILLED_EARLY = 5  # workers in a row that are killed before they are ready
-_KILLS = (-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM))  # as exit codes
 
 
 def run_pool(
@@ -374,7 +373,7 @@ class _Pool:
 
     def _started_again(self, worker: WorkerProcess, fate: str) -> Step:
         """Replace a worker that was killed before it was ready, or raise."""
-        if worker.process.exitcode not in _KILLS:
+        if not worker.was_killed():
             message = (
                 f"a worker process {fate} during startup (see its output above). In a "
                 'script, the call of run_local must be below `if __name__ == "__main__":` '

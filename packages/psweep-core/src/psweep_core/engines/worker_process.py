@@ -94,6 +94,11 @@ class WorkerProcess:
             end_group(self.process.pid, signal.SIGKILL)
         self.process.kill()
 
+    def was_killed(self) -> bool:
+        """Return whether somebody ended it; False if it crashed or has exited."""
+        kills = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
+        return self.process.exitcode in [-kill for kill in kills]
+
     def fate(self) -> str:
         """Describe in words how it ended."""
         self.process.join()
