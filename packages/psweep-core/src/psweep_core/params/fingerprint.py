@@ -69,6 +69,7 @@ class _NoSourceError(Exception):
 class _Search:
     def __init__(self) -> None:
         self._project = Project()
+        self._sources: dict[str, SourceFile | None] = {}
         self.parts = Parts()
         self._add = self.parts.add
         self._is_new = self.parts.is_new
@@ -109,12 +110,17 @@ class _Search:
         else:
             self._instance(value, name, depth)
 
+    def _source(self, file: str, variables: dict[str, Any] | None = None) -> SourceFile | None:
+        if file not in self._sources:  # one look at the disk for each file
+            self._sources[file] = source_file(file, variables)
+        return self._sources[file]
+
     def _function(self, func: types.FunctionType, name: str) -> None:
         code = func.__code__
         if not self._project.has(code.co_filename):
             self._installed(func, name)
             return
-        source = source_file(code.co_filename, func.__globals__)
+        source = self._source(code.co_filename, func.__globals__)
         form = None if source is None else _form_of_code(source, code)
         if form is None or source is None:
             if not len(self.parts):
@@ -146,11 +152,14 @@ class _Search:
             if used in form.assigned:
                 self._statements(used, variables)
             elif used not in skip:
-                self._global(used, variables, [c[1:] for c in form.chains if c[0] == used])
+                self._global(used, variables, form.chains)
         for module, level in form.imports:
             self._imported(module, level, variables)
 
-    def _global(self, name: str, variables: dict[str, Any], chains: list[Any]) -> None:
+    def _global(
+        self, name: str, variables: dict[str, Any], chains: Iterable[tuple[str, ...]] = ()
+    ) -> None:
+        """Add a global name; of a module of the project, add the chains that begin with it."""
         value = variables.get(name, _MISSING)
         if value is _MISSING:
             if not hasattr(builtins, name):
@@ -161,7 +170,7 @@ class _Search:
             file = getattr(value, "__file__", None)
             self._add(name, name, f"module {value.__name__}")
             if isinstance(file, str) and self._project.has(file):
-                self._of_module(value, chains)
+                self._of_module(value, [c[1:] for c in chains if c[0] == name and len(c) > 1])
             return
         by_value = (
             kind in _ATOMS
@@ -172,18 +181,17 @@ class _Search:
         if by_value or not self._statements(name, variables):
             self.value(value, name)
 
-    def _of_module(self, module: types.ModuleType, chains: list[Any]) -> None:
+    def _of_module(self, module: types.ModuleType, chains: list[tuple[str, ...]]) -> None:
         for chain in chains:
-            first, *rest = chain
             if self._is_new((id(module), *chain), ".".join(chain)):
-                self._global(first, vars(module), [tuple(rest)] if rest else [])
+                self._global(chain[0], vars(module), [chain])
 
     def _statements(self, name: str, variables: dict[str, Any]) -> bool:
         """Add the statements that make the value of a global name, if there are any."""
         file = variables.get("__file__")
         if not isinstance(file, str) or not self._project.has(file):
             return False
-        source = source_file(file)
+        source = self._source(file)
         found = [] if source is None else source.statements(name)
         if source is None or not found:
             return False
@@ -196,7 +204,7 @@ class _Search:
                 if module is None:
                     self._add(name, name, f"from {imported}")
                 else:
-                    self._global(imported[2], vars(module), [])
+                    self._global(imported[2], vars(module))
                 continue
             key = "statement", name, i
             form = source.forms.get(key)
@@ -217,7 +225,7 @@ class _Search:
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
         """Add a whole file of the project that a function imports: it may not be imported yet."""
         file = self._project.file_of(module, level, variables)
-        source = None if file is None else source_file(file)
+        source = None if file is None else self._source(file)
         if source is None or not self._is_new(("file", file), module):
             return
         form = source.forms.get("file")
@@ -233,7 +241,7 @@ class _Search:
         variables = vars(module) if module is not None else {}
         file = variables.get("__file__")
         if isinstance(file, str) and self._project.has(file):
-            source = source_file(file)
+            source = self._source(file)
             node = None if source is None else source.class_(cls.__qualname__)
             if source is not None and node is not None:
                 self.found_code = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Any, NamedTuple
 
@@ -46,17 +47,14 @@ class Parts:
 
     def result(self) -> Fingerprint:
         """Make the fingerprint."""
-        keywords = set().union(*(part.form.keywords for part in self._parts if part.form))
-        total = hashlib.sha1(usedforsecurity=False)
+        keywords = frozenset().union(*(part.form.keywords for part in self._parts if part.form))
+        pieces = []
         digests: dict[str, str] = {}
         for part in self._parts:
             text = part.text if part.form is None else text_of(part.form, keywords)
-            data = text.encode("utf-8", "surrogatepass")
-            total.update(f"{part.name}\0".encode("utf-8", "surrogatepass") + data + b"\0")
-            label = part.label
-            if label in digests:
-                data = digests[label].encode() + data
-            digests[label] = hashlib.sha1(data, usedforsecurity=False).hexdigest()[:8]
+            pieces += [part.name, text]
+            digests[part.label] = _short_digest(digests.get(part.label, "") + text)
+        total = hashlib.sha1(_encoded("\0".join([*pieces, ""])), usedforsecurity=False)
         return Fingerprint(total.hexdigest(), digests)
 
     def add(self, name: str, label: str, text: str = "", form: Form | None = None) -> None:
@@ -71,3 +69,13 @@ class Parts:
             return False
         self._seen[key] = len(self._parts), keep
         return True
+
+
+# Each run in a process looks at the same parts again, most often.
+@functools.lru_cache(maxsize=10_000)
+def _short_digest(text: str) -> str:
+    return hashlib.sha1(_encoded(text), usedforsecurity=False).hexdigest()[:8]
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -7,6 +7,7 @@ names. The text does not depend on the version of Python.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -68,7 +69,8 @@ def form_of(node: ast.AST | list[Any], global_too: Iterable[str] = ()) -> Form:
     return writer.form
 
 
-def text_of(form: Form, keywords: set[str]) -> str:
+@functools.lru_cache(maxsize=10_000)
+def text_of(form: Form, keywords: frozenset[str]) -> str:
     """Return the text of a form; names of parameters count only where a call gives them by name."""
 
     def name(match: re.Match[str]) -> str:
