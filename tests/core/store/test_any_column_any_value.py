@@ -348,3 +348,15 @@ def test_files_that_an_earlier_psweep_wrote(version, suffix):
         assert str(df.p.dtype) == "period[D]"
         assert df.Int8[0] == 1
         assert df.text[0] == "a"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("value", [pd.NaT, pd.NA, None, float("nan"), pd.Timestamp(0)], ids=repr)
+def test_a_pset_stays_what_it_was_when_a_later_run_lacks_its_parameter(suffix, value):
+    need(suffix)
+    for pset in ({"a": value}, {"b": 3}):
+        df = ps.run_local(lambda p: {}, [pset], database_basename=f"database{suffix}")
+    for found in (df, ps.df_read("calc")):
+        psets = [ps.df_extract_pset(found, pset_id) for pset_id in found._pset_id]
+        assert [ps.pset_hash(pset) for pset in psets] == df._pset_hash.tolist()
+        assert ps.pset_hash(psets[0]) == ps.pset_hash({"a": value})

@@ -228,7 +228,8 @@ def storable(df: pd.DataFrame, path: Path, sample: bool = False) -> pd.DataFrame
     form = format_of(path)
     changed: dict[int, Any] = {}
     for position in odd_columns(df, form.data_only):
-        series = df.iloc[:, position].reset_index(drop=True)
+        # (Series.reset_index of pandas 2.0 makes times of a NaT among objects.)
+        series = df.iloc[:, position].set_axis(pd.RangeIndex(len(df)))
         tried = series
         if sample and series.dtype == object and not form.data_only:
             kinds = map(type, series.tolist())

@@ -70,7 +70,9 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
         codes = combined([codes_of(df[name]) for name in shown], len(df))
     first = first_rows(codes)
     good, failed = good_rows(df), open_failures(df)
-    columns: list[Any] = [df[name].iloc[first].reset_index(drop=True) for name in shown]
+    columns: list[Any] = [
+        df[name].iloc[first].set_axis(pd.RangeIndex(len(first))) for name in shown
+    ]
     names: list[Any] = [*shown]
     names += [f"_{name}" if name in shown else name for name in ("n", "n_failed")]
     columns += [np.bincount(codes[mask], minlength=len(first)) for mask in (good, failed)]

@@ -103,7 +103,8 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
 def _coordinate(series: pd.Series[Any], name: Any) -> tuple[Any, Any]:
     """Return the values along the dimension of a parameter, and the place of each row."""
     codes = codes_of(series)
-    levels = series.iloc[first_rows(codes)].reset_index(drop=True)
+    levels = series.iloc[first_rows(codes)]
+    levels = levels.set_axis(pd.RangeIndex(len(levels)))
     if not levels.isna().any() and levels.dtype != np.dtype(object):
         kind = getattr(levels.dtype, "kind", "O")
         values = levels.to_numpy(dtype=object) if kind not in "iufbmM" else levels.to_numpy()
