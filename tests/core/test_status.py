@@ -62,6 +62,29 @@ def test_a_run_that_goes_on_ends_or_is_killed(capsys):
     assert [state["done"] for state in states] == [4, 4, 1]
 
 
+def test_a_run_that_was_interrupted_is_incomplete_until_one_is_complete(script, capsys):
+    text = """
+        import psweep as ps, sys
+        def func(pset):
+            if pset["a"] == int(sys.argv[1]):
+                raise KeyboardInterrupt if sys.argv[1] == "3" else ValueError
+            return {"b": 1}
+        ps.run_local(func, ps.plist("a", range(8)), skip_dups=True)
+        """
+    for stop, said in ((3, "3 of 8"), (3, "0 of 5"), (4, "1 of 5"), (9, "4 of 4")):
+        process = script(text, str(stop))
+        process.communicate()
+        is_last = stop == 9
+        assert status([]) == (0 if is_last else 4)
+        lines = capsys.readouterr().out.splitlines()
+        word = "ended" if is_last else "incomplete"
+        assert f"{word}, {said} psets" in lines[-1], lines
+    assert [line.split(": ")[1] for line in lines] == [
+        "ended, 3 of 8 psets", "ended, 1 of 5 psets", "ended, 4 of 4 psets"
+    ]  # fmt: skip
+    assert status(["--json"]) == 0
+
+
 def test_a_study_without_failures_and_none_at_all(capsys):
     assert status([]) == 1
     assert "psweep-status: there is no" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def test_a_run_that_goes_on_and_is_killed(script, poolsize):
     assert len(list(Path("calc/.psweep/database.pk").glob("*.journal"))) > 0  # only looked at
     ps.recover("calc")
     (run,) = page_data(ps.report())["runs"]
-    assert (run["state"], run["psets"], run["planned"]) == ("ended", 3, None)
+    assert (run["state"], run["psets"], run["planned"]) == ("incomplete", 3, 5)
 
 
 def test_a_run_before_its_first_pset_has_finished(script):

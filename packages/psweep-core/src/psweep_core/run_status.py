@@ -18,6 +18,7 @@ from .states import RunState
 from .store.journal_reader import is_over, read_header
 from .store.paths import PathLike
 from .store.spool import spools_of
+from .store.runs_file import incomplete_runs, planned_psets, read_runs
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private
 from .table.frames import arranged, groups
@@ -42,8 +43,8 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     Returns
     -------
     list of dict
-        One per run: ``run_seq``, ``run_id``, ``state`` ("running", "stopped early" or "ended"),
-        ``n`` (psets to run), ``done`` (good rows), ``failed``, ``causes`` (of failures, and how
+        One per run: ``run_seq``, ``run_id``, ``state`` ("running", "stopped early", "incomplete"
+        or "ended"; see `incomplete_runs`), ``n`` (psets to run), ``done`` (good rows), ``failed``, ``causes`` (of failures, and how
         many of each; messages that differ only in numbers are one cause), ``rate`` (psets per
         second) and ``seconds_left`` of a running one, ``last`` and ``slowest`` (``_pset_seq``,
         ``seconds``, ``pset``), ``lowest`` and ``highest`` (``_pset_seq``, ``result``, ``value``,
@@ -81,17 +82,24 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     for run_id in headers.keys() - found.keys():
         header = headers[run_id]
         if header.n_psets:
-            found[run_id] = {
-                **dict.fromkeys(("rate", "seconds_left", "last", "slowest", "lowest", "highest")),
-                "run_seq": header.run_seq,
-                "run_id": run_id,
-                "state": RunState.RUNNING if run_id in live else RunState.STOPPED_EARLY,
-                "n": header.n_psets,
-                "done": 0,
-                "failed": 0,
-                "causes": {},
-            }
+            state = RunState.RUNNING if run_id in live else RunState.STOPPED_EARLY
+            found[run_id] = _without_rows(run_id, header.run_seq, header.n_psets, state)
+    n_rows = {run_id: state["done"] + state["failed"] for run_id, state in found.items()}
+    planned = planned_psets(study.layout)
+    for run_id, n in planned.items():
+        if run_id in found:
+            found[run_id]["n"] = max(n, n_rows[run_id])
+    for run_id in incomplete_runs(planned, n_rows, headers.keys()):
+        run_seq = read_runs(study.layout)[run_id]["run_seq"]
+        more = _without_rows(run_id, run_seq, planned[run_id], RunState.INCOMPLETE)
+        found.setdefault(run_id, more)["state"] = RunState.INCOMPLETE
     return sorted(found.values(), key=lambda state: state["run_seq"])
+
+
+def _without_rows(run_id: str, run_seq: int, n: int, state: str) -> dict[str, Any]:
+    unknown = dict.fromkeys(("rate", "seconds_left", "last", "slowest", "lowest", "highest"))
+    known = {"run_seq": run_seq, "run_id": run_id, "state": state, "n": n}
+    return {**unknown, **known, "done": 0, "failed": 0, "causes": {}}
 
 
 def _with_jobs(df: pd.DataFrame, bad: Any, calc_dir: Path) -> Any:

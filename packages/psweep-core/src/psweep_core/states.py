@@ -16,6 +16,7 @@ class RunState:
     RUNNING: Final = "running"
     STOPPED_EARLY: Final = "stopped early"  # with psets that were not run
     ENDED: Final = "ended"
+    INCOMPLETE: Final = "incomplete"  # ended, with fewer rows than psets that were to run
     # in the report alone
     QUEUED: Final = "queued"
     PREPARED: Final = "prepared"  # with psets whose jobs were not submitted

@@ -28,6 +28,7 @@ __all__ = ["Report", "status"]
 
 _IN_PROGRESS = 3  # exit statuses
 _FAILED = 4
+_WITHOUT_RESULTS = (RunState.STOPPED_EARLY, RunState.INCOMPLETE)
 _WATCH_SECONDS = 10.0
 _CLEAR = "\x1b[2J"
 # What was there is written over, line by line, so nothing flickers.
@@ -175,6 +176,6 @@ def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:
         lines,
         states,
         any(state["state"] == RunState.RUNNING for state in states),
-        any(state["failed"] or state["state"] == RunState.STOPPED_EARLY for state in states),
+        any(state["failed"] or state["state"] in _WITHOUT_RESULTS for state in states),
         ", ".join(short),
     )

@@ -17,7 +17,7 @@ from ..errors import DatabaseError, PsweepError
 from ..states import RunState
 from ..store.journal_reader import is_over, read_header
 from ..store.locks import file_lock
-from ..store.runs_file import read_runs
+from ..store.runs_file import incomplete_runs, planned_psets, read_runs
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.rows import Header
@@ -124,6 +124,8 @@ def runs_of(
     entries = read_runs(study.layout)
     runs: list[dict[str, Any]] = []
     ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
+    planned = planned_psets(study.layout)
+    incomplete = incomplete_runs(planned, ids.value_counts().to_dict(), open_runs.keys())
     for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
         rows = places.index.to_numpy()
         part = df.iloc[rows]
@@ -134,6 +136,9 @@ def runs_of(
         states = _job_states(part, jobs)
         if state == RunState.ENDED:
             state = _state_of_jobs(states, n_waiting)
+        if run_id in incomplete:
+            state = RunState.INCOMPLETE
+        n = header.n_psets if header is not None else planned.get(str(run_id))
         seconds = seconds_of(part)
         starts = part["_time_utc"][~waiting[rows]]
         took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")[~waiting[rows]]
@@ -146,7 +151,7 @@ def runs_of(
                 "end": _moment((starts + took).max()),
                 "psets": len(part) - n_waiting,
                 "waiting": n_waiting,
-                "planned": header.n_psets if header is not None and header.n_psets else None,
+                "planned": n or None,
                 "failed": int(failed[rows].sum()),
                 "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
                 "commits": _given(part, "_git_commit"),
@@ -162,15 +167,14 @@ def runs_of(
         "hosts": [],
         "jobs": {},
     }
-    for header, state in rest.values():
-        planned = header.n_psets or None
-        started: dict[str, Any] = {
-            "seq": header.run_seq,
-            "id": header.run_id,
-            "state": state,
-            "planned": planned,
-        }
-        runs.append({**started, **nothing})
+    started = [(h.run_seq, h.run_id, state, h.n_psets or None) for h, state in rest.values()]
+    started += [
+        (entries[run_id]["run_seq"], run_id, RunState.INCOMPLETE, planned[run_id])
+        for run_id in incomplete
+        if run_id not in {run["id"] for run in runs}
+    ]
+    for some in started:
+        runs.append({**dict(zip(("seq", "id", "state", "planned"), some, strict=True)), **nothing})
     runs.sort(key=lambda run: run["seq"])
     before: dict[str, Any] | None = None
     for run in runs:

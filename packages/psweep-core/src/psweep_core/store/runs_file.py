@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..errors import StudyNotFoundError
 from .paths import Layout, PathLike
 from .study import Study
 
-__all__ = ["append_run", "df_runs", "merge_runs", "read_runs"]
+__all__ = ["append_run", "df_runs", "incomplete_runs", "merge_runs", "planned_psets", "read_runs"]
 
 _COLUMNS = (
     "run_seq", "time_utc", "kind", "module", "qualname", "fingerprint", "n_psets", "n_rows",
@@ -87,6 +87,50 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
             head = data[:_HEAD]
         _read[path] = signature, head, start + len(data), entries
     return entries
+
+
+def planned_psets(layout: Layout) -> dict[str, int]:
+    """Return how many psets each run of `run_local` was to run, by its run id, in order."""
+    return {
+        run_id: entry["n_psets"]
+        for run_id, entry in read_runs(layout).items()
+        if entry.get("kind") == "run_local"
+        and entry.get("database") == layout.basename
+        and isinstance(entry.get("n_psets"), int)
+        and isinstance(entry.get("run_seq"), int | None)
+    }
+
+
+def incomplete_runs(
+    planned: Mapping[str, int], n_rows: Mapping[str, int], live: Collection[str] = ()
+) -> list[str]:
+    """Find the latest runs that have ended with fewer rows than psets that they were to run.
+
+    Ctrl-C ends a run in this way, an exception, a kill, and who removes rows. What was before a run
+    that is complete does not count: most often that one has run what was missing.
+
+    Parameters
+    ----------
+    planned : mapping of str to int
+        See `planned_psets`.
+    n_rows : mapping of str to int
+        How many rows each run has.
+    live : collection of str
+        The ids of runs that go on.
+
+    Returns
+    -------
+    list of str
+        Their ids. Of runs without any row only the latest is among them.
+    """
+    found: list[str] = []
+    for run_id in reversed([run_id for run_id in planned if run_id not in live]):
+        n = n_rows.get(run_id, 0)
+        if n >= planned[run_id]:
+            break
+        if n or not found:
+            found.append(run_id)
+    return found
 
 
 def merge_runs(ours: Path, theirs: Path) -> None:

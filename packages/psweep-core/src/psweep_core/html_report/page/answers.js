@@ -33,7 +33,7 @@ function designText() {
 }
 
 // Psets that a run is to run, and that have not finished.
-const missingIn = (run) => (run.planned && ["running", "crashed", "unfinished"].includes(run.state) ? Math.max(0, run.planned - run.psets) : 0);
+const missingIn = (run) => (run.planned && ["running", "crashed", "unfinished", "incomplete"].includes(run.state) ? Math.max(0, run.planned - run.psets) : 0);
 
 // What became of the jobs of psets that have no result in the database yet.
 function jobStates() {
@@ -53,7 +53,7 @@ function drawHead() {
   const waiting = data.runs.reduce((sum, run) => sum + run.waiting, 0);
   const live = data.runs.filter((run) => ["running", "queued"].includes(run.state));
   const missing = data.runs.reduce((sum, run) => sum + missingIn(run), 0);
-  const cut = data.runs.filter((run) => run.state === "crashed" || run.state === "unfinished");
+  const cut = data.runs.filter((run) => ["crashed", "unfinished", "incomplete"].includes(run.state));
   const parts = [designText()];
   const planned = live.reduce((sum, run) => sum + (missingIn(run) ? run.planned : 0), 0);
   if (planned) parts[0] = `${count(data.psets)} of ${many(data.psets + missing, "pset")} so far`;
@@ -90,6 +90,7 @@ function drawNotes() {
     const of = run.planned ? `${count(run.psets)} of its ${many(run.planned, "pset")} had finished` : `${many(run.psets, "pset")} had finished`;
     if (run.state === "running" && !Object.keys(run.jobs).length) notes.push(`Run ${run.seq} was running when this page was made: ${of}.`);
     if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. They are safe, and shown here. For the rest, run the script again with skip_dups=True.`);
+    if (run.state === "incomplete") notes.push(`Run ${run.seq} has rows of ${count(run.psets)} of its ${many(run.planned, "pset")}. For the rest, run the script again with skip_dups=True.`);
     if (run.state === "unfinished") notes.push(`Run ${run.seq} is running or was stopped early, which cannot be determined from here: ${of}.`);
   }
   if (isSample) {
