@@ -186,7 +186,7 @@ def test_values_that_always_fail_are_named():
     assert (cause["among"]["values"], cause["among"]["n"]) == ([2, 5, 8], 3)
 
 
-def test_watch_follows_a_run_to_its_end(script):
+def test_watch_follows_a_run_to_its_end(script, capsys):
     process = script(
         """
         import pathlib, time
@@ -218,6 +218,9 @@ def test_watch_follows_a_run_to_its_end(script):
     assert (data["psets"], data["reload"]) == (5, None)
     with pytest.raises(SystemExit):
         cli.report(["--watch", "-1"])
+    capsys.readouterr()
+    assert cli.report(["--watch", "9"]) == 0
+    assert "nothing is in progress" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("children_may_be_interrupted")

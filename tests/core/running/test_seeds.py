@@ -339,3 +339,61 @@ def test_seeds_in_psets_that_make_no_sense(value):
     with pytest.raises(ps.ParamsError, match=r"params\[1\] has '_seed' = "):
         ps.run_local(draw, [{"a": 1, "_seed": np.int64(3)}, {"a": 1, "_seed": value}])
     assert not Path("calc").exists()
+
+
+UNSEEDED = """
+    import random
+    import numpy as np
+    import psweep as ps
+
+    RNG = np.random.default_rng()
+
+    def draws(pset):
+        return {"x": np.random.default_rng().normal() + random.Random().random()}
+
+    def chooses(pset):
+        given = pset.get("_seed")
+        return {"x": (np.random.default_rng(given) if given else np.random.default_rng()).normal()}
+
+    def global_one(pset):
+        return {"x": np.random.normal()}
+
+    class Model:
+        def run(self, pset):
+            return draws(pset)
+
+    if __name__ == "__main__":
+        for func in FUNCS:
+            ps.run_local(func, ps.plist("a", [1, 2]), KWDS)
+    """
+
+
+@pytest.mark.parametrize("kwds", ["seed=7", "seed=7, poolsize=2"])
+def test_a_generator_without_a_seed_is_reported(kwds, script):
+    funcs = "[draws, Model().run, lambda p: draws(p)]"
+    _, err = script(UNSEEDED.replace("KWDS", kwds).replace("FUNCS", funcs), wait=True)
+    said = "psweep: func calls Random() and default_rng() without a seed, on which seed= has no"
+    assert err.count(said) == 3
+    assert "write Random(pset['_seed'])" in err
+
+
+@pytest.mark.parametrize(("kwds", "funcs"), [("seed=7", "chooses, global_one"), ("", "draws")])
+def test_generators_that_seed_reaches_are_not_reported(kwds, funcs, script):
+    _, err = script(UNSEEDED.replace("KWDS", kwds).replace("FUNCS", f"[{funcs}]"), wait=True)
+    assert err == ""
+
+
+def test_rows_that_were_made_with_another_seed_are_reported(capfd):
+    def said(**kwds):
+        capfd.readouterr()
+        ps.run_local(draw, PARAMS, skip_dups=True, **kwds)
+        return capfd.readouterr().err
+
+    assert said(seed=1) == said(seed=1) == ""
+    text = "psweep: 5 skipped psets have rows that were made with seed=1, not with seed=2"
+    assert said(seed=2).startswith(text)
+    assert said(seed=2, repeats=2).startswith(text)
+    ps.run_local(lambda p: {"x": 1}, [{"a": 7}])
+    capfd.readouterr()
+    ps.run_local(draw, [{"a": 7}], skip_dups=True, seed=1, code="ignore")
+    assert "1 skipped pset has rows that were made without a seed" in capfd.readouterr().err

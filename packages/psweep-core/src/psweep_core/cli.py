@@ -5,6 +5,7 @@ What they need is imported when they do something, see `programs`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -359,6 +360,9 @@ def report(argv: Sequence[str] | None = None) -> int:
                 from pathlib import Path
 
                 webbrowser.open(Path(path).absolute().as_uri())
+            if args.watch is not None and not in_progress:
+                text = "nothing is in progress, so the page will not be written again"
+                print(f"psweep-report: {text}", file=sys.stderr)
             while args.watch is not None and in_progress:
                 time.sleep(args.watch)
                 in_progress = page(args.watch)[1]

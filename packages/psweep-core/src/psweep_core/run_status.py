@@ -17,8 +17,8 @@ from .show.closing_line import count_causes, failures_by_cause
 from .states import RunState
 from .store.journal_reader import is_over, read_header
 from .store.paths import PathLike
-from .store.spool import spools_of
 from .store.runs_file import incomplete_runs, planned_psets, read_runs
+from .store.spool import spools_of
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private
 from .table.frames import arranged, groups
@@ -44,11 +44,11 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     -------
     list of dict
         One per run: ``run_seq``, ``run_id``, ``state`` ("running", "stopped early", "incomplete"
-        or "ended"; see `incomplete_runs`), ``n`` (psets to run), ``done`` (good rows), ``failed``, ``causes`` (of failures, and how
-        many of each; messages that differ only in numbers are one cause), ``rate`` (psets per
-        second) and ``seconds_left`` of a running one, ``last`` and ``slowest`` (``_pset_seq``,
-        ``seconds``, ``pset``), ``lowest`` and ``highest`` (``_pset_seq``, ``result``, ``value``,
-        ``pset``); what is not known is None.
+        or "ended"; see `incomplete_runs`), ``n`` (psets to run), ``done`` (good rows), ``failed``,
+        ``causes`` (of failures, and how many of each; messages that differ only in numbers are one
+        cause), ``rate`` (psets per second) and ``seconds_left`` of a running one, ``last`` and
+        ``slowest`` (``_pset_seq``, ``seconds``, ``pset``), ``lowest`` and ``highest``
+        (``_pset_seq``, ``result``, ``value``, ``pset``); what is not known is None.
 
     Raises
     ------

@@ -125,7 +125,7 @@ def runs_of(
     runs: list[dict[str, Any]] = []
     ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
     planned = planned_psets(study.layout)
-    incomplete = incomplete_runs(planned, ids.value_counts().to_dict(), open_runs.keys())
+    incomplete = incomplete_runs(planned, Counter(ids), open_runs.keys())
     for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
         rows = places.index.to_numpy()
         part = df.iloc[rows]
@@ -136,7 +136,7 @@ def runs_of(
         states = _job_states(part, jobs)
         if state == RunState.ENDED:
             state = _state_of_jobs(states, n_waiting)
-        if run_id in incomplete:
+        if str(run_id) in incomplete:
             state = RunState.INCOMPLETE
         n = header.n_psets if header is not None else planned.get(str(run_id))
         seconds = seconds_of(part)
@@ -173,8 +173,8 @@ def runs_of(
         for run_id in incomplete
         if run_id not in {run["id"] for run in runs}
     ]
-    for some in started:
-        runs.append({**dict(zip(("seq", "id", "state", "planned"), some, strict=True)), **nothing})
+    names = ("seq", "id", "state", "planned")
+    runs += [{**dict(zip(names, some, strict=True)), **nothing} for some in started]
     runs.sort(key=lambda run: run["seq"])
     before: dict[str, Any] | None = None
     for run in runs:

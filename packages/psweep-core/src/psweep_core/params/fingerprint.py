@@ -210,7 +210,8 @@ class _Search:
             form = source.forms.get(key)
             if form is None:
                 form = source.forms[key] = form_of([node], {name})
-            self._add(name, f"{variables.get('__name__')}:{name}", form=form)
+            label = f"{variables.get('__name__')}:{name}"
+            self._add(name, label, form=form, is_run=False)
             self._names(form, variables, skip={name})
         value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions

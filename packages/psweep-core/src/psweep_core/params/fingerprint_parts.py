@@ -22,10 +22,14 @@ class Fingerprint(NamedTuple):
         SHA-1, 40 hex digits.
     parts : dict of str to str
         The same for each part alone, 8 hex digits, to show what has changed.
+    unseeded : tuple of str
+        Generators of random numbers that it makes without a seed, such as ``"default_rng"``. None
+        if it uses ``_seed``, too.
     """
 
     digest: str
     parts: dict[str, str]
+    unseeded: tuple[str, ...] = ()
 
 
 class _Part(NamedTuple):
@@ -33,6 +37,7 @@ class _Part(NamedTuple):
     label: str  # for people
     form: Form | None
     text: str
+    is_run: bool  # whenever func is called, not once at the top of a file
 
 
 class Parts:
@@ -55,11 +60,16 @@ class Parts:
             pieces += [part.name, text]
             digests[part.label] = _short_digest(digests.get(part.label, "") + text)
         total = hashlib.sha1(_encoded("\0".join([*pieces, ""])), usedforsecurity=False)
-        return Fingerprint(total.hexdigest(), digests)
+        forms = [part.form for part in self._parts if part.form is not None and part.is_run]
+        uses_seed = any("_seed" in form.text for form in forms)
+        unseeded = set[str]().union(*(form.unseeded for form in forms if not uses_seed))
+        return Fingerprint(total.hexdigest(), digests, tuple(sorted(unseeded)))
 
-    def add(self, name: str, label: str, text: str = "", form: Form | None = None) -> None:
+    def add(
+        self, name: str, label: str, text: str = "", form: Form | None = None, is_run: bool = True
+    ) -> None:
         """Add a part: a text, or the form of some code."""
-        self._parts.append(_Part(name, label, form, text))
+        self._parts.append(_Part(name, label, form, text, is_run))
 
     def is_new(self, key: Any, name: str, keep: Any = None) -> bool:
         """Return whether something comes for the first time; if not, only refer to it."""

@@ -18,6 +18,8 @@ __all__ = ["Form", "form_of", "text_of"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params"})
+# that take fresh entropy unless they are given a seed
+_GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
 
 
@@ -38,6 +40,8 @@ class Form:
         Names in calls such as ``f(name=1)``. With ``f(**kwds)``, there is also ``"**"``.
     assigned : set of str
         Global names that it gives a value, so that the value says nothing about the code.
+    unseeded : set of str
+        Generators of random numbers that it makes without a seed, such as ``"default_rng"``.
     """
 
     def __init__(self) -> None:
@@ -47,6 +51,7 @@ class Form:
         self.imports: dict[tuple[str, int], None] = {}
         self.keywords: set[str] = set()
         self.assigned: set[str] = set()
+        self.unseeded: set[str] = set()
 
 
 def form_of(node: ast.AST | list[Any], global_too: Iterable[str] = ()) -> Form:
@@ -177,6 +182,9 @@ class _Writer:
 
     def _call(self, node: ast.Call) -> str:
         self.form.keywords.update(keyword.arg or "**" for keyword in node.keywords)
+        name = getattr(node.func, "attr", getattr(node.func, "id", None))
+        if name in _GENERATORS and not node.args and not node.keywords:
+            self.form.unseeded.add(str(name))
         return self._fields(node)
 
     def _expression(self, node: ast.Expr) -> str:

@@ -1,4 +1,4 @@
-"""Rows that were made by other code than the one that runs now, and psets that are nearly done."""
+"""Rows that were made by other code or with another seed, and psets that are nearly done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..store.paths import Layout
 from ..store.runs_file import read_runs
 from .provenance import Code
 
-__all__ = ["CodeChanges", "near_misses"]
+__all__ = ["CodeChanges", "near_misses", "other_seeds"]
 
 _MAX_NAMES = 3
 _MAX_LOOKED_AT = 200  # psets, which take some 10 ms
@@ -112,6 +112,36 @@ class CodeChanges:
         return f"different code (changed: {shown})" if shown else "different code"
 
 
+def other_seeds(
+    layout: Layout, seed: int, rows: pd.DataFrame, hashes: Iterable[str]
+) -> Iterator[str]:
+    """Report skipped psets whose rows were made with another seed than this run has.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the study.
+    seed : int
+    rows : DataFrame
+        That count as done.
+    hashes : iterable of str
+        Of the psets that are wanted.
+    """
+    seeds = {
+        run_id: entry["seed"]
+        for run_id, entry in read_runs(layout).items()
+        if "seed" in entry and entry["seed"] != seed
+    }
+    some = rows[rows["_run_id"].isin(seeds.keys()) & rows["_pset_hash"].isin({*hashes})]
+    if len(some):
+        n = some["_pset_hash"].nunique()
+        other = seeds[some["_run_id"].iloc[-1]]
+        yield (
+            f"{n} skipped pset{' has' if n == 1 else 's have'} rows that were made "
+            f"{'without a seed' if other is None else f'with seed={other}'}, not with seed={seed}"
+        )
+
+
 def near_misses(
     psets: Sequence[Pset],
     hashes: Sequence[str],
@@ -164,6 +194,7 @@ def near_misses(
             f"{some}{n} new pset{' differs from a finished one' if n == 1 else 's differ from '}"
             f"{'' if n == 1 else 'finished ones'} only by the new name"
             f"{'s'[: len(added) - 1]} {', '.join(safe_repr(name, 60) for name in added)}"
+            "; ps.df_add_param adds a parameter to finished rows"
         )
 
 

@@ -19,7 +19,7 @@ from ..store.study import Study
 from ..table.bookkeeping import SEED
 from ..table.gc_pause import no_garbage_collection
 from ..table.rows import Header
-from .code_changes import CodeChanges, near_misses
+from .code_changes import CodeChanges, near_misses, other_seeds
 from .options import Options
 from .provenance import Code
 from .seeds import Seeds
@@ -106,6 +106,12 @@ class Planner:
         if self.done is None and not self._seeded:
             return plan_jobs(params, hashes, repeats=options.repeats), []
         notices: list[str] = []
+        if self._seeded and self.code is not None and self.code.unseeded:
+            calls = " and ".join(f"{name}()" for name in self.code.unseeded)
+            notices.append(
+                f"func calls {calls} without a seed, on which seed= has no effect; write "
+                f"{self.code.unseeded[0]}(pset['_seed'])"
+            )
         live: list[tuple[str, int]] = []
         pending = self._pending
         if pending is not None and not pending.look():
@@ -124,6 +130,8 @@ class Planner:
                     counts = counts - changes.count(rows)
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
+            if options.seed is not None and counts:
+                notices += other_seeds(self._layout, options.seed, rows, hashes)
             if pending is not None:
                 wanted = Counter(dict.fromkeys(hashes, options.repeats))
                 counts.update(pending.hashes(df, wanted - counts))

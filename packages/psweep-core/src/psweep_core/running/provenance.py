@@ -33,12 +33,15 @@ class Code(NamedTuple):
         Changes if the code does something else. None: its source cannot be found.
     parts : dict of str to str
         The same for each part alone.
+    unseeded : tuple of str
+        Generators of random numbers that it makes without a seed.
     """
 
     module: str | None
     qualname: str | None
     digest: str | None
     parts: dict[str, str]
+    unseeded: tuple[str, ...] = ()
 
 
 def code_of(func: Any) -> Code:
@@ -56,8 +59,9 @@ def code_of(func: Any) -> Code:
         found = fingerprint(func)
     except Exception:  # no hint is worth an error
         found = None
-    digest, parts = (None, {}) if found is None else found
-    return Code(module, named.__qualname__, digest, parts)
+    if found is None:
+        return Code(module, named.__qualname__, None, {})
+    return Code(module, named.__qualname__, *found)
 
 
 def note_run(
