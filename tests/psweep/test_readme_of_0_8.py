@@ -1,7 +1,6 @@
 """The README of psweep 0.8.0 and our examples do the same under the real 0.8.0 and under this one.
 
-Of the examples, those whose names are in that README. (batch_with_git shows what only this one
-has: the commit of each row, and `batch_collect`.)
+Of the examples, those whose names are in that README.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ EXAMPLES = [
     "vary_2_params_parallel.py",
     "multiple_local_1d_scans",
     "save_data_on_disk",
+    "batch_with_git",
 ]
 # What is in all databases, read by the pandas of the old release
 READ = """
@@ -63,16 +63,27 @@ def old_python(tmp_path_factory):
 
 
 def outcome(python, old_python, folder, scripts):
-    """Run scripts in a folder; return what they print, and what is in the databases then."""
+    """Run scripts in a folder; return what they print, and what is in the databases then.
+
+    After each one, the jobs are run that it has prepared.
+    """
     folder.mkdir()
+    templates = scripts[0].parent / "templates"
+    if templates.exists():
+        shutil.copytree(templates, folder / "templates")
     environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    environ["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
 
     def said(*command):
         done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    out = "".join(said(python, "-W", "ignore", script) for script in scripts)
+    out = ""
+    for script in scripts:
+        out += said(python, "-W", "ignore", script)
+        if (folder / "calc/run_local.sh").exists():
+            said("sh", "-c", "cd calc && sh run_local.sh")
     return out, json.loads(said(old_python, "-W", "ignore", "-c", READ))
 
 
