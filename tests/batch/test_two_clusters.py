@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,9 +52,14 @@ def until(condition, seconds=100):
 def test_jobs_on_another_cluster(two, templates):
     here, _ = two
     text = """#!/bin/sh
-#SBATCH -o out.job
-touch started
-while [ ! -e go ]; do sleep 0.1; done
+#SBATCH -o out.job --mem=400
+python3 -c '
+import os, time
+taken = bytearray(200 << 20)
+open("started", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.1)
+'
 echo '{"b": 1}' >result.json
 """
     templates(m=(INFO, text))
@@ -71,6 +77,7 @@ echo '{"b": 1}' >result.json
     assert ps.batch_status().state.tolist() == ["running"] * 3
     assert ps.batch_resubmit().empty
     (folders[0] / "go").touch()
+    time.sleep(3)  # SLURM looks at the memory every second
     (note,) = folders[1].glob(".job_m.1")
     os.kill(int(note.read_text().split()[3]), signal.SIGKILL)  # before it can note its end
     until(lambda: ps.batch_status().state.tolist() == ["done", "lost", "running"])
@@ -78,6 +85,7 @@ echo '{"b": 1}' >result.json
     # what sacct says of the job there
     assert status.scheduler_state[1] == "FAILED"
     assert status.elapsed[1].count(":") == 2
+    assert re.fullmatch(r"2\d\d\d{3}K|2\d\d(\.\d+)?M", status.memory[1]), status.memory[1]
     assert ps.batch_cancel().index.tolist() == [2]
     status = wait_for_jobs()
     assert status.state.tolist() == ["done", "lost", "cancelled"]
