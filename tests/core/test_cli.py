@@ -14,6 +14,8 @@ import pytest
 import psweep as ps
 from psweep_core import cli
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def df():

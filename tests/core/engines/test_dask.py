@@ -12,6 +12,8 @@ from executors import NEEDS_DASK, dask
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 FACTOR = 3
 
 

@@ -19,6 +19,8 @@ from executors import dask, loky
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 OWN = ["_run_id", "_pset_id", "_calc_dir", "_time_utc", "_pset_runtime"]
 FACTOR = 3
 

@@ -18,6 +18,8 @@ import psweep as ps
 from psweep_core.engines import wire
 from psweep_core.store import portable_pickle
 
+pytestmark = pytest.mark.processes
+
 N = 12
 
 

@@ -14,6 +14,8 @@ from conftest import alive
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="prctl, of Linux")
 

@@ -10,6 +10,8 @@ import pytest
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 PARAMS = ps.plist("a", range(12))
 
 

@@ -19,6 +19,8 @@ from random_table import ENGINES, N, different
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 SLOW = {"spawn", "forkserver", "ProcessPoolExecutor, spawn", "loky", "dask processes"}
 NEEDS = {"loky": "joblib", "dask processes": "distributed", "dask in this process": "distributed"}
 

@@ -15,6 +15,8 @@ import pytest
 from psweep_core.engines import wire as crossing
 from psweep_core.store import portable_pickle as portable
 
+pytestmark = pytest.mark.processes
+
 ENGINES = {
     "serial": "run()",
     "fork": "multiprocessing.set_start_method('fork'); run(poolsize=2)",

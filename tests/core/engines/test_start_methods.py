@@ -14,9 +14,12 @@ import pytest
 import psweep as ps
 from psweep_core.engines.start_method import other_threads, usual_method, worker_method
 
-pytestmark = pytest.mark.skipif(
-    "fork" not in multiprocessing.get_all_start_methods(), reason="needs a system that forks"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        "fork" not in multiprocessing.get_all_start_methods(), reason="needs a system that forks"
+    ),
+    pytest.mark.processes,
+]
 
 
 @pytest.fixture(autouse=True)

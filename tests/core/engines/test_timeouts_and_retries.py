@@ -15,6 +15,8 @@ from conftest import alive
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 METHODS = multiprocessing.get_all_start_methods()
 
 

@@ -17,6 +17,8 @@ from report_pages import SLOW, page_data
 import psweep as ps
 from psweep_core import cli
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("poolsize", ["None", "1"])
 def test_a_run_that_goes_on_and_is_killed(script, poolsize):

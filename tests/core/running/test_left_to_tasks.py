@@ -11,6 +11,8 @@ import psweep as ps
 from psweep_core.store.spool import spools_of
 from psweep_core.store.study import Study
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(autouse=True)
 def without_batch(monkeypatch):

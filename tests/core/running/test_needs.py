@@ -14,6 +14,8 @@ from spools import claim, prepare, run, start, until
 import psweep as ps
 from psweep_core.running.job_memory import count_kills, kills_in
 
+pytestmark = pytest.mark.processes
+
 LEVELS = "PSWEEP_LEVELS"
 
 

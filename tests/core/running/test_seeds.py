@@ -15,6 +15,8 @@ from every_engine import run
 
 import psweep as ps
 
+pytestmark = pytest.mark.processes
+
 PARAMS = ps.plist("a", range(5))
 
 

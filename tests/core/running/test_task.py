@@ -18,6 +18,8 @@ from psweep_core.running.time_left import END, slurm_seconds
 from psweep_core.store.spool import Spool
 from psweep_core.store.study import Study
 
+pytestmark = pytest.mark.processes
+
 DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime", "_exec_host"]
 
 

@@ -20,7 +20,7 @@ import psweep as ps
 from psweep_core.show.closing_line import ClosingLine, failures_by_cause
 from psweep_core.store import database
 
-pytestmark = pytest.mark.usefixtures("children_may_be_interrupted")
+pytestmark = [pytest.mark.usefixtures("children_may_be_interrupted"), pytest.mark.processes]
 
 
 def func(pset):

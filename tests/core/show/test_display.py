@@ -19,6 +19,8 @@ import psweep as ps
 from psweep_core import cli
 from psweep_core.show.terminal import fit, shortened, text_width
 
+pytestmark = pytest.mark.processes
+
 IN_IPYTHON = """
 import json, sys
 import pandas as pd

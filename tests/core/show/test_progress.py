@@ -16,6 +16,8 @@ import psweep as ps
 from psweep_core.show import progress
 from psweep_core.show.progress import Progress
 
+pytestmark = pytest.mark.processes
+
 
 def double(pset):
     return {"c": pset["a"] * 2}

@@ -15,6 +15,8 @@ import psweep as ps
 from psweep_core.errors import RemoteTraceback
 from psweep_core.running import planner
 
+pytestmark = pytest.mark.processes
+
 SCRIPT = """
     import concurrent.futures as cf, functools, json, sys
     import psweep as ps

@@ -12,7 +12,7 @@ from conftest import alive
 
 import psweep as ps
 
-pytestmark = pytest.mark.usefixtures("children_may_be_interrupted")
+pytestmark = [pytest.mark.usefixtures("children_may_be_interrupted"), pytest.mark.processes]
 
 N = 1000
 

@@ -14,6 +14,8 @@ from psweep_core import cli
 from psweep_core.store import remove
 from psweep_core.store.study import Study
 
+pytestmark = pytest.mark.processes
+
 
 def func(pset):
     folder = Path(pset["_calc_dir"], pset["_pset_id"])

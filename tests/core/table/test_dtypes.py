@@ -66,6 +66,7 @@ def params_of(n, kinds=PAIRS):
     return [{"row": i, **columns_of(kinds, i, "p ")} for i in range(n)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".pk", ".json", ".parquet"])
 def test_dtypes_in_memory_are_those_on_disk(suffix):
     if suffix == ".parquet":
@@ -86,6 +87,7 @@ def test_dtypes_in_memory_are_those_on_disk(suffix):
         assert_frame_equal(df, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kinds", "func"),
     [
@@ -190,6 +192,7 @@ def test_none_nan_and_missing_are_told_apart_among_floats():
             assert "r" not in rows[4]
 
 
+@pytest.mark.slow
 def test_a_first_run_without_rows_changes_nothing():
     params = params_of(2)
     usual = ps.run_local(results_of_pairs, params, save=False)
@@ -214,6 +217,7 @@ def fail(pset):
     return {"r": pset["a"] / 2} if pset["a"] else {"r": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("poolsize", [None, 2])
 def test_dtypes_of_runs_that_record_failures(poolsize):
     options = {"on_error": "record", "poolsize": poolsize, "capture_logs": "db"}
@@ -288,6 +292,7 @@ kinds = st.one_of(
 some_psets = st.dictionaries(st.sampled_from("abc"), kinds, max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(st.tuples(some_psets, some_psets), min_size=1, max_size=5), st.data())
 def test_any_mix_comes_back_and_has_one_dtype(rows, data):

@@ -54,6 +54,7 @@ def test_params_come_back_after_save_extend_and_load(all_params, results):
     run_all(all_params, results, ".pk")
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(odd_runs)
 def test_names_of_any_type_come_back(all_params):
