@@ -1,4 +1,4 @@
-"""psweep: loop like a pro, make parameter studies fun.
+"""Run a function for many parameter values, and get a pandas DataFrame.
 
 >>> import psweep as ps
 >>> def func(pset):
