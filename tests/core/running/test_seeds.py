@@ -348,8 +348,6 @@ UNSEEDED = """
     import numpy as np
     import psweep as ps
 
-    RNG = np.random.default_rng()
-
     def draws(pset):
         return {"x": np.random.default_rng().normal() + random.Random().random()}
 
