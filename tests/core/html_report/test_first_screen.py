@@ -96,7 +96,7 @@ def test_the_first_screen_has_the_answers(study, open_page):
     text = page.inner_text("#failures-list")
     assert "6 ×" in text
     assert "FloatingPointError: loss became NaN after … steps" in text
-    for part in ("optimizer=sgd", "lr=1", "batch_size=16", "all 6 such psets fail"):
+    for part in ("optimizer=sgd", "lr=1", "batch_size=16", "all 6 fail"):
         assert part in text
     page.locator("#failures-list button", has_text="in the table").click()
     wait_for(page, "#table-count", "6 of 270 rows")

@@ -25,14 +25,14 @@ function drawBest() {
   if (result.gaps) notes.push(`${many(result.gaps, "pset that succeeded has", "psets that succeeded have")} no ${name}`);
   if (some.length < names.length) notes.push(`${some.length} of ${names.length} parameters, the strongest ones`);
   $("best-note").textContent = notes.join("; ");
-  const key = repeated ? [`std ${over.length ? `over ${overText(over)}` : "of equal psets"}; std error: std / √repeats`] : [];
-  if (ties.length > 1) key.push(`shaded: ${ties.length === best.length ? "all" : count(ties.length)} of the first ${best.length} differ from the best by less than two standard errors, which may be chance`);
+  const key = repeated ? [`std ${over.length ? `over ${overText(over)}` : "over repeats"}; std error: std / √repeats`] : [];
+  if (ties.length > 1) key.push(`shaded: ${ties.length === best.length ? "all" : count(ties.length)} of the first ${best.length} differ from the best by less than two standard errors of the difference, which may be chance`);
   $("best-key").hidden = !key.length;
   $("best-key").textContent = key.join("; ");
   const head = `${shortText(result.name, 30)} ${look.lower ? "▲" : "▼"}`;
   const heads = some.map((column) => [shortText(column.name, 30), column.isNumber ? "number" : ""]);
   const texts = sameMeans(shown, sem);
-  const [place, scale] = intervals(best, sem);
+  const [place, scale] = intervals(shown, sem);
   const answer = [[head, "number"], ["± std", "std"], ["± std error", "std"], ["repeats", "number"], [scale, "interval"]];
   const narrow = matchMedia("(max-width: 520px)").matches; // there, the result would be off the screen
   const inOrder = (first, others) => (narrow ? [...others, ...first] : [...first, ...others]);
@@ -61,7 +61,9 @@ function combinationsText(repeated, name) {
 // All psets that a mean is of; several are shown in the table.
 function psetsButton(one) {
   if (one.n === 1) return psetButton(one.row);
-  return el("button", { type: "button", class: "link", title: `the ${count(one.n)} psets of this mean, in the table`, onclick: () => showRows(one.rows, `only psets ${one.psets}`) }, one.psets);
+  const all = one.rows.map((row) => seqs.value(row)).join(", ");
+  const title = one.rows.length === one.n ? `show psets ${all} in the table` : `show ${count(one.rows.length)} of these ${many(one.n, "pset")} in the table: ${all}`;
+  return el("button", { type: "button", class: "link", title, onclick: () => showRows(one.rows, `only psets ${one.psets}`) }, one.psets);
 }
 
 // Means, their std and std error, with decimals that two digits of a usual std need.
@@ -121,7 +123,7 @@ function drawCauses() {
         cause.n_such = cause.n;
       }
       const fixed = cause.recovered === cause.n;
-      const such = cause.n_such < 2 ? "" : cause.n === cause.n_such ? `(all ${count(cause.n)} such psets fail)` : `(${count(cause.n)} of ${count(cause.n_such)} such psets fail)`;
+      const such = cause.n_such < 2 ? "" : cause.n === cause.n_such ? `(all ${count(cause.n)} fail)` : `(${count(cause.n)} of ${count(cause.n_such)} fail)`;
       return [
         el("b", { class: fixed ? "quiet" : "bad" }, `${count(cause.n)} ×`),
         el("span", { class: fixed ? "quiet" : "", title: cause.cause }, shortText(cause.cause, 200), cause.recovered ? el("span", { class: "good" }, fixed ? " – succeeded later" : ` – ${count(cause.recovered)} succeeded later`) : null),

@@ -148,11 +148,14 @@ function tipOf(one, levels, name, result = look.result) {
 function drawLines(div, at, facet, y, height, name) {
   const hues = look.hue ? look.hue.places.map((_, j) => j) : [null];
   const marks = [[], [], []]; // bands below lines below dots
+  // Bars of several lines stand beside each other.
+  const gaps = look.x.number ? look.x.places.slice(1).map((place, i) => place - look.x.places[i]) : [1];
+  const space = hues.length < 2 || (look.x.number && (!look.x.repeats || look.x.log)) ? 0 : (look.x.number ? 0.3 : 0.6) * Math.min(...gaps);
   const few = hues.flatMap((j) => look.x.places.map((_, i) => at(i, j, facet))).filter((one) => one && one.n && one.lost).length <= 6;
   hues.forEach((j, number) => {
     const colour = j === null ? 0 : hueColour(j);
     const found = look.x.places.map((place, i) => [place, i, at(i, j, facet)]);
-    const aside = look.x.number || hues.length < 2 ? 0 : 0.6 * ((number + 0.5) / hues.length - 0.5);
+    const aside = space * ((number + 0.5) / hues.length - 0.5);
     const points = found.map(([place, i, one]) => (one && one.n ? [place + aside, one.mean, i, one] : null));
     const ends = points.map((point) => (point ? [point[0], point[3].low, point[3].high] : null));
     if (look.x.number && !look.x.repeats) { // repeats have no order
@@ -166,7 +169,7 @@ function drawLines(div, at, facet, y, height, name) {
     marks[2].push({ type: "dots", points: dots, colour, size: look.x.places.length > 40 ? 2 : 3.5, hollow: (k) => dots[k][3].lost > 0,
       label: few ? (k) => (dots[k][3].lost ? `${count(dots[k][3].n)} of ${count(dots[k][3].n + dots[k][3].lost)}` : "") : null, tip: (k) => tipOf(dots[k][3], levels(dots[k][2]), name) });
   });
-  chart(div, { label: `${name} against ${look.x.label}${look.hue ? `, one line for each ${look.hue.label}` : ""}`, height, x: axisSpec(look.x), y, marks: marks.flat() });
+  chart(div, { label: `${name} against ${look.x.label}${look.hue ? `, one line for each ${look.hue.label}` : ""}`, height, x: { ...axisSpec(look.x), margin: space ? 0.1 : 0 }, y, marks: marks.flat() });
 }
 
 // Of bins their middle is enough.

@@ -57,7 +57,7 @@ function drawEach() {
   const against = varied.slice(0, MOST_PLOTS);
   const rows = allRows.filter((row) => !Number.isNaN(placeOn(y, row, log)));
   const some = scattered(rows, MOST_POINTS);
-  const notes = [result ? `large dots: ${result.log ? "geometric means" : "means"} over all psets of a value${result.lost ? ` (○: some ${whyLost(result)})` : ""}; points: single psets` : "points: single psets"];
+  const notes = [result ? `large dots: ${result.log ? "geometric means" : "means"} over all psets of a value${result.means.some((one) => one && one.lost.some(Boolean)) ? ` (○ some ${whyLost(result)})` : ""}; points: single psets` : "points: single psets"];
   const without = data.shown - rows.length;
   if (without) notes.push(`${many(without, "pset")} without ${log ? "a positive " : ""}${shortText(y.name, 30)} not drawn`);
   if (some.length < data.psets - without) notes.push(`points: ${count(some.length)} of ${count(data.psets)} psets`);
