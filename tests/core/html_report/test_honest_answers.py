@@ -28,11 +28,14 @@ def texts(page, selector):
     return page.eval_on_selector_all(selector, "nodes => nodes.map(node => node.textContent)")
 
 
+def results_of(data, name):
+    found = data["answers"]["results"]
+    return [result for result in found if data["columns"][result["column"]]["name"] == name]
+
+
 def test_lost_psets_are_counted_for_each_level_and_combination(study):
     data = page_data(ps.report())
-    (result,) = [
-        r for r in data["answers"]["results"] if data["columns"][r["column"]]["name"] == "r"
-    ]
+    (result,) = results_of(data, "r")
     labels = [axis["label"] for axis in data["axes"]]
     assert result["means"][labels.index("a")]["lost"] == [6, 2, 0]
     assert result["means"][labels.index("b")]["lost"] == [2, 6, 0]
@@ -46,9 +49,7 @@ def test_a_pset_that_succeeds_later_is_not_lost():
     ps.run_local(fragile, ps.pgrid(a=[1, 2], b=["x", "y"], seed=[0, 1]), on_error="record")
     ps.run_local(lambda p: {"r": 1.0}, [{"a": 2, "b": "x", "seed": 0}])
     data = page_data(ps.report())
-    (result,) = [
-        r for r in data["answers"]["results"] if data["columns"][r["column"]]["name"] == "r"
-    ]
+    (result,) = results_of(data, "r")
     labels = [axis["label"] for axis in data["axes"]]
     assert result["means"][labels.index("a")]["lost"] == [2, 0]
     assert result["views"][0]["combos"] == {"all": 4, "good": 3, "waiting": 0, "failed": 1}
@@ -58,18 +59,14 @@ def test_psets_without_a_value_are_lost_but_have_not_failed():
     params = ps.pgrid(a=[1, 2], b=[1, 2, 3])
     ps.run_local(lambda p: {"r": None if p["a"] == p["b"] else p["a"] * p["b"]}, params)
     data = page_data(ps.report())
-    (result,) = [
-        r for r in data["answers"]["results"] if data["columns"][r["column"]]["name"] == "r"
-    ]
+    (result,) = results_of(data, "r")
     assert result["means"][0]["lost"] == [1, 1]
     assert result["views"][0]["combos"] == {"all": 6, "good": 4, "waiting": 0, "failed": 0}
 
 
 def test_all_psets_of_a_mean_are_named(study):
     data = page_data(ps.report())
-    (result,) = [
-        r for r in data["answers"]["results"] if data["columns"][r["column"]]["name"] == "r"
-    ]
+    (result,) = results_of(data, "r")
     best, *_ = result["views"][0]["best"]["higher"]
     rows = study[~study._failed].groupby(["a", "b", "c"]).r.mean()
     a, b, c = rows.idxmax()
@@ -81,6 +78,26 @@ def test_all_psets_of_a_mean_are_named(study):
     (best, _) = page_data(ps.report("other"))["answers"]["results"][0]["views"][0]["best"]["higher"]
     assert best["psets"] == "1, 3, 5 and 6 more"
     assert best["rows"] == [*range(1, 18, 2)]
+
+
+def test_the_noise_of_repeats_is_pooled(study):
+    data = page_data(ps.report())
+    (result,) = results_of(data, "r")
+    good = study[~study._failed]
+    of_combo = good.groupby(["a", "b", "c"]).r
+    n = of_combo.transform("count")
+    squares = (good.r - of_combo.transform("mean")) ** 2 * n / (n - 1)
+    assert (n > 1).all()
+    expected = np.sqrt(squares.groupby(good.a).mean())
+    labels = [axis["label"] for axis in data["axes"]]
+    means = result["means"][labels.index("a")]
+    assert means["noise"] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert means["repeated"] == means["n"]
+    assert len(result["cube"]["noise"]) == len(result["cube"]["n"])
+
+    ps.run_local(lambda p: {"r": 1.0 * p["a"]}, ps.plist("a", [1, 2, 3]), calc_dir="single")
+    (result,) = results_of(page_data(ps.report("single")), "r")
+    assert "noise" not in result["means"][0]
 
 
 @pytest.mark.slow
@@ -104,6 +121,14 @@ def test_failures_and_spreads_are_marked_in_the_plot(study, open_page):
     assert page.locator("#pair-plots .corner").count() == 1
     assert "band" not in page.inner_text("#pair-keys")
     page.click("#heatmap")
+    # the band may be that of repeats alone
+    wide = page.locator("#pair-plots .band").first.bounding_box()["height"]
+    page.select_option("#pair-band-over", label="seed")
+    assert page.inner_text("#pair-band").strip() == "band: ± std over seed"
+    assert page.locator("#pair-plots .band").first.bounding_box()["height"] != wide
+    page.reload()
+    page.wait_for_selector("body[data-ready]", state="attached")
+    assert page.inner_text("#pair-band").strip() == "band: ± std over seed"
     # repeats have no order, so no line joins them
     page.select_option("#pair-x", label="seed")
     assert page.locator("#pair-plots .band").count() == 0

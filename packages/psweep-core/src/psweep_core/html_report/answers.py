@@ -56,8 +56,9 @@ class _Result(NamedTuple):
     scaled: Array  # these, or their logarithms where they span decades
     good: Array  # numbers of the rows that have one
     lost: Array  # and of those that ran without giving one
-    gaps: int  # rows that succeeded without it
     log: bool
+    gaps: int  # rows that succeeded without it
+    noise: Array  # see `_noise`, of the rows that have one
 
 
 def answers_of(
@@ -83,21 +84,21 @@ def answers_of(
     recovered : array of bool
         Rows that failed, and whose parameters have succeeded in another row.
     """
-    results = _results(df, factors, ~failed & ~waiting, ~waiting & ~recovered)
     repeats = [i for i, axis in enumerate(axes) if axis is not None and axis.repeats]
     if len(repeats) == len(factors):
         repeats = []
     choices = [repeats, []] if repeats else [[]]
+    grouped = [
+        combined([f.codes for i, f in enumerate(factors) if i not in over], len(df))
+        for over in choices
+    ]
+    results = _results(df, factors, grouped[0], ~failed & ~waiting, ~waiting & ~recovered)
     cells: dict[tuple[int, ...], Any] = {}
     found = []
     rows: list[Array] = []
     averaged: list[Array] = []
     seqs = df["_pset_seq"].to_numpy() if results else np.array([])
     most_cells = min(_MAX_CELLS, _MAX_CELLS_OF_ALL // max(1, len(results)))
-    grouped = [
-        combined([f.codes for i, f in enumerate(factors) if i not in over], len(df))
-        for over in choices
-    ]
     for result in results:
         views = []
         for over, codes in zip(choices, grouped, strict=True):
@@ -156,7 +157,9 @@ def _numeric(df: pd.DataFrame) -> list[tuple[Any, Array]]:
     return found
 
 
-def _results(df: pd.DataFrame, factors: Sequence[Any], good: Array, tried: Array) -> list[_Result]:
+def _results(
+    df: pd.DataFrame, factors: Sequence[Any], combos: Array, good: Array, tried: Array
+) -> list[_Result]:
     """Choose the results that vary; those that say most come first."""
     if not len(df):
         return []
@@ -175,10 +178,23 @@ def _results(df: pd.DataFrame, factors: Sequence[Any], good: Array, tried: Array
             scaled = np.full(len(values), np.nan)
             scaled[rows] = np.log10(some)
         lost = np.flatnonzero(tried & ~(good & np.isfinite(values)))
-        found.append((key, _Result(name, values, scaled, rows, lost, n_good - len(rows), log)))
+        gaps = n_good - len(rows)
+        found.append((key, _Result(name, values, scaled, rows, lost, log, gaps, rows)))
     found.sort(key=lambda item: item[0])
     most = max(2, min(_MAX_RESULTS, _MAX_ROWS_OF_ALL // len(df)))
-    return [result for _, result in found[:most]]
+    return [
+        result._replace(noise=_noise(result.scaled[result.good], combos[result.good]))
+        for _, result in found[:most]
+    ]
+
+
+def _noise(values: Array, combos: Array) -> Array:
+    """Return squares whose means are the variance within repeats; NaN where there is only one."""
+    n = np.bincount(combos)
+    means = np.bincount(combos, weights=values) / np.maximum(n, 1)
+    of_row = n[combos].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(of_row > 1, (values - means[combos]) ** 2 * of_row / (of_row - 1), np.nan)
 
 
 def _follows(values: Array, rows: Array, factors: Sequence[Any]) -> bool:
@@ -245,7 +261,7 @@ def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any
     """Return number, mean and standard deviation (of the population) of each level.
 
     Of results that span decades these are of the logarithms. Rows that ran without giving a result
-    are counted as lost.
+    are counted as lost. If there are repeats, noise is their standard deviation, pooled.
     """
     values, codes = result.scaled[result.good], all_codes[result.good]
     counts = np.bincount(codes, minlength=n)
@@ -254,12 +270,20 @@ def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any
     squares = np.bincount(codes, weights=(values - means[codes]) ** 2, minlength=n)
     stds = np.sqrt(squares / at_least_one)
     empty = counts == 0
-    return {
+    repeated = ~np.isnan(result.noise)
+    n_repeated = np.bincount(codes[repeated], minlength=n)
+    noise = np.bincount(codes[repeated], weights=result.noise[repeated], minlength=n)
+    within = np.sqrt(noise / np.maximum(n_repeated, 1))
+    moments = {
         "n": counts.tolist(),
         "lost": np.bincount(all_codes[result.lost], minlength=n).tolist(),
         "mean": [None if no else _round(v) for no, v in zip(empty, means.tolist(), strict=True)],
         "std": [None if no else _round(v) for no, v in zip(empty, stds.tolist(), strict=True)],
     }
+    if repeated.any():
+        moments["repeated"] = n_repeated.tolist()
+        moments["noise"] = [_round(v) for v in within.tolist()]
+    return moments
 
 
 def _cube(

@@ -112,7 +112,7 @@ function drawNotes() {
 
 // ---- what is looked at ----
 
-const look = { result: null, view: 0, lower: false, x: null, hue: null, facet: null, map: false };
+const look = { result: null, view: 0, lower: false, x: null, hue: null, facet: null, map: false, within: false };
 
 function startAnswers() {
   if (!answers.results.length || !axes.some(Boolean)) {
@@ -151,6 +151,12 @@ function startAnswers() {
   over.parentElement.hidden = answers.over.length < 2;
   bind(over, "over", () => { look.view = Number(over.value); choosePair(); drawAnswers(); });
   look.view = Number(over.value);
+  look.within = getState("band") !== null;
+  $("pair-band-over").addEventListener("change", () => {
+    look.within = $("pair-band-over").value !== "";
+    setState("band", look.within ? "repeats" : null);
+    drawPair();
+  });
   const byLabel = (key) => axes.find((axis) => axis && axis.label === getState(key)) || null;
   choosePair();
   if (getState("x") !== null && byLabel("x")) {

@@ -5,10 +5,12 @@
 // Number of psets, of those that ran without giving the result, mean, and mean ∓ std for levels of some
 // axes: a map from "i,j" to these. Where all were lost there are only the numbers.
 // Of results that span decades the logarithms are averaged, so the mean is the geometric one.
-function meansOf(result, list) {
+// `within`: the std within repeats, not over all psets of a level.
+function meansOf(result, list, within = false) {
   const from = result.log ? (value) => 10 ** value : (value) => value;
   const found = rawMeans(result, list);
   for (const [key, one] of found) {
+    if (within) one.std = one.repeated ? one.noise : 0;
     if (one.n) found.set(key, { n: one.n, lost: one.lost, mean: from(one.mean), low: from(one.mean - one.std), high: from(one.mean + one.std), std: one.std });
   }
   return found;
@@ -16,11 +18,11 @@ function meansOf(result, list) {
 
 function rawMeans(result, list) {
   if (list.length === 1) {
-    const { n, lost, mean, std } = result.means[list[0].place];
-    const all = n.map((some, i) => [String(i), { n: some, lost: lost[i], mean: mean[i], std: std[i] }]);
+    const { n, lost, mean, std, repeated, noise } = result.means[list[0].place];
+    const all = n.map((some, i) => [String(i), { n: some, lost: lost[i], mean: mean[i], std: std[i], ...(repeated ? { repeated: repeated[i], noise: noise[i] } : {}) }]);
     return new Map(all.filter(([, one]) => one.n || one.lost));
   }
-  const { use, n, lost, mean, std } = result.cube;
+  const { use, n, lost, mean, std, repeated, noise } = result.cube;
   const sizes = use.map((i) => axes[i].places.length);
   const where = list.map((axis) => use.indexOf(axis.place));
   const found = new Map();
@@ -45,6 +47,9 @@ function rawMeans(result, list) {
     if (!one.n) continue;
     one.mean = one.sum / one.n;
     one.std = Math.sqrt(one.parts.reduce((sum, cell) => sum + n[cell] * (std[cell] ** 2 + (mean[cell] - one.mean) ** 2), 0) / one.n);
+    if (!repeated) continue;
+    one.repeated = one.parts.reduce((sum, cell) => sum + repeated[cell], 0);
+    one.noise = Math.sqrt(one.parts.reduce((sum, cell) => sum + repeated[cell] * noise[cell] ** 2, 0) / Math.max(1, one.repeated));
   }
   return found;
 }
@@ -92,11 +97,18 @@ function drawPair() {
   const name = shortText(result.name, 40);
   const chosen = [look.x, ...(look.hue ? [look.hue] : []), ...(look.facet ? [look.facet] : [])];
   $("pair-title").textContent = look.hue ? `${shortText(look.x.label, 40)} × ${shortText(look.hue.label, 40)}` : `${name} against ${shortText(look.x.label, 40)}`;
-  const means = meansOf(result, chosen);
+  // The band may be that of repeats alone, unless they are on the plot themselves.
+  const repeats = answers.over[0].length ? overText(answers.over[0]) : "repeats";
+  const canChoose = Boolean(result.cube.repeated) && !chosen.some((axis) => axis.repeats) && !look.map && spreadOver(chosen) !== repeats;
+  $("pair-band-over").parentElement.hidden = !canChoose;
+  $("pair-band-over").replaceChildren(el("option", { value: "" }, "all else"), el("option", { value: "repeats" }, shortText(repeats, 30)));
+  $("pair-band-over").value = look.within ? "repeats" : "";
+  const within = canChoose && look.within;
+  const means = meansOf(result, chosen, within);
   const every = [...means.values()];
   const all = every.filter((one) => one.n);
   const single = all.every((one) => one.n === 1);
-  const over = spreadOver(chosen);
+  const over = within ? repeats : spreadOver(chosen);
   const sizes = all.map((one) => one.n);
   const [fewest, most] = [Math.min(...sizes), Math.max(...sizes)];
   const of = `${result.log ? "geometric " : ""}mean${look.map ? "" : "s"} of ${fewest < most ? `${count(fewest)} to ` : ""}${many(most, "pset")}`;
@@ -142,13 +154,13 @@ function tipOf(one, levels, name, result = look.result) {
   const lost = one.lost ? [`${count(one.n)} of ${many(one.n + one.lost, "pset")}: ${count(one.lost)} ${whyLost(result)}`] : [];
   if (!one.n) return [...levels, ...lost];
   const [mean, std] = log ? [shortNumber(Number(one.mean.toPrecision(4))), `(${[one.low, one.high].map((end) => shortNumber(Number(end.toPrecision(3)))).join(" to ")})`] : plusMinus(one.mean, one.std);
-  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean ± std of ${count(one.n)} psets)` : `${name} = ${shortNumber(one.mean)}`, ...lost];
+  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std)` : `${name} = ${shortNumber(one.mean)}`, ...lost];
 }
 
 function drawLines(div, at, facet, y, height, name) {
   const hues = look.hue ? look.hue.places.map((_, j) => j) : [null];
   const marks = [[], [], []]; // bands below lines below dots
-  // Bars of several lines stand beside each other.
+  // Bars of several lines stand next to each other.
   const gaps = look.x.number ? look.x.places.slice(1).map((place, i) => place - look.x.places[i]) : [1];
   const space = hues.length < 2 || (look.x.number && (!look.x.repeats || look.x.log)) ? 0 : (look.x.number ? 0.3 : 0.6) * Math.min(...gaps);
   const few = hues.flatMap((j) => look.x.places.map((_, i) => at(i, j, facet))).filter((one) => one && one.n && one.lost).length <= 6;
