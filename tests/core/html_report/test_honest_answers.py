@@ -206,8 +206,9 @@ def test_numbers_of_a_column_have_one_form(open_page):
 @pytest.mark.slow
 def test_the_table_shows_that_it_goes_on_to_the_side(open_page):
     params = [{f"parameter_{k}": (i * (k + 3)) % 5 for k in range(20)} for i in range(6)]
-    ps.run_local(lambda p: {"r": p["parameter_0"]}, params)
+    ps.run_local(lambda p: {f"r{k}": p["parameter_0"] for k in range(12)}, params)
     page = open_page(ps.report())
+    assert page.inner_text("#table .menu summary >> nth=0") == "columns (30 of 33)"
     text = page.inner_text("#table-more")
     assert int(text.split()[0]) > 1
     assert "more columns" in text

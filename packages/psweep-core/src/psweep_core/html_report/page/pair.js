@@ -160,7 +160,7 @@ function tipOf(one, levels, name, result = look.result) {
 function drawLines(div, at, facet, y, height, name) {
   const hues = look.hue ? look.hue.places.map((_, j) => j) : [null];
   const marks = [[], [], []]; // bands below lines below dots
-  // Bars of several lines stand next to each other.
+  // Bars of several lines are next to each other.
   const gaps = look.x.number ? look.x.places.slice(1).map((place, i) => place - look.x.places[i]) : [1];
   const space = hues.length < 2 || (look.x.number && (!look.x.repeats || look.x.log)) ? 0 : (look.x.number ? 0.3 : 0.6) * Math.min(...gaps);
   const few = hues.flatMap((j) => look.x.places.map((_, i) => at(i, j, facet))).filter((one) => one && one.n && one.lost).length <= 6;

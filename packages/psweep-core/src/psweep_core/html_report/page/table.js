@@ -192,6 +192,9 @@ function startTable() {
   const order = (column) => ({ param: 0, result: 1, book: 2 })[column.role];
   const draw = () => {
     table.shown = [...table.shown].sort((a, b) => order(a) - order(b) || a.place - b.place);
+    const all = choices.filter((column) => column.role !== "book");
+    const some = all.filter((column) => table.shown.includes(column));
+    $("table-columns").previousElementSibling.textContent = some.length < all.length ? `columns (${some.length} of ${all.length})` : "columns";
     drawTableHead();
     filterRows();
   };
