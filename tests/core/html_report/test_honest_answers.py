@@ -117,6 +117,7 @@ def test_failures_and_spreads_are_marked_in_the_plot(study, open_page):
     box = page.locator("#pair-plots .hollow").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert "4 of 6 psets: 2 failed" in page.inner_text("#tip")
+    assert "(mean of 4 psets, ± std over c, seed)" in page.inner_text("#tip")
     page.click("#heatmap")
     assert page.locator("#pair-plots .corner").count() == 1
     assert "band" not in page.inner_text("#pair-keys")

@@ -112,7 +112,7 @@ function drawNotes() {
 
 // ---- what is looked at ----
 
-const look = { result: null, view: 0, lower: false, x: null, hue: null, facet: null, map: false, within: false };
+const look = { result: null, view: 0, lower: false, x: null, hue: null, facet: null, map: false, within: false, over: "" };
 
 function startAnswers() {
   if (!answers.results.length || !axes.some(Boolean)) {

@@ -109,6 +109,7 @@ function drawPair() {
   const all = every.filter((one) => one.n);
   const single = all.every((one) => one.n === 1);
   const over = within ? repeats : spreadOver(chosen);
+  look.over = over;
   const sizes = all.map((one) => one.n);
   const [fewest, most] = [Math.min(...sizes), Math.max(...sizes)];
   const of = `${result.log ? "geometric " : ""}mean${look.map ? "" : "s"} of ${fewest < most ? `${count(fewest)} to ` : ""}${many(most, "pset")}`;
@@ -149,12 +150,12 @@ function hueColour(j) {
   return number && places.length <= 4 ? j : lineShade(j / Math.max(1, places.length - 1));
 }
 
-function tipOf(one, levels, name, result = look.result) {
+function tipOf(one, levels, name, result = look.result, over = look.over) {
   const { log } = result;
   const lost = one.lost ? [`${count(one.n)} of ${many(one.n + one.lost, "pset")}: ${count(one.lost)} ${whyLost(result)}`] : [];
   if (!one.n) return [...levels, ...lost];
   const [mean, std] = log ? [shortNumber(Number(one.mean.toPrecision(4))), `(${[one.low, one.high].map((end) => shortNumber(Number(end.toPrecision(3)))).join(" to ")})`] : plusMinus(one.mean, one.std);
-  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std)` : `${name} = ${shortNumber(one.mean)}`, ...lost];
+  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std${over ? ` over ${over}` : ""})` : `${name} = ${shortNumber(one.mean)}`, ...lost];
 }
 
 function drawLines(div, at, facet, y, height, name) {

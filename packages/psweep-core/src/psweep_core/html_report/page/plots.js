@@ -82,7 +82,7 @@ function meanMarks(axis, result, x, log) {
     .map(([i, one]) => [x.isNumber ? axis.places[Number(i)] : Number(i), one, axis.labels[Number(i)]]);
   if (found.length >= 0.7 * data.psets) return [];
   if (x.isNumber && x.isLog && axis.places[0] <= 0) return [];
-  const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, hollow: (k) => found[k][1].lost > 0, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result) };
+  const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, hollow: (k) => found[k][1].lost > 0, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result, spreadOver([axis])) };
   // Only what has an order gets a line. The points show the spread, of all that differs.
   return axis.number && !axis.repeats ? [{ type: "line", points: dots.points, colour: 1 }, dots] : [dots];
 }
