@@ -163,7 +163,7 @@ def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
         page.goto((folder / "picture.html").as_uri())
         picture = Image.open(io.BytesIO(page.screenshot()))
         browser.close()
-    return picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    return picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
 
 
 def main() -> int:

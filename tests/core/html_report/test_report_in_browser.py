@@ -39,12 +39,17 @@ def test_the_demo_in_a_browser(open_page, tmp_path):
     assert page.title() == f"{tmp_path.name}/calc – psweep report"
     assert "48 psets, complete" in page.inner_text("#sentence")
     heads = texts(page, "#rows thead th button")
+    assert [head for head in heads if head.endswith(" ▼")] == ["ratio ▼"]  # best first
+    heads = [head.removesuffix(" ▼") for head in heads]
     assert heads[:5] == ["pset", "codec", "level", "file", "size"]
     n_ratio = heads.index("ratio") + 1
 
     # sort: up, down, not at all
     df = ps.df_read("calc")
     name = page.locator("#rows thead th button").nth(n_ratio - 1)
+    assert cells_of(page, 1)[0] == str(df.ratio.idxmax())
+    name.click()
+    assert cells_of(page, 1) == [str(seq) for seq in df.index]
     name.click()
     assert cells_of(page, 1) == [str(seq) for seq in df.ratio.sort_values(kind="stable").index]
     name.click()
@@ -141,7 +146,7 @@ def test_failures_and_hostile_values_in_a_browser(open_page):
     name = "<img src=x onerror=hacked=6>"
     Path("calc").rename(name)
     page = open_page(ps.report(name))
-    assert page.inner_text("h1").endswith(f"/ {name}")
+    assert page.inner_text("h1").endswith(f" {name}/database.pk")
     assert HOSTILE[0] in texts(page, "#rows tbody td span")
     page.select_option("#explore-x", label="v")
     page.select_option("#explore-y", label="<b>r</b>")
@@ -150,7 +155,7 @@ def test_failures_and_hostile_values_in_a_browser(open_page):
     assert "<script>hack" in page.text_content("#explore-plot")
     page.select_option("#parallel-hue", label="v")
     assert "<script>hacked" in "".join(texts(page, "#parallel-legend li"))
-    assert "2 failures, 2 causes" in page.inner_text("#failures h2")
+    assert "2 psets failed, for 2 causes" in page.inner_text("#failures h2")
     page.locator("#failures-list button", has_text="traceback").first.click()
     text = page.inner_text("#details-body")
     assert "raise ValueError" in text
@@ -170,11 +175,13 @@ def test_20_000_psets_in_a_browser(open_page):
     page = open_page(path)
     assert page.inner_text("#table-count") == "20\u202f000 rows"
     assert page.inner_text("#table-page") == "page 1 of 200"
+    df = ps.df_read("calc")
+    best = df.r.sort_values(ascending=False, kind="stable").index
+    assert cells_of(page, 1) == [str(seq) for seq in best[:100]]
     page.click("#table-next")
-    assert cells_of(page, 1)[0] == "100"
+    assert cells_of(page, 1)[0] == str(best[100])
     heads = texts(page, "#rows thead th button")
     page.locator("#rows thead th button").nth(heads.index("x")).click()
-    df = ps.df_read("calc")
     assert cells_of(page, 1) == [str(seq) for seq in df.x.sort_values().index[:100]]
     page.locator("#rows thead input").nth(heads.index("n")).fill("3..4")
     wait_for_text(page, "#table-count", "8\u202f000 of 20\u202f000 rows")

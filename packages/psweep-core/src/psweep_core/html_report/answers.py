@@ -18,7 +18,6 @@ from ..table.bookkeeping import RUNTIME
 from ..table.frames import groups
 from ..table.importance import importance_of, spans_decades
 from ..table.levels import combined
-from ..table.outcomes import failed_rows, good_rows
 from ..table.stats import numbers_of
 from .levels import Axis
 
@@ -31,7 +30,9 @@ _MAX_RESULTS: Final = 12
 _MAX_ROWS_OF_ALL: Final = 600_000  # rows times results; with more rows, fewer results
 _MAX_CELLS: Final = 10_000  # of the means over combinations of the strongest parameters
 _MAX_CELLS_OF_ALL: Final = 40_000  # of all results
-_MAX_TERMS: Final = 12
+_MAX_TERMS: Final = 40
+_MAX_RANGES: Final = 3
+_MAX_AVERAGED: Final = 50  # rows of one of the best combinations that the page can open
 _MAX_FITTED: Final = 4_000  # rows of an estimate
 # A result with such a word in its name is better if it is lower, unless the user says otherwise.
 _LOWER: Final = (
@@ -45,7 +46,8 @@ class Answers(NamedTuple):
     """What the page gets, with numbers of rows of the study in it, and which rows these are."""
 
     data: dict[str, Any]
-    rows: Array
+    rows: Array  # the best, the worst, and the first of each of the best combinations
+    averaged: Array  # all of these combinations
 
 
 class _Result(NamedTuple):
@@ -53,11 +55,20 @@ class _Result(NamedTuple):
     values: Array  # NaN where a row has none
     scaled: Array  # these, or their logarithms where they span decades
     good: Array  # numbers of the rows that have one
-    gaps: int  # rows that succeeded without it
+    lost: Array  # and of those that ran without giving one
     log: bool
+    gaps: int  # rows that succeeded without it
+    noise: Array  # see `_noise`, of the rows that have one
 
 
-def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | None]) -> Answers:
+def answers_of(
+    df: pd.DataFrame,
+    factors: Sequence[Any],
+    axes: Sequence[Axis | None],
+    failed: Array,
+    waiting: Array,
+    recovered: Array,
+) -> Answers:
     """Compute the answers.
 
     Parameters
@@ -68,30 +79,38 @@ def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | N
         The parameters that vary.
     axes : sequence of Axis or None
         Of each of them.
+    failed, waiting : array of bool
+        Rows that failed, and those that were prepared and not run yet.
+    recovered : array of bool
+        Rows that failed, and whose parameters have succeeded in another row.
     """
-    results = _results(df, factors)
     repeats = [i for i, axis in enumerate(axes) if axis is not None and axis.repeats]
     if len(repeats) == len(factors):
         repeats = []
     choices = [repeats, []] if repeats else [[]]
-    cells: dict[tuple[int, ...], Any] = {}
-    found = []
-    rows: list[Array] = []
-    failed = failed_rows(df)
-    most_cells = min(_MAX_CELLS, _MAX_CELLS_OF_ALL // max(1, len(results)))
     grouped = [
         combined([f.codes for i, f in enumerate(factors) if i not in over], len(df))
         for over in choices
     ]
+    results = _results(df, factors, grouped[0], ~failed & ~waiting, ~waiting & ~recovered)
+    cells: dict[tuple[int, ...], Any] = {}
+    found = []
+    rows: list[Array] = []
+    averaged: list[Array] = []
+    seqs = df["_pset_seq"].to_numpy() if results else np.array([])
+    most_cells = min(_MAX_CELLS, _MAX_CELLS_OF_ALL // max(1, len(results)))
     for result in results:
         views = []
         for over, codes in zip(choices, grouped, strict=True):
             importance = _importance(result, factors, over)
-            n_combos = len(np.unique(codes[result.good]))
-            best = _best(result, codes, failed, rows)
-            views.append({"importance": importance, "best": best, "combos": n_combos})
+            best = _best(result, codes, failed, seqs)
+            combos = _combinations(result, codes, failed, waiting)
+            views.append({"importance": importance, "best": best, "combos": combos})
+            for one in [*best["lower"], *best["higher"]]:
+                rows.append(np.array([one["row"]]))
+                averaged.append(np.array(one["rows"]))
         order = _by_strength(views, len(factors), repeats)
-        axis_values = [None if a is None else _moments(result, a.codes) for a in axes]
+        axis_values = [None if a is None else _moments(result, a) for a in axes]
         values = result.values[result.good]
         ends = np.argsort(values, kind="stable")
         rows.append(result.good[np.r_[ends[:N_BEST], ends[-N_BEST:]]])
@@ -113,8 +132,8 @@ def answers_of(df: pd.DataFrame, factors: Sequence[Any], axes: Sequence[Axis | N
         "results": found,
         "left_out": max(0, _n_numeric(df) - len(results)),
     }
-    all_rows = np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.int64)
-    return Answers(data, all_rows)
+    none = [np.array([], dtype=np.int64)]
+    return Answers(data, np.concatenate(none + rows), np.concatenate(none + averaged))
 
 
 _LOWER_WORDS = frozenset(_LOWER)
@@ -138,11 +157,12 @@ def _numeric(df: pd.DataFrame) -> list[tuple[Any, Array]]:
     return found
 
 
-def _results(df: pd.DataFrame, factors: Sequence[Any]) -> list[_Result]:
+def _results(
+    df: pd.DataFrame, factors: Sequence[Any], combos: Array, good: Array, tried: Array
+) -> list[_Result]:
     """Choose the results that vary; those that say most come first."""
     if not len(df):
         return []
-    good = good_rows(df)
     n_good = int(good.sum())
     found = []
     for place, (name, values) in enumerate(_numeric(df)):
@@ -157,10 +177,24 @@ def _results(df: pd.DataFrame, factors: Sequence[Any]) -> list[_Result]:
         if log:
             scaled = np.full(len(values), np.nan)
             scaled[rows] = np.log10(some)
-        found.append((key, _Result(name, values, scaled, rows, n_good - len(rows), log)))
+        lost = np.flatnonzero(tried & ~(good & np.isfinite(values)))
+        gaps = n_good - len(rows)
+        found.append((key, _Result(name, values, scaled, rows, lost, log, gaps, rows)))
     found.sort(key=lambda item: item[0])
     most = max(2, min(_MAX_RESULTS, _MAX_ROWS_OF_ALL // len(df)))
-    return [result for _, result in found[:most]]
+    return [
+        result._replace(noise=_noise(result.scaled[result.good], combos[result.good]))
+        for _, result in found[:most]
+    ]
+
+
+def _noise(values: Array, combos: Array) -> Array:
+    """Return squares whose means are the variance within repeats; NaN where there is only one."""
+    n = np.bincount(combos)
+    means = np.bincount(combos, weights=values) / np.maximum(n, 1)
+    of_row = n[combos].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(of_row > 1, (values - means[combos]) ** 2 * of_row / (of_row - 1), np.nan)
 
 
 def _follows(values: Array, rows: Array, factors: Sequence[Any]) -> bool:
@@ -219,27 +253,37 @@ def _by_strength(views: list[dict[str, Any]], n: int, repeats: Sequence[int]) ->
     return sorted(range(n), key=lambda i: (i in repeats, -strength[i]))
 
 
-def _moments(result: _Result, codes: Array) -> dict[str, list[Any]]:
+def _moments(result: _Result, axis: Axis) -> dict[str, list[Any]]:
+    return _moments_of(result, axis.codes, int(axis.codes.max(initial=-1)) + 1)
+
+
+def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
     """Return number, mean and standard deviation (of the population) of each level.
 
-    Of results that span decades these are of the logarithms.
+    Of results that span decades these are of the logarithms. Rows that ran without giving a result
+    are counted as lost. If there are repeats, noise is their standard deviation, pooled.
     """
-    n = int(codes.max(initial=-1)) + 1
-    return _moments_of(result.scaled[result.good], codes[result.good], n)
-
-
-def _moments_of(values: Array, codes: Array, n: int) -> dict[str, list[Any]]:
+    values, codes = result.scaled[result.good], all_codes[result.good]
     counts = np.bincount(codes, minlength=n)
     at_least_one = np.maximum(counts, 1)
     means = np.bincount(codes, weights=values, minlength=n) / at_least_one
     squares = np.bincount(codes, weights=(values - means[codes]) ** 2, minlength=n)
     stds = np.sqrt(squares / at_least_one)
     empty = counts == 0
-    return {
+    repeated = ~np.isnan(result.noise)
+    n_repeated = np.bincount(codes[repeated], minlength=n)
+    noise = np.bincount(codes[repeated], weights=result.noise[repeated], minlength=n)
+    within = np.sqrt(noise / np.maximum(n_repeated, 1))
+    moments = {
         "n": counts.tolist(),
+        "lost": np.bincount(all_codes[result.lost], minlength=n).tolist(),
         "mean": [None if no else _round(v) for no, v in zip(empty, means.tolist(), strict=True)],
         "std": [None if no else _round(v) for no, v in zip(empty, stds.tolist(), strict=True)],
     }
+    if repeated.any():
+        moments["repeated"] = n_repeated.tolist()
+        moments["noise"] = [_round(v) for v in within.tolist()]
+    return moments
 
 
 def _cube(
@@ -263,12 +307,27 @@ def _cube(
         for axis in filter(None, (axes[i] for i in key)):
             codes = codes * len(axis.places) + axis.codes
         cells[key] = codes
-    moments = _moments_of(result.scaled[result.good], cells[key][result.good], size)
-    return {"use": key, **moments}
+    return {"use": key, **_moments_of(result, cells[key], size)}
+
+
+def _combinations(result: _Result, codes: Array, failed: Array, waiting: Array) -> dict[str, int]:
+    """Count the combinations: all, those with a value, and why others have none."""
+    n = int(codes.max()) + 1
+    value, bad, late, gap = np.zeros((4, n), dtype=bool)
+    value[codes[result.good]] = True
+    bad[codes[failed]] = True
+    late[codes[waiting]] = True
+    gap[codes[result.lost[~failed[result.lost]]]] = True
+    return {
+        "all": n,
+        "good": int(value.sum()),
+        "waiting": int((late & ~value).sum()),
+        "failed": int((bad & ~value & ~late & ~gap).sum()),
+    }
 
 
 def _best(
-    result: _Result, codes: Array, failed: Array, rows: list[Array]
+    result: _Result, codes: Array, failed: Array, seqs: Array
 ) -> dict[str, list[dict[str, Any]]]:
     """Find the combinations with the highest and the lowest means; repeats are averaged."""
     n = int(codes.max()) + 1
@@ -278,24 +337,34 @@ def _best(
     means = np.bincount(some, weights=values, minlength=n) / np.maximum(counts, 1)
     squares = np.bincount(some, weights=(values - means[some]) ** 2, minlength=n)
     n_failed = np.bincount(codes[failed], minlength=n)
-    first = np.full(n, -1)
-    first[some[::-1]] = result.good[::-1]
+    by_code = result.good[np.argsort(some, kind="stable")]
+    ends = np.cumsum(counts)
     with_values = np.flatnonzero(counts)
     order = with_values[np.argsort(means[with_values], kind="stable")]
     found = {}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
-        rows.append(first[chosen])
+        averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [
             {
-                "row": int(first[i]),
+                "row": int(mine[0]),
+                "rows": mine[:_MAX_AVERAGED].tolist(),
+                "psets": _ranges(seqs[mine]),
                 "mean": _round(means[i]),
                 "std": _round(math.sqrt(squares[i] / (counts[i] - 1))) if counts[i] > 1 else None,
                 "n": int(counts[i]),
                 "failed": int(n_failed[i]),
             }
-            for i in chosen
+            for i, mine in zip(chosen, averaged, strict=True)
         ]
     return found
+
+
+def _ranges(numbers: Array) -> str:
+    """Write numbers as a person would: 75-77, 90."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    texts = [str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts[:_MAX_RANGES]]
+    left = sum(map(len, parts[_MAX_RANGES:]))
+    return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
 def _round(value: float) -> float:

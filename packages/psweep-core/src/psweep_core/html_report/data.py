@@ -52,6 +52,8 @@ _SCRIPTS: Final = (
     "widgets.js",
     "charts.js",
     "answers.js",
+    "pair.js",
+    "best.js",
     "plots.js",
     "parallel.js",
     "table.js",
@@ -191,8 +193,9 @@ def _data_of(
     slowest = slowest[~np.isnan(seconds[slowest])]
     factors = study_factors(df)
     axes = axes_of(df, factors)
-    answers = answers_of(df, factors, axes)
+    answers = answers_of(df, factors, axes, failed, waiting, recovered)
     first = failed.astype(np.int64)
+    first[answers.averaged] = 1
     first[answers.rows] = 2
     first[slowest] = 3
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
@@ -301,7 +304,13 @@ def _name_places(answers: dict[str, Any], names: dict[int, Any], places: dict[in
         for view in result["views"]:
             for key, best in view["best"].items():
                 view["best"][key] = [
-                    {**one, "row": places[one["row"]]} for one in best if one["row"] in places
+                    {
+                        **one,
+                        "row": places[one["row"]],
+                        "rows": [places[row] for row in one["rows"] if row in places],
+                    }
+                    for one in best
+                    if one["row"] in places
                 ]
 
 

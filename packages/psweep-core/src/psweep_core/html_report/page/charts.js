@@ -5,8 +5,10 @@
 //   { type: "line", points: [[x, y] or null], colour, dashed }
 //   { type: "band", points: [[x, low, high] or null], colour }
 //   { type: "bars", points: [[x, low, high]], colour }
-//   { type: "dots", points: [[x, y]], colour or colours, size, opacity, tip: (i) => lines, row: (i) => row }
-//   { type: "cells", cells: [[column, line, colour, lines of the tip]] }
+//   { type: "dots", points: [[x, y]], colour or colours, size, opacity, tip: (i) => lines, row: (i) => row,
+//     hollow: (i) => bool, label: (i) => text, aside: (i) => -0.5 ... 0.5 of the space between levels }
+//   { type: "crosses", points: [x], number, colour, tip }: at the lower end of the axis
+//   { type: "cells", cells: [[column, line, colour, lines of the tip, "" or "some" or "all" of it is lost]] }
 // A colour is the number of one of the palette, or CSS.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -74,9 +76,12 @@ function thinned(places, most) {
   return places.filter((_, i) => i % step === 0);
 }
 
-const tickText = (value, log) => (log && value >= 1e5 ? shortExponent(value) : Math.abs(value) >= 1e5 && Math.abs(value) < 1e9 && Number.isInteger(value) ? count(value) : shortNumber(value));
-
-const shortExponent = (value) => value.toExponential(2).replace(/\.?0*e\+?/, "e");
+// All ticks of an axis have one form.
+function tickTexts(ticks, log) {
+  if (log && ticks.some((tick) => tick >= 1e5)) return ticks.map((tick) => shortExponent(tick));
+  const large = ticks.some((tick) => Math.abs(tick) >= 1e5) && ticks.every((tick) => Number.isInteger(tick) && Math.abs(tick) < 1e9);
+  return large ? ticks.map(count) : alike(ticks);
+}
 
 // Find the place of a value, from 0 to 1, and the ticks; `most` of these fit.
 function scaleOf(axis, most) {
@@ -88,7 +93,7 @@ function scaleOf(axis, most) {
   const to = axis.log ? Math.log10 : (value) => value;
   let [low, high] = [to(axis.low), to(axis.high)];
   if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
-  const margin = axis.tight ? 0 : (high - low) * 0.04;
+  const margin = axis.tight ? 0 : (high - low) * (axis.margin || 0.04);
   [low, high] = [low - margin, high + margin];
   const from = axis.log ? (value) => 10 ** value : (value) => value;
   let ticks = axis.places && axis.places.length <= most ? axis.places : null;
@@ -98,8 +103,9 @@ function scaleOf(axis, most) {
   }
   if (axis.date) ticks = niceTicks(low, high, Math.max(2, most / 2));
   if (!ticks) ticks = axis.log ? logTicks(from(low), from(high), most) : niceTicks(low, high, most);
-  const text = axis.date ? (value) => new Date(value).toISOString().slice(0, high - low > 4 * 864e5 ? 10 : 16).replace("T", " ") : (value) => tickText(value, axis.log);
-  return { at: (value) => (to(value) - low) / (high - low), ticks: ticks.map((tick) => [tick, text(tick)]) };
+  const dateText = (value) => new Date(value).toISOString().slice(0, high - low > 4 * 864e5 ? 10 : 16).replace("T", " ");
+  const texts = axis.date ? ticks.map(dateText) : tickTexts(ticks, axis.log);
+  return { at: (value) => (to(value) - low) / (high - low), ticks: ticks.map((tick, i) => [tick, texts[i]]) };
 }
 
 const clipText = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -178,7 +184,8 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots }) {
     }
   } else if (mark.type === "dots") {
     const size = mark.size || 3.5;
-    const at = mark.points.map(([a, b]) => [px(a), py(b)]);
+    const space = mark.aside ? levelSpace(x, px, inner) : 0;
+    const at = mark.points.map(([a, b], i) => [px(a) + (space ? space * mark.aside(i) : 0), py(b)]);
     at.forEach(([a, b], i) => spots.push([a, b, () => mark.tip(i), mark.row ? mark.row(i) : undefined]));
     const colour = (i) => (mark.colours ? mark.colours[i] : mark.colour);
     if (at.length > MANY_DOTS) {
@@ -191,17 +198,42 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots }) {
       }));
     } else {
       const group = svg("g", { class: "dots", opacity: mark.opacity || 1 });
-      at.forEach(([a, b], i) => group.append(svg("circle", { cx: a.toFixed(1), cy: b.toFixed(1), r: size, fill: colour(i) })));
+      at.forEach(([a, b], i) => {
+        const place = { cx: a.toFixed(1), cy: b.toFixed(1) };
+        if (mark.hollow && mark.hollow(i)) group.append(svg("circle", { ...place, r: size + 1, class: "hollow", stroke: colour(i) }));
+        else group.append(svg("circle", { ...place, r: size, fill: colour(i) }));
+        const text = mark.label ? mark.label(i) : "";
+        const atEnd = a > left + inner - 60;
+        if (text) group.append(svg("text", { class: "halo", x: a + (atEnd ? 6 : a < left + 40 ? -4 : 0), y: b < top + 22 ? b + 18 : b - 9, "text-anchor": atEnd ? "end" : a < left + 40 ? "start" : "middle" }, text));
+      });
       root.append(group);
     }
+  } else if (mark.type === "crosses") {
+    mark.points.forEach((place, i) => {
+      const [a, b] = [px(place), top + high - 8 - 11 * mark.number];
+      root.append(svg("path", { class: "line cross", stroke: mark.colour, d: `M${a - 4} ${b - 4}l8 8m0 -8l-8 8` }));
+      spots.push([a, b, () => mark.tip(i), undefined]);
+    });
   } else if (mark.type === "cells") {
     const [w, h] = [inner / x.labels.length, high / y.labels.length];
-    for (const [column, line, colour, tip] of mark.cells) {
+    for (const [column, line, colour, tip, lost] of mark.cells) {
       const [a, b] = [left + column * w, top + high - (line + 1) * h];
       root.append(svg("rect", { x: a, y: b, width: w + 0.5, height: h + 0.5, fill: colour }));
+      const corner = Math.min(12, w / 3, h / 3);
+      if (lost === "some") root.append(svg("path", { class: "corner", d: `M${a + w} ${b}v${corner}l${-corner} ${-corner}Z` }));
+      if (lost === "all") root.append(svg("text", { x: a + w / 2, y: b + h / 2 + 4, "text-anchor": "middle" }, "×"));
       spots.push([a + w / 2, b + h / 2, () => tip, undefined]);
     }
   }
+}
+
+// How far the points of a level may be spread, in pixels; 0 where there are too many levels.
+function levelSpace(x, px, inner) {
+  if (x.labels) return Math.min(46, 0.6 * inner / x.labels.length);
+  if (!x.places || x.places.length > 12) return 0;
+  const at = x.places.map(px).sort((a, b) => a - b);
+  const gaps = at.slice(1).map((place, i) => place - at[i]);
+  return Math.min(46, 0.6 * Math.min(...gaps, inner / 2));
 }
 
 // Draw as a picture, which prints and scales as the rest of the chart.

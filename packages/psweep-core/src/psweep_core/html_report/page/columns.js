@@ -15,8 +15,41 @@ function textOf(value) {
 // 6 digits at most, and an exponent only where zeros would have to be counted.
 function shortNumber(value) {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(5).replace(/\.?0*e\+?/, "e");
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return shortExponent(value);
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+const shortExponent = (value) => (value === 0 ? "0" : value.toExponential(5).replace(/\.?0*e\+?/, "e"));
+
+// Numbers that belong together: all have an exponent, or none.
+function alike(values) {
+  const texts = values.map(shortNumber);
+  return texts.some((text) => text.includes("e")) ? values.map(shortExponent) : texts;
+}
+
+// How the numbers of a column are written: one form for all, with decimals below each other. Where all
+// digits would be too many, there are enough to tell the numbers apart; about four.
+function numberForm(values) {
+  const some = values.filter((value) => value !== 0).map(Math.abs).sort((a, b) => a - b);
+  const at = (list, part) => list[Math.min(list.length - 1, Math.floor(part * list.length))];
+  if (values.every(Number.isInteger) && (!some.length || some[some.length - 1] < 2 ** 53)) return String;
+  const different = [...new Set(values)];
+  const texts = different.length <= 20 ? alike(different) : [];
+  if (texts.length && texts.every((text) => text.length <= 7)) {
+    if (texts.some((text) => text.includes("e"))) return shortExponent;
+    const decimals = (text) => (text.split(".")[1] || "").length;
+    const most = Math.max(...texts.map(decimals));
+    return (value) => { // spaces as wide as digits, and as a point
+      const text = shortNumber(value);
+      return text + (text.includes(".") ? "" : "\u2008") + "\u2007".repeat(Math.max(0, most - decimals(text)));
+    };
+  }
+  const [low, high] = [at(some, 0.05), at(some, 0.95)];
+  if (low < 1e-3 || high >= 1e9 || high / low >= 1000) return (value) => (value === 0 ? "0" : value.toExponential(3).replace("e+", "e"));
+  const sorted = [...values].sort((a, b) => a - b);
+  const spread = at(sorted, 0.95) - at(sorted, 0.05);
+  const digits = Math.max(3 - Math.floor(Math.log10(at(some, 0.25))), spread > 0 ? 2 - Math.floor(Math.log10(spread)) : 0);
+  return (value) => value.toFixed(Math.min(12, Math.max(0, digits)));
 }
 
 // Numbers of a column with the same number of decimals.
@@ -58,6 +91,11 @@ class Column {
   at(row) {
     const cell = this.cells[row];
     return typeof cell === "number" ? cell : NaN;
+  }
+  // A number as the table shows it.
+  textOf(number) {
+    if (!this._form) this._form = numberForm(this.cells.filter((cell) => typeof cell === "number"));
+    return this._form(number);
   }
   // The places in the order of the values.
   get rank() {
@@ -136,5 +174,5 @@ const canPlot = (column) => column.places.length > 0
   && (column.kind !== "text" || column.places.length <= 50);
 // The parameters that vary, as axes with levels: null for one with too many texts.
 const axes = data.axes.map((axis, place) => (axis
-  ? { ...axis, place, labels: axis.number && !axis.binned ? axis.places.map(shortNumber) : axis.labels } : null));
+  ? { ...axis, place, labels: axis.number && !axis.binned ? alike(axis.places) : axis.labels } : null));
 for (const result of data.answers.results) result.name = columns[result.column].name;

@@ -33,7 +33,7 @@ function drawParallel() {
   const notes = [];
   const without = data.shown - whole.length;
   if (chosenRows) notes.push(`the ${many(chosenRows.size, "pset")} chosen in Explore`);
-  else if (without) notes.push(`${many(without, "pset lacks", "psets lack")} a value on one of these axes`);
+  else if (without) notes.push(`${many(without, "pset")} not drawn: no value on one of these axes`);
   if (rows.length < whole.length) notes.push(`${count(rows.length)} of ${count(whole.length)} psets are drawn`);
   $("parallel-note").textContent = notes.join("; ");
   const [colours, key] = coloursOf(hue, rows);

@@ -57,9 +57,9 @@ function drawEach() {
   const against = varied.slice(0, MOST_PLOTS);
   const rows = allRows.filter((row) => !Number.isNaN(placeOn(y, row, log)));
   const some = scattered(rows, MOST_POINTS);
-  const notes = [result ? `line: mean ± std of ${result.log ? "the log over " : ""}all psets; points: single psets` : "single psets"];
+  const notes = [result ? `large dots: ${result.log ? "geometric means" : "means"} over all psets of a value${result.means.some((one) => one && one.lost.some(Boolean)) ? ` (○ some ${whyLost(result)})` : ""}; points: single psets` : "points: single psets"];
   const without = data.shown - rows.length;
-  if (without) notes.push(`${many(without, "pset has", "psets have")} no such ${log ? "positive number" : "value"}`);
+  if (without) notes.push(`${many(without, "pset")} without ${log ? "a positive " : ""}${shortText(y.name, 30)} not drawn`);
   if (some.length < data.psets - without) notes.push(`points: ${count(some.length)} of ${count(data.psets)} psets`);
   if (against.length < varied.length) notes.push(`the first ${against.length} of ${varied.length} parameters`);
   $("each-note").textContent = notes.join("; ");
@@ -67,26 +67,24 @@ function drawEach() {
   while (boxes.children.length < against.length) boxes.append(el("div"));
   against.forEach((x, i) => {
     const points = some.filter((row) => !Number.isNaN(placeOn(x, row)));
-    const wide = x.isNumber || x.kind === "date" ? 0 : 0.5;
     const marks = [{
-      type: "dots", points: points.map((row) => [placeOn(x, row) + wide * (jitter(row) - 0.5), placeOn(y, row, log)]), colour: 0, size: some.length < 100 ? 3.5 : 2.2, opacity: some.length < 100 ? 0.7 : 0.4,
+      type: "dots", points: points.map((row) => [placeOn(x, row), placeOn(y, row, log)]), aside: (k) => jitter(points[k]) - 0.5, colour: 0, size: some.length < 100 ? 3.5 : 2.2, opacity: some.length < 100 ? 0.7 : 0.4,
       tip: (k) => tipOfRow(points[k], [...against.slice(0, 8), y]), row: (k) => points[k],
     }];
     const axis = axes.find((one) => one && data.factors[one.place].includes(x.place));
     if (axis && axis.number === x.isNumber && result && result.means[axis.place]) marks.push(...meanMarks(axis, result, x, log));
-    chart(boxes.children[i], { label: `${y.name} against ${x.name}`, height: 260, x: columnAxis(x), y: columnAxis(y, log), marks, onRow: showDetails });
+    chart(boxes.children[i], { label: `${y.name} against ${x.name}`, height: 260, x: { ...columnAxis(x), margin: 0.1 }, y: columnAxis(y, log), marks, onRow: showDetails });
   });
 }
 
 function meanMarks(axis, result, x, log) {
-  const found = [...meansOf(result, [axis]).entries()].filter(([, one]) => one && (!log || one.low > 0))
+  const found = [...meansOf(result, [axis]).entries()].filter(([, one]) => one.n && (!log || one.mean > 0))
     .map(([i, one]) => [x.isNumber ? axis.places[Number(i)] : Number(i), one, axis.labels[Number(i)]]);
   if (found.length >= 0.7 * data.psets) return [];
   if (x.isNumber && x.isLog && axis.places[0] <= 0) return [];
-  const ends = found.map(([at, one]) => [at, one.low, one.high]);
-  const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result.log) };
-  if (!axis.number) return [{ type: "bars", points: ends, colour: 1 }, dots];
-  return [{ type: "band", points: ends, colour: 1 }, { type: "line", points: dots.points, colour: 1 }, dots];
+  const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, hollow: (k) => found[k][1].lost > 0, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result, spreadOver([axis])) };
+  // Only what has an order gets a line. The points show the spread, of all that differs.
+  return axis.number && !axis.repeats ? [{ type: "line", points: dots.points, colour: 1 }, dots] : [dots];
 }
 
 // ---- any column against any other ----
@@ -99,7 +97,9 @@ function drawExplore() {
   const has = (column, row, log) => !Number.isNaN(placeOn(column, row, log));
   const rows = allRows.filter((row) => has(x, row, logx) && has(y, row, logy) && (!hue || !Number.isNaN(hue.at(row))));
   const without = data.shown - rows.length;
-  $("explore-note").textContent = without ? `${many(without, "pset lacks", "psets lack")} one of these` : "";
+  const lacking = [[x, logx], [y, logy], [hue, false]].filter(([column, log]) => column && allRows.some((row) => !has(column, row, log)));
+  const unique = [...new Set(lacking.map(([column]) => shortText(column.name, 30)))];
+  $("explore-note").textContent = without ? `${many(without, "pset")} not drawn: no ${unique.join(" or no ")}${logx || logy ? ", or not positive" : ""}` : "";
   const wide = (column) => (column.isNumber || column.kind === "date" ? 0 : 0.6);
   const place = (row) => [placeOn(x, row, logx) + wide(x) * (jitter(row) - 0.5), placeOn(y, row, logy) + wide(y) * (jitter(7 * row + 3) - 0.5)];
   const [colours, key] = coloursOf(hue, rows);

@@ -1,7 +1,7 @@
 // The table of psets: sort, filter, choose columns, save what is left. Its markup is in page.html.
 
 const PAGE = 100;
-const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, filters: new Map(), only: null };
+const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, chosen: false, filters: new Map(), only: null, onlyText: "" };
 
 function filterTest(column, text) {
   const wanted = text.trim().toLowerCase();
@@ -52,7 +52,7 @@ function filterRows() {
   }
   table.page = 0;
   $("table-brush").hidden = !isBrushed() && !table.only;
-  $("table-brush").textContent = table.only ? "only the failures of one cause" : "only the psets chosen in the plots";
+  $("table-brush").textContent = table.only ? table.onlyText : "only the psets chosen in the plots";
   keepTable();
   drawRows();
 }
@@ -62,11 +62,12 @@ function keepTable() {
   const filters = [...table.filters].filter(([, text]) => text.trim()).map(([column, text]) => [column.name, text]);
   setState("filters", filters.length ? JSON.stringify(filters) : null);
   setState("search", $("table-search").value.trim() || null);
-  setState("sort", table.sort ? `${table.down ? "-" : "+"}${table.sort.name}` : null);
+  setState("sort", !table.chosen ? null : table.sort ? `${table.down ? "-" : "+"}${table.sort.name}` : "none");
 }
 
-function showRows(rows) {
+function showRows(rows, text) {
   table.only = new Set(rows);
+  table.onlyText = text;
   filterRows();
   $("table").scrollIntoView();
 }
@@ -109,9 +110,24 @@ function csvText() {
 }
 
 // Of what has a picture, a few words are enough.
-function shownCell(value) {
-  const picture = thumbnail(value, 36);
-  return picture ? [picture] : [shownValue(value, isOdd(value) ? 60 : 120)];
+function shownCell(column, row) {
+  const value = column.value(row);
+  return thumbnail(value, 36) || shownIn(column, row, isOdd(value) ? 60 : 120);
+}
+
+// Best first, as long as nobody has chosen another order.
+function sortBest() {
+  if (table.chosen || !look.result) return;
+  [table.sort, table.down] = [columns[look.result.column], !look.lower];
+}
+
+// Columns that are out of sight would be overlooked.
+function drawMore() {
+  const box = $("rows").parentElement;
+  const edge = box.getBoundingClientRect().right;
+  const hidden = [...$("rows").querySelectorAll("th")].filter((th) => th.getBoundingClientRect().right > edge + 2).length;
+  $("table-more").hidden = !hidden;
+  $("table-more").textContent = `${many(hidden, "more column")} →`;
 }
 
 function drawRows() {
@@ -119,15 +135,17 @@ function drawRows() {
   const failed = (row) => (failureOf.has(row) ? (failureOf.get(row).recovered ? "fixed" : "failed") : "");
   $("rows").tBodies[0].replaceChildren(...table.rows.slice(table.page * PAGE, (table.page + 1) * PAGE).map((row) => el("tr", { class: failed(row) },
     el("td", { class: "number" }, psetButton(row)),
-    ...table.shown.map((column) => el("td", { class: column.isNumber ? "number" : isLong(column.value(row)) }, ...shownCell(column.value(row)))))));
+    ...table.shown.map((column) => el("td", { class: column.isNumber ? "number" : isLong(column.value(row)) }, shownCell(column, row))))));
   $("table-count").textContent = table.rows.length === data.shown ? many(data.shown, "row") : `${count(table.rows.length)} of ${many(data.shown, "row")}`;
   $("table-page").textContent = `page ${table.page + 1} of ${pages}`;
   $("table-prev").parentElement.hidden = pages === 1;
   $("table-prev").disabled = table.page === 0;
   $("table-next").disabled = table.page + 1 >= pages;
+  drawMore();
 }
 
 function sortBy(column) {
+  table.chosen = true;
   if (table.sort !== column) [table.sort, table.down] = [column, false];
   else if (!table.down) table.down = true;
   else table.sort = null;
@@ -159,7 +177,8 @@ function drawTableHead() {
 function startTable() {
   const choices = columns.filter((column) => column !== seqs);
   const failedOnes = ["_failed", "_error", "_job_state"].map((name) => byName.get(name)).filter(Boolean);
-  const usual = [...choices.filter((column) => column.role !== "book").slice(0, 30), ...failedOnes.filter((column) => column.name !== "_failed" || data.failed)];
+  // Rows that failed are red, and have an _error.
+  const usual = [...choices.filter((column) => column.role !== "book").slice(0, 30), ...failedOnes.filter((column) => column.name !== "_failed")];
   const wanted = getState("columns") === null ? [] : getState("columns").split("\n").map((name) => byName.get(name)).filter(Boolean);
   table.shown = wanted.length ? wanted : usual;
   try {
@@ -168,9 +187,14 @@ function startTable() {
   $("table-search").value = getState("search") || "";
   const sort = getState("sort");
   if (sort && byName.has(sort.slice(1))) [table.sort, table.down] = [byName.get(sort.slice(1)), sort[0] === "-"];
+  table.chosen = sort === "none" || table.sort !== null;
+  sortBest();
   const order = (column) => ({ param: 0, result: 1, book: 2 })[column.role];
   const draw = () => {
     table.shown = [...table.shown].sort((a, b) => order(a) - order(b) || a.place - b.place);
+    const all = choices.filter((column) => column.role !== "book");
+    const some = all.filter((column) => table.shown.includes(column));
+    $("table-columns").previousElementSibling.textContent = some.length < all.length ? `columns (${some.length} of ${all.length})` : "columns";
     drawTableHead();
     filterRows();
   };
@@ -191,6 +215,9 @@ function startTable() {
   $("table-copy").replaceWith(copyButton("copy as pandas", pandasCode));
   $("table-csv").addEventListener("click", () => save(`${data.name}.csv`, "text/csv", csvText()));
   $("table-prev").addEventListener("click", () => { table.page -= 1; drawRows(); });
+  $("table-more").addEventListener("click", () => { $("rows").parentElement.scrollLeft += 0.7 * $("rows").parentElement.clientWidth; });
+  $("rows").parentElement.addEventListener("scroll", drawMore);
+  drawn.push(drawMore);
   $("table-next").addEventListener("click", () => { table.page += 1; drawRows(); });
   draw();
 }

@@ -4,6 +4,12 @@ function psetButton(row) {
   return el("button", { type: "button", class: "link", title: "all of this pset", onclick: () => showDetails(row) }, seqs.value(row));
 }
 
+// A cell of a column as tables show it: its numbers have one form.
+function shownIn(column, row, most = 60) {
+  const value = column.value(row);
+  return typeof value === "number" ? el("span", { title: exactText(value) }, column.textOf(value)) : shownValue(value, most);
+}
+
 function options(select, groups, chosen) {
   select.replaceChildren(...groups.filter(([, list]) => list.length).map(([title, list]) => {
     const group = el("optgroup", { label: title });
