@@ -13,6 +13,8 @@ from pathlib import Path
 import psweep as ps
 from psweep_core.run_status import run_states
 from psweep_core.status import status
+from psweep_core.store.remove import remove_rows
+from psweep_core.store.study import Study
 
 SLOW = """
 import time, psweep as ps
@@ -83,6 +85,10 @@ def test_a_run_that_was_interrupted_is_incomplete_until_one_is_complete(script, 
         "ended, 3 of 8 psets", "ended, 1 of 5 psets", "ended, 4 of 4 psets"
     ]  # fmt: skip
     assert status(["--json"]) == 0
+    assert len(ps.df_read("calc")) == 8
+    remove_rows(Study.find("calc"), "_run_seq == 2")
+    assert status([]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "run 1: ended, 1 of 5 psets"
 
 
 def test_a_study_without_failures_and_none_at_all(capsys):

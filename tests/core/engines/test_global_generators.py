@@ -114,12 +114,19 @@ def test_distributions_are_found_again_and_draw_other_numbers():
     assert ps.pset_hash(ps.df_extract_pset(df, df._pset_id[0])) == df._pset_hash[0]
 
 
+class Model:
+    def __init__(self, rng):
+        self.rng = rng
+
+
 @pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState, random.Random])
 @pytest.mark.parametrize("kwds", [{}, {"repeats": 2}])
-def test_a_generator_that_psets_share_is_reported(make, kwds, capfd):
+@pytest.mark.parametrize("hold", [lambda rng: rng, lambda rng: {"deep": [rng]}, Model])
+def test_a_generator_that_psets_share_is_reported(hold, make, kwds, capfd):
     shared = make(1)
-    params = [{"rng": shared, "a": a} for a in range(3)]
+    params = [{"rng": hold(shared), "a": a} for a in range(3)]
     ps.run_local(lambda pset: {}, params, save=False, **kwds)
     assert "psets have the same random generator as 'rng'" in capfd.readouterr().err
-    ps.run_local(lambda pset: {}, [{"rng": make(a), "a": a} for a in range(3)], save=False)
+    params = [{"rng": hold(make(a)), "a": a} for a in range(3)]
+    ps.run_local(lambda pset: {}, params, save=False)
     assert capfd.readouterr().err == ""

@@ -172,6 +172,15 @@ def test_near_misses_are_named(new, text, capfd):
     assert bool(text) == bool(said)
 
 
+def test_a_number_that_is_nearly_one_of_the_study_is_named(capfd):
+    ps.run_local(lambda p: {}, ps.pgrid(a=[0.1 * 3, 0.7], b=[0.1 * 3, 1.0]))
+    said = run_again(lambda p: {}, capfd, [{"a": 0.3, "b": 0.3}], code="ignore")[1]
+    assert "{'a': 0.3, 'b': 0.3} instead of {'a': 0.30000000000000004, 'b': 0.3000" in said
+    said = run_again(lambda p: {}, capfd, [{"a": 0.7, "b": 0.3}], code="ignore")[1]
+    assert "{'b': 0.3} instead of {'b': 0.30000000000000004}" in said
+    assert run_again(lambda p: {}, capfd, [{"a": 0.31, "b": 1.0}], code="ignore")[1] == ""
+
+
 def test_near_misses_are_named_before_hours_are_spent(capfd):
     ps.run_local(lambda p: {}, PARAMS)
     capfd.readouterr()
@@ -263,3 +272,21 @@ def test_many_runs_at_once_lose_no_line():
     runs = ps.df_runs("calc")
     assert sorted(runs.run_seq) == [*range(24)]
     assert runs.n_rows.tolist() == [1] * 24
+
+
+def test_a_seed_of_its_own_does_not_make_a_pset_run_again_but_a_line_says_so(capfd):
+    params = ps.pgrid(a=[1, 2], _seed=[3, 4])
+    assert len(ps.run_local(lambda p: {"y": p["_seed"]}, params)) == 4
+    capfd.readouterr()
+    params = ps.pgrid(a=[1, 5], _seed=[3, 6])
+    df = ps.run_local(lambda p: {"y": p["_seed"]}, params, skip_dups=True, code="ignore", seed=1)
+    text = "psweep: 1 pset is skipped although no row has its '_seed', which does not count for"
+    assert capfd.readouterr().err.startswith(text)
+    assert df.y.tolist() == [3, 4, 3, 4, 3]
+
+
+def test_rows_that_are_run_again_for_their_code_are_not_reported_for_their_seed(capfd):
+    ps.run_local(func_with(2), PARAMS, seed=1)
+    capfd.readouterr()
+    ps.run_local(func_with(3), PARAMS, seed=2, skip_dups=True, code="rerun")
+    assert "seed=1" not in capfd.readouterr().err

@@ -28,6 +28,7 @@ _MAX_STEPS = 1000  # values looked at, which take about 1 ms
 _MAX_DEPTH = 8
 _MAX_ITEMS = 20  # of a list or dict
 _MAX_ATTRIBUTES = 200
+_MAX_PSETS = 200  # whose values are looked into
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 
@@ -60,17 +61,17 @@ def shared_generators_notice(func: Any, seeded: bool) -> str | None:
 
 
 def generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | None:
-    """Return a notice for the end of a run if one generator is a value in several psets.
+    """Return a notice for the end of a run if one generator is in the values of several psets.
 
     Each call of func gets a copy of its pset, and so of the generator in the same state.
     """
     known = _global_generators()
-    counts = collections.Counter(
-        (name, id(value))
-        for pset in psets
-        for name, value in pset.items()
-        if isinstance(value, _GENERATORS) and id(value) not in known
-    )
+    counts: collections.Counter[tuple[Any, int]] = collections.Counter()
+    for i, pset in enumerate(psets):
+        for name, value in pset.items():
+            if type(value) in _DULL or (i >= _MAX_PSETS and not isinstance(value, _GENERATORS)):
+                continue
+            counts.update((name, found) for found in {*_generators_in(value)} - known)
     names = [*dict.fromkeys(repr(name) for (name, _), n in counts.items() if n > 1)]
     if not names:
         return None
@@ -79,6 +80,18 @@ def generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | None
         "it in the same state, so all draw equal numbers; create it inside func, for example by "
         'np.random.default_rng(pset["_seed"]) with seed=1'
     )
+
+
+def _generators_in(value: Any, depth: int = 3) -> Iterator[int]:
+    """Yield the ids of generators in a value of a pset, where a copy of it copies them."""
+    if isinstance(value, _GENERATORS):
+        yield id(value)
+    elif depth and type(value) not in _DULL:
+        parts = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, dict | list | tuple):
+            parts = () if isinstance(value, type) or callable(value) else _dict_of(value).values()
+        for part in itertools.islice(parts, _MAX_ITEMS):
+            yield from _generators_in(part, depth - 1)
 
 
 def shared_generators(func: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import pathlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,12 +18,14 @@ from ..params.grids import Pset
 from ..params.hashing import pset_hash
 from ..store.paths import Layout
 from ..store.runs_file import read_runs
+from ..table.bookkeeping import SEED
 from .provenance import Code
 
 __all__ = ["CodeChanges", "near_misses", "other_seeds"]
 
 _MAX_NAMES = 3
 _MAX_LOOKED_AT = 200  # psets, which take some 10 ms
+_NEAR = 1e-12  # relative difference of numbers that are meant to be one
 _MAX_DIGITS = 30  # of a number that is a text
 _NUMBERS = {bool, int, float}
 
@@ -58,11 +61,9 @@ class CodeChanges:
             parts[name] != digest for name, digest in now.parts.items() if name in parts
         )
 
-    def count(self, rows: pd.DataFrame) -> Counter[str]:
-        """Count the rows of each hash that other code has made."""
-        if not self._other:
-            return Counter()
-        return Counter(rows["_pset_hash"][rows["_run_id"].isin(self._other.keys())])
+    def of_this_code(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Leave out rows that other code has made."""
+        return rows[~rows["_run_id"].isin(self._other.keys())] if self._other else rows
 
     def notice(self, rows: pd.DataFrame, hashes: Iterable[str], repeats: int) -> str | None:
         """Report how many psets are skipped because of such rows.
@@ -76,7 +77,9 @@ class CodeChanges:
         repeats : int
             How many rows are wanted of each.
         """
-        others = self.count(rows)
+        if not self._other:
+            return None
+        others = Counter(rows["_pset_hash"][rows["_run_id"].isin(self._other.keys())])
         if not others:
             return None
         done = Counter(rows["_pset_hash"])
@@ -113,26 +116,48 @@ class CodeChanges:
 
 
 def other_seeds(
-    layout: Layout, seed: int, rows: pd.DataFrame, hashes: Iterable[str]
+    layout: Layout,
+    seed: int | None,
+    rows: pd.DataFrame,
+    params: Sequence[Pset],
+    hashes: Sequence[str],
 ) -> Iterator[str]:
-    """Report skipped psets whose rows were made with another seed than this run has.
+    """Report skipped psets whose rows were made with another seed than they would have now.
 
     Parameters
     ----------
     layout : Layout
         Of the study.
-    seed : int
+    seed : int or None
+        Of this run. None: some psets have a ``_seed`` of their own.
     rows : DataFrame
         That count as done.
-    hashes : iterable of str
-        Of the psets that are wanted.
+    params : list of dict
+        The psets that are wanted.
+    hashes : list of str
+        Theirs.
     """
+    own = {(sha, int(p[SEED])) for p, sha in zip(params, hashes, strict=True) if SEED in p}
+    if own:
+        of_rows = rows.get(SEED, pd.Series(index=rows.index, dtype=object))
+        done = zip(rows["_pset_hash"], of_rows, strict=True)
+        missing = {sha for sha, _ in own} & {*rows["_pset_hash"]}
+        missing_psets = {pair for pair in own if pair[0] in missing} - {*done}
+        if missing_psets:
+            n = len(missing_psets)
+            yield (
+                f"{n} pset{' is' if n == 1 else 's are'} skipped although no row has "
+                f"{'its' if n == 1 else 'their'} '_seed', which does not count for skip_dups"
+            )
+    if seed is None:
+        return
     seeds = {
         run_id: entry["seed"]
         for run_id, entry in read_runs(layout).items()
         if "seed" in entry and entry["seed"] != seed
     }
-    some = rows[rows["_run_id"].isin(seeds.keys()) & rows["_pset_hash"].isin({*hashes})]
+    wanted = {*hashes} - {sha for sha, _ in own}
+    some = rows[rows["_run_id"].isin(seeds.keys()) & rows["_pset_hash"].isin(wanted)]
     if len(some):
         n = some["_pset_hash"].nunique()
         other = seeds[some["_run_id"].iloc[-1]]
@@ -146,7 +171,7 @@ def near_misses(
     psets: Sequence[Pset],
     hashes: Sequence[str],
     done: Mapping[str, Any],
-    names: Collection[Any] = (),
+    df: pd.DataFrame | None = None,
 ) -> Iterator[str]:
     """Report psets that will run, and that are finished ones but for types or new names.
 
@@ -158,18 +183,21 @@ def near_misses(
         Theirs.
     done : mapping
         With the hashes of finished psets.
-    names : collection
-        Of all columns of the study.
+    df : DataFrame, optional
+        The study.
     """
     if not done or not psets:
         return
     step = -(-len(psets) // _MAX_LOOKED_AT)
+    names: Collection[Any] = () if df is None else {*df.columns}
+    near = _NearNumbers(df)
     by_type: list[str] = []
     by_name: Counter[tuple[Any, ...]] = Counter()
     for pset, sha in zip(psets[::step], hashes[::step], strict=True):
         if sha in done:  # repeated
             continue
-        other = next((other for other in _other_types(pset) if pset_hash(other) in done), None)
+        others = itertools.chain(_other_types(pset), near.psets(pset))
+        other = next((other for other in others if pset_hash(other) in done), None)
         if other is not None:
             names = [name for name in pset if type(pset[name]) is not type(other[name])]
             names = names or [name for name in pset if pset[name] is not other[name]]
@@ -196,6 +224,44 @@ def near_misses(
             f"{'s'[: len(added) - 1]} {', '.join(safe_repr(name, 60) for name in added)}"
             "; ps.df_add_param adds a parameter to finished rows"
         )
+
+
+class _NearNumbers:
+    """Numbers of a study that are nearly the same as a given one, such as 0.1 * 3 for 0.3.
+
+    Parameters
+    ----------
+    df : DataFrame or None
+    """
+
+    def __init__(self, df: pd.DataFrame | None) -> None:
+        self._df = df
+        self._known: dict[Any, Any] = {}  # the numbers of each column, sorted
+
+    def psets(self, pset: Pset) -> Iterator[Pset]:
+        """Yield the pset with the nearest other number in place of each float, and of all."""
+        found = {
+            name: other
+            for name, value in pset.items()
+            if type(value) is float and (other := self._nearest(name, value)) is not None
+        }
+        if len(found) > 1:
+            yield {**pset, **found}
+        for name, other in found.items():
+            yield {**pset, name: other}
+
+    def _nearest(self, name: Any, value: float) -> float | None:
+        if name not in self._known:
+            self._known[name] = np.array([])
+            if self._df is not None and name in self._df.columns:
+                series = self._df[name]
+                if isinstance(series, pd.Series) and series.dtype == np.float64:
+                    self._known[name] = np.unique(series.to_numpy())
+        numbers = self._known[name]
+        place = int(np.searchsorted(numbers, value))
+        near = [float(n) for n in numbers[max(place - 1, 0) : place + 2] if n != value]
+        near = [n for n in near if abs(n - value) < _NEAR * abs(value)]
+        return min(near, key=lambda n: abs(n - value), default=None)
 
 
 def _other_types(pset: Pset) -> Iterator[Pset]:

@@ -123,15 +123,15 @@ class Planner:
         counts: Counter[str] | None = None
         if self.done is not None:
             rows = self.done(df)
-            counts = Counter(rows["_pset_hash"])
-            if self.code is not None and options.code != "ignore" and counts:
+            if self.code is not None and options.code != "ignore" and len(rows):
                 changes = CodeChanges(self._layout, self.code)
                 if options.code == "rerun":
-                    counts = counts - changes.count(rows)
+                    rows = changes.of_this_code(rows)
                 else:
                     notices += filter(None, [changes.notice(rows, hashes, options.repeats)])
-            if options.seed is not None and counts:
-                notices += other_seeds(self._layout, options.seed, rows, hashes)
+            counts = Counter(rows["_pset_hash"])
+            if self._seeded and len(rows):
+                notices += other_seeds(self._layout, options.seed, rows, params, hashes)
             if pending is not None:
                 wanted = Counter(dict.fromkeys(hashes, options.repeats))
                 counts.update(pending.hashes(df, wanted - counts))
@@ -144,8 +144,7 @@ class Planner:
             seeds = Seeds(options.seed, df, hashes, live)
         jobs = plan_jobs(params, hashes, counts, repeats=options.repeats, seeds=seeds)
         if counts is not None and jobs.hashes is not None:
-            names = () if df is None else {*df.columns}
-            self.near_misses = [*near_misses(jobs.psets, jobs.hashes, counts, names)]
+            self.near_misses = [*near_misses(jobs.psets, jobs.hashes, counts, df)]
             notices += self.near_misses
         notices += [] if self._pending is None else self._pending.notices
         if seeds is not None and seeds.n_same:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,15 +15,17 @@ from ..errors import DatabaseError
 from .atomic import replacing
 from .paths import Layout
 
-__all__ = ["FILE", "removed_numbers", "write_numbers"]
+__all__ = ["FILE", "removed_numbers", "removed_rows", "write_numbers"]
 
 FILE = "numbers.json"
 _NAMES = ("_pset_seq", "_run_seq")
+_RUNS = "rows of each run"
 
 
 def write_numbers(folder: Path, rows: pd.DataFrame) -> None:
-    """Note the highest numbers of some rows."""
-    numbers = {name: int(rows[name].max()) for name in _NAMES}
+    """Note the highest numbers of some rows, and how many each run had."""
+    numbers: dict[str, Any] = {name: int(rows[name].max()) for name in _NAMES}
+    numbers[_RUNS] = {str(run_id): n for run_id, n in Counter(rows["_run_id"]).items()}
     with replacing(folder / FILE) as file:
         file.write(json.dumps(numbers).encode("utf-8"))
 
@@ -38,3 +43,13 @@ def removed_numbers(layout: Layout) -> Iterator[dict[str, int]]:
                 f"rows in {folder} could be given again; restore it, or move the folder away"
             )
             raise DatabaseError(message) from error
+
+
+def removed_rows(layout: Layout) -> Counter[str]:
+    """Count the rows of each run that were removed, as far as this is known."""
+    found: Counter[str] = Counter()
+    for folder in layout.removals():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            numbers = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            found.update({run_id: int(n) for run_id, n in numbers[_RUNS].items()})
+    return found

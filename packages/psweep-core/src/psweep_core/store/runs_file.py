@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..errors import StudyNotFoundError
 from .paths import Layout, PathLike
+from .removed_numbers import removed_rows
 from .study import Study
 
 __all__ = ["append_run", "df_runs", "incomplete_runs", "merge_runs", "planned_psets", "read_runs"]
@@ -90,9 +91,13 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def planned_psets(layout: Layout) -> dict[str, int]:
-    """Return how many psets each run of `run_local` was to run, by its run id, in order."""
+    """Return how many psets each run of `run_local` was to run, by its run id, in order.
+
+    Those whose rows `psweep-rm` has removed do not count.
+    """
+    removed = removed_rows(layout)
     return {
-        run_id: entry["n_psets"]
+        run_id: entry["n_psets"] - removed[run_id]
         for run_id, entry in read_runs(layout).items()
         if entry.get("kind") == "run_local"
         and entry.get("database") == layout.basename
@@ -106,8 +111,9 @@ def incomplete_runs(
 ) -> list[str]:
     """Find the latest runs that have ended with fewer rows than psets that they were to run.
 
-    Ctrl-C ends a run in this way, an exception, a kill, and who removes rows. What was before a run
-    that is complete does not count: most often that one has run what was missing.
+    Ctrl-C ends a run in this way, an exception, and a kill. Those do not count after which as many
+    psets were run as they lack, or a run that found nothing to do: most often what was missing is
+    there by then.
 
     Parameters
     ----------
@@ -124,12 +130,14 @@ def incomplete_runs(
         Their ids. Of runs without any row only the latest is among them.
     """
     found: list[str] = []
-    for run_id in reversed([run_id for run_id in planned if run_id not in live]):
+    n_later = 0
+    for i, run_id in enumerate(reversed([run_id for run_id in planned if run_id not in live])):
         n = n_rows.get(run_id, 0)
-        if n >= planned[run_id]:
+        if planned[run_id] == 0:
             break
-        if n or not found:
+        if planned[run_id] - n > n_later and (n or i == 0):
             found.append(run_id)
+        n_later += n
     return found
 
 
