@@ -18,6 +18,7 @@ from ..table.bookkeeping import ATTEMPTS
 from ..table.rows import Header, RowTuple
 
 __all__ = [
+    "SLOT",
     "Func",
     "Job",
     "JobTuple",
@@ -29,6 +30,8 @@ __all__ = [
     "with_attempts",
 ]
 
+
+SLOT = "PSWEEP_WORKER"  # the environment variable with the number of a worker
 
 Func = Callable[[Pset], Any]
 

@@ -25,7 +25,7 @@ from ..table.rows import is_failed
 from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
-from .job import Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
+from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .job_signals import ENDINGS, WARNINGS
 from .random_state import reseed, seed_generators
 from .wire import STOP, Again, Failed, GivenBack, Kept, Ready, unpickled_job
@@ -33,13 +33,10 @@ from .worker_clock import Clock
 from .worker_reports import Reports, send
 
 __all__ = [
-    "SLOT",
     "WorkerSetup",
     "end_group",
     "main",
 ]
-
-SLOT = "PSWEEP_WORKER"  # the environment variable with the slot
 
 
 @dataclass(frozen=True)

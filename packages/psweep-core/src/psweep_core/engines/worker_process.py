@@ -15,8 +15,9 @@ from multiprocessing.connection import Connection
 
 from ..store.journal_reader import read_journal
 from ..table.rows import RowTuple
+from .job import SLOT
 from .start_method import new_process
-from .worker import SLOT, WorkerSetup, end_group, main
+from .worker import WorkerSetup, end_group, main
 
 __all__ = ["WorkerProcess"]
 

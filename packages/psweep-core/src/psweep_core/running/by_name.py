@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -122,10 +121,12 @@ class _ByName:
             raise ParamsError(message)
         if not missing or self._takes_all:
             return
+        from difflib import get_close_matches  # here, because `import psweep` should be quick
+
         # With its default in place of a value whose name is misspelt, all would seem to go well.
         for name in _own_names(pset).difference(wanted):
             # (Short names, such as seed and speed, resemble each other and are both meant.)
-            close = difflib.get_close_matches(name, missing, n=1, cutoff=0.85)[: len(name) > 4]
+            close = get_close_matches(name, missing, n=1, cutoff=0.85)[: len(name) > 4]
             if close:
                 message = (
                     f"{self.__name__} has no parameter {name!r}, but {close[0]!r}, which the pset "

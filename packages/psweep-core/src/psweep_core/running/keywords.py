@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -59,7 +58,9 @@ _ELSEWHERE = {
 
 
 def _unknown_keyword(function: str, name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # here, because `import psweep` should be quick
+
     close = [ours for ours, theirs in _ELSEWHERE.items() if name in theirs and ours in known]
-    close += difflib.get_close_matches(name, known, n=1)
+    close += get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"valid keywords are {', '.join(known)}"
     return f"{function} got an unknown keyword {name!r}; {hint}"

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _siblings
-from ..engines.job import Settings
-from ..engines.worker import SLOT
+from ..engines.job import SLOT, Settings
 from ..errors import ParamsError, ParamsTypeError
 from ..params.grids import brief
 from ..store.file_formats import format_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 
 import pandas as pd
@@ -86,7 +85,9 @@ def folded_html(df: pd.DataFrame) -> str | None:
 
 def _note(values: str) -> str:
     """Write the line with what is the same in all rows."""
+    from html import escape  # here, because `import psweep` should be quick
+
     if not values:
         return ""
     short = values if len(values) <= _MAX_NOTE else f"{values[:_MAX_NOTE]}…"
-    return f"<div>the same in all rows: {html.escape(short)}</div>\n"
+    return f"<div>the same in all rows: {escape(short)}</div>\n"
