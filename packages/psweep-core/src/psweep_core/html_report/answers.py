@@ -105,7 +105,9 @@ def answers_of(
             importance = _importance(result, factors, over)
             best = _best(result, codes, failed, seqs)
             combos = _combinations(result, codes, failed, waiting)
-            views.append({"importance": importance, "best": best, "combos": combos})
+            ties = best.pop("ties")
+            view = {"importance": importance, "best": best, "ties": ties, "combos": combos}
+            views.append(view)
             for one in [*best["lower"], *best["higher"]]:
                 rows.append(np.array([one["row"]]))
                 averaged.append(np.array(one["rows"]))
@@ -326,10 +328,12 @@ def _combinations(result: _Result, codes: Array, failed: Array, waiting: Array) 
     }
 
 
-def _best(
-    result: _Result, codes: Array, failed: Array, seqs: Array
-) -> dict[str, list[dict[str, Any]]]:
-    """Find the combinations with the highest and the lowest means; repeats are averaged."""
+def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str, Any]:
+    """Find the combinations with the highest and the lowest means; repeats are averaged.
+
+    Also how many of all, ``ties``, differ from the best by at most two standard errors of the
+    difference, the best included.
+    """
     n = int(codes.max()) + 1
     some = codes[result.good]
     values = result.values[result.good]
@@ -341,8 +345,12 @@ def _best(
     ends = np.cumsum(counts)
     with_values = np.flatnonzero(counts)
     order = with_values[np.argsort(means[with_values], kind="stable")]
-    found = {}
+    sem2 = np.where(counts > 1, squares / np.maximum((counts - 1) * counts, 1), np.nan)
+    found: dict[str, Any] = {"ties": {}}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
+        if len(chosen):
+            near = np.abs(means - means[chosen[0]]) <= 2 * np.sqrt(sem2 + sem2[chosen[0]])
+            found["ties"][name] = int(np.count_nonzero(near[with_values]))
         averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [
             {

@@ -26,7 +26,8 @@ function drawBest() {
   if (some.length < names.length) notes.push(`${some.length} of ${names.length} parameters, the strongest ones`);
   $("best-note").textContent = notes.join("; ");
   const key = repeated ? [`std ${over.length ? `over ${overText(over)}` : "over repeats"}; std error: std / √repeats`] : [];
-  if (ties.length > 1) key.push(`shaded: ${ties.length === best.length ? "all" : count(ties.length)} of the first ${best.length} differ from the best by less than two standard errors of the difference, which may be chance`);
+  const tied = view().ties[look.lower ? "lower" : "higher"];
+  if (ties.length > 1) key.push(`shaded: ${count(tied)} of ${count(view().combos.good)} combinations differ from the best by less than two standard errors of the difference, which may be chance`);
   $("best-key").hidden = !key.length;
   $("best-key").textContent = key.join("; ");
   const head = `${shortText(result.name, 30)} ${look.lower ? "▲" : "▼"}`;
@@ -52,7 +53,7 @@ function combinationsText(repeated, name) {
   if (good === all) return many(all, "combination");
   const rest = all - good - failed - waiting;
   const why = [];
-  if (failed) why.push(`${count(failed)} failed${repeated ? " in every repeat" : ""}`);
+  if (failed) why.push(`${repeated ? many(failed, "combination") : count(failed)} failed${repeated ? " in every repeat" : ""}`);
   if (waiting) why.push(`${count(waiting)} not finished`);
   if (rest) why.push(`${count(rest)} without ${name}`);
   return `${count(good)} of ${many(all, "combination")} (${why.join(", ")})`;
