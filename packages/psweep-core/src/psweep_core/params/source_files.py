@@ -210,6 +210,13 @@ class Project:
             )
         return self._known[file]
 
+    def has_module(self, module: types.ModuleType) -> bool:
+        """Return whether a module or package is of the project, also one without `__init__.py`."""
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            return isinstance(file, str) and self.has(file)
+        return any(self.has(folder) for folder in getattr(module, "__path__", ()))
+
     def file_of(self, module: str, level: int, variables: dict[str, Any]) -> str | None:
         """Find the file of a module that code with these global variables imports."""
         folders = self.folders

@@ -1,0 +1,377 @@
+"""Small programs with an edit: is it seen if it matters, and does a call of func change nothing?"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import sys
+
+import pytest
+
+from psweep_core.params.fingerprint import fingerprint
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Write files and import model.py; return its func."""
+    before = {*sys.modules}
+
+    def forget():
+        for name in {*sys.modules} - before:
+            where = str(getattr(sys.modules[name], "__spec__", ""))
+            if str(tmp_path) in where:
+                del sys.modules[name]
+
+    def load(files):
+        folder = tmp_path / f"p{next(_numbers)}"
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            os.utime(path, (1e9, 1e9))
+        forget()
+        monkeypatch.chdir(folder)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(folder))
+            importlib.invalidate_caches()
+            return importlib.import_module("model").func
+
+    yield load
+    forget()
+
+
+def digests(load, files, old, new):
+    files = {"model.py": files} if isinstance(files, str) else files
+    edited = {name: text.replace(old, new) for name, text in files.items()}
+    assert edited != files
+    return [fingerprint(load(some)).digest for some in (files, edited)]
+
+
+# Names: which are local, and where
+
+SCOPES = {
+    "parameter of a lambda": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    best = max(p['xs'], key=lambda scale: -scale)\n"
+        "    return {'y': best * scale}\n"
+    ),
+    "variable of a comprehension": (
+        "scale = 3\ndef func(p):\n    ys = [scale for scale in p['xs']]\n    return {'y': scale}\n"
+    ),
+    "first iterable of a comprehension": (
+        "scale = 3\ndef func(p):\n    return {'y': [scale for scale in range(scale)]}\n"
+    ),
+    "local of an inner function": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n        scale = 2\n        return scale\n"
+        "    return {'y': scale + go()}\n"
+    ),
+    "attribute of an inner class": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    class A:\n"
+        "        scale = 1\n"
+        "        def run(self):\n            return scale\n"
+        "    return {'y': A().run()}\n"
+    ),
+    "default of a parameter of that name": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go(scale=scale):\n        return scale\n"
+        "    return {'y': go()}\n"
+    ),
+    "global declared in an inner function": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def one(scale):\n        return scale\n"
+        "    def go():\n        global other\n        return scale\n"
+        "    return {'y': go() + one(1)}\n"
+    ),
+    "walrus in a comprehension of a helper": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n        return [scale := x for x in p['xs']], scale\n"
+        "    return {'y': scale, 'z': go()}\n"
+    ),
+    "nonlocal": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n"
+        "        scale = 1\n"
+        "        def inner():\n            nonlocal scale\n            scale = 2\n"
+        "        inner()\n        return scale\n"
+        "    return {'y': go() * scale}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", SCOPES.values(), ids=SCOPES)
+def test_a_local_name_does_not_hide_a_global_one_elsewhere(load, text):
+    before, after = digests(load, text, "scale = 3", "scale = 4")
+    assert before != after
+
+
+def test_a_local_name_hides_a_global_one_where_it_is_bound(load):
+    text = (
+        "x = 3\n"
+        "def func(p):\n"
+        "    x = 1\n"
+        "    def go(key=x):\n        return [x + key for _ in range(2)]\n"
+        "    if (number := 1) and any(last := each for each in p):\n        number += last\n"
+        "    return {'y': (lambda: x)() + go()}\n"
+    )
+    before, after = digests(load, text, "x = 3", "x = 4")
+    assert before == after
+    for name in ("last", "each", "go", "key", "number"):
+        before, after = digests(load, text, name, f"new_{name}")
+        assert before == after, name
+
+
+@pytest.mark.parametrize("other", ["lambda x: x + x", "lambda y: x + x", "lambda x: y + x"])
+def test_names_of_different_scopes_differ(load, other):
+    text = "def func(x):\n    y = 2\n    return {'y': (lambda y: x + y)(1)}\n"
+    before, after = digests(load, text, "lambda y: x + y", other)
+    assert before != after
+
+
+# Values
+
+VALUES = {
+    "namedtuple": (
+        "from typing import NamedTuple\nclass P(NamedTuple):\n    a: int\n    b: int = 0\n",
+        "P(1)",
+    ),
+    "collections.namedtuple": (
+        "from collections import namedtuple\nP = namedtuple('P', 'a')\n",
+        "P(1)",
+    ),
+    "slots": (
+        "from dataclasses import dataclass\n@dataclass(slots=True)\nclass P:\n    a: int\n",
+        "P(1)",
+    ),
+    "SimpleNamespace": ("from types import SimpleNamespace as P\n", "P(a=1)"),
+    "argparse": ("from argparse import Namespace as P\n", "P(a=1)"),
+    "defaultdict": ("from collections import defaultdict as P\n", "P(int, a=1)"),
+    "default_factory": ("from collections import defaultdict as P\n", "P(lambda: 1)"),
+    "OrderedDict": ("from collections import OrderedDict as P\n", "P(a=1)"),
+    "dict of ours": ("class P(dict): pass\n", "P(a=1)"),
+    "list of ours": ("class P(list): pass\n", "P([1])"),
+    "int of ours": ("class P(int): pass\n", "P(1)"),
+    "str of ours": ("class P(str): pass\n", "P(1)"),
+    "float of ours": ("class P(float): pass\n", "P(1)"),
+    "Counter": ("from collections import Counter as P\n", "P(a=1)"),
+    "deque": ("from collections import deque as P\n", "P([1])"),
+    "DataFrame": ("from pandas import DataFrame as P\n", "P({'a': [1]})"),
+    "large DataFrame": ("from pandas import DataFrame as P\n", "P({'a': [1] * 100_000})"),
+    "Series": ("from pandas import Series as P\n", "P([1])"),
+    "Timestamp": ("from pandas import Timestamp as P\n", "P(1)"),
+    "slice": ("P = slice\n", "P(1)"),
+    "bytearray": ("P = bytearray\n", "P([1])"),
+    "mappingproxy": ("from types import MappingProxyType as P\n", "P({'a': 1})"),
+    "re": ("import re\nP = lambda n: re.compile('a' * n)\n", "P(1)"),
+    "itemgetter": ("from operator import itemgetter as P\n", "P(1)"),
+    "poly1d": ("from numpy import poly1d as P\n", "P([1, 2])"),
+    "masked": ("from numpy.ma import masked_equal as P\n", "P([1, 2], 1)"),
+    "object array": ("import numpy as np\nP = lambda n: np.array([n], object)\n", "P(1)"),
+    "record array": ("import numpy as np\nP = lambda n: np.zeros(2, f'f8,i{8 // n}')\n", "P(1)"),
+    "set of functions": (
+        "def f(): return 0\ndef g(): return 2\nP = lambda n: {(f, g)[n - 1]}\n",
+        "P(1)",
+    ),
+    "code in a namespace": (
+        "from types import SimpleNamespace\ndef f(): return 1\nP = lambda: SimpleNamespace(f=f)\n",
+        "return 1",
+    ),
+    "method of another class": (
+        "class Q:\n    def run(self): return 1\nclass P:\n    def __init__(self): self.q = Q()\n",
+        "return 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("prefix, value", VALUES.values(), ids=VALUES)
+def test_values_in_a_closure_count(load, prefix, value):
+    made = value if "P(" in value else "P()"
+    text = f"{prefix}def make(v):\n    def func(p): return {{'y': v}}\n    return func\n"
+    text += f"func = make({made})\n"
+    before, again = fingerprint(load({"model.py": text})), fingerprint(load({"model.py": text}))
+    assert before == again
+    edited = text.replace(value, value.replace("1", "2", 1))
+    assert fingerprint(load({"model.py": edited})).digest != before.digest
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("{1: 1}", "{'1': 1}"),
+        ("[(1,)]", "[[1]]"),
+        ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
+        ("[1]", "[True]"),
+        ("[1, [2.0]]", "[1, [2]]"),
+        ("[['a'], 'b']", "[['a', 'b']]"),
+        ("{1, 2}", "frozenset({1, 2})"),
+        ("[None]", "['None']"),
+        ("[0] * 100_000", "[0] * 100_001"),
+    ],
+)
+def test_containers_are_told_apart(load, one, other):
+    text = f"func = (lambda v: lambda p: {{'y': v}})({one})\n"
+    before, after = digests(load, text, one, other)
+    assert before != after
+
+
+def test_a_decorator_with_slots_does_not_hide_the_function(load):
+    text = (
+        "class deco:\n"
+        "    __slots__ = ('f',)\n"
+        "    def __init__(self, f): self.f = f\n"
+        "    def __call__(self, p): return self.f(p)\n"
+        "@deco\n"
+        "def func(p): return {'y': 1}\n"
+    )
+    before, after = digests(load, text, "'y': 1", "'y': 2")
+    assert before != after
+
+
+# Modules
+
+HELPERS = "def f(x):\n    return x + 1\n"
+MODULES = {
+    "folder without __init__": {
+        "model.py": "import lib.h\ndef func(p): return {'y': lib.h.f(p)}\n",
+        "lib/h.py": HELPERS,
+    },
+    "local name": {
+        "model.py": "import h\ndef func(p):\n    m = h\n    return {'y': m.f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "alias": {
+        "model.py": "import h\nm = h\ndef func(p): return {'y': m.f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "dict": {
+        "model.py": "import h\nMODS = {'a': h}\ndef func(p): return {'y': MODS['a'].f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "partial": {
+        "model.py": "import h, functools\ndef run(m, p): return {'y': m.f(p)}\n"
+        "func = functools.partial(run, h)\n",
+        "h.py": HELPERS,
+    },
+    "getattr": {
+        "model.py": "import h\ndef func(p): return {'y': getattr(h, p['name'])(1)}\n",
+        "h.py": HELPERS,
+    },
+    "package in a local name": {
+        "model.py": "import lib.h\ndef func(p):\n    m = lib.h\n    return {'y': m.f(p)}\n",
+        "lib/__init__.py": "",
+        "lib/h.py": HELPERS,
+    },
+    "registry of classes": {
+        "model.py": "REG = {}\ndef reg(c):\n    REG[c.__name__] = c\n    return c\n"
+        "@reg\nclass A:\n    def f(self, x): return x + 1\n"
+        "def func(p): return {'y': REG['A']().f(1)}\n",
+    },
+    "registry of objects": {
+        "model.py": "REG = {}\nclass A:\n    def f(self, x): return x + 1\n"
+        "def setup():\n    REG['a'] = A()\nsetup()\n"
+        "def func(p): return {'y': REG['a'].f(1)}\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", MODULES.values(), ids=MODULES)
+def test_code_behind_modules_and_registries_counts(load, files):
+    before, after = digests(load, files, "x + 1", "x + 2")
+    assert before != after
+
+
+def test_of_a_module_only_what_is_used_counts(load):
+    helpers = f"{HELPERS}def g(x):\n    return x * 2\n"
+    files = {"model.py": "import lib.h\ndef func(p): return {'y': lib.h.f(p)}\n"}
+    for more in ({}, {"lib/__init__.py": ""}):
+        before, after = digests(load, {**files, "lib/h.py": helpers, **more}, "x * 2", "x * 3")
+        assert before == after
+
+
+# What func changes while it runs
+
+STATE = {
+    "memo": (
+        "def memo(f):\n    cache = {}\n    def inner(p):\n        if p['x'] not in cache:\n"
+        "            cache[p['x']] = f(p)\n        return cache[p['x']]\n    return inner\n"
+        "@memo\ndef func(p): return {'y': 1}\n"
+    ),
+    "list": (
+        "def make():\n    log = []\n    def func(p):\n        log.append(p)\n"
+        "        return {'y': 1}\n    return func\nfunc = make()\n"
+    ),
+    "nonlocal": (
+        "def make():\n    n = 0\n    def func(p):\n        nonlocal n\n        n += 1\n"
+        "        return {'y': 1}\n    return func\nfunc = make()\n"
+    ),
+    "bound method": (
+        "class A:\n    def __init__(self):\n        self.n = 0\n        self.log = {}\n"
+        "    def count(self):\n        self.n += 1\n        self.log[self.n] = 1\n"
+        "        self.late = 3\n"
+        "    def run(self, p):\n        self.count()\n        return {'y': 1}\n"
+        "func = A().run\n"
+    ),
+    "callable object": (
+        "class A(dict):\n    def __call__(self, p):\n        self.n = p\n        self[1] = p\n"
+        "        return {'y': 1}\nfunc = A()\n"
+    ),
+    "cached property": (
+        "import functools\nclass A:\n    @functools.cached_property\n    def k(self): return 2\n"
+        "    def run(self, p): return {'y': 1 + self.k}\nfunc = A().run\n"
+    ),
+    "attribute of an object": (
+        "class A:\n    n = 0\ndef make(a):\n    def func(p):\n        a.n += 1\n"
+        "        return {'y': 1}\n    return func\nfunc = make(A())\n"
+    ),
+    "global in a helper": (
+        "N = 0\ndef bump():\n    global N\n    N += 1\ndef func(p):\n    y = N\n    bump()\n"
+        "    return {'y': 1}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", STATE.values(), ids=STATE)
+def test_what_the_code_changes_is_no_change_of_the_code(load, text):
+    func = load({"model.py": text})
+    before = fingerprint(func)
+    for x in (1, 2):
+        assert func({"x": x})["y"] >= 1
+        assert fingerprint(func) == before
+    assert fingerprint(load({"model.py": text.replace("'y': 1", "'y': 2")})) != before
+
+
+def test_a_global_of_another_module_that_the_code_changes(load):
+    files = {
+        "model.py": "import h\ndef func(p):\n    h.N += 1\n    return {'y': h.N + h.K}\n",
+        "h.py": "N = 0\nK = 1\n",
+    }
+    func = load(files)
+    before = fingerprint(func)
+    func({})
+    assert fingerprint(func) == before
+    for old, new in [("K = 1", "K = 2"), ("N = 0", "N = 5")]:
+        before, after = digests(load, files, old, new)
+        assert before != after
+
+
+def test_attributes_that_were_set_before_the_study_count(load):
+    """Although a method sets them, which the study does not call."""
+    text = (
+        "class A:\n    def __init__(self):\n        self.k = 0\n"
+        "    def setup(self, k):\n        self.k = k\n"
+        "    def run(self, p):\n        return {'y': self.k}\n"
+        "a = A()\na.setup(3)\nfunc = a.run\n"
+    )
+    before, after = digests(load, text, "a.setup(3)", "a.setup(4)")
+    assert before != after
