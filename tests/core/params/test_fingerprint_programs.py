@@ -375,3 +375,21 @@ def test_attributes_that_were_set_before_the_study_count(load):
     )
     before, after = digests(load, text, "a.setup(3)", "a.setup(4)")
     assert before != after
+
+
+# Calls with parameters by name
+
+
+@pytest.mark.parametrize(
+    "other, is_seen",
+    [
+        ("sim(b, a): return b - a", True),
+        ("sim(a, c): return a - c", True),
+        ("sim(a, b): return a + b", True),
+        ("sim(a: int, b: int): return a - b", False),
+    ],
+)
+def test_names_of_parameters_count_by_name(load, other, is_seen):
+    text = "import psweep as ps\ndef sim(a, b): return a - b\nfunc = ps.by_name(sim, 'y')\n"
+    before, after = digests(load, text, "sim(a, b): return a - b", other)
+    assert (before != after) == is_seen

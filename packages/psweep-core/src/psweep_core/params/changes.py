@@ -15,15 +15,18 @@ _MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__setstate__", "__
 
 
 class Changes:
-    """Names and attributes that some code changes."""
+    """Names and attributes that some code changes.
+
+    Attributes
+    ----------
+    places : set
+        See `place_of`; of a variable in a closure, the id of its cell.
+    """
 
     def __init__(self) -> None:
-        self._places: set[Hashable] = set()
+        self.places: set[Hashable] = set()
         self._forms: list[Form] = []
         self._of_class: dict[type, list[Form]] = {}
-
-    def __contains__(self, place: Hashable) -> bool:
-        return place in self._places
 
     def note(
         self, form: Form, variables: dict[str, Any], cells: Mapping[str, types.CellType]
@@ -33,7 +36,7 @@ class Changes:
         for name, *attribute in form.changed:
             cell = cells.get(name)
             if not attribute:
-                self._places.add(place_of(variables, name) if cell is None else id(cell))
+                self.places.add(place_of(variables, name) if cell is None else id(cell))
                 continue
             try:
                 value = variables.get(name) if cell is None else cell.cell_contents
@@ -41,7 +44,7 @@ class Changes:
                 continue
             if type(value) is types.ModuleType:
                 value = vars(value)
-            self._places.add(place_of(value, attribute[0]))
+            self.places.add(place_of(value, attribute[0]))
 
     def note_class(self, cls: type, form: Form) -> None:
         """Note what the methods of a class do, one or all of which are in `form`."""

@@ -32,6 +32,7 @@ from .value_text import ATOMS
 __all__ = ["Fingerprint", "fingerprint"]
 
 _MISSING = object()
+_TYPES = (type, functools.partial)
 
 
 def fingerprint(func: Any) -> Fingerprint | None:
@@ -169,17 +170,18 @@ class _Search(Values):
                 self._add(name, name, "not there")
             return
         kind = type(value)
+        if kind is types.FunctionType:
+            self.value(value, name)
+            return
+        if kind in ATOMS:
+            self._later.append((place_of(variables, name), value, name, variables))
+            return
         if kind is types.ModuleType:
             self._module(value, name, whole)
             if self._project.has_module(value):
                 self._of_module(value, [c[1:] for c in chains if c[0] == name and len(c) > 1])
             return
-        by_value = (
-            kind in ATOMS
-            or (kind in (tuple, frozenset) and _is_constant(value))
-            or kind is types.FunctionType
-            or issubclass(kind, type | functools.partial)
-        )
+        by_value = issubclass(kind, _TYPES) or (kind in (tuple, frozenset) and _is_constant(value))
         if by_value or not self._statements(name, variables):
             self._hold(place_of(variables, name), value, name, variables)
 

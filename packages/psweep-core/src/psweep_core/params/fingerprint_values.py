@@ -30,6 +30,8 @@ _NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
 _WRAPPERS = frozenset({"__wrapped__", "py_func"})  # of functools.wraps, lru_cache; numba
 _WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
 
+_CODE = (types.FunctionType, type, functools.partial, types.ModuleType)
+
 
 class Values:
     """The search for all that makes up a fingerprint, as far as it is about data.
@@ -60,21 +62,25 @@ class Values:
 
     def finish(self) -> None:
         """Add the values that the code does not change."""
+        places = self._changes.places
         while self._later or self._states:
-            if self._later:
-                place, value, name, variables = self._later.popleft()
-                if place not in self._changes:
-                    self.value(value, name)
-                elif variables is not None:
-                    self._statements(name, variables)
-            else:
+            if not self._later:
                 self._state(*self._states.popleft())
+                continue
+            place, value, name, variables = self._later.popleft()
+            if place not in places:
+                if type(value) in ATOMS:
+                    self._add(name, name, const_text(value))
+                else:
+                    self.value(value, name)
+            elif variables is not None:
+                self._statements(name, variables)
 
     def _hold(
         self, place: Hashable, value: Any, name: str, variables: dict[str, Any] | None = None
     ) -> None:
         """Add what a variable holds: code now, and data when all code is known."""
-        if isinstance(value, types.FunctionType | type | functools.partial | types.ModuleType):
+        if isinstance(value, _CODE):
             self.value(value, name)
         else:
             self._later.append((place, value, name, variables))
@@ -97,18 +103,23 @@ class Values:
         content = vars(value) if kind in _NAMESPACES else base_of(value)
         if kind is types.MappingProxyType:
             content = dict(value)
-        if kind.__module__ != "builtins":
+        text = None
+        if content is None and not dict_of(value).keys() & _WRAPPERS:
+            text = digest_of(value)
+        if text is None and kind.__module__ != "builtins":
             self.value(kind, name, depth)
         if content is not None:
             self._content(content, name, depth)
             if isinstance(value, collections.defaultdict):
                 self.value(value.default_factory, f"{name} default", depth)
-        elif not dict_of(value).keys() & _WRAPPERS:
-            self._add(name, name, digest_of(value) or f"a {kind.__qualname__}")
+        else:
+            self._add(name, name, text or f"a {kind.__qualname__}")
         self._wrapped(value, name)
 
     def _wrapped(self, value: Any, name: str) -> None:
         own = dict_of(value)
+        if "__psweep_parameters__" in own:  # of by_name
+            self._container(own["__psweep_parameters__"], f"parameters of {name}", 0)
         for attribute in sorted(_WRAPPERS):
             if attribute in own:
                 self.value(own[attribute], f"{name} of")
@@ -120,7 +131,7 @@ class Values:
         if content is not None:
             self._content(content, name, depth)
         for key, each in sorted(attributes_of(value).items())[:MAX_ITEMS]:
-            if key not in changed and place_of(value, key) not in self._changes:
+            if key not in changed and place_of(value, key) not in self._changes.places:
                 self.value(each, f"{name}.{key}", depth + 1)
 
     def _content(self, content: Any, name: str, depth: int) -> None:
