@@ -299,6 +299,34 @@ def test_of_a_module_only_what_is_used_counts(load):
         assert before == after
 
 
+ADDED = {
+    "attribute of a class": "class M:\n    k = 1\nM.k = 3\ndef func(p): return {'y': M.k}\n",
+    "method of a class": (
+        "class M:\n    def run(self): return 1\ndef other(self): return 3\nM.run = other\n"
+        "def func(p): return {'y': M().run()}\n"
+    ),
+    "attribute of a function": "def h(x): return h.k\nh.k = 3\ndef func(p): return {'y': h(1)}\n",
+    "with": (
+        "import contextlib\nC = []\nwith contextlib.nullcontext():\n    C.append(3)\n"
+        "def func(p): return {'y': C}\n"
+    ),
+    "for": "C = {}\nfor i in [1]:\n    C[i] = 3\ndef func(p): return {'y': C}\n",
+    "call in for": "C = []\nfor i in [1]:\n    C.append(3)\ndef func(p): return {'y': C}\n",
+}
+
+
+@pytest.mark.parametrize("text", ADDED.values(), ids=ADDED)
+def test_what_is_added_later_counts(load, text):
+    before, after = digests(load, text, "3", "4")
+    assert before != after
+
+
+def test_what_only_looks_at_a_value_does_not_count(load):
+    text = "T = {'a': 1}\ndef h(): return T\ndef func(p): return {'y': h()}\n"
+    more = f"{text}for k in T.items():\n    print(k)\nprint(T['a'], h())\nassert T\n"
+    assert fingerprint(load({"model.py": text})) == fingerprint(load({"model.py": more}))
+
+
 # What func changes while it runs
 
 STATE = {

@@ -10,6 +10,7 @@ it runs. Elsewhere, as in a closure, it counts by its value, unless the code cha
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import functools
@@ -134,6 +135,7 @@ class _Search(Values):
             with contextlib.suppress(ValueError):  # not set yet
                 self._hold(id(cell), cell.cell_contents, used)
         self._names(form, func.__globals__, skip=cells)
+        self._added_to(func, source, func.__globals__)
         defaults = func.__defaults__ or ()
         for i, default in enumerate(defaults):
             self._default(default, f"{name} default {i}")
@@ -207,7 +209,24 @@ class _Search(Values):
             return False
         if not self._is_new((file, name), name):
             return True
-        for i, node in enumerate(found):
+        self._add_statements(name, found, source, variables)
+        value: Any = variables.get(name)
+        if type(value) in (dict, list, tuple):  # such as a registry of functions
+            items = value.values() if type(value) is dict else value
+            for each in [*items][:MAX_ITEMS]:
+                if isinstance(each, types.FunctionType | functools.partial):
+                    if getattr(each, "__name__", "") != "<lambda>":
+                        self.value(each, f"{name}[]")
+                elif type(each) not in ATOMS:
+                    cls = each if isinstance(each, type) else type(each)
+                    if self._is_ours(cls):
+                        self.value(cls, f"{name}[]")
+        return True
+
+    def _add_statements(
+        self, name: str, nodes: list[ast.stmt], source: SourceFile, variables: dict[str, Any]
+    ) -> None:
+        for node in nodes:
             imported = import_of(node, name)
             if imported is not None:
                 module = imported_module(*imported[:2], variables)
@@ -216,26 +235,19 @@ class _Search(Values):
                 else:
                     self._global(imported[2], vars(module))
                 continue
-            key = "statement", name, i
+            key = "statement", node
             form = source.forms.get(key)
             if form is None:
                 form = source.forms[key] = form_of([node])
             label = f"{variables.get('__name__')}:{name}"
             self._add(name, label, form=form, is_run=False)
             self._names(form, variables, skip={name})
-        value: Any = variables.get(name)
-        if type(value) in (dict, list, tuple):  # such as a registry of functions
-            items = value.values() if type(value) is dict else value
-            for each in [*items][:MAX_ITEMS]:
-                if type(each) in ATOMS or getattr(each, "__name__", "") == "<lambda>":
-                    continue
-                if isinstance(each, types.FunctionType | functools.partial):
-                    self.value(each, f"{name}[]")
-                else:
-                    cls = each if isinstance(each, type) else type(each)
-                    if self._is_ours(cls):
-                        self.value(cls, f"{name}[]")
-        return True
+
+    def _added_to(self, value: Any, source: SourceFile, variables: dict[str, Any]) -> None:
+        """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""
+        name = value.__name__
+        if name == value.__qualname__ and source.statements(name):
+            self._add_statements(name, source.added_to(name), source, variables)
 
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
         """Add a whole file of the project that a function imports: it may not be imported yet."""
@@ -271,6 +283,7 @@ class _Search(Values):
                 self._changes.note(form, variables, {})
                 self._changes.note_class(cls, form)
                 self._names(form, variables)
+                self._added_to(cls, source, variables)
                 return
         elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
             # of a notebook
