@@ -102,3 +102,57 @@ def test_a_decorator_with_slots_does_not_hide_the_function(load):
     )
     before, after = digests(load, text, "'y': 1", "'y': 2")
     assert before != after
+
+
+ODD = {
+    "int of many digits": ("", "10**5000"),
+    "such ints": ("", "[10**5000]"),
+    "surrogate": ("", "['\\ud800']"),
+    "inside itself": ("a = {}\na['a'] = [a]\n", "a"),
+    "deep": ("a = []\nfor _ in range(3000): a = [a]\n", "a"),
+    "large set": ("", "{str(i) for i in range(20_000)}"),
+    "lock": ("import threading\n", "threading.Lock()"),
+    "file": ("import sys\n", "sys.stderr"),
+    "generator": ("", "(i for i in range(3))"),
+    "property __dict__": (
+        "class A:\n    @property\n    def __dict__(self): raise OSError\n",
+        "A()",
+    ),
+    "key that is no str": ("class A: pass\na = A()\na.__dict__[3] = a.x = 1\n", "a"),
+    "list of ours that fails": (
+        "class L(list):\n    def __iter__(self): raise OSError\n    __len__ = __iter__\n",
+        "L([1])",
+    ),
+    "metaclass that fails": (
+        "class M(type): __getattr__ = 3\nclass A(metaclass=M): pass\n",
+        "[A, A()]",
+    ),
+}
+
+
+@pytest.mark.parametrize("prefix, value", ODD.values(), ids=ODD)
+def test_odd_values_do_no_harm(load, prefix, value):
+    text = f"{prefix}func = (lambda v: lambda p: {{'y': 1}})({value})\n"
+    func = load({"model.py": text})
+    before = fingerprint(func)
+    assert before is not None
+    assert fingerprint(func) == before
+    assert fingerprint(load({"model.py": text})) == before
+    after = fingerprint(load({"model.py": text.replace("'y': 1", "'y': 2")}))
+    assert after.digest != before.digest
+
+
+GENERATORS = ["np.random.default_rng(1)", "np.random.RandomState(1)", "[np.random.default_rng(1)]"]
+
+
+@pytest.mark.parametrize("value", GENERATORS)
+def test_numbers_that_a_generator_gives_do_not_change_the_code(load, value):
+    text = (
+        "import numpy as np\ndef make(v):\n    def func(p):\n"
+        "        return {'y': np.ravel(v)[0].normal()}\n    return func\n"
+        f"func = make({value})\n"
+    )
+    func = load({"model.py": text})
+    before = fingerprint(func)
+    func({})
+    assert fingerprint(func) == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from .tree_form import Form, Method
@@ -27,12 +27,15 @@ class Changes:
         self.places: set[Hashable] = set()
         self._forms: list[Form] = []
         self._of_class: dict[type, list[Form]] = {}
+        self._known: dict[tuple[type, tuple[str, ...]], set[str]] = {}
 
     def note(
         self, form: Form, variables: dict[str, Any], cells: Mapping[str, types.CellType]
     ) -> None:
         """Note what a function changes that has these global variables and closure."""
         self._forms.append(form)
+        if self._known:
+            self._known.clear()
         for name, *attribute in form.changed:
             cell = cells.get(name)
             if not attribute:
@@ -49,13 +52,16 @@ class Changes:
     def note_class(self, cls: type, form: Form) -> None:
         """Note what the methods of a class do, one or all of which are in `form`."""
         self._of_class.setdefault(cls, []).append(form)
+        self._known.clear()
 
-    def of_objects(self, kind: type, called: Iterable[str]) -> set[str]:
+    def of_objects(self, kind: type, called: tuple[str, ...]) -> set[str]:
         """Return the attributes that objects of a class change in themselves.
 
         Only methods count that may run: those in `called`, and those whose name is used. Others
         may have set up the object before the study.
         """
+        if (kind, called) in self._known:
+            return self._known[kind, called]
         methods: dict[str, list[Method]] = {}
         for cls in kind.__mro__:
             for form in self._of_class.get(cls, ()):
@@ -75,6 +81,7 @@ class Changes:
                 for method in methods.get(name, ()):
                     changed |= method.changes
                     todo += method.uses
+        self._known[kind, called] = changed
         return changed
 
 

@@ -83,7 +83,8 @@ class _Search(Values):
         elif issubclass(kind, type):
             self._class(value, name)
         elif kind is types.ModuleType:
-            self._module(value, name)
+            self._add(name, name, f"module {value.__name__}")
+            self._module(value)
         elif kind is types.MethodType:
             self.value(value.__func__, name, depth)
             if isinstance(value.__self__, type):
@@ -135,7 +136,8 @@ class _Search(Values):
             with contextlib.suppress(ValueError):  # not set yet
                 self._hold(id(cell), cell.cell_contents, used)
         self._names(form, func.__globals__, skip=cells)
-        self._added_to(func, source, func.__globals__)
+        if source.statements(func.__name__):
+            self._added_to(func, source, func.__globals__)
         defaults = func.__defaults__ or ()
         for i, default in enumerate(defaults):
             self._default(default, f"{name} default {i}")
@@ -179,18 +181,19 @@ class _Search(Values):
             self._later.append((place_of(variables, name), value, name, variables))
             return
         if kind is types.ModuleType:
-            self._module(value, name, whole)
+            self._add(name, name, f"module {value.__name__}")
             if self._project.has_module(value):
+                if whole:
+                    self._module(value)
                 self._of_module(value, [c[1:] for c in chains if c[0] == name and len(c) > 1])
             return
         by_value = issubclass(kind, _TYPES) or (kind in (tuple, frozenset) and _is_constant(value))
         if by_value or not self._statements(name, variables):
             self._hold(place_of(variables, name), value, name, variables)
 
-    def _module(self, module: types.ModuleType, name: str, whole: bool = True) -> None:
-        self._add(name, name, f"module {module.__name__}")
+    def _module(self, module: types.ModuleType) -> None:
         file = getattr(module, "__file__", None)
-        if whole and isinstance(file, str) and self._project.has(file):
+        if isinstance(file, str) and self._project.has(file):
             self._file(file, module.__name__, vars(module).get("__package__") or "")
 
     def _of_module(self, module: types.ModuleType, chains: list[tuple[str, ...]]) -> None:
@@ -246,7 +249,7 @@ class _Search(Values):
     def _added_to(self, value: Any, source: SourceFile, variables: dict[str, Any]) -> None:
         """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""
         name = value.__name__
-        if name == value.__qualname__ and source.statements(name):
+        if name == value.__qualname__:
             self._add_statements(name, source.added_to(name), source, variables)
 
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
@@ -283,7 +286,8 @@ class _Search(Values):
                 self._changes.note(form, variables, {})
                 self._changes.note_class(cls, form)
                 self._names(form, variables)
-                self._added_to(cls, source, variables)
+                if source.statements(cls.__name__):
+                    self._added_to(cls, source, variables)
                 return
         elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
             # of a notebook

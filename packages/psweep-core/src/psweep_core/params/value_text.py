@@ -37,6 +37,7 @@ BASES = (dict, list, tuple, set, frozenset, collections.deque, str, bytes, bytea
          complex)  # fmt: skip
 _MAX_BYTES = 1 << 20  # of an array
 _MAX_PLAIN = 10_000  # items of a container
+_ORDERED = ({int}, {str}, {bytes})  # types of items
 _MAX_PIECES = 20_000  # of what is taken apart as for a hash
 
 
@@ -47,7 +48,7 @@ def plain_text(value: Any) -> str | None:
     """
     try:
         return _plain(value)
-    except RecursionError:
+    except (RecursionError, ValueError):  # such as an int of very many digits
         return None
 
 
@@ -59,9 +60,11 @@ def _plain(value: Any) -> str | None:
         return None
     items: Any = value
     if len(value) > _MAX_PLAIN:
-        step = len(value) // _MAX_PLAIN + 1
         items = value.items() if kind is dict else value
-        items = [*itertools.islice(items, 0, None, 1 if kind in (set, frozenset) else step)]
+        if kind in (set, frozenset):  # they have no order
+            items = [min(value), max(value)] if {*map(type, value)} in _ORDERED else []
+        else:
+            items = [*itertools.islice(items, 0, None, len(value) // _MAX_PLAIN + 1)]
         items = dict(items) if kind is dict else items
     start = f"{kind.__name__} {len(value)} "
     if kind is dict:
@@ -154,14 +157,14 @@ def dict_of(value: Any) -> dict[str, Any]:
     """Return the ``__dict__`` of an object; empty if it has none."""
     try:
         found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    except Exception:  # a class may have a property of that name
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
     """Return the attributes of an object, also those in slots, without cached properties."""
-    found = dict(dict_of(value))
+    found = {name: each for name, each in dict_of(value).items() if type(name) is str}
     for cls in type(value).__mro__:
         for name, member in vars(cls).items():
             if isinstance(member, functools.cached_property):
