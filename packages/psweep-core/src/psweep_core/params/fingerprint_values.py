@@ -6,7 +6,6 @@ is counts as a whole, as in the hash of a pset.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import functools
 import sys
@@ -26,7 +25,7 @@ __all__ = ["MAX_ITEMS", "Values"]
 
 _MAX_DEPTH = 10  # of values in values
 MAX_ITEMS = 400  # of a container that is looked at one by one
-_NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
+_NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
 _WRAPPERS = frozenset({"__wrapped__", "py_func"})  # of functools.wraps, lru_cache; numba
 _WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
 
@@ -100,7 +99,8 @@ class Values:
             if depth < _MAX_DEPTH:
                 self._states.append((value, name, depth, called))
             return
-        content = vars(value) if kind in _NAMESPACES else base_of(value)
+        is_namespace = (kind.__module__, kind.__qualname__) in _NAMESPACES
+        content = vars(value) if is_namespace else base_of(value)
         if kind is types.MappingProxyType:
             content = dict(value)
         text = None
