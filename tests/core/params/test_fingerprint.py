@@ -202,7 +202,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "22492c69959ba8afe183294f4762f9e5cba0e0d1"
+PINNED = "fdccf4653130466f8956c3f62250757259018e68"
 
 
 @pytest.fixture

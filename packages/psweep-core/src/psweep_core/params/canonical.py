@@ -23,7 +23,7 @@ from .datatypes import array_parts, data_parts
 from .definitions import global_parts, wrapper_parts
 from .naming import generator_name
 
-__all__ = ["BATCH", "NAN", "PROTOCOL", "encoded"]
+__all__ = ["BATCH", "NAN", "PROTOCOL", "Encoder", "encoded"]
 
 NAN = float("nan")
 PROTOCOL = 3
@@ -50,7 +50,7 @@ class Encoder:
         self._open: list[int] = []  # ids of the containers around the current value
 
     def _bytes_of(self, obj: Any) -> bytes:
-        inner = Encoder()
+        inner = type(self)()
         inner._open = self._open
         inner.value(obj)
         return b"".join(inner.out)
@@ -66,6 +66,7 @@ class Encoder:
         self.out.append(b"\xff" + word.encode("utf-8", "surrogatepass") + b"\n")
 
     def value(self, obj: Any) -> None:
+        """Write any value."""
         kind = type(obj)
         if kind is float and obj != obj:
             obj = NAN

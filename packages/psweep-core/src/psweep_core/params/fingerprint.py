@@ -5,16 +5,15 @@ and decorators, in whatever file of the project they are. Installed packages cou
 
 Values that cannot change (numbers, text, tuples of these) count as they are. A list, a dict or an
 array at the top of a file counts by the statements that make it, because func may change it while
-it runs. Elsewhere, as in a closure, it counts by its value.
+it runs. Elsewhere, as in a closure, it counts by its value, unless the code changes it.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import functools
-import hashlib
-import json
 import os
 import sys
 import types
@@ -23,19 +22,18 @@ from typing import Any
 
 import numpy as np
 
-from .fingerprint_parts import Fingerprint, Parts
-from .source_files import Project, SourceFile, import_of, imported_module, source_file
+from .changes import place_of
+from .fingerprint_parts import Fingerprint
+from .fingerprint_values import MAX_ITEMS, Values
+from .source_files import SourceFile, import_of, imported_module, source_file
 from .sources import const_text
 from .tree_form import Form, form_of
+from .value_text import ATOMS
 
 __all__ = ["Fingerprint", "fingerprint"]
 
-_ATOMS = frozenset({int, float, str, bool, type(None), bytes, complex, type(...)})
-_MAX_BYTES = 1 << 20  # of an array; of a larger one, a sample counts
-_MAX_DEPTH = 6  # of values in values
-_MAX_ITEMS = 200  # of a container that is looked at one by one
 _MISSING = object()
-_WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
+_TYPES = (type, functools.partial)
 
 
 def fingerprint(func: Any) -> Fingerprint | None:
@@ -55,6 +53,7 @@ def fingerprint(func: Any) -> Fingerprint | None:
     search = _Search()
     try:
         search.value(func, "func")
+        search.finish()
     except _NoSourceError:
         return None
     except (RecursionError, OSError):
@@ -66,19 +65,16 @@ class _NoSourceError(Exception):
     pass
 
 
-class _Search:
+class _Search(Values):
     def __init__(self) -> None:
-        self._project = Project()
+        super().__init__()
         self._sources: dict[str, SourceFile | None] = {}
-        self.parts = Parts()
-        self._add = self.parts.add
-        self._is_new = self.parts.is_new
         self.found_code = False
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             self._add(name, name, const_text(value))
         elif not self._is_new(id(value), name, value):
             return
@@ -88,9 +84,14 @@ class _Search:
             self._class(value, name)
         elif kind is types.ModuleType:
             self._add(name, name, f"module {value.__name__}")
+            self._module(value)
         elif kind is types.MethodType:
-            self.value(value.__func__, f"{name}", depth)
-            self._state(value.__self__, f"{name}.__self__", depth)
+            self.value(value.__func__, name, depth)
+            if isinstance(value.__self__, type):
+                self.value(value.__self__, name, depth)
+            else:
+                called = getattr(value.__func__, "__name__", "")
+                self._instance(value.__self__, f"{name}.__self__", depth, (called,))
         elif isinstance(value, functools.partial):
             self.value(value.func, name, depth)
             for i, each in enumerate(value.args):
@@ -101,8 +102,8 @@ class _Search:
             self.value(value.__func__, name, depth)
         elif kind in (list, tuple, set, frozenset, dict):
             self._container(value, name, depth)
-        elif isinstance(value, np.ndarray | np.generic):
-            self._add(name, name, _text_of_array(np.asarray(value)))
+        elif kind is np.ndarray or isinstance(value, np.generic):
+            self._array(value, name, depth)
         elif isinstance(value, np.ufunc):  # has no __qualname__ in older NumPy
             self._add(name, name, f"{getattr(value, '__module__', 'numpy')}:{value.__name__}")
         elif callable(value) and isinstance(getattr(value, "__qualname__", None), str):
@@ -130,10 +131,13 @@ class _Search:
         self.found_code = True
         self._add(name, _label(func), form=form)
         cells = dict(zip(code.co_freevars, func.__closure__ or (), strict=False))
+        self._changes.note(form, func.__globals__, cells)
         for used, cell in cells.items():
             with contextlib.suppress(ValueError):  # not set yet
-                self.value(cell.cell_contents, used)
+                self._hold(id(cell), cell.cell_contents, used)
         self._names(form, func.__globals__, skip=cells)
+        if source.statements(func.__name__):
+            self._added_to(func, source, func.__globals__)
         defaults = func.__defaults__ or ()
         for i, default in enumerate(defaults):
             self._default(default, f"{name} default {i}")
@@ -142,7 +146,7 @@ class _Search:
 
     def _default(self, value: Any, name: str) -> None:
         # The expression is in the code, but what it gave may differ, as of functions in a loop.
-        if type(value) in _ATOMS or type(value) is tuple or callable(value):
+        if type(value) in ATOMS or type(value) is tuple or callable(value):
             self.value(value, name)
 
     def _names(self, form: Form, variables: dict[str, Any], skip: Iterable[str] = ()) -> None:
@@ -152,39 +156,50 @@ class _Search:
             if used in form.assigned:
                 self._statements(used, variables)
             elif used not in skip:
-                self._global(used, variables, form.chains)
+                self._global(used, variables, form.chains, used in form.whole)
         for module, level in form.imports:
             self._imported(module, level, variables)
 
     def _global(
-        self, name: str, variables: dict[str, Any], chains: Iterable[tuple[str, ...]] = ()
+        self,
+        name: str,
+        variables: dict[str, Any],
+        chains: Iterable[tuple[str, ...]] = (),
+        whole: bool = False,
     ) -> None:
-        """Add a global name; of a module of the project, add the chains that begin with it."""
+        """Add a global name; of a module of the project, the chains that begin with it, or all."""
         value = variables.get(name, _MISSING)
         if value is _MISSING:
             if not hasattr(builtins, name):
                 self._add(name, name, "not there")
             return
         kind = type(value)
+        if kind is types.FunctionType:
+            self.value(value, name)
+            return
+        if kind in ATOMS:
+            self._later.append((place_of(variables, name), value, name, variables))
+            return
         if kind is types.ModuleType:
-            file = getattr(value, "__file__", None)
             self._add(name, name, f"module {value.__name__}")
-            if isinstance(file, str) and self._project.has(file):
+            if self._project.has_module(value):
+                if whole:
+                    self._module(value)
                 self._of_module(value, [c[1:] for c in chains if c[0] == name and len(c) > 1])
             return
-        by_value = (
-            kind in _ATOMS
-            or (kind in (tuple, frozenset) and _is_constant(value))
-            or kind is types.FunctionType
-            or issubclass(kind, type | functools.partial)
-        )
+        by_value = issubclass(kind, _TYPES) or (kind in (tuple, frozenset) and _is_constant(value))
         if by_value or not self._statements(name, variables):
-            self.value(value, name)
+            self._hold(place_of(variables, name), value, name, variables)
+
+    def _module(self, module: types.ModuleType) -> None:
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and self._project.has(file):
+            self._file(file, module.__name__, vars(module).get("__package__") or "")
 
     def _of_module(self, module: types.ModuleType, chains: list[tuple[str, ...]]) -> None:
         for chain in chains:
             if self._is_new((id(module), *chain), ".".join(chain)):
-                self._global(chain[0], vars(module), [chain])
+                self._global(chain[0], vars(module), [chain], len(chain) == 1)
 
     def _statements(self, name: str, variables: dict[str, Any]) -> bool:
         """Add the statements that make the value of a global name, if there are any."""
@@ -197,7 +212,24 @@ class _Search:
             return False
         if not self._is_new((file, name), name):
             return True
-        for i, node in enumerate(found):
+        self._add_statements(name, found, source, variables)
+        value: Any = variables.get(name)
+        if type(value) in (dict, list, tuple):  # such as a registry of functions
+            items = value.values() if type(value) is dict else value
+            for each in [*items][:MAX_ITEMS]:
+                if isinstance(each, types.FunctionType | functools.partial):
+                    if getattr(each, "__name__", "") != "<lambda>":
+                        self.value(each, f"{name}[]")
+                elif type(each) not in ATOMS:
+                    cls = each if isinstance(each, type) else type(each)
+                    if self._is_ours(cls):
+                        self.value(cls, f"{name}[]")
+        return True
+
+    def _add_statements(
+        self, name: str, nodes: list[ast.stmt], source: SourceFile, variables: dict[str, Any]
+    ) -> None:
+        for node in nodes:
             imported = import_of(node, name)
             if imported is not None:
                 module = imported_module(*imported[:2], variables)
@@ -206,34 +238,34 @@ class _Search:
                 else:
                     self._global(imported[2], vars(module))
                 continue
-            key = "statement", name, i
+            key = "statement", node
             form = source.forms.get(key)
             if form is None:
-                form = source.forms[key] = form_of([node], {name})
+                form = source.forms[key] = form_of([node])
             label = f"{variables.get('__name__')}:{name}"
             self._add(name, label, form=form, is_run=False)
             self._names(form, variables, skip={name})
-        value: Any = variables.get(name)
-        if type(value) in (dict, list, tuple):  # such as a registry of functions
-            items = value.values() if type(value) is dict else value
-            for each in [*items][:_MAX_ITEMS]:
-                if isinstance(each, types.FunctionType | functools.partial) and (
-                    getattr(each, "__name__", "") != "<lambda>"
-                ):
-                    self.value(each, f"{name}[]")
-        return True
+
+    def _added_to(self, value: Any, source: SourceFile, variables: dict[str, Any]) -> None:
+        """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""
+        name = value.__name__
+        if name == value.__qualname__:
+            self._add_statements(name, source.added_to(name), source, variables)
 
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
         """Add a whole file of the project that a function imports: it may not be imported yet."""
         file = self._project.file_of(module, level, variables)
-        source = None if file is None else self._source(file)
+        if file is not None:
+            self._file(file, module, module.rpartition(".")[0])
+
+    def _file(self, file: str, module: str, package: str) -> None:
+        source = self._source(file)
         if source is None or not self._is_new(("file", file), module):
             return
         form = source.forms.get("file")
         if form is None:
             form = source.forms["file"] = form_of(source.tree.body)
-        self._add(module, os.path.basename(str(file)), form=form)
-        package = module.rpartition(".")[0]
+        self._add(module, os.path.basename(file), form=form)
         for other, its_level in form.imports:
             self._imported(other, its_level, {"__package__": package, "__file__": file})
 
@@ -251,7 +283,11 @@ class _Search:
                 if form is None:
                     form = source.forms[key] = form_of(node)
                 self._add(name, f"{cls.__module__}:{cls.__qualname__}", form=form)
+                self._changes.note(form, variables, {})
+                self._changes.note_class(cls, form)
                 self._names(form, variables)
+                if source.statements(cls.__name__):
+                    self._added_to(cls, source, variables)
                 return
         elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
             # of a notebook
@@ -260,8 +296,13 @@ class _Search:
             for attribute, member in sorted(members.items()):
                 part = member.fget if isinstance(member, property) else member
                 is_code = callable(part) or isinstance(part, staticmethod | classmethod)
-                if is_code or (type(part) in _ATOMS and not attribute.startswith("__")):
+                if is_code or (type(part) in ATOMS and not attribute.startswith("__")):
                     self.value(part, f"{name}.{attribute}")
+                code = getattr(part, "__code__", None)
+                source = None if code is None else self._source(code.co_filename)
+                known = None if source is None else source.forms.get(code)
+                if known is not None:
+                    self._changes.note_class(cls, known)
             return
         self._installed(cls, name)
 
@@ -273,57 +314,6 @@ class _Search:
             with contextlib.suppress(ValueError):
                 self.value(cell.cell_contents, f"{name} of")
         self._wrapped(value, name)
-
-    def _wrapped(self, value: Any, name: str) -> None:
-        # functools.wraps, lru_cache; numba's py_func
-        own = _dict_of(value)
-        for attribute in ("__wrapped__", "py_func"):
-            if attribute in own:
-                self.value(own[attribute], f"{name} of")
-
-    def _instance(self, value: Any, name: str, depth: int) -> None:
-        kind = type(value)
-        if kind is range or kind.__module__.partition(".")[0] in _WITH_REPR:
-            self._add(name, name, repr(value))
-            return
-        if kind.__module__ == "builtins":
-            self._add(name, name, f"a {kind.__qualname__}")
-            return
-        self.value(kind, name, depth)
-        self._wrapped(value, name)
-        self._state(value, name, depth)
-
-    def _state(self, value: Any, name: str, depth: int) -> None:
-        """Add the attributes of an object whose class is of the project."""
-        kind = type(value)
-        if isinstance(value, type):
-            self.value(value, name, depth)
-            return
-        self.value(kind, name, depth)
-        module = sys.modules.get(kind.__module__)
-        file = getattr(module, "__file__", None)
-        is_ours = kind.__module__ == "__main__" or (
-            isinstance(file, str) and self._project.has(file)
-        )
-        if is_ours and depth < _MAX_DEPTH:
-            for key, each in sorted(_dict_of(value).items())[:_MAX_ITEMS]:
-                self.value(each, f"{name}.{key}", depth + 1)
-
-    def _container(self, value: Any, name: str, depth: int) -> None:
-        kind = type(value).__name__
-        with contextlib.suppress(TypeError, ValueError, RecursionError):
-            text = json.dumps(value, sort_keys=True)
-            self._add(name, name, f"{kind} {text}")
-            return
-        self._add(name, name, f"{kind} of {len(value)}")
-        if depth >= _MAX_DEPTH:
-            return
-        if isinstance(value, set | frozenset):
-            self._add(name, name, f"{sorted(map(_short, value))}")
-            return
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, each in [*items][:_MAX_ITEMS]:
-            self.value(each, f"{name}[{_short(key)}]", depth + 1)
 
 
 _HEAP_TYPE = 1 << 9
@@ -345,28 +335,6 @@ def _label(func: types.FunctionType) -> str:
 
 def _is_constant(value: Any) -> bool:
     return all(
-        type(each) in _ATOMS or (type(each) in (tuple, frozenset) and _is_constant(each))
+        type(each) in ATOMS or (type(each) in (tuple, frozenset) and _is_constant(each))
         for each in value
     )
-
-
-def _short(value: Any) -> str:
-    return const_text(value) if type(value) in _ATOMS else type(value).__qualname__
-
-
-def _text_of_array(array: np.ndarray[Any, Any]) -> str:
-    if array.dtype.hasobject:
-        return f"array of objects {array.shape}"
-    sample = array
-    if array.nbytes > _MAX_BYTES:
-        sample = array.reshape(-1)[:: array.nbytes // _MAX_BYTES + 1]
-    digest = hashlib.sha1(np.ascontiguousarray(sample).tobytes(), usedforsecurity=False)
-    return f"array {array.dtype.str} {array.shape} {digest.hexdigest()}"
-
-
-def _dict_of(value: Any) -> dict[str, Any]:
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}

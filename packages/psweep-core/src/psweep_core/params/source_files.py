@@ -100,6 +100,18 @@ class SourceFile:
             self._find_statements(self.tree.body, self._statements)
         return self._statements.get(name, [])
 
+    def added_to(self, name: str) -> list[ast.stmt]:
+        """Find the statements that change a function or a class after it was made."""
+        return [
+            node
+            for node in self.statements(name)
+            if not isinstance(node, ast.Import | ast.ImportFrom)
+            and not any(
+                isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Store)
+                for part in ast.walk(node)
+            )
+        ]
+
     def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -130,13 +142,17 @@ def _changed_by(node: ast.stmt) -> set[str]:
     elif isinstance(node, ast.For | ast.With | ast.While):
         targets = [node]
     return {
-        _root(part) if isinstance(part, ast.Attribute | ast.Subscript) else part.id
+        name
         for target in targets
         for part in ast.walk(target)
-        if (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
-        or (isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store))
-        or (isinstance(part, ast.Attribute) and isinstance(node, ast.For))
+        for name in (_changed_by(part) if isinstance(part, ast.Expr) else _stored(part))
     }
+
+
+def _stored(node: ast.AST) -> set[str]:
+    if not isinstance(getattr(node, "ctx", None), ast.Store):
+        return set()
+    return {_root(node)} if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else set()
 
 
 def _root(node: Any) -> str:
@@ -209,6 +225,13 @@ class Project:
                 and not file.startswith("<frozen")
             )
         return self._known[file]
+
+    def has_module(self, module: types.ModuleType) -> bool:
+        """Return whether a module or package is of the project, also one without `__init__.py`."""
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            return isinstance(file, str) and self.has(file)
+        return any(self.has(folder) for folder in getattr(module, "__path__", ()))
 
     def file_of(self, module: str, level: int, variables: dict[str, Any]) -> str | None:
         """Find the file of a module that code with these global variables imports."""

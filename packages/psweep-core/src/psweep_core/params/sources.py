@@ -155,7 +155,10 @@ def const_text(value: Any) -> str:
         return f"frozenset {sorted(map(const_text, value))}"
     if isinstance(value, tuple):
         return f"({', '.join(map(const_text, value))})"
-    return f"{type(value).__name__} {value!r}"
+    try:
+        return f"{type(value).__name__} {value!r}"
+    except ValueError:  # an int of more digits than Python writes
+        return f"int {value:#x}"
 
 
 def _digest(text: str) -> str:

@@ -7,20 +7,43 @@ names. The text does not depend on the version of Python.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from .scopes import COMPREHENSIONS, FUNCTIONS, Scope, Scopes
 from .sources import const_text, without_docstring
 
-__all__ = ["Form", "form_of", "text_of"]
+__all__ = ["Form", "Method", "form_of", "text_of"]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params"})
 # that take fresh entropy unless they are given a seed
 _GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
+# that change what they are called on
+_CHANGE = frozenset({
+    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
+    "fill", "insert", "intersection_update", "pop", "popitem", "popleft", "remove", "reverse",
+    "rotate", "setdefault", "sort", "subtract", "symmetric_difference_update", "update",
+})  # fmt: skip
+
+
+class Method:
+    """What a method of a class does to objects.
+
+    Attributes
+    ----------
+    uses : set of str
+        Attributes, of whatever.
+    changes : set of str
+        Attributes of ``self``; ``"[]"`` are items of it.
+    """
+
+    def __init__(self) -> None:
+        self.uses: set[str] = set()
+        self.changes: set[str] = set()
 
 
 class Form:
@@ -42,6 +65,15 @@ class Form:
         Global names that it gives a value, so that the value says nothing about the code.
     unseeded : set of str
         Generators of random numbers that it makes without a seed, such as ``"default_rng"``.
+    whole : set of str
+        Global names that it uses otherwise than for one of their attributes.
+    changed : dict of tuple to None
+        Names from outside whose value it changes, and such names with an attribute that it
+        changes: ``("cache",)`` for ``cache[1] = 2``, ``("model", "n")`` for ``model.n += 1``.
+    uses : set of str
+        Attributes that it uses; of a class, outside of its methods.
+    methods : dict of str to Method
+        Those of a class; of a function, what it does if it is one.
     """
 
     def __init__(self) -> None:
@@ -52,22 +84,19 @@ class Form:
         self.keywords: set[str] = set()
         self.assigned: set[str] = set()
         self.unseeded: set[str] = set()
+        self.whole: set[str] = set()
+        self.changed: dict[tuple[str, ...], None] = {}
+        self.uses: set[str] = set()
+        self.methods: dict[str, Method] = {}
 
 
-def form_of(node: ast.AST | list[Any], global_too: Iterable[str] = ()) -> Form:
-    """Write out a function, a class, or statements.
-
-    Parameters
-    ----------
-    node : ast.AST or list
-    global_too : iterable of str
-        Names that are not local, no matter how they are used.
-    """
-    writer = _Writer(node, frozenset(global_too))
+def form_of(node: ast.AST | list[Any]) -> Form:
+    """Write out a function, a class, or statements."""
+    writer = _Writer(node)
     if isinstance(node, ast.ClassDef):
         text = writer.class_(node)
-    elif isinstance(node, _FUNCTIONS):
-        text = writer.function(node)
+    elif isinstance(node, FUNCTIONS):
+        text = writer.method(node)
     else:
         text = writer.write(node)
     writer.form.text = text
@@ -85,30 +114,63 @@ def text_of(form: Form, keywords: frozenset[str]) -> str:
 
 
 class _Writer:
-    def __init__(self, node: ast.AST | list[Any], global_too: frozenset[str]) -> None:
+    def __init__(self, node: ast.AST | list[Any]) -> None:
         self.form = Form()
-        self._numbers: dict[str, int] = {}
-        found = _Bound()
-        found.look(node)
-        self._local = found.names - found.not_local - global_too
-        self._shows_names = bool(_SEE_NAMES & found.used)
+        self._scopes = Scopes(node)
+        self._scope = self._scopes.top
+        self._numbers: dict[tuple[Scope, str], int] = {}
+        self._shows_names = bool(_SEE_NAMES & self._scopes.used)
+        self._uses = self.form.uses
+        self._selves: dict[tuple[Scope, str], Method] = {}
 
     def _local_name(self, name: str) -> str:
-        """Write a name that is bound here."""
-        if name not in self._local or self._shows_names:
+        """Write a name as it is in the current scope."""
+        owner = self._scope.owner(name)
+        if owner is None or owner.kind is ast.ClassDef or self._shows_names:
             return name
-        return f"v{self._numbers.setdefault(name, len(self._numbers))}"
+        return f"v{self._numbers.setdefault((owner, name), len(self._numbers))}"
+
+    @contextlib.contextmanager
+    def _inside(self, node: ast.AST) -> Iterator[None]:
+        outer, self._scope = self._scope, self._scopes.of(node)
+        yield
+        self._scope = outer
+
+    def _is_ours(self, name: str) -> bool:
+        owner = self._scope.owner(name)
+        return owner is not None and owner.kind is not ast.ClassDef
+
+    def _name(self, node: ast.Name, *, whole: bool = True) -> str:
+        if not self._is_ours(node.id):
+            if type(node.ctx) is ast.Load:
+                self.form.names[node.id] = None
+                if whole:
+                    self.form.whole.add(node.id)
+            else:
+                self._changes(node)
+        return self._local_name(node.id)
+
+    def _changes(self, node: ast.AST) -> None:
+        """Note that the code changes what is there."""
+        attribute = None
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            attribute = node.attr if isinstance(node, ast.Attribute) else None
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return
+        owner = self._scope.owner(node.id)
+        if owner is None:
+            place = (node.id,) if attribute is None else (node.id, attribute)
+            self.form.changed[place] = None
+        elif (owner, node.id) in self._selves:
+            self._selves[owner, node.id].changes.add(attribute or "[]")
 
     def write(self, node: Any) -> str:
         kind = type(node)
         if kind is list:
             return f"[{', '.join(filter(None, map(self.write, node)))}]"
         if kind is ast.Name:
-            if node.id in self._local:
-                return self._local_name(node.id)
-            if type(node.ctx) is ast.Load:
-                self.form.names[node.id] = None
-            return str(node.id)
+            return self._name(node)
         if kind is ast.Constant:
             return const_text(node.value)
         special = _SPECIAL.get(kind)
@@ -131,18 +193,21 @@ class _Writer:
         body = node.body
         if isinstance(body, list):
             body = without_docstring(body)
+        args = node.args
         decorators = self.write(getattr(node, "decorator_list", []))
+        defaults = [self.write(value) for value in (*args.defaults, *args.kw_defaults)]
         kind = "" if isinstance(node, ast.FunctionDef) else type(node).__name__
-        return f"{kind}{decorators}{self._arguments(node.args)}{self.write(body)}"
+        with self._inside(node):
+            parameters = f"{self._parameters(args)}({', '.join(defaults)})"
+            return f"{kind}{decorators}{parameters}{self.write(body)}"
 
-    def _arguments(self, args: ast.arguments) -> str:
+    def _parameters(self, args: ast.arguments) -> str:
         groups = [
             "[" + ", ".join(map(self._parameter, some)) + "]"
             for some in (args.posonlyargs, args.args, args.kwonlyargs)
         ]
         stars = [arg and self._parameter(arg) for arg in (args.vararg, args.kwarg)]
-        defaults = [self.write(value) for value in (*args.defaults, *args.kw_defaults)]
-        return f"{''.join(groups)}*{stars[0]}**{stars[1]}({', '.join(defaults)})"
+        return f"{''.join(groups)}*{stars[0]}**{stars[1]}"
 
     def _parameter(self, arg: ast.arg) -> str:
         return f"{self._local_name(arg.arg)}\0{arg.arg}\1"
@@ -150,18 +215,42 @@ class _Writer:
     def class_(self, node: ast.ClassDef) -> str:
         """Write a class without its own name."""
         head = [node.bases, node.keywords, node.decorator_list]
-        return f"class{self.write(head)}{self._in_class(without_docstring(node.body))}"
+        start = f"class{self.write(head)}"
+        with self._inside(node):
+            return f"{start}{self._in_class(without_docstring(node.body))}"
+
+    def _comprehension(self, node: Any) -> str:
+        first = node.generators[0]
+        start = f"{type(node).__name__} {self.write(first.iter)}"  # of the scope around it
+        with self._inside(node):
+            parts = [self.write([getattr(node, name, None)]) for name in ("elt", "key", "value")]
+            own = self._fields(first, "target", "ifs", "is_async")
+            return f"{start} {own}{self.write(node.generators[1:])}{parts}"
 
     def _in_class(self, nodes: list[Any]) -> str:
         parts = []
         for node in nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                parts.append(f"{node.name}={self.function(node)}")
+                parts.append(f"{node.name}={self.method(node)}")
             elif isinstance(node, ast.AnnAssign) and node.value is None:
                 parts.append(f"field {self.write(node.target)}")  # of a dataclass
             else:
                 parts.append(self.write(node))
         return f"[{', '.join(filter(None, parts))}]"
+
+    def method(self, node: Any) -> str:
+        """Write a method, or a function that may be one."""
+        name = getattr(node, "name", "<lambda>")
+        method = self.form.methods.setdefault(name, Method())
+        if self._scope is self._scopes.top:
+            method.uses = self.form.uses
+        parameters = [*node.args.posonlyargs, *node.args.args]
+        if parameters:
+            self._selves[self._scopes.of(node), parameters[0].arg] = method
+        outer, self._uses = self._uses, method.uses
+        text = self.function(node)
+        self._uses = outer
+        return text
 
     def _inner_function(self, node: Any) -> str:
         name = "" if isinstance(node, ast.Lambda) else self._local_name(node.name)
@@ -170,21 +259,36 @@ class _Writer:
     def _inner_class(self, node: ast.ClassDef) -> str:
         return f"{self._local_name(node.name)}={self.class_(node)}"
 
-    def _attribute(self, node: ast.Attribute) -> str:
+    def _attribute(self, node: ast.Attribute, is_last: bool = True) -> str:
         chain = [node.attr]
         value = node.value
         while isinstance(value, ast.Attribute):
             chain.append(value.attr)
             value = value.value
-        if isinstance(value, ast.Name) and value.id not in self._local:
+        if is_last and isinstance(value, ast.Name) and not self._is_ours(value.id):
             self.form.chains[(value.id, *reversed(chain))] = None
-        return f"{self.write(node.value)}.{node.attr}"
+        self._uses.add(node.attr)
+        if type(node.ctx) is not ast.Load:
+            self._changes(node)
+        inner = node.value
+        if type(inner) is ast.Attribute:
+            text = self._attribute(inner, is_last=False)
+        else:
+            text = self._name(inner, whole=False) if type(inner) is ast.Name else self.write(inner)
+        return f"{text}.{node.attr}"
+
+    def _subscript(self, node: ast.Subscript) -> str:
+        if type(node.ctx) is not ast.Load:
+            self._changes(node)
+        return self._fields(node)
 
     def _call(self, node: ast.Call) -> str:
         self.form.keywords.update(keyword.arg or "**" for keyword in node.keywords)
         name = getattr(node.func, "attr", getattr(node.func, "id", None))
         if name in _GENERATORS and not node.args and not node.keywords:
             self.form.unseeded.add(str(name))
+        if isinstance(node.func, ast.Attribute) and name in _CHANGE:
+            self._changes(node.func.value)
         return self._fields(node)
 
     def _expression(self, node: ast.Expr) -> str:
@@ -249,6 +353,7 @@ _SPECIAL: dict[type, Any] = {
     ast.Lambda: _Writer._inner_function,
     ast.ClassDef: _Writer._inner_class,
     ast.Attribute: _Writer._attribute,
+    ast.Subscript: _Writer._subscript,
     ast.Call: _Writer._call,
     ast.Expr: _Writer._expression,
     ast.Pass: lambda *_: "",
@@ -262,58 +367,5 @@ _SPECIAL: dict[type, Any] = {
     ast.Global: _Writer._declaration,
     ast.Nonlocal: _Writer._declaration,
     ast.JoinedStr: _Writer._formatted,
+    **dict.fromkeys(COMPREHENSIONS, _Writer._comprehension),
 }
-
-
-class _Bound:
-    """Find the names that are bound in functions."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self.not_local: set[str] = set()  # declared global, or of the body of a class
-        self.used: set[str] = set()
-
-    def look(self, node: Any, inside: bool = False, of_class: bool = False) -> None:
-        """Look at a node; `inside` a function, or right in the body `of_class`."""
-        if isinstance(node, list):
-            for each in node:
-                self.look(each, inside, of_class)
-            return
-        kind: Any = type(node)
-        if kind is ast.Name:
-            if type(node.ctx) is ast.Load:
-                self.used.add(node.id)
-            else:
-                self._bind(node.id, inside, of_class)
-            return
-        if kind is ast.Constant or not issubclass(kind, ast.AST):
-            return
-        if kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
-            self._bind(node.name, inside, of_class)
-        elif kind is ast.arg:
-            self._bind(node.arg, True, False)
-            return
-        elif kind is ast.alias:
-            self._bind(node.asname or node.name.partition(".")[0], inside, of_class)
-        elif kind in (ast.ExceptHandler, ast.MatchAs, ast.MatchStar):
-            self._bind(node.name, inside, of_class)
-        elif kind is ast.MatchMapping:
-            self._bind(node.rest, inside, of_class)
-        elif kind is ast.Global:
-            self.not_local.update(node.names)
-        if isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS)):
-            inside, of_class = True, False
-        elif kind is ast.ClassDef:
-            of_class = True
-        for name in node._fields:
-            if name not in ("annotation", "returns"):
-                self.look(getattr(node, name, None), inside, of_class)
-
-    def _bind(self, name: str | None, inside: bool, of_class: bool) -> None:
-        if name is not None and inside and not of_class:
-            self.names.add(name)
-        elif name is not None:
-            self.not_local.add(name)
-
-
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

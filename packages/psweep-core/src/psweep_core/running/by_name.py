@@ -87,9 +87,10 @@ class _ByName:
         ]
         self._takes_all = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
         self._defaults = {p.name: p.default for p in parameters if p.default is not kinds.empty}
-        # Whoever looks for the code that makes the results finds it: `sim`, and the names, because
-        # results would be other ones if these were exchanged.
+        # Whoever looks for the code that makes the results finds it: `sim`, and the names of its
+        # parameters and results, because results would be other ones if these were exchanged.
         self.__wrapped__ = functools.partial(sim, *names)
+        self.__psweep_parameters__ = self._positional + self._by_keyword
         while isinstance(sim, functools.partial):
             sim = sim.func
         named = sim if hasattr(sim, "__qualname__") else type(sim)

@@ -1,0 +1,173 @@
+"""Add the values that a function holds, such as in its closure, to its fingerprint.
+
+Lists, dicts and objects of the project are looked into, because they may hold code. What else there
+is counts as a whole, as in the hash of a pset.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import sys
+import types
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .changes import Changes, place_of
+from .fingerprint_parts import Parts
+from .source_files import Project
+from .sources import const_text
+from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
+
+__all__ = ["MAX_ITEMS", "Values"]
+
+_MAX_DEPTH = 10  # of values in values
+MAX_ITEMS = 400  # of a container that is looked at one by one
+_NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
+_WRAPPERS = frozenset({"__wrapped__", "py_func"})  # of functools.wraps, lru_cache; numba
+_WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
+
+_CODE = (types.FunctionType, type, functools.partial, types.ModuleType)
+
+
+class Values:
+    """The search for all that makes up a fingerprint, as far as it is about data.
+
+    Attributes
+    ----------
+    parts : Parts
+    """
+
+    def __init__(self) -> None:
+        self.parts = Parts()
+        self._project = Project()
+        self._add = self.parts.add
+        self._is_new = self.parts.is_new
+        self._changes = Changes()
+        # What may turn out to be changed by code that is found after it.
+        self._later: collections.deque[tuple[Hashable, Any, str, dict[str, Any] | None]]
+        self._later = collections.deque()
+        self._states: collections.deque[tuple[Any, str, int, tuple[str, ...]]]
+        self._states = collections.deque()
+
+    def value(self, value: Any, name: str, depth: int = 0) -> None:
+        """Add a value, whatever it is."""
+        raise NotImplementedError
+
+    def _statements(self, name: str, variables: dict[str, Any]) -> bool:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Add the values that the code does not change."""
+        places = self._changes.places
+        while self._later or self._states:
+            if not self._later:
+                self._state(*self._states.popleft())
+                continue
+            place, value, name, variables = self._later.popleft()
+            if place not in places:
+                if type(value) in ATOMS:
+                    self._add(name, name, const_text(value))
+                else:
+                    self.value(value, name)
+            elif variables is not None:
+                self._statements(name, variables)
+
+    def _hold(
+        self, place: Hashable, value: Any, name: str, variables: dict[str, Any] | None = None
+    ) -> None:
+        """Add what a variable holds: code now, and data when all code is known."""
+        if isinstance(value, _CODE):
+            self.value(value, name)
+        else:
+            self._later.append((place, value, name, variables))
+
+    def _is_ours(self, cls: type) -> bool:
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return cls.__module__ == "__main__" or (isinstance(file, str) and self._project.has(file))
+
+    def _instance(self, value: Any, name: str, depth: int, called: tuple[str, ...] = ()) -> None:
+        kind = type(value)
+        if kind is range or kind.__module__.partition(".")[0] in _WITH_REPR:
+            self._add(name, name, repr(value))
+            return
+        if self._is_ours(kind):
+            self.value(kind, name, depth)
+            self._wrapped(value, name)
+            if depth < _MAX_DEPTH:
+                self._states.append((value, name, depth, called))
+            return
+        is_namespace = (kind.__module__, kind.__qualname__) in _NAMESPACES
+        content = vars(value) if is_namespace else base_of(value)
+        if kind is types.MappingProxyType:
+            content = dict(value)
+        text = None
+        if content is None and not dict_of(value).keys() & _WRAPPERS:
+            text = digest_of(value)
+        if text is None and kind.__module__ != "builtins":
+            self.value(kind, name, depth)
+        if content is not None:
+            self._content(content, name, depth)
+            if isinstance(value, collections.defaultdict):
+                self.value(value.default_factory, f"{name} default", depth)
+        else:
+            self._add(name, name, text or f"a {kind.__qualname__}")
+        self._wrapped(value, name)
+
+    def _wrapped(self, value: Any, name: str) -> None:
+        own = dict_of(value)
+        if "__psweep_parameters__" in own:  # of by_name
+            self._container(own["__psweep_parameters__"], f"parameters of {name}", 0)
+        for attribute in sorted(_WRAPPERS):
+            if attribute in own:
+                self.value(own[attribute], f"{name} of")
+
+    def _state(self, value: Any, name: str, depth: int, called: tuple[str, ...]) -> None:
+        """Add the attributes of an object whose class is of the project."""
+        changed = self._changes.of_objects(type(value), called)
+        content = None if "[]" in changed else base_of(value)
+        if content is not None:
+            self._content(content, name, depth)
+        for key, each in sorted(attributes_of(value).items())[:MAX_ITEMS]:
+            if key not in changed and place_of(value, key) not in self._changes.places:
+                self.value(each, f"{name}.{key}", depth + 1)
+
+    def _content(self, content: Any, name: str, depth: int) -> None:
+        if type(content) in ATOMS:
+            self._add(name, name, const_text(content))
+        elif type(content) is bytearray:
+            self._add(name, name, const_text(bytes(content)))
+        else:
+            self._container(content, name, depth)
+
+    def _array(self, value: Any, name: str, depth: int) -> None:
+        text = data_text(value)
+        if text is None and isinstance(value, np.ndarray) and value.dtype.kind == "O":
+            self._add(name, name, f"array of objects {value.shape}")
+            self._container(value.ravel()[: MAX_ITEMS * 100].tolist(), name, depth)
+        else:
+            self._add(name, name, text or digest_of(value) or f"array {value.dtype}")
+
+    def _container(self, value: Any, name: str, depth: int) -> None:
+        text = plain_text(value)
+        if text is not None:
+            self._add(name, name, text)
+            return
+        self._add(name, name, f"{type(value).__name__} of {len(value)}")
+        if depth >= _MAX_DEPTH:
+            return
+        items: Iterable[Any]
+        if isinstance(value, set | frozenset):
+            items = enumerate(sorted(value, key=_short))
+        else:
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in [*items][:MAX_ITEMS]:
+            self.value(each, f"{name}[{_short(key)}]", depth + 1)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, types.FunctionType | type):
+        return f"{value.__module__}:{value.__qualname__}"
+    return plain_text(value) or type(value).__qualname__

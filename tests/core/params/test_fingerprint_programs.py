@@ -1,0 +1,281 @@
+"""Small programs with an edit: is it seen if it matters, and does a call of func change nothing?"""
+
+from __future__ import annotations
+
+import pytest
+from small_programs import digests
+
+from psweep_core.params.fingerprint import fingerprint
+
+# Names: which are local, and where
+
+SCOPES = {
+    "parameter of a lambda": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    best = max(p['xs'], key=lambda scale: -scale)\n"
+        "    return {'y': best * scale}\n"
+    ),
+    "variable of a comprehension": (
+        "scale = 3\ndef func(p):\n    ys = [scale for scale in p['xs']]\n    return {'y': scale}\n"
+    ),
+    "first iterable of a comprehension": (
+        "scale = 3\ndef func(p):\n    return {'y': [scale for scale in range(scale)]}\n"
+    ),
+    "local of an inner function": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n        scale = 2\n        return scale\n"
+        "    return {'y': scale + go()}\n"
+    ),
+    "attribute of an inner class": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    class A:\n"
+        "        scale = 1\n"
+        "        def run(self):\n            return scale\n"
+        "    return {'y': A().run()}\n"
+    ),
+    "default of a parameter of that name": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go(scale=scale):\n        return scale\n"
+        "    return {'y': go()}\n"
+    ),
+    "global declared in an inner function": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def one(scale):\n        return scale\n"
+        "    def go():\n        global other\n        return scale\n"
+        "    return {'y': go() + one(1)}\n"
+    ),
+    "walrus in a comprehension of a helper": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n        return [scale := x for x in p['xs']], scale\n"
+        "    return {'y': scale, 'z': go()}\n"
+    ),
+    "nonlocal": (
+        "scale = 3\n"
+        "def func(p):\n"
+        "    def go():\n"
+        "        scale = 1\n"
+        "        def inner():\n            nonlocal scale\n            scale = 2\n"
+        "        inner()\n        return scale\n"
+        "    return {'y': go() * scale}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", SCOPES.values(), ids=SCOPES)
+def test_a_local_name_does_not_hide_a_global_one_elsewhere(load, text):
+    before, after = digests(load, text, "scale = 3", "scale = 4")
+    assert before != after
+
+
+def test_a_local_name_hides_a_global_one_where_it_is_bound(load):
+    text = (
+        "x = 3\n"
+        "def func(p):\n"
+        "    x = 1\n"
+        "    def go(key=x):\n        return [x + key for _ in range(2)]\n"
+        "    if (number := 1) and any(last := each for each in p):\n        number += last\n"
+        "    return {'y': (lambda: x)() + go()}\n"
+    )
+    before, after = digests(load, text, "x = 3", "x = 4")
+    assert before == after
+    for name in ("last", "each", "go", "key", "number"):
+        before, after = digests(load, text, name, f"new_{name}")
+        assert before == after, name
+
+
+@pytest.mark.parametrize("other", ["lambda x: x + x", "lambda y: x + x", "lambda x: y + x"])
+def test_names_of_different_scopes_differ(load, other):
+    text = "def func(x):\n    y = 2\n    return {'y': (lambda y: x + y)(1)}\n"
+    before, after = digests(load, text, "lambda y: x + y", other)
+    assert before != after
+
+
+# Modules
+
+HELPERS = "def f(x):\n    return x + 1\n"
+MODULES = {
+    "folder without __init__": {
+        "model.py": "import lib.h\ndef func(p): return {'y': lib.h.f(p)}\n",
+        "lib/h.py": HELPERS,
+    },
+    "local name": {
+        "model.py": "import h\ndef func(p):\n    m = h\n    return {'y': m.f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "alias": {
+        "model.py": "import h\nm = h\ndef func(p): return {'y': m.f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "dict": {
+        "model.py": "import h\nMODS = {'a': h}\ndef func(p): return {'y': MODS['a'].f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "partial": {
+        "model.py": "import h, functools\ndef run(m, p): return {'y': m.f(p)}\n"
+        "func = functools.partial(run, h)\n",
+        "h.py": HELPERS,
+    },
+    "getattr": {
+        "model.py": "import h\ndef func(p): return {'y': getattr(h, p['name'])(1)}\n",
+        "h.py": HELPERS,
+    },
+    "package in a local name": {
+        "model.py": "import lib.h\ndef func(p):\n    m = lib.h\n    return {'y': m.f(p)}\n",
+        "lib/__init__.py": "",
+        "lib/h.py": HELPERS,
+    },
+    "registry of classes": {
+        "model.py": "REG = {}\ndef reg(c):\n    REG[c.__name__] = c\n    return c\n"
+        "@reg\nclass A:\n    def f(self, x): return x + 1\n"
+        "def func(p): return {'y': REG['A']().f(1)}\n",
+    },
+    "registry of objects": {
+        "model.py": "REG = {}\nclass A:\n    def f(self, x): return x + 1\n"
+        "def setup():\n    REG['a'] = A()\nsetup()\n"
+        "def func(p): return {'y': REG['a'].f(1)}\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", MODULES.values(), ids=MODULES)
+def test_code_behind_modules_and_registries_counts(load, files):
+    before, after = digests(load, files, "x + 1", "x + 2")
+    assert before != after
+
+
+def test_of_a_module_only_what_is_used_counts(load):
+    helpers = f"{HELPERS}def g(x):\n    return x * 2\n"
+    files = {"model.py": "import lib.h\ndef func(p): return {'y': lib.h.f(p)}\n"}
+    for more in ({}, {"lib/__init__.py": ""}):
+        before, after = digests(load, {**files, "lib/h.py": helpers, **more}, "x * 2", "x * 3")
+        assert before == after
+
+
+ADDED = {
+    "attribute of a class": "class M:\n    k = 1\nM.k = 3\ndef func(p): return {'y': M.k}\n",
+    "method of a class": (
+        "class M:\n    def run(self): return 1\ndef other(self): return 3\nM.run = other\n"
+        "def func(p): return {'y': M().run()}\n"
+    ),
+    "attribute of a function": "def h(x): return h.k\nh.k = 3\ndef func(p): return {'y': h(1)}\n",
+    "with": (
+        "import contextlib\nC = []\nwith contextlib.nullcontext():\n    C.append(3)\n"
+        "def func(p): return {'y': C}\n"
+    ),
+    "for": "C = {}\nfor i in [1]:\n    C[i] = 3\ndef func(p): return {'y': C}\n",
+    "call in for": "C = []\nfor i in [1]:\n    C.append(3)\ndef func(p): return {'y': C}\n",
+}
+
+
+@pytest.mark.parametrize("text", ADDED.values(), ids=ADDED)
+def test_what_is_added_later_counts(load, text):
+    before, after = digests(load, text, "3", "4")
+    assert before != after
+
+
+def test_what_only_looks_at_a_value_does_not_count(load):
+    text = "T = {'a': 1}\ndef h(): return T\ndef func(p): return {'y': h()}\n"
+    more = f"{text}for k in T.items():\n    print(k)\nprint(T['a'], h())\nassert T\n"
+    assert fingerprint(load({"model.py": text})) == fingerprint(load({"model.py": more}))
+
+
+# What func changes while it runs
+
+STATE = {
+    "memo": (
+        "def memo(f):\n    cache = {}\n    def inner(p):\n        if p['x'] not in cache:\n"
+        "            cache[p['x']] = f(p)\n        return cache[p['x']]\n    return inner\n"
+        "@memo\ndef func(p): return {'y': 1}\n"
+    ),
+    "list": (
+        "def make():\n    log = []\n    def func(p):\n        log.append(p)\n"
+        "        return {'y': 1}\n    return func\nfunc = make()\n"
+    ),
+    "nonlocal": (
+        "def make():\n    n = 0\n    def func(p):\n        nonlocal n\n        n += 1\n"
+        "        return {'y': 1}\n    return func\nfunc = make()\n"
+    ),
+    "bound method": (
+        "class A:\n    def __init__(self):\n        self.n = 0\n        self.log = {}\n"
+        "    def count(self):\n        self.n += 1\n        self.log[self.n] = 1\n"
+        "        self.late = 3\n"
+        "    def run(self, p):\n        self.count()\n        return {'y': 1}\n"
+        "func = A().run\n"
+    ),
+    "callable object": (
+        "class A(dict):\n    def __call__(self, p):\n        self.n = p\n        self[1] = p\n"
+        "        return {'y': 1}\nfunc = A()\n"
+    ),
+    "cached property": (
+        "import functools\nclass A:\n    @functools.cached_property\n    def k(self): return 2\n"
+        "    def run(self, p): return {'y': 1 + self.k}\nfunc = A().run\n"
+    ),
+    "attribute of an object": (
+        "class A:\n    n = 0\ndef make(a):\n    def func(p):\n        a.n += 1\n"
+        "        return {'y': 1}\n    return func\nfunc = make(A())\n"
+    ),
+    "global in a helper": (
+        "N = 0\ndef bump():\n    global N\n    N += 1\ndef func(p):\n    y = N\n    bump()\n"
+        "    return {'y': 1}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", STATE.values(), ids=STATE)
+def test_what_the_code_changes_is_no_change_of_the_code(load, text):
+    func = load({"model.py": text})
+    before = fingerprint(func)
+    for x in (1, 2):
+        assert func({"x": x})["y"] >= 1
+        assert fingerprint(func) == before
+    assert fingerprint(load({"model.py": text.replace("'y': 1", "'y': 2")})) != before
+
+
+def test_a_global_of_another_module_that_the_code_changes(load):
+    files = {
+        "model.py": "import h\ndef func(p):\n    h.N += 1\n    return {'y': h.N + h.K}\n",
+        "h.py": "N = 0\nK = 1\n",
+    }
+    func = load(files)
+    before = fingerprint(func)
+    func({})
+    assert fingerprint(func) == before
+    for old, new in [("K = 1", "K = 2"), ("N = 0", "N = 5")]:
+        before, after = digests(load, files, old, new)
+        assert before != after
+
+
+def test_attributes_that_were_set_before_the_study_count(load):
+    """Although a method sets them, which the study does not call."""
+    text = (
+        "class A:\n    def __init__(self):\n        self.k = 0\n"
+        "    def setup(self, k):\n        self.k = k\n"
+        "    def run(self, p):\n        return {'y': self.k}\n"
+        "a = A()\na.setup(3)\nfunc = a.run\n"
+    )
+    before, after = digests(load, text, "a.setup(3)", "a.setup(4)")
+    assert before != after
+
+
+# Calls with parameters by name
+
+
+@pytest.mark.parametrize(
+    "other, is_seen",
+    [
+        ("sim(b, a): return b - a", True),
+        ("sim(a, c): return a - c", True),
+        ("sim(a, b): return a + b", True),
+        ("sim(a: int, b: int): return a - b", False),
+    ],
+)
+def test_names_of_parameters_count_by_name(load, other, is_seen):
+    text = "import psweep as ps\ndef sim(a, b): return a - b\nfunc = ps.by_name(sim, 'y')\n"
+    before, after = digests(load, text, "sim(a, b): return a - b", other)
+    assert (before != after) == is_seen
