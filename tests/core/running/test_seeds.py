@@ -349,7 +349,8 @@ UNSEEDED = """
     import psweep as ps
 
     def draws(pset):
-        return {"x": np.random.default_rng().normal() + random.Random().random()}
+        own = np.random.default_rng(seed=None).normal()
+        return {"x": own + random.Random().random(), "y": pset.get("data_seed")}
 
     def chooses(pset):
         given = pset.get("_seed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from typing import Any, NamedTuple
 
 from .tree_form import Form, text_of
@@ -61,7 +62,7 @@ class Parts:
             digests[part.label] = _short_digest(digests.get(part.label, "") + text)
         total = hashlib.sha1(_encoded("\0".join([*pieces, ""])), usedforsecurity=False)
         forms = [part.form for part in self._parts if part.form is not None and part.is_run]
-        uses_seed = any("_seed" in form.text for form in forms)
+        uses_seed = any(re.search(r"\b_seed\b", form.text) for form in forms)
         unseeded = set[str]().union(*(form.unseeded for form in forms if not uses_seed))
         return Fingerprint(total.hexdigest(), digests, tuple(sorted(unseeded)))
 

@@ -285,7 +285,9 @@ class _Writer:
     def _call(self, node: ast.Call) -> str:
         self.form.keywords.update(keyword.arg or "**" for keyword in node.keywords)
         name = getattr(node.func, "attr", getattr(node.func, "id", None))
-        if name in _GENERATORS and not node.args and not node.keywords:
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        is_none = [isinstance(one, ast.Constant) and one.value is None for one in given]
+        if name in _GENERATORS and all(is_none):
             self.form.unseeded.add(str(name))
         if isinstance(node.func, ast.Attribute) and name in _CHANGE:
             self._changes(node.func.value)
