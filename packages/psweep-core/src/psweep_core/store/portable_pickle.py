@@ -30,7 +30,9 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
+from ..params.datatypes import is_numpy_scalar, plain_scalar
 from ..params.naming import MAIN, found_here, generator_name, mark
+from ..params.state import own_state
 from ..table.atoms import ATOMS, is_atomic
 from .pickled_pandas import Call, public_name, reduce_pandas
 
@@ -112,7 +114,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind in (np.str_, np.bytes_):
             return kind, (obj[:],)  # which may end in zeros, and these an array does without
         if isinstance(obj, np.generic):
-            return operator.getitem, (np.asarray(obj), ())
+            if is_numpy_scalar(kind):
+                return operator.getitem, (np.asarray(obj), ())
+            if getattr(kind, "__reduce__", None) is _NUMPY_REDUCE:  # which loses the class
+                made = Call(Call(getattr, kind, "__new__"), kind, plain_scalar(obj))
+                attributes = [Call(setattr, made, *pair) for pair in (own_state(obj) or {}).items()]
+                return operator.getitem, ([made, *attributes], 0)
         if isinstance(obj, type | types.FunctionType):
             public = public_name(obj)
             if public is not None:
@@ -193,6 +200,9 @@ def _is_elsewhere(obj: Any) -> bool:
 _SENTINELS = (
     "MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR",
 )  # fmt: skip
+
+
+_NUMPY_REDUCE: Any = np.generic.__reduce__
 
 
 def _reduces_like_array(kind: Any) -> bool:
