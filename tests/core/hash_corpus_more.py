@@ -141,7 +141,7 @@ def nested_masked(under, mask):
 
 
 class Zone(datetime.tzinfo):
-    def __init__(self, key, hours=0):
+    def __init__(self, key="", hours=0):
         self.key, self.hours = key, hours
 
     def utcoffset(self, moment):

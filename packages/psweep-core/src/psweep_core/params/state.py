@@ -8,11 +8,14 @@ import sys
 import types
 from typing import Any
 
+import pandas as pd
+
 __all__ = ["own_state", "without_caches"]
 
 # What libraries add to the state of their objects: a version, which they keep when it is read back,
 # and caches.
 _STAMPS = frozenset({"_sklearn_version", "__networkx_cache__", "_attrs_cached_hash"})
+_STAMPS_OF_ARRAYS = _STAMPS | {"_readonly"}  # pandas 3 sets it in arrays that it hands out
 
 
 def own_state(obj: Any) -> dict[Any, Any] | None:
@@ -50,10 +53,11 @@ def _says_its_state(kind: type) -> bool:
 
 def _filtered(state: dict[Any, Any], obj: Any, kind: type) -> dict[Any, Any]:
     own = getattr(obj, "__dict__", {})
+    stamps = _STAMPS_OF_ARRAYS if isinstance(obj, pd.api.extensions.ExtensionArray) else _STAMPS
     return {
         name: value
         for name, value in state.items()
-        if name not in _STAMPS
+        if name not in stamps
         and not _is_cached(kind, name)
         and (name in own or not _is_version(kind, name, value))
     }
