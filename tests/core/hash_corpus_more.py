@@ -118,7 +118,12 @@ class Bag(set):
 
 
 class MaskedMetres(np.ma.MaskedArray):
-    pass
+    def __reduce__(self):
+        return masked_metres, (self.unit,)
+
+
+def masked_metres(unit):
+    return having(np.ma.array([1]).view(MaskedMetres), unit=unit)
 
 
 def having(obj, **attributes):
@@ -303,10 +308,7 @@ DIFFER = {
         masked_records(mask=(False, False)).data,
     ),
     "nested masked records": lambda: (nested_masked(1, False), nested_masked(2, False)),
-    "attributes of masked arrays": lambda: (
-        having(np.ma.array([1]).view(MaskedMetres), unit="m"),
-        having(np.ma.array([1]).view(MaskedMetres), unit="km"),
-    ),
+    "attributes of masked arrays": lambda: (masked_metres("m"), masked_metres("km")),
     "0-d array and moment": lambda: (np.array(1, "M8[s]"), np.datetime64(1, "s")),
     "0-d array and duration": lambda: (np.array(1, "m8[s]"), np.timedelta64(1, "s")),
     "0-d array and record": lambda: (np.zeros((), "i8,f8"), np.zeros((), "i8,f8")[()]),
