@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import pathlib
 import types
 import typing
 
@@ -79,6 +80,10 @@ class GridOfArray(np.ndarray):
 
 
 class GridOfSet(set):
+    points = Grid.__dict__["points"]
+
+
+class GridOfPath(pathlib.PurePosixPath):
     points = Grid.__dict__["points"]
 
 
@@ -244,6 +249,7 @@ SAME = {
         used(np.ones(2).view(GridOfArray)),
     ),
     "set with a cache": lambda: (GridOfSet("a"), used(GridOfSet("a"))),
+    "path with a cache": lambda: (GridOfPath("a"), used(GridOfPath("a"))),
     "names of NumPy": lambda: ({np.str_("ab"): 1, np.str_("b"): 2}, {"b": 2, "ab": 1}),
     "complex NaN": lambda: (np.array([complex(NAN, 1)]), np.array([complex(-NAN, 1)])),
     "NumPy number of a user": lambda: (Metres(1), Metres(1)),
@@ -264,6 +270,10 @@ SAME = {
 }
 
 DIFFER = {
+    "kinds of records": lambda: (
+        np.zeros(1, "i8,f8").view(np.recarray)[0],
+        np.zeros(1, "i8,f8")[0],
+    ),
     "default that is called cached": lambda: (
         WithLoader(CachedLoader(1)),
         WithLoader(CachedLoader(2)),

@@ -20,6 +20,10 @@ class Seconds(np.float64):
     pass
 
 
+class Angles(np.ndarray):
+    pass
+
+
 class Polygon:
     @functools.cached_property
     def area(self):
@@ -39,6 +43,16 @@ def test_subclasses_of_numbers_of_numpy_are_stored_as_what_they_are():
     assert len(ps.run_local(lambda _: {}, psets, skip_dups=True)) == 3
     with pytest.raises(ps.ParamsTypeError, match="no form in JSON"):
         ps.run_local(lambda _: {}, psets, calc_dir="json", database_basename="database.json")
+
+
+def test_attributes_of_arrays_are_stored():
+    angles = np.ones(2).view(Angles)
+    angles.unit = "deg"
+    df = ps.run_local(lambda _: {}, [{"a": angles}])
+    found = ps.df_read("calc").a[0]
+    assert type(found) is Angles
+    assert found.unit == "deg"
+    assert ps.pset_hash({"a": found}) == df._pset_hash[0] == ps.pset_hash({"a": angles})
 
 
 def test_a_cache_that_func_fills_leaves_the_hash_as_it_is():

@@ -140,6 +140,8 @@ class Encoder:
         if type(item) in (int, float, bool, str, bytes, complex) and is_python_like(obj.dtype):
             self.value(item)
         else:
+            if isinstance(obj, np.record):
+                self._word("record")
             self._array(np.asarray(obj))
 
     def _array(self, array: np.ndarray[Any, Any]) -> None:
@@ -215,7 +217,8 @@ class Encoder:
         elif kind is pathlib.PureWindowsPath:
             self._parts("pure path", kind.__name__, obj.as_posix())
         else:
-            self._parts("path of", kind, obj.as_posix(), {**getattr(obj, "__dict__", {})})
+            state = without_caches({**getattr(obj, "__dict__", {})}, obj, kind)
+            self._parts("path of", kind, obj.as_posix(), state or {})
 
     def _written(self, parts: tuple[Any, ...]) -> None:
         if len(parts) > 1:
