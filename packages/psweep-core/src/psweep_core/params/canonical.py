@@ -19,7 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .datatypes import array_parts, data_parts, is_numpy_scalar, is_python_like, zone_name
+from .datatypes import (
+    QUICK_SCALARS,
+    array_parts,
+    data_parts,
+    is_numpy_scalar,
+    is_python_like,
+    zone_name,
+)
 from .definitions import global_parts, wrapper_parts
 from .naming import generator_name
 from .state import own_state, without_caches
@@ -137,7 +144,9 @@ class Encoder:
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
         item = obj.item()
-        if type(item) in (int, float, bool, str, bytes, complex) and is_python_like(obj.dtype):
+        if type(obj) in QUICK_SCALARS or (
+            type(item) in (int, float, bool, str, bytes, complex) and is_python_like(obj.dtype)
+        ):
             self.value(item)
         else:
             if isinstance(obj, np.record):

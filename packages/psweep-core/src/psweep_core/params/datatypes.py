@@ -15,6 +15,7 @@ import pandas as pd
 from .state import own_state
 
 __all__ = [
+    "QUICK_SCALARS",
     "array_parts",
     "data_parts",
     "is_numpy_scalar",
@@ -45,6 +46,7 @@ def data_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     return _pandas_parts(obj, kind) or _lazy_parts(obj, kind)
 
 
+_OF_NUMPY = frozenset(np.sctypeDict.values())
 _OF_VECTORIZE = ("pyfunc", "otypes", "excluded", "signature", "cache")
 
 
@@ -53,7 +55,7 @@ def is_numpy_scalar(kind: type) -> bool:
 
     A subclass is more than its number or text, as one of float is.
     """
-    if _library(kind) == "numpy":
+    if kind in _OF_NUMPY or _library(kind) == "numpy":
         return True
     return np.dtype(kind).type is kind and not issubclass(kind, np.void)
 
@@ -61,6 +63,12 @@ def is_numpy_scalar(kind: type) -> bool:
 def is_python_like(dtype: np.dtype[Any]) -> bool:
     """Return whether scalars of a dtype may count as numbers or texts of Python."""
     return dtype.kind not in "mMV" and dtype.type not in (np.longdouble, np.clongdouble)
+
+
+# by class, which takes less time
+QUICK_SCALARS = frozenset(kind for kind in _OF_NUMPY if is_python_like(np.dtype(kind))) - {
+    np.object_
+}
 
 
 def plain_scalar(obj: Any) -> Any:
