@@ -33,6 +33,7 @@ import uuid
 import weakref
 import zoneinfo
 
+import hash_corpus_more
 import numpy as np
 import pandas as pd
 
@@ -959,6 +960,9 @@ REFUSED = {
     "module that is not imported": lambda: types.ModuleType("nowhere"),
     "instance with a lock": lambda: Slots(threading.Lock()),
 }
+
+SAME.update({f"more: {name}": make for name, make in hash_corpus_more.SAME.items()})
+DIFFER.update({f"more: {name}": make for name, make in hash_corpus_more.DIFFER.items()})
 
 
 def hashes() -> dict[str, list[str]]:

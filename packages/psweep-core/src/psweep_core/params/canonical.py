@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import datetime
 import enum
 import fractions
 import functools
@@ -14,14 +13,23 @@ import sys
 import types
 import typing
 import uuid
+import zoneinfo
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .datatypes import array_parts, data_parts
+from .datatypes import (
+    QUICK_SCALARS,
+    array_parts,
+    data_parts,
+    is_numpy_scalar,
+    is_python_like,
+    zone_name,
+)
 from .definitions import global_parts, wrapper_parts
 from .naming import generator_name
+from .state import own_state, without_caches
 
 __all__ = ["BATCH", "NAN", "PROTOCOL", "Encoder", "encoded"]
 
@@ -74,7 +82,7 @@ class Encoder:
             self.out.append(pickle.dumps(obj, PROTOCOL)[2:-1])
         elif kind in (str, bytes):
             self.out.append(pickle.dumps(obj, PROTOCOL)[2:-3])  # less its memo entry
-        elif isinstance(obj, np.generic):
+        elif isinstance(obj, np.generic) and is_numpy_scalar(kind):
             self._numpy_scalar(obj)
         elif id(obj) in self._open:
             # A container inside itself: say how far up instead of going round forever.
@@ -97,6 +105,8 @@ class Encoder:
             self._word(kind.__name__)
             self.out += [*sorted(self._bytes_of(item) for item in obj), b"."]
         elif kind is np.ndarray:
+            if obj.ndim == 0 and not is_python_like(obj.dtype):
+                self._word("0-d")  # the scalar in it is written as an array as well
             self._array(obj)
         else:
             self._other(obj, kind)
@@ -106,7 +116,7 @@ class Encoder:
         self._put()
         names = list(dct)
         kinds = set(map(type, names))
-        if len(kinds) == 1 and kinds <= {str, int, bytes}:
+        if kinds <= {str, np.str_} or (len(kinds) == 1 and kinds <= {int, bytes}):
             names.sort()
         else:
             names.sort(key=self._bytes_of)
@@ -135,9 +145,13 @@ class Encoder:
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
         item = obj.item()
-        if type(item) in (int, float, bool, str, bytes, complex) and obj.dtype.kind not in "mMV":
+        if type(obj) in QUICK_SCALARS or (
+            type(item) in (int, float, bool, str, bytes, complex) and is_python_like(obj.dtype)
+        ):
             self.value(item)
         else:
+            if isinstance(obj, np.record):
+                self._word("record")
             self._array(np.asarray(obj))
 
     def _array(self, array: np.ndarray[Any, Any]) -> None:
@@ -159,8 +173,9 @@ class Encoder:
             array.shape
         )
         if kind in "fc":
-            array = np.where(np.isnan(array), np.array(np.nan, dtype=array.dtype), array)
-            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            array = array.copy()
+            for part in (array.real, array.imag) if kind == "c" else (array,):
+                part[np.isnan(part)] = np.nan  # which has many bit patterns
         # (of a type that another library defines, .str only says how large it is)
         name = array.dtype.name if kind == "V" else array.dtype.str
         self._word(f"array {name} {array.shape}")
@@ -180,9 +195,10 @@ class Encoder:
         elif kind is uuid.UUID:
             self._parts("uuid", obj.int)
         elif isinstance(obj, pd.Timestamp | pd.Timedelta):
-            self._parts(kind.__name__, obj.isoformat(), str(getattr(obj, "tz", None)))
-        elif isinstance(obj, datetime.tzinfo) and getattr(obj, "key", None):
-            self._parts("zone", obj.key)  # type: ignore[attr-defined]
+            self._parts(kind.__name__, obj.isoformat(), zone_name(getattr(obj, "tz", None)))
+        elif kind is zoneinfo.ZoneInfo:
+            obj.__reduce__()  # refuses a zone that is from a file, whose name may be anything
+            self._parts("zone", obj.key)
         elif isinstance(obj, types.ModuleType):
             _check(obj, sys.modules.get(obj.__name__))
             self._parts("module", obj.__name__)
@@ -191,8 +207,7 @@ class Encoder:
         elif isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
             self._written(global_parts(obj))
         elif isinstance(obj, set | frozenset):  # of a subclass
-            state = getattr(obj, "__dict__", None)
-            self._parts("set of", kind, frozenset(obj), state)
+            self._parts("set of", kind, frozenset(obj), own_state(obj))
         elif isinstance(obj, types.MappingProxyType):
             self._parts("mappingproxy", dict(obj))
         elif generator_name(obj) is not None:
@@ -212,7 +227,8 @@ class Encoder:
         elif kind is pathlib.PureWindowsPath:
             self._parts("pure path", kind.__name__, obj.as_posix())
         else:
-            self._parts("path of", kind, obj.as_posix(), {**getattr(obj, "__dict__", {})})
+            state = without_caches({**getattr(obj, "__dict__", {})}, obj, kind)
+            self._parts("path of", kind, obj.as_posix(), state or {})
 
     def _written(self, parts: tuple[Any, ...]) -> None:
         if len(parts) > 1:
@@ -242,15 +258,12 @@ class Encoder:
             self._word(f"global {module}:{reduced}")
             return
         func, args, state, items, pairs = (*reduced, None, None, None)[:5]
-        state = _without_caches(state, obj, kind)
+        state = without_caches(state, obj, kind)
         self._parts("object", func, args, state, [] if items is None else list(items))
         self.value({} if pairs is None else dict(pairs))
 
 
 _ITERATORS = ("builtins", "itertools")
-# What libraries add to the state of their objects: a version, which they keep when it is read back,
-# and a cache.
-_STAMPS = frozenset({"_sklearn_version", "__networkx_cache__"})
 
 
 def _attribute(obj: Any, name: str) -> Any:
@@ -262,37 +275,3 @@ def _check(obj: Any, found: Any) -> None:
     if found is not obj:
         message = "it goes by a name under which it cannot be found"
         raise TypeError(message)
-
-
-def _without_caches(state: Any, obj: Any, kind: type) -> Any:
-    """Leave out of an object's state what does not make up its value."""
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[0], dict):
-        return _without_caches(state[0], obj, kind), state[1]  # it has slots, too
-    if type(state) is not dict:
-        return state
-    own = getattr(obj, "__dict__", {})
-    return {
-        name: value
-        for name, value in state.items()
-        if name not in _STAMPS
-        and not _is_cached(kind, name)
-        and (name in own or not _is_version(kind, name, value))
-    }
-
-
-def _is_cached(kind: type, name: Any) -> bool:
-    """Return whether an entry of an instance was left there by a cached property of its class."""
-    for cls in kind.__mro__:
-        found = vars(cls).get(name)
-        if found is not None:
-            like_it = "cached" in type(found).__name__.lower() and not hasattr(found, "__set__")
-            return isinstance(found, functools.cached_property) or like_it
-    return False
-
-
-def _is_version(kind: type, name: Any, value: Any) -> bool:
-    """Return whether `__getstate__` has added the version of a library that a class is from."""
-    if not isinstance(name, str) or not name.endswith("version"):
-        return False
-    libraries = {cls.__module__.partition(".")[0] for cls in kind.__mro__} - {"builtins"}
-    return value in [getattr(sys.modules.get(name), "__version__", None) for name in libraries]

@@ -12,17 +12,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["array_parts", "data_parts"]
+from .state import own_state
+
+__all__ = [
+    "QUICK_SCALARS",
+    "array_parts",
+    "data_parts",
+    "is_numpy_scalar",
+    "is_python_like",
+    "plain_scalar",
+    "zone_name",
+]
 
 
 def data_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     """Return a word and the values that an object of these libraries consists of, or None."""
     if isinstance(obj, np.ndarray):
         return _subclass_parts(obj, kind)
+    if isinstance(obj, np.generic):  # of a class that is not NumPy's own
+        return "numpy scalar", kind, plain_scalar(obj), own_state(obj)
     if isinstance(obj, np.dtype):
         return _dtype_parts(obj)
     if isinstance(obj, np.ufunc):
         return _ufunc_parts(obj)
+    if kind is np.vectorize:  # keeps a ufunc once it is called
+        return "vectorize", *(getattr(obj, name) for name in _OF_VECTORIZE)
     if isinstance(obj, np.random.Generator):
         return "random", kind, obj.bit_generator.state
     if isinstance(obj, np.random.RandomState):
@@ -30,6 +44,51 @@ def data_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     if isinstance(obj, np.random.BitGenerator):
         return "random", kind, obj.state
     return _pandas_parts(obj, kind) or _lazy_parts(obj, kind)
+
+
+_OF_NUMPY = frozenset(np.sctypeDict.values())
+_OF_VECTORIZE = ("pyfunc", "otypes", "excluded", "signature", "cache")
+
+
+def is_numpy_scalar(kind: type) -> bool:
+    """Return whether a class of NumPy scalars is that of a dtype, and not a subclass of a user's.
+
+    A subclass is more than its number or text, as one of float is.
+    """
+    if kind in _OF_NUMPY or _library(kind) == "numpy":
+        return True
+    return np.dtype(kind).type is kind and not issubclass(kind, np.void)
+
+
+def is_python_like(dtype: np.dtype[Any]) -> bool:
+    """Return whether scalars of a dtype may count as numbers or texts of Python."""
+    return dtype.kind not in "mMV" and dtype.type not in (np.longdouble, np.clongdouble)
+
+
+# by class, which takes less time
+QUICK_SCALARS = frozenset(kind for kind in _OF_NUMPY if is_python_like(np.dtype(kind))) - {
+    np.object_
+}
+
+
+def plain_scalar(obj: Any) -> Any:
+    """Return what an instance of a subclass of a NumPy scalar holds."""
+    if isinstance(obj, np.str_ | np.bytes_):
+        return obj[:]  # which may end in zeros, and these an array does without
+    return np.asarray(obj)
+
+
+def zone_name(zone: Any) -> Any:
+    """Return the name of a time zone; the zone itself, if another of its class may go by it."""
+    module = _library(type(zone))
+    if module == "zoneinfo":
+        zone.__reduce__()  # refuses a zone that is from a file, whose name may be anything
+    known = zone is None or module in ("datetime", "zoneinfo", "pytz", "dateutil")
+    return str(zone) if known else zone
+
+
+def _library(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def array_parts(array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
@@ -43,21 +102,35 @@ def array_parts(array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
     return None
 
 
+# what NumPy itself keeps in the attributes of a masked array
+_OF_MASKED = frozenset(
+    {
+        "_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass", "_optinfo",
+        "_basedict",
+    }
+)  # fmt: skip
+
+
 def _subclass_parts(obj: np.ndarray[Any, Any], kind: type) -> tuple[Any, ...]:
     if isinstance(obj, np.ma.MaskedArray):
         if obj is np.ma.masked:
             return ("masked constant",)
+        base = np.ndarray if kind is np.ma.MaskedArray else kind
+        others = {name: v for name, v in (own_state(obj) or {}).items() if name not in _OF_MASKED}
+        more = (np.array(obj.fill_value), *([others] if others else []))
+        if obj.dtype.names is not None:  # each field has a mask of its own
+            fields = [(name, obj[name]) for name in obj.dtype.names]
+            return f"masked records {obj.shape}", base, fields, *more
         mask = np.ma.getmaskarray(obj)
         data = np.array(obj.data, subok=False)
         data[mask] = np.zeros((), data.dtype)  # what is under the mask does not count
-        base = np.ndarray if kind is np.ma.MaskedArray else kind
-        return "masked", base, data, mask, np.array(obj.fill_value)
+        return "masked", base, data, mask, *more
     plain = np.asarray(obj)
     if isinstance(obj, np.memmap):
         return "as array", plain
     if kind is np.recarray:
         return "recarray", plain.view(plain.dtype.base)
-    return "array of", kind, plain, dict(getattr(obj, "__dict__", {}))
+    return "array of", kind, plain, own_state(obj) or {}
 
 
 def _dtype_parts(dtype: np.dtype[Any]) -> tuple[Any, ...]:
@@ -90,12 +163,12 @@ def _pandas_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     if isinstance(obj, pd.Index):
         return "index", _index(obj)
     if isinstance(obj, pd.api.extensions.ExtensionArray):
-        return "extension array", _column(obj)
+        return ("extension array", _column(obj)) if _is_of_pandas(obj) else None
     if isinstance(obj, pd.CategoricalDtype):
         categories = obj.categories
         return "categories", None if categories is None else _index(categories), obj.ordered
     if isinstance(obj, pd.api.extensions.ExtensionDtype):
-        return "dtype", str(obj)
+        return ("dtype", *_dtype_name(obj)) if _library(kind) == "pandas" else None
     if isinstance(obj, pd.Interval):
         return "interval", obj.left, obj.right, obj.closed
     if isinstance(obj, pd.Period):
@@ -128,14 +201,28 @@ def _column(column: Any) -> Any:
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return column.to_numpy()
+    array: Any = column if isinstance(column, pd.api.extensions.ExtensionArray) else column.array
+    if not _is_of_pandas(array):
+        return array  # by its class and state, such as the coordinate system of a map
     if isinstance(dtype, pd.CategoricalDtype):
-        values = column if isinstance(column, pd.Categorical) else column.array
-        codes = np.asarray(values.codes, dtype="int64")
+        codes = np.asarray(array.codes, dtype="int64")
         return "categories", _index(dtype.categories), dtype.ordered, codes
     if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
         # The dtype of text in pandas 3 is what pandas 2 has as objects.
         return column.to_numpy(dtype=object)
-    return str(dtype), list(column)
+    return *_dtype_name(dtype), list(column)
+
+
+def _is_of_pandas(array: Any) -> bool:
+    of_dtype = _library(type(array.dtype))
+    return _library(type(array)) == "pandas" and of_dtype in ("pandas", "numpy")
+
+
+def _dtype_name(dtype: Any) -> tuple[Any, ...]:
+    zone = zone_name(getattr(dtype, "tz", None))
+    if zone is None or isinstance(zone, str):
+        return (str(dtype),)
+    return "datetime64", dtype.unit, zone
 
 
 def _lazy_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
@@ -149,6 +236,12 @@ def _lazy_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
         if isinstance(obj, xarray.Dataset):
             data = {name: array.variable for name, array in obj.data_vars.items()}
             return "xarray", kind, data, _coords(obj), dict(obj.attrs)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        if isinstance(obj, arrow.Table | arrow.RecordBatch):
+            return "arrow", kind, obj.schema, list(obj.columns)
+        if isinstance(obj, arrow.Array | arrow.ChunkedArray):
+            return "arrow", kind, obj.type, _arrow_values(obj, arrow)
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(obj):
         entries = obj.tocoo(copy=True)
@@ -157,6 +250,19 @@ def _lazy_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
         places = [np.asarray(place, dtype="int64") for place in places]
         return "sparse", kind, list(obj.shape), places, entries.data
     return None
+
+
+def _arrow_values(array: Any, arrow: Any) -> Any:
+    """Return the values alone: a part of an array has the memory of all of it."""
+    if arrow.types.is_dictionary(array.type):
+        parts = array.chunks if isinstance(array, arrow.ChunkedArray) else [array]
+        return [(part.dictionary, part.indices) for part in parts]
+    if isinstance(array, arrow.ExtensionArray):
+        return array.storage
+    types = arrow.types
+    if array.null_count == 0 and (types.is_integer(array.type) or types.is_floating(array.type)):
+        return np.asarray(array.to_numpy())
+    return array.to_pylist()
 
 
 def _content(variable: Any) -> Any:

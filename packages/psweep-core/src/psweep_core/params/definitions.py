@@ -11,7 +11,7 @@ import sys
 import types
 from typing import Any
 
-from .naming import MARK, mark
+from .naming import MARK, builtin_type_name, mark
 from .sources import CODE_MARK, code_digest, global_names
 
 __all__ = ["global_parts", "wrapper_parts"]
@@ -56,7 +56,7 @@ def global_parts(obj: Any) -> tuple[Any, ...]:
     TypeError
         It can be neither imported nor taken apart.
     """
-    name = mark(obj)
+    name = mark(obj) or builtin_type_name(obj)
     if name is not None:
         return (f"global {name}",)
     if isinstance(obj, types.FunctionType):

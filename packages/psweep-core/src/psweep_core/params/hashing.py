@@ -70,8 +70,10 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     docstrings and format, their defaults, closures and base classes, and the
     values of the global names that they use.
 
-    Results that an object has cached (``functools.cached_property``) and version
-    stamps of libraries in its state do not count.
+    Results that an object has cached (``functools.cached_property`` and its like) and
+    version stamps of libraries in its state do not count. What you assign to the name of
+    such a property (``obj.model = "x"``) looks like a cached result, so it does not count
+    either: let the property read an attribute with another name, and assign to that one.
 
     Examples
     --------

@@ -22,6 +22,7 @@ from .sources import shape_digest
 __all__ = [
     "MAIN",
     "MARK",
+    "builtin_type_name",
     "found_here",
     "generator_name",
     "global_generators",
@@ -80,6 +81,17 @@ def importable_name(obj: Any) -> str | None:
             delattr(obj, MARK)
         return None
     return known if code == _code_of(obj) else None  # functools.wraps copies attributes
+
+
+def builtin_type_name(obj: Any) -> str | None:
+    """Return the name in `types` of a builtin type that `builtins` does not have, such as NoneType.
+
+    All Pythons have the same there. None for all else.
+    """
+    if not isinstance(obj, type) or obj.__module__ != "builtins":
+        return None
+    names = (name for name in sorted(types.__all__) if getattr(types, name) is obj)
+    return next((f"types:{name}" for name in names), None)
 
 
 def found_here(obj: Any) -> bool:

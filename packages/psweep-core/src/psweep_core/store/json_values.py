@@ -19,6 +19,7 @@ import pandas as pd
 from ..errors import ParamsTypeError
 from ..messages import safe_repr
 from ..params.canonical import encoded
+from ..params.datatypes import is_numpy_scalar
 from ..table.atoms import ATOMS
 from ..table.cells import MISSING
 from .pickled_pandas import portable_zone
@@ -44,7 +45,7 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
         return {_TAG: "int", "v": hex(value)}
     if kind in (bool, int, str):
         return value
-    if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
+    if isinstance(value, np.generic) and value.dtype.kind in "biufcSU" and is_numpy_scalar(kind):
         item = value.item()
         if type(item) in (bool, int, float, complex, str, bytes):
             return encode(item, where)

@@ -30,7 +30,9 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
+from ..params.datatypes import is_numpy_scalar, plain_scalar
 from ..params.naming import MAIN, found_here, generator_name, mark
+from ..params.state import own_state
 from ..table.atoms import ATOMS, is_atomic
 from .pickled_pandas import Call, public_name, reduce_pandas
 
@@ -108,11 +110,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             # call is the class instead of NumPy's own _reconstruct, which moved in NumPy 2.
             return np.ndarray, ((0,), "b"), obj.__reduce__()[2]
         if isinstance(obj, np.ndarray) and _reduces_like_array(kind):
-            return Call(getattr, np.ndarray, "__new__"), *obj.__reduce__()[1:]
+            made = Call(getattr, np.ndarray, "__new__"), *obj.__reduce__()[1:]
+            return made if isinstance(obj, np.memmap) else _with_attributes(made, obj)
         if kind in (np.str_, np.bytes_):
             return kind, (obj[:],)  # which may end in zeros, and these an array does without
         if isinstance(obj, np.generic):
-            return operator.getitem, (np.asarray(obj), ())
+            if is_numpy_scalar(kind):
+                return operator.getitem, (np.asarray(obj), ())
+            if getattr(kind, "__reduce__", None) is _NUMPY_REDUCE:  # which loses the class
+                new = Call(getattr, obj.dtype.type, "__new__")  # whatever its own one wants
+                return _with_attributes((new, (kind, plain_scalar(obj))), obj)
         if isinstance(obj, type | types.FunctionType):
             public = public_name(obj)
             if public is not None:
@@ -193,6 +200,19 @@ def _is_elsewhere(obj: Any) -> bool:
 _SENTINELS = (
     "MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR",
 )  # fmt: skip
+
+
+_NUMPY_REDUCE: Any = np.generic.__reduce__
+
+
+def _with_attributes(reduced: tuple[Any, ...], obj: Any) -> tuple[Any, ...]:
+    """Add to how NumPy makes an object again the attributes that a subclass has given it."""
+    attributes = own_state(obj)
+    if not attributes:
+        return reduced
+    made = Call(None)
+    made.reduced = reduced
+    return operator.getitem, ([made, *(Call(setattr, made, *a) for a in attributes.items())], 0)
 
 
 def _reduces_like_array(kind: Any) -> bool:

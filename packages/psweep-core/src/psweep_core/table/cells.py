@@ -41,6 +41,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..params.datatypes import is_numpy_scalar
+
 __all__ = [
     "MISSING",
     "NAN_BITS",
@@ -134,9 +136,10 @@ _ODD_ONES = (np.timedelta64, np.longdouble, np.clongdouble)
 
 def are(kinds: set[type], kind: type, numpy_kind: type) -> bool:
     """Return whether all of these are a type of Python, or one of NumPy that counts as it."""
-    # (A subclass of a Python type, such as an IntEnum, is more than its number.)
+    # (A subclass of either, such as an IntEnum, is more than its number.)
     return bool(kinds) and all(
-        k is kind or (issubclass(k, numpy_kind) and k not in _ODD_ONES) for k in kinds
+        k is kind or (issubclass(k, numpy_kind) and k not in _ODD_ONES and is_numpy_scalar(k))
+        for k in kinds
     )
 
 
