@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from kinds import COLUMNS
 from terminal import in_terminal
 
 import psweep as ps
@@ -320,3 +321,13 @@ def test_none_is_shown(capsys):
     assert cli.db2table([]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0] for row in rows] == ["None", "x", "-"]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # pandas, of float16
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_column_of_any_dtype_can_be_printed(name, capsys):
+    df = ps.run_local(lambda p: {"y": p["a"]}, ps.plist("a", range(12)), save=False)
+    for places in ([0] * 12, [0, 1, 2] * 4):
+        df["user"] = pd.Series(COLUMNS[name]).iloc[places].set_axis(df.index)
+        ps.df_print(df)
+        assert "11" in capsys.readouterr().out

@@ -105,7 +105,10 @@ def _is_constant(series: pd.Series[Any]) -> bool:
         bits = series.to_numpy().view(np.int64)
         return bool((bits == bits[0]).all())
     few = series.iloc[:_MANY_ROWS]
-    return few.nunique(dropna=False) == 1 and series.nunique(dropna=False) == 1
+    try:
+        return few.nunique(dropna=False) == 1 and series.nunique(dropna=False) == 1
+    except Exception:  # as of lists in Arrow, which it does not compare
+        return False
 
 
 def _identity(value: Any, n_rows: int) -> Any:
