@@ -13,34 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hostile import Evil, journal_of, row
 
 import psweep as ps
 from psweep_core.store import atomic
-from psweep_core.store.journal import Journal, encode
 from psweep_core.store.journal_reader import read_journal
 from psweep_core.store.paths import Layout, lock_of, remove_journal
 from psweep_core.store.records import record, salt_of
 from psweep_core.store.study import Study
-from psweep_core.table.rows import Header
-
-
-class Evil:
-    def __reduce__(self):
-        return Path.touch, (Path("hacked"),)
-
-
-def row(seq, run="run"):
-    return (seq, f"{run}-{seq}", 10**18, "sha", 0.1, {"a": seq}, {"r": 1.5}, None)
-
-
-def journal_of(basename="database.pk", run="run", run_seq=0, rows=3, calc_dir="calc"):
-    path = Path(calc_dir, ".psweep", basename, f"{run_seq}.{run}.0.journal")
-    book = Journal(path, Header(run, run_seq, calc_dir, 10 * run_seq, 10))
-    for i in range(rows):
-        book.append(encode(row(10 * run_seq + i, run), basename.endswith(".json")))
-    book.close()
-    return path
-
 
 # files that are written
 

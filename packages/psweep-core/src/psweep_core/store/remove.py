@@ -22,7 +22,7 @@ import pandas as pd
 from ..errors import CalcDirError, ParamsError
 from ..table import frames
 from . import database
-from .journal_reader import read_header
+from .journal_reader import found_headers
 from .removed_numbers import FILE, write_numbers
 from .study import Study
 
@@ -177,7 +177,7 @@ def _found(df: pd.DataFrame, query: str) -> np.ndarray[Any, Any]:
 
 def _in_journals(study: Study, df: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Mark the rows of runs that have journals, from which they would come back."""
-    runs = {read_header(path).run_id for path in study.layout.journals()}
+    runs = {header.run_id for header in found_headers(study.layout.journals())}
     if not runs or not len(df):
         return np.zeros(len(df), dtype=bool)
     return df["_run_id"].isin(runs).to_numpy(dtype=bool)

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from .regular import open_regular
+
 __all__ = ["IDLE", "Running", "count_begun", "shared_clock"]
 
 IDLE: Final = -1.0
@@ -52,7 +54,8 @@ class Running:
     def positions(self) -> list[int]:
         """Find the psets that ran when it was written last; none if there is no such file."""
         try:
-            data = self.path.read_bytes()
+            with open_regular(self.path) as file:
+                data = file.read()
         except FileNotFoundError:
             return []
         whole = data[: len(data) // _PAIR.size * _PAIR.size]
