@@ -138,6 +138,32 @@ def test_old_studies_open_and_go_on(version, study, source=OLD):
     assert len(ps.run_local(never, [*psets, new], calc_dir=study, skip_dups=True)) == n + 1
 
 
+def by_csv(df):
+    df.to_csv("study.csv", index=False)
+    return pd.read_csv("study.csv", parse_dates=["_time_utc"])
+
+
+@pytest.mark.parametrize(
+    "change", [pd.DataFrame.infer_objects, pd.DataFrame.convert_dtypes, by_csv]
+)
+@pytest.mark.parametrize("study", ["late", "numbers", "types"])
+def test_an_old_study_opens_after_its_user_has_changed_the_dtypes(study, change, capsys):
+    """Only 0.15 and 0.16 hashed pandas.NA, whatever the columns are now."""
+    if change is by_csv and study == "types":
+        pytest.skip("its ints have become text")
+    for version in ("0.16.0", "0.13.0"):
+        shutil.rmtree(study, ignore_errors=True)
+        copied(version, study)
+        df = change(pd.read_pickle(f"{study}/database.pk"))
+        df.to_pickle(f"{study}/database.pk")
+        psets = expected(version, study)
+        df = ps.df_read(study)
+        assert f"made by psweep {RELEASES[version]}" in capsys.readouterr().err
+        assert df._pset_hash.tolist() == [*map(ps.pset_hash, psets)]
+        assert alike(ps.df_extract_params(df), psets)
+        ps.run_local(never, psets, calc_dir=study, skip_dups=True)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_func_has_overwritten(version, capsys):
     copied(version, "overwritten")

@@ -17,7 +17,7 @@ import pandas as pd
 from .paths import Layout
 
 if TYPE_CHECKING:
-    from ..table.old_releases import OldDatabase
+    from ..table.old_database import OldDatabase
 
 __all__ = ["keep_old", "notice_of", "understood"]
 

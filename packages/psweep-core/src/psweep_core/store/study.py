@@ -45,7 +45,7 @@ from .union import union, warn_unreadable
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-    from ..table.old_releases import OldDatabase
+    from ..table.old_database import OldDatabase
 
 __all__ = ["Study"]
 
