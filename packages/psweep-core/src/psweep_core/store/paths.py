@@ -182,7 +182,7 @@ class Layout:
         """Return a free name for the file that an old release has made."""
         path = self.calc_dir / f"{self.basename}.old_{release}"
         number = 2
-        while path.exists():
+        while os.path.lexists(path):
             path = path.with_name(f"{self.basename}.old_{release}_{number}")
             number += 1
         return path

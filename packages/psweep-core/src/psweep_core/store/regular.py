@@ -11,10 +11,10 @@ import stat
 from pathlib import Path
 from typing import IO
 
-__all__ = ["entries", "is_strange", "open_regular"]
+__all__ = ["entries", "is_strange", "no_link", "open_regular"]
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-_FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
 
 
 def entries(folder: Path) -> dict[str, bool]:
@@ -55,3 +55,14 @@ def open_regular(path: Path) -> IO[bytes]:
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, "not a file", str(path))
     return open(fd, "rb")
+
+
+def no_link(path: str, flags: int) -> int:
+    """Open a file for `open`, as its ``opener``: not through a link, and without waiting.
+
+    Raises
+    ------
+    OSError
+        What is there is a symbolic link, or a pipe.
+    """
+    return os.open(path, flags | _NO_LINK, 0o666)

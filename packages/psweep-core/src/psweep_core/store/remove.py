@@ -22,6 +22,7 @@ import pandas as pd
 from ..errors import CalcDirError, ParamsError
 from ..table import frames
 from . import database
+from .atomic import keep_as, replace_text
 from .journal_reader import found_headers
 from .removed_numbers import FILE, write_numbers
 from .study import Study
@@ -73,11 +74,11 @@ def remove_rows(study: Study, query: str, dry_run: bool = False) -> Removal:
         partial, target = study.layout.partial_removal(), study.layout.new_removal()
         partial.mkdir(parents=True)
         write_numbers(partial, rows)
-        _keep_file(study.layout.database, partial / _BEFORE)
+        keep_as(study.layout.database, partial / _BEFORE)
         database.write_file(rows, partial / study.layout.basename)
         os.rename(partial, target)
         study.write_database(df[~wanted])
-        (target / _AFTER).write_text(_digest(study.layout.database), encoding="utf-8")
+        replace_text(target / _AFTER, _digest(study.layout.database))
         for path in folders:
             os.rename(path, target / path.name)
         return Removal(len(rows), len(folders), target, n_kept)
@@ -128,14 +129,6 @@ def _restored(df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         restored = restored[list(rows.columns)]  # as it was, if no run has added columns
     restored.attrs = {**rows.attrs, **df.attrs}
     return restored
-
-
-def _keep_file(database: Path, kept: Path) -> None:
-    """Keep the database file, which will be replaced, under another name."""
-    try:
-        os.link(database, kept)
-    except OSError:  # a file system without hard links
-        shutil.copy2(database, kept)
 
 
 def _is_unchanged(database: Path, removal: Path) -> bool:

@@ -84,7 +84,8 @@ class RunRecord:
     def reserve_seeds(self, hashes: Sequence[str], seeds: Sequence[int]) -> None:
         """Let other runs know which seeds this one takes; the study's lock is held."""
         data = b"".join(map(_SEED.pack, map(bytes.fromhex, hashes), seeds))
-        seeds_of(self._journal.path).write_bytes(data)
+        with open(seeds_of(self._journal.path), "xb") as file:  # "x" does not follow a link
+            file.write(data)
 
     def worker_journal(self, number: int) -> Path | None:
         """Return where a worker writes its journal; None if it sends its rows instead."""

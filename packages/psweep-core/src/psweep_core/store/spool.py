@@ -46,11 +46,11 @@ from typing import Any, NamedTuple
 from ..errors import DatabaseError
 from ..states import ClaimState
 from ..table.rows import Header
-from .atomic import replacing
+from .atomic import replace_text, replacing
 from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
 from .journal_reader import found_journals
 from .paths import Layout
-from .regular import entries, open_regular
+from .regular import entries, no_link, open_regular
 from .running_psets import Running, count_begun
 
 __all__ = [
@@ -205,7 +205,7 @@ class Spool:
 
     def note_pushed(self) -> None:
         """Note that the spool is about to be copied to another machine."""
-        (self.folder / _PUSHED).touch()
+        replace_text(self.folder / _PUSHED, "")
 
     # what a run on this machine takes out
 
@@ -300,7 +300,7 @@ class Spool:
     def note_recorded(self, positions: Iterable[int]) -> None:
         """Note that the rows of these psets are in the database; the study's lock is held."""
         path = self.folder / f"recorded.{platform.node() or 'node'}"
-        with open(path, "a", encoding="ascii") as file:
+        with open(path, "a", encoding="ascii", opener=no_link) as file:
             file.write(" ".join(map(str, sorted(positions))) + "\n")
             file.flush()
             os.fsync(file.fileno())
