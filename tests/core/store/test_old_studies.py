@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +300,23 @@ def test_two_old_files_are_both_kept():
     assert sorted(os.listdir("serial")) == [
         ".psweep", "database.pk", "database.pk.old_0.9-0.10", "database.pk.old_0.9-0.10_2"
     ]  # fmt: skip
+
+
+def test_many_rows_of_an_old_release_open_quickly():
+    """Compared to as many rows of this one; a search for each row takes thousands of times more."""
+    params = [{"a": i, "b": float(i)} for i in range(30_000)]
+    df = ps.run_local(lambda p: {"y_": 0.5}, params, calc_dir="ours")
+    start = time.process_time()
+    ps.df_read("ours/database.pk")
+    ours = time.process_time() - start
+    book = ["_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"]
+    late = df[["a", *book, "y_", "_pset_runtime", "b"]]
+    for old in (late.astype(object), late, df.assign(_pset_seq=math.nan)):
+        old.to_pickle("old.pk")
+        start = time.process_time()
+        found = ps.df_read("old.pk")
+        assert time.process_time() - start < 150 * ours
+        assert alike(ps.df_extract_params(found.iloc[[7, -1]]), [params[7], params[-1]])
 
 
 @pytest.mark.slow
