@@ -68,6 +68,18 @@ def test_only_a_file_is_a_journal(kind):
 
 @posix
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_table_of_runs_that_is_no_file_is_not_read(kind):
+    ps.run_local(lambda p: {}, [{"a": 1}])
+    Path("mine").write_bytes(b"precious")
+    Path("calc/runs.jsonl").unlink()
+    make(kind, Path("calc/runs.jsonl"))
+    assert len(ps.df_runs("calc")) == 1
+    assert len(ps.df_read("calc")) == 1
+    ps.report("calc")
+
+
+@posix
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ending", ["blocks", "seeds"])
 def test_the_rows_of_a_journal_count_whatever_is_next_to_it(kind, ending):
     Path("mine").write_bytes(b"precious")

@@ -277,7 +277,7 @@ def _let_fork_server_end() -> None:
     of their own.
     """
     with contextlib.suppress(Exception):  # not documented; then there is the listener alone
-        server = sys.modules["multiprocessing.forkserver"]._forkserver  # type: ignore[attr-defined]
+        server = sys.modules["multiprocessing.forkserver"]._forkserver
         if server._forkserver_pid is None and server._forkserver_alive_fd is not None:
             fd, server._forkserver_alive_fd = server._forkserver_alive_fd, None
             os.close(fd)
