@@ -1,11 +1,13 @@
-"""A func that forks in a serial run and lets its child return: the child is not a second run."""
+"""A func that forks and lets its child return: the child is not a second run, and no worker."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
+from conftest import alive
 
 import psweep as ps
 
@@ -36,6 +38,49 @@ def test_the_child_ends_and_leaves_the_study_alone(how, options, capfd):
     if options.get("save", True):
         assert ps.df_read("calc").equals(df)
         assert len(ps.recover("calc")) == 5
+
+
+EXECUTOR = """
+import concurrent.futures, multiprocessing, os, sys
+import psweep as ps
+
+kind, how, retries = sys.argv[1:]
+
+def func(pset):
+    if pset["a"] == 1:
+        child = os.fork()
+        if child == 0:
+            with open("clone", "w") as file:
+                file.write(str(os.getpid()))
+            if how == "raise":
+                raise ValueError
+            if how == "exit":
+                raise SystemExit(0)
+            return {"b": "clone"}
+        os.waitpid(child, 0)
+    return {"b": "worker"}
+
+context = multiprocessing.get_context("fork")
+executor = (
+    concurrent.futures.ProcessPoolExecutor(1, context)
+    if kind == "processes"
+    else concurrent.futures.ThreadPoolExecutor(1)
+)
+with executor:
+    options = {"on_error": "record", "retries": int(retries)}
+    df = ps.run_local(func, ps.plist("a", range(4)), executor=executor, **options)
+print(df.b.tolist())
+"""
+
+
+@pytest.mark.parametrize("how", ["return", "raise", "exit"])
+@pytest.mark.parametrize(("kind", "retries"), [("processes", 0), ("processes", 1), ("threads", 0)])
+def test_the_child_of_a_worker_of_an_executor_ends(script, kind, how, retries):
+    out, err = script(EXECUTOR, kind, how, str(retries), wait=True)
+    assert out == "['worker', 'worker', 'worker', 'worker']\n"
+    assert err.count("has left func, so it ends here") == 1
+    assert not alive(int(Path("clone").read_text()))
+    assert len(ps.recover("calc")) == 4
 
 
 def in_a_child(number):

@@ -148,11 +148,12 @@ def test_a_child_that_func_forks_and_lets_return_is_no_worker(script):
 
 
 @linux
-def test_a_worker_in_c_code_that_keeps_the_interpreter_ends_with_its_parent(script):
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_worker_in_c_code_that_keeps_the_interpreter_ends_with_its_parent(script, method):
     """Here the handler is called at once: the number of the signal is that of the seconds."""
     process = script(
         """
-        import ctypes, os
+        import ctypes, multiprocessing, os, sys
         import psweep as ps
         from psweep_core.engines import worker
 
@@ -164,14 +165,37 @@ def test_a_worker_in_c_code_that_keeps_the_interpreter_ends_with_its_parent(scri
             ctypes.PyDLL(None).pause()  # PyDLL does not release the GIL
             return {}
 
-        ps.run_local(func, [{"a": 1}], poolsize=1)
-        """
+        if __name__ == "__main__":
+            multiprocessing.set_start_method(sys.argv[1])
+            ps.run_local(func, [{"a": 1}], poolsize=1)
+        """,
+        method,
     )
     wait_until(lambda: Path("pid").exists() and Path("pid").read_text(), process)
     worker = int(Path("pid").read_text())
     time.sleep(0.2)  # it is in C, or will be
     process.kill()
     wait_until(lambda: not alive(worker))
+
+
+def test_a_worker_of_a_fork_server_may_use_one_itself(script):
+    out, _ = script(
+        """
+        import multiprocessing
+        import psweep as ps
+
+        def func(pset):
+            with multiprocessing.get_context("forkserver").Pool(1) as pool:
+                return {"b": pool.map(abs, [-pset["a"]])}
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method("forkserver")
+            df = ps.run_local(func, ps.plist("a", [1, 2, 3]), poolsize=2)
+            print(df.b.tolist(), len(ps.run_local(func, [{"a": 4}], poolsize=1)))
+        """,
+        wait=True,
+    )
+    assert out == "[[1], [2], [3]] 4\n"
 
 
 @posix

@@ -68,3 +68,21 @@ def test_columns_stay_aligned(capsys):
     ps.df_print(ps.run_local(lambda p: {"b": 1}, ps.plist("a", ["\x1b[2J", "xx"])))
     lines = capsys.readouterr().out.splitlines()
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("char", "\u200e\u200f\u061c\u2028\u2029\ufeff\U000e0041\u202e\u2066\x9b")
+def test_what_is_not_seen_is_shown_escaped(char, capsys):
+    shown = char.encode("unicode_escape").decode()
+    assert printable(f"a{char}b") == f"a{shown}b"
+    df = ps.run_local(lambda p: {"y": f"x{char}y"}, [{"a": f"1{char}2"}])
+    ps.df_print(df)
+    assert cli.db2table(["calc"]) == 0
+    assert cli.db2table(["calc", f"no{char}column"]) == 1
+    printed = "".join(capsys.readouterr())
+    assert char not in printed
+    assert printed.count(shown) >= 5
+
+
+def test_words_of_any_language_are_shown_as_they_are():
+    for text in ("naïve", "日本語", "שלום", "مرحبا", "👩\u200d🔬", "e\u0301"):
+        assert printable(text) == text

@@ -160,6 +160,22 @@ def test_what_cannot_be_extended_is_refused_before_anything_runs(change, message
     assert_frame_equal(ps.df_read("calc"), df)  # it is as it was, and can be read
 
 
+def test_studies_that_were_joined_by_hand_are_called_that(capsys):
+    one = ps.run_local(lambda p: {"y": 1}, ps.plist("a", [1, 2]), calc_dir="one")
+    two = ps.run_local(lambda p: {"y": 1}, ps.pgrid(a=[3], b=[1, 2]), calc_dir="two")
+    df = ps.run_local(lambda p: {"y": 1}, [{"a": 9}], df=pd.concat([one, two]))
+    assert df.a.tolist() == [1, 2, 3, 3, 9]
+    assert df.columns.tolist()[:2] == ["a", "b"]
+    assert df._pset_seq.tolist() == [0, 1, 2, 3, 4]
+    assert df._run_seq.tolist() == [0, 0, 1, 1, 2]
+    err = capsys.readouterr().err
+    assert "df: joined by hand, 4 rows, 4 had a _pset_seq that another row had, too" in err
+    assert "ps.df_merge joins studies" in err
+    assert "made by" not in err
+    with pytest.raises(ps.DatabaseError, match=r"same '_pset_seq': \[0, 1\].*ps\.df_merge joins"):
+        ps.run_local(lambda p: {"y": 1}, [{"a": 9}], df=pd.concat([one, one]), calc_dir="three")
+
+
 def test_numbers_that_pandas_has_made_floats_are_numbers_again():
     df = ps.run_local(func, PARAMS)
     df = df.astype({"_pset_seq": float, "_run_seq": float})

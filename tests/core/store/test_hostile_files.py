@@ -11,36 +11,17 @@ import tracemalloc
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hostile import Evil, journal_of, row
 
 import psweep as ps
 from psweep_core.store import atomic
-from psweep_core.store.journal import Journal, encode
 from psweep_core.store.journal_reader import read_journal
 from psweep_core.store.paths import Layout, lock_of, remove_journal
 from psweep_core.store.records import record, salt_of
 from psweep_core.store.study import Study
-from psweep_core.table.rows import Header
-
-
-class Evil:
-    def __reduce__(self):
-        return Path.touch, (Path("hacked"),)
-
-
-def row(seq, run="run"):
-    return (seq, f"{run}-{seq}", 10**18, "sha", 0.1, {"a": seq}, {"r": 1.5}, None)
-
-
-def journal_of(basename="database.pk", run="run", run_seq=0, rows=3, calc_dir="calc"):
-    path = Path(calc_dir, ".psweep", basename, f"{run_seq}.{run}.0.journal")
-    book = Journal(path, Header(run, run_seq, calc_dir, 10 * run_seq, 10))
-    for i in range(rows):
-        book.append(encode(row(10 * run_seq + i, run), basename.endswith(".json")))
-    book.close()
-    return path
-
 
 # files that are written
 
@@ -190,6 +171,35 @@ def test_a_database_of_json_cannot_ask_for_memory():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 50e6
+
+
+def test_many_small_arrays_cannot_ask_for_memory_either():
+    def array(width):
+        return {"__py__": "ndarray", "dtype": f"<U{width}", "shape": [1], "v": [""]}
+
+    for width in (16_000, 4_000, 600, 500):
+        text = json.dumps({"columns": ["a"], "index": [0], "data": [[[array(width)] * 3000]]})
+        Path("bomb.json").write_text(text)
+        tracemalloc.start()
+        try:
+            ps.df_read("bomb.json")
+        except ps.DatabaseError:
+            assert width > 500
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 80 * len(text)
+
+
+@pytest.mark.parametrize("dtype", ["<U16000", ">U16000", "S5000", "<U511", "<U512", "<U513", "U3"])
+@pytest.mark.parametrize("items", [[""], ["x", "y"], [], ["é" * 3] * 40])
+def test_arrays_of_text_that_is_much_shorter_than_its_dtype_come_back(dtype, items):
+    array = np.array([i.encode("utf-8") if "S" in dtype else i for i in items], dtype=dtype)
+    df = ps.run_local(lambda p: {"y": array}, [{"a": 1}], database_basename="database.json")
+    for found in (df.y[0], ps.df_read("calc/database.json").y[0]):
+        assert found.dtype == array.dtype
+        assert found.tolist() == array.tolist()
+    text = Path("calc/database.json").read_text()
+    assert array.nbytes < 4096 + 80 * len(text)
 
 
 def test_what_only_looks_like_a_journal_is_skipped_with_a_warning():

@@ -172,6 +172,60 @@ def test_a_quota_that_the_c_library_reports_late_loses_no_row(script, monkeypatc
     )
 
 
+CLOSE_SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A file system that finds out that it is full when a file is closed that was written to. */
+int close(int fd) {
+    char link[64], path[4096];
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "close");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    if (n < 8 || memcmp(path + n - 8, ".journal", 8)) return real(fd);
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) return real(fd);
+    if (ftruncate(fd, 0)) return -1;
+    real(fd);
+    errno = ENOSPC;
+    return -1;
+}
+"""
+
+RUN = """
+import sys
+import psweep as ps
+
+poolsize, is_plain = int(sys.argv[1]) or None, sys.argv[2] == "plain"
+df = ps.run_local(
+    lambda p: {"b": p["a"] if is_plain else [p["a"]]}, ps.plist("a", range(5)), poolsize=poolsize
+)
+print(df.a.tolist(), df.b.tolist())
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("args", [("0", "plain"), ("0", "-"), ("1", "plain"), ("1", "-")])
+def test_a_disk_that_is_full_when_a_journal_is_closed_loses_no_row(script, monkeypatch, args):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    Path("shim.c").write_text(CLOSE_SHIM)
+    command = [compiler, "-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]
+    subprocess.run(command, check=True)
+    monkeypatch.setenv("LD_PRELOAD", os.path.abspath("shim.so"))
+    out, _ = script(RUN, *args, wait=True)
+    rows = [*range(5)]
+    assert out == f"{rows} {rows if args[1] == 'plain' else [[a] for a in rows]}\n"
+    monkeypatch.delenv("LD_PRELOAD")
+    assert ps.df_read("calc/database.pk").a.tolist() == rows
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
 @needs_proc
 def test_a_file_system_that_cannot_sync_is_no_reason_to_stop(monkeypatch):
     real = os.fsync

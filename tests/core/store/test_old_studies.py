@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,32 @@ def test_old_studies_open_and_go_on(version, study, source=OLD):
         assert version == "0.8.0"
         assert study in ("serial", "backup", "types", "numbers")
     assert len(ps.run_local(never, [*psets, new], calc_dir=study, skip_dups=True)) == n + 1
+
+
+def by_csv(df):
+    df.to_csv("study.csv", index=False)
+    return pd.read_csv("study.csv", parse_dates=["_time_utc"])
+
+
+@pytest.mark.parametrize(
+    "change", [pd.DataFrame.infer_objects, pd.DataFrame.convert_dtypes, by_csv]
+)
+@pytest.mark.parametrize("study", ["late", "numbers", "types"])
+def test_an_old_study_opens_after_its_user_has_changed_the_dtypes(study, change, capsys):
+    """Only 0.15 and 0.16 hashed pandas.NA, whatever the columns are now."""
+    if change is by_csv and study == "types":
+        pytest.skip("its ints have become text")
+    for version in ("0.16.0", "0.13.0"):
+        shutil.rmtree(study, ignore_errors=True)
+        copied(version, study)
+        df = change(pd.read_pickle(f"{study}/database.pk"))
+        df.to_pickle(f"{study}/database.pk")
+        psets = expected(version, study)
+        df = ps.df_read(study)
+        assert f"made by psweep {RELEASES[version]}" in capsys.readouterr().err
+        assert df._pset_hash.tolist() == [*map(ps.pset_hash, psets)]
+        assert alike(ps.df_extract_params(df), psets)
+        ps.run_local(never, psets, calc_dir=study, skip_dups=True)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -273,6 +300,23 @@ def test_two_old_files_are_both_kept():
     assert sorted(os.listdir("serial")) == [
         ".psweep", "database.pk", "database.pk.old_0.9-0.10", "database.pk.old_0.9-0.10_2"
     ]  # fmt: skip
+
+
+def test_many_rows_of_an_old_release_open_quickly():
+    """Compared to as many rows of this one; a search for each row takes thousands of times more."""
+    params = [{"a": i, "b": float(i)} for i in range(30_000)]
+    df = ps.run_local(lambda p: {"y_": 0.5}, params, calc_dir="ours")
+    start = time.process_time()
+    ps.df_read("ours/database.pk")
+    ours = time.process_time() - start
+    book = ["_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"]
+    late = df[["a", *book, "y_", "_pset_runtime", "b"]]
+    for old in (late.astype(object), late, df.assign(_pset_seq=math.nan)):
+        old.to_pickle("old.pk")
+        start = time.process_time()
+        found = ps.df_read("old.pk")
+        assert time.process_time() - start < 150 * ours
+        assert alike(ps.df_extract_params(found.iloc[[7, -1]]), [params[7], params[-1]])
 
 
 @pytest.mark.slow

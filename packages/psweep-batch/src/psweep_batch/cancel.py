@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PathLike
+from psweep_core.plumbing import PathLike, no_link
 
 from .errors import BatchError
 from .find_state import cancelled_name, machine_of
@@ -131,7 +131,8 @@ def _cancel(
                 words += _words(scheduler.range, number, tasks)
         for i in range(0, len(words), _AT_ONCE):
             _call(f"ps_cluster={cluster}\n{scheduler.cancel}", words[i : i + _AT_ONCE], name)
-    with open(folder / cancelled_name(name), "a", encoding="utf-8") as file:
+    path = folder / cancelled_name(name)
+    with open(path, "a", encoding="utf-8", opener=no_link) as file:
         attempts = [status.attempt for status in chosen if status.attempt is not None]
         lines = [f"{os.path.basename(attempt.folder)} {attempt.number}\n" for attempt in attempts]
         file.writelines(dict.fromkeys(lines))  # a task has many psets

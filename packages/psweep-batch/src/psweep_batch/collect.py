@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from psweep import ParamsTypeError, ResultError, file_write, json_read, pickle_read
+from psweep import ParamsTypeError, ResultError, json_read, pickle_read
 from psweep_core.plumbing import (
     ATTEMPTS,
     BOOK,
@@ -32,6 +32,7 @@ from psweep_core.plumbing import (
     holds_data_only,
     is_atomic,
     is_private,
+    replace_text,
 )
 
 from .errors import BatchError
@@ -151,7 +152,7 @@ def batch_collect(
     finally:
         bar.close()
     if reader is not None and any(outcome.failure is None for outcome in found.values()):
-        file_write(folder / PRIVATE / READER_MARK, "")
+        replace_text(folder / PRIVATE / READER_MARK, "")
     with study.locked():
         df = study.fold()
         extended = _with_outcomes(df, found) if jobs else df

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep import file_read, file_write
-from psweep_core.plumbing import PRIVATE
+from psweep import file_read
+from psweep_core.plumbing import PRIVATE, replace_text
 
 from .find_state import Outcome
 from .jobs import Attempt
@@ -82,7 +82,7 @@ def write_collected(calc_dir: Path, found: Mapping[str, Collected]) -> None:
         "stderrs": [c.stderr for c in found.values()],
     }
     with contextlib.suppress(OSError):
-        file_write(calc_dir / PRIVATE / _NAME, json.dumps(saved, separators=(",", ":")))
+        replace_text(calc_dir / PRIVATE / _NAME, json.dumps(saved, separators=(",", ":")))
 
 
 def _submitted_again(calc_dir: Path) -> dict[str, int]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from psweep import file_read, file_write
-from psweep_core.plumbing import PRIVATE
+from psweep import file_read
+from psweep_core.plumbing import PRIVATE, replace_text
 
 from .jobs import RESULT_FILES, Attempt
 from .machines import Machine, read_info
@@ -139,7 +139,7 @@ class Queues:
         if not self._missing_now.items() <= known.items():
             with contextlib.suppress(OSError):  # to look needs no right to write
                 text = json.dumps({**known, **self._missing_now})
-                file_write(self._calc_dir / PRIVATE / _MISSING, text)
+                replace_text(self._calc_dir / PRIVATE / _MISSING, text)
 
     def was_cancelled(self, attempt: Attempt) -> bool:
         """Return whether psweep has cancelled a job."""

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep import file_read, file_write
-from psweep_core.plumbing import PRIVATE, printable
+from psweep import file_read
+from psweep_core.plumbing import PRIVATE, printable, replace_text
 
 from .jobs import seconds
 from .machines import Machine
@@ -195,7 +195,7 @@ class Queue:
 
     def save(self, path: Path) -> None:
         """Keep it for later."""
-        file_write(path, f"{self.when}\n{self._said}")
+        replace_text(path, f"{self.when}\n{self._said}")
 
     def knows(self, cluster: str) -> bool:
         """Return whether this cluster was asked."""

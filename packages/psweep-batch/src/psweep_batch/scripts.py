@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -142,9 +141,8 @@ def write_run_scripts(
         waiting[machine.name] = sum(pset_id not in prepared for pset_id, _, _ in chosen)
         runs = script.runs | {run_seq for _, run_seq, _ in chosen}
         write_script(path, machine, lines, old, known, runs, task_lines(study.layout, machine))
-        shutil.copyfile(
-            machine_dir / machine.name / INFO, info_path(study.layout.calc_dir, machine.name)
-        )
+        with replacing(info_path(study.layout.calc_dir, machine.name)) as file:
+            file.write((machine_dir / machine.name / INFO).read_bytes())
     return waiting
 
 

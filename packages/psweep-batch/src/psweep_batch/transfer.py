@@ -123,7 +123,7 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
         if not ours.exists() or (
             theirs.stat().st_mtime > ours.stat().st_mtime and not _loses(here, there)
         ):
-            with replacing(ours) as file:
+            with replacing(ours, follow=True) as file:
                 file.write(theirs.read_bytes())
             shutil.copystat(theirs, ours)
             return

@@ -10,8 +10,12 @@ __all__ = ["printable", "safe_repr", "safe_str", "writable"]
 _MAX_REPR = 500  # characters
 
 
-# All but the end of a line and tabs; with those that change the direction of what is shown.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# All but the end of a line and tabs; with those that change the direction of what is shown, end a
+# line in some programs, or are not seen at all.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:

@@ -13,13 +13,14 @@ from .running.spool_work import Chunk, spool_work
 from .show.progress import Progress
 from .states import ClaimState
 from .status import Report, status
-from .store.atomic import replacing
+from .store.atomic import replace_text, replacing
 from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
 from .store.locks import file_lock
 from .store.paths import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.portable_pickle import dumps
+from .store.regular import no_link
 from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of
 from .store.study import Study
@@ -74,8 +75,10 @@ __all__ = [
     "is_private",
     "live_runs",
     "merge_runs",
+    "no_link",
     "not_failed",
     "printable",
+    "replace_text",
     "replacing",
     "run_command",
     "spool_work",

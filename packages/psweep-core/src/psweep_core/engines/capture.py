@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from ..store.log_files import move_log
 from ..store.paths import Layout
+from ..store.regular import no_link
 
 __all__ = ["captured"]
 
@@ -52,7 +53,7 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
         if "file" in where:
             place = layout.unfinished_log(run_id, pset_id)
             place.parent.mkdir(parents=True, exist_ok=True)
-            file: IO[bytes] = open(place, "w+b", buffering=0)
+            file: IO[bytes] = open(place, "w+b", buffering=0, opener=no_link)
         else:
             file = tempfile.TemporaryFile(buffering=0)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import platform
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from ..errors import ParamsError
 from ..table.rows import failure_of, is_failed
 from .call import runner
+from .clones import end_clone_since, forks
 from .finished import pickled
 from .isolation import WorkingFolder, threads_share_output
 from .job import Job, Settings, describe
@@ -54,6 +56,7 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
     n_failed = 0
     failure: object = None
     job = folder = problem = None
+    n_forks = forks[0]
     try:
         captures = settings.capture_logs is not None
         me = threading.get_ident()
@@ -70,8 +73,14 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
         )
         with _own_generators(settings, sent) as seed:
             run = runner(func, settings, folder, seed)
+            if settings.retries:  # (A clone calls func no second time.)
+                run = functools.partial(run, tell=functools.partial(end_clone_since, n_forks))
             for job, calls in sent:
-                row, row_bytes = pickled(job, run(job, calls)[0], settings)
+                try:
+                    row = run(job, calls)[0]
+                finally:
+                    end_clone_since(n_forks)
+                row, row_bytes = pickled(job, row, settings)
                 all_bytes.append(row_bytes)
                 if is_failed(row):
                     n_failed += 1

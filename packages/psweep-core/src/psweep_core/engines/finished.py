@@ -6,7 +6,7 @@ import re
 
 from ..errors import ResultError
 from ..messages import safe_repr, safe_str
-from ..store.database import df_write
+from ..store.database import write_file
 from ..store.json_values import check_storable
 from ..store.row_bytes import encode
 from ..table.bookkeeping import SEED
@@ -97,7 +97,8 @@ def save_row(row: RowTuple, settings: Settings) -> None:
     """Write a finished row to a file of its own, where that was asked for."""
     if settings.tmpsave:
         path = settings.layout.tmpsave(settings.header.run_id, Row._make(row).pset_id)
-        df_write(frame_of_rows([row], settings.header), path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(frame_of_rows([row], settings.header), path, follow=False)
 
 
 def _culprit(row: RowTuple) -> str:

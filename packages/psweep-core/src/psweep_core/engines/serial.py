@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from ..show.tracebacks import CALLERS, is_ours
 from ..store.run_record import Record
 from ..table.rows import Row, failure_of, is_failed
 from .call import runner
+from .clones import end_clone, end_clone_since, forks
 from .dispatch import Step
 from .finished import pickled, save_row
 from .isolation import WorkingFolder, copied
@@ -24,16 +24,6 @@ from .random_state import borrowed_generators
 __all__ = ["run_serial"]
 
 _STEP_NS = 50_000_000
-_n_forks = 0  # from the first process of the program to this one
-
-
-def _count_fork() -> None:
-    global _n_forks
-    _n_forks += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count_fork)
 
 
 def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> Iterator[Step]:
@@ -56,7 +46,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     n = n_failed = 0
     failure: object = None
     step_from = step_to = 0  # ns
-    n_forks = _n_forks
+    n_forks = forks[0]
     record.prepare()
     folder = WorkingFolder(captures=settings.capture_logs is not None)
     seeds = jobs.seeds is not None and settings.ran
@@ -64,14 +54,14 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     with folder, generators as seed_generators, _InterruptBetweenRows() as interrupt:
         run = runner(func, settings, folder, seed_generators)
         if settings.retries:  # (A clone calls func no second time.)
-            run = functools.partial(run, tell=functools.partial(_end_clone_since, n_forks))
+            run = functools.partial(run, tell=functools.partial(end_clone_since, n_forks))
         for job in jobs.tuples():
             reserve()
             try:
                 row, atomic = run(job)
             finally:
-                if _n_forks != n_forks:
-                    _end_clone()
+                if forks[0] != n_forks:
+                    end_clone()
             if atomic:
                 add(row)
             elif saves:
@@ -95,25 +85,6 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
                 yield Step(n, n_failed, failure=failure)
                 n = n_failed = 0
     yield Step(n, n_failed, failure=failure)
-
-
-def _end_clone_since(n_forks: int) -> None:
-    if _n_forks != n_forks:
-        _end_clone()
-
-
-def _end_clone() -> None:
-    """End a child process that func has forked and that has left func, as if it were this run.
-
-    It would run all further psets a second time, into the same journal.
-    """
-    line = (
-        f"psweep: func has forked, and the child process {os.getpid()} has left func, so it ends "
-        "here and its result is not kept; end such a child in func, by os._exit(0)\n"
-    )
-    with contextlib.suppress(OSError):
-        os.write(2, line.encode())  # (sys.stderr may hold what the parent has written)
-    os._exit(1)
 
 
 class _InterruptBetweenRows:

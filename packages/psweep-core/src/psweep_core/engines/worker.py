@@ -256,6 +256,7 @@ def end_with_parent() -> None:
     """
     if sys.platform != "linux":
         return
+    _let_fork_server_end()
     with contextlib.suppress(Exception):  # another libc; then there is the listener alone
         import ctypes
 
@@ -263,6 +264,20 @@ def end_with_parent() -> None:
         libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
         libc.signal(_SIGSTKFLT, ctypes.cast(libc.alarm, ctypes.c_void_p))
         libc.prctl(_PR_SET_PDEATHSIG, _SIGSTKFLT)
+
+
+def _let_fork_server_end() -> None:
+    """Have the fork server that this process comes from, if it does, end with the program.
+
+    To the kernel the fork server is the parent. It ends when nobody holds a certain pipe any more,
+    and gives an end of it to each of its children, which they do not use: they would start a server
+    of their own.
+    """
+    with contextlib.suppress(Exception):  # not documented; then there is the listener alone
+        server = sys.modules["multiprocessing.forkserver"]._forkserver
+        if server._forkserver_pid is None and server._forkserver_alive_fd is not None:
+            fd, server._forkserver_alive_fd = server._forkserver_alive_fd, None
+            os.close(fd)
 
 
 _PR_SET_PDEATHSIG = 1

@@ -7,6 +7,7 @@ This module gathers the data; what the page does with them is in the folder ``pa
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import gzip
 import hashlib
@@ -21,7 +22,7 @@ import pandas as pd
 
 from .._version import __version__
 from ..errors import ParamsError
-from ..store.files import file_write
+from ..store.atomic import replace_text
 from ..store.paths import PathLike
 from ..store.read import is_folder
 from ..store.study import Study
@@ -77,7 +78,8 @@ def report(
     calc_dir : str or path, default "calc"
         The folder of the study, or a database file in it.
     path : str or path, optional
-        The page; it is replaced if it exists. None: ``report.html`` in the folder of the study.
+        The page; it is replaced if it exists, also if it is a symbolic link. None: ``report.html``
+        in the folder of the study.
     max_psets : int, default 20 000
         If the study has more psets, plots of single psets and the table show only this many:
         the slowest, the best and worst of each result, those that failed, and others chosen at
@@ -134,7 +136,7 @@ def write_page(
     data = _data_of(study, df, unfinished(study), max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
     data["reload"] = reload if in_progress else None
-    file_write(target, _page(data))
+    replace_text(target, _page(data))
     return target, in_progress
 
 
@@ -242,7 +244,12 @@ def _data_of(
 
 
 def _folders(study: Study) -> set[str]:
-    return {entry.name for entry in os.scandir(study.layout.calc_dir) if entry.is_dir()}
+    found = set()
+    for entry in os.scandir(study.layout.calc_dir):
+        with contextlib.suppress(OSError):  # a link to itself
+            if entry.is_dir():
+                found.add(entry.name)
+    return found
 
 
 def _columns_of(

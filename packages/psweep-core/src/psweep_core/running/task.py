@@ -25,6 +25,7 @@ from ..show.tracebacks import format_error
 from ..states import ClaimState
 from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
 from ..store.paths import Layout
+from ..store.regular import no_link
 from ..store.spool import Spool
 from ..store.task_record import TaskRecord
 from .job_environment import job_id, rank
@@ -138,7 +139,7 @@ class _Task:
         return True
 
     def _note(self, line: str) -> None:
-        with open(self.path, "a", encoding="utf-8") as file:
+        with open(self.path, "a", encoding="utf-8", opener=no_link) as file:
             file.write(f"{line}\n")
             file.flush()
             os.fsync(file.fileno())

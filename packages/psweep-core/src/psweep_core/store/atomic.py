@@ -12,8 +12,9 @@ from typing import IO
 
 from .locks import lock_open_file
 from .paths import PathLike, temporary_name
+from .regular import is_strange
 
-__all__ = ["remove_if_abandoned", "replacing"]
+__all__ = ["keep_as", "remove_if_abandoned", "replace_text", "replacing"]
 
 # A name that is there, or a symbolic link, is refused: others may write into the folder, too.
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -21,7 +22,9 @@ _NEW |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @contextlib.contextmanager
-def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
+def replacing(
+    path: PathLike, check: Callable[[Path], None] | None = None, *, follow: bool = False
+) -> Iterator[IO[bytes]]:
     """Write a file next to `path` that takes its place when, and only when, it is whole.
 
     Any number of threads and processes may do so at once; each has a temporary file of its own.
@@ -29,24 +32,29 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
     Parameters
     ----------
     path : str or path
-        The file to replace or to make. A symbolic link is followed.
+        The file to replace or to make.
     check : callable, optional
         Gets the path of the whole new file. If it raises, the old file stays.
+    follow : bool, default False
+        Whether a symbolic link is followed, because whoever calls has named the file, or because it
+        is a database, which may be on another disk. False: the link itself is replaced, since in a
+        shared folder somebody else may have made it.
 
     Yields
     ------
     binary file
         What is written to it is on disk before it becomes `path`.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path) if follow else os.path.abspath(path))
     fd, temporary = _new_file(target)
     lock = os.dup(fd) if os.name == "posix" else None  # keeps the lock until the name is changed
     try:
         with open(fd, "wb") as file:
             yield file
             file.flush()
-            with contextlib.suppress(FileNotFoundError):
-                _copy_mode(target, temporary, fd)
+            if not is_strange(target):
+                with contextlib.suppress(FileNotFoundError):
+                    _copy_mode(target, temporary, fd)
             os.fsync(fd)
         # (Some file systems report an error only when the file is closed, which it is now.)
         if check is not None:
@@ -61,6 +69,24 @@ def replacing(path: PathLike, check: Callable[[Path], None] | None = None) -> It
             with contextlib.suppress(OSError):
                 os.close(lock)
     _sync_folder(target.parent)
+
+
+def replace_text(path: PathLike, text: str) -> None:
+    """Write a file of psweep's own, and the folders above it where they are missing."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def keep_as(source: Path, target: Path) -> None:
+    """Keep a file that will be replaced under another name, too."""
+    try:
+        os.link(os.path.realpath(source), target)  # not a link to a link
+    except OSError:  # not every file system has hard links
+        with open(source, "rb") as old, replacing(target) as file:
+            shutil.copyfileobj(old, file)
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), os.fstat(old.fileno()).st_mode & 0o7777)
 
 
 def _new_file(target: Path) -> tuple[int, Path]:

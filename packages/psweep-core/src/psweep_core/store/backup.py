@@ -11,6 +11,7 @@ import pandas as pd
 
 from .locks import file_lock
 from .paths import PRIVATE, Layout
+from .regular import is_strange
 from .study import Study
 
 __all__ = ["backup"]
@@ -77,6 +78,8 @@ def _copy_folder(source: Path, target: Path) -> None:
 
 
 def _copy_if_there(source: str, target: str) -> str:
+    if is_strange(Path(source)):  # a pipe or a socket, which hold nothing
+        return target
     try:
         return str(shutil.copy2(source, target))
     except FileNotFoundError:

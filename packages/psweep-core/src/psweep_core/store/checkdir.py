@@ -98,7 +98,7 @@ def _folders(calc_dir: Path) -> dict[str, float]:
     """Find the folders of psets, and when they were changed."""
     found = {}
     for entry in os.scandir(calc_dir):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it has gone, or is a link to itself
             if _is_uuid(entry.name) and entry.is_dir():
                 found[entry.name] = entry.stat().st_mtime
     return found

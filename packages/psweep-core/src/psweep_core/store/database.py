@@ -165,8 +165,10 @@ class Written(NamedTuple):
     plain: bool
 
 
-def write_file(df: pd.DataFrame, path: Path) -> Written:
+def write_file(df: pd.DataFrame, path: Path, follow: bool = True) -> Written:
     """Write one database file whose folder is there, and read it back before it takes its name.
+
+    If it is a symbolic link, the file that it names is replaced, unless `follow` is false.
 
     Raises
     ------
@@ -176,14 +178,14 @@ def write_file(df: pd.DataFrame, path: Path) -> Written:
     if type(df) is not pd.DataFrame:  # a subclass, which other programs may not have
         df = pd.DataFrame(df)
     try:
-        return _write_checked(df, path)
+        return _write_checked(df, path, follow)
     except (OSError, MemoryError, DatabaseError, NotInstalledError):
         raise
     except Exception:
-        return _write_checked(storable(df, path), path)
+        return _write_checked(storable(df, path), path, follow)
 
 
-def _write_checked(df: pd.DataFrame, path: Path) -> Written:
+def _write_checked(df: pd.DataFrame, path: Path, follow: bool) -> Written:
     form = format_of(path)
     known = df
     odd = odd_columns(df, form.data_only)
@@ -199,7 +201,7 @@ def _write_checked(df: pd.DataFrame, path: Path) -> Written:
             known = found  # it may have other dtypes
 
     plain = not df.attrs and not odd and _is_plain_index(df)
-    with replacing(path, None if plain else check) as file:
+    with replacing(path, None if plain else check, follow=follow) as file:
         form.write(df, file)
         signed = sign(file)
     return Written(known, signed, plain and not form.data_only)

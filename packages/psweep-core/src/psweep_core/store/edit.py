@@ -16,7 +16,7 @@ from ..table import frames
 from ..table.atoms import ATOMS
 from ..table.changing import stale_rows
 from .backup import backup
-from .journal_reader import read_header
+from .journal_reader import found_headers
 from .paths import PathLike
 from .study import Study
 
@@ -143,8 +143,7 @@ def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:
 def _check_live_runs(study: Study, before: pd.DataFrame, new: pd.DataFrame) -> None:
     """Refuse to take the numbers of runs that go on, or to renumber rows of theirs."""
     old = before.set_index("_pset_id") if len(before) else before
-    for journal in study.layout.journals():
-        run = read_header(journal)
+    for run in found_headers(study.layout.journals()):
         mine = new["_run_id"] == run.run_id
         seqs = new["_pset_seq"]
         taken = ~mine & (

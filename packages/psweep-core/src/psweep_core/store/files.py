@@ -79,7 +79,7 @@ def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
     path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if mode == "w":
-        with replacing(path) as file:
+        with replacing(path, follow=True) as file:
             file.write(txt.encode("utf-8"))
     else:
         with open(path, mode, encoding="utf-8") as file:
@@ -151,7 +151,7 @@ def pickle_write(path: PathLike, obj: Any) -> None:
     data = dumps(obj)
     path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with replacing(path, follow=True) as file:
         file.write(data)
 
 

@@ -7,7 +7,8 @@ import errno
 import json
 import os
 import pickle
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from .journal import FORMAT
 from .locks import file_lock
 from .paths import Layout, calc_dir_of, lock_of, row_groups_of, run_of
 from .records import HEAD, is_record, read_records, salt_of
+from .regular import is_strange, open_regular
 from .row_bytes import decode_json, is_pickle
 from .suffixes import holds_data_only
 
@@ -27,6 +29,8 @@ __all__ = [
     "NewerJournalError",
     "count_rows",
     "find_journal",
+    "found_headers",
+    "found_journals",
     "ids_in",
     "is_over",
     "live_runs",
@@ -34,6 +38,7 @@ __all__ = [
     "read_journal",
     "read_payloads",
     "sync",
+    "warn_skipped",
 ]
 
 _MAX_HEADER = 1 << 16  # bytes
@@ -82,6 +87,30 @@ def find_journal(path: Path) -> JournalContents | None:
         return None
 
 
+def warn_skipped(what: str) -> None:
+    """Warn of a file that is left alone."""
+    warnings.warn(f"{what}; it is skipped", RuntimeWarning, stacklevel=3)
+
+
+def found_journals(paths: Iterable[Path]) -> Iterator[JournalContents]:
+    """Read those journals that still exist, and warn of those that are not to be read."""
+    for path in paths:
+        try:
+            contents = find_journal(path)
+        except ForeignJournalError as error:
+            warn_skipped(str(error))
+            continue
+        if contents is not None:
+            yield contents
+
+
+def found_headers(paths: Iterable[Path]) -> Iterator[Header]:
+    """Read the headers of those journals that still exist and are to be read."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError, ForeignJournalError):
+            yield read_header(path)
+
+
 def read_journal(path: Path) -> JournalContents:
     """Read a journal, also one that is being written, or that has a torn end.
 
@@ -96,7 +125,7 @@ def read_journal(path: Path) -> JournalContents:
     head = _read_head(path)
     # The blocks first, because the journal grows.
     blocks, start = ([], 0) if data_only else _read_blocks(path, head.salt)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file.seek(start or head.end)
         payloads, n_damaged = read_records(file.read(), head.salt)
     rows, unreadable = _rows(payloads, data_only)
@@ -111,7 +140,7 @@ def read_journal(path: Path) -> JournalContents:
 def read_payloads(path: Path) -> list[bytes]:
     """Read the rows of a journal as they are stored."""
     head = _read_head(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file.seek(head.end)
         return read_records(file.read(), head.salt)[0]
 
@@ -140,7 +169,7 @@ def _read_blocks(path: Path, salt: int) -> tuple[list[Block], int]:
     blocks: list[Block] = []
     end = 0
     # What is missing here, or cannot be read, is in the journal.
-    with contextlib.suppress(Exception), open(row_groups_of(path), "rb") as file:
+    with contextlib.suppress(Exception), open_regular(row_groups_of(path)) as file:
         while head := file.read(HEAD.size):
             magic, length, crc = HEAD.unpack(head)
             payload = file.read(length)
@@ -158,7 +187,7 @@ def read_header(path: Path) -> Header:
 
 
 def _read_head(path: Path) -> _Head:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEAD.size)
         length = HEAD.unpack(head)[1] if len(head) == HEAD.size else 0
         data = head + file.read(min(length, _MAX_HEADER))
@@ -229,9 +258,16 @@ def is_over(path: Path, seconds: float = 0) -> bool:
     path : Path
     seconds : float, default 0
         How long to ask again: others who ask at the same moment look like a writer.
+
+    Returns
+    -------
+    bool
+        False also if something is in the place of its lock that nobody can ask, such as a folder.
     """
     from filelock import Timeout
 
+    if is_strange(lock_of(path)):
+        return False
     lock = file_lock(lock_of(path))
     try:
         lock.acquire(timeout=seconds)

@@ -31,7 +31,8 @@ _INT_BITS = 10_000  # Python writes ints as decimals only up to 4300 digits
 _MAX_DEPTH = 150
 _SHOWN = 200  # characters of a value in a message
 _ARRAY_KINDS = "biufcSUmM"
-_FREE_BYTES = 1 << 16
+_FREE_BYTES = 1 << 11  # of an array of text, however short that is
+_BYTES_PER_CHARACTER = 64
 
 
 def encode(value: Any, where: str, depth: int = 0) -> Any:
@@ -136,21 +137,23 @@ def _ndarray(value: np.ndarray[Any, Any], where: str) -> dict[str, Any] | None:
     flat = value.ravel()
     numbers = flat.astype(np.int64) if dtype.kind in "mM" else flat
     items = [encode(item, where) for item in numbers.tolist()]
-    if not _is_in_proportion(dtype, items):
-        return None
-    return {"dtype": dtype.str, "shape": list(value.shape), "v": items}
+    lacking = _lacking(dtype, items)
+    pad = {"pad": " " * lacking} if lacking else {}
+    return {"dtype": dtype.str, "shape": list(value.shape), "v": items, **pad}
 
 
-def _is_in_proportion(dtype: np.dtype[Any], items: list[Any]) -> bool:
-    """Return whether an array takes not much more memory than its text.
+def _lacking(dtype: np.dtype[Any], items: list[Any]) -> int:
+    """Return how many characters the text of an array lacks to be in proportion to its memory.
 
-    A file from a stranger may ask for strings of any length.
+    A file from a stranger may ask for strings of any length, so it must be about as long itself.
+    Where text is much shorter than its dtype, blanks are written next to it.
     """
     if dtype.kind not in "SU":
-        return True
+        return 0
     text = sum(len(item) if isinstance(item, str) else len(item["v"]) for item in items)
     n = max(1, len(items))  # NumPy < 1.23 takes the memory of one item for an empty array
-    return dtype.itemsize * n <= _FREE_BYTES + 64 * (text + n)
+    excess = dtype.itemsize * n - _FREE_BYTES
+    return max(0, -(-excess // _BYTES_PER_CHARACTER) - text - n)
 
 
 _ENCODERS: dict[type, Callable[[Any, str], dict[str, Any] | None]] = {
@@ -209,7 +212,8 @@ def _read_ndarray(value: Any, tags: dict[str, Any]) -> np.ndarray[Any, Any]:
         message = f"an array of dtype {tags['dtype']!r}"
         raise ValueError(message)
     # (Of text instead of a list, numpy would make one item of the full length.)
-    if type(value) is not list or not _is_in_proportion(dtype, value) or any(n < 0 for n in shape):
+    pad = len(str(tags.get("pad", "")))
+    if type(value) is not list or _lacking(dtype, value) > pad or any(n < 0 for n in shape):
         message = f"an array of dtype {dtype.str!r} and shape {shape} with {len(value)} values"
         raise ValueError(message)
     if dtype.kind in "mM":

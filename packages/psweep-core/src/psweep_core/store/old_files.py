@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
-import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .atomic import keep_as
 from .paths import Layout
+from .regular import is_strange
 
 if TYPE_CHECKING:
-    from ..table.old_releases import OldDatabase
+    from ..table.old_database import OldDatabase
 
 __all__ = ["keep_old", "notice_of", "understood"]
 
@@ -72,13 +72,8 @@ def keep_old(layout: Layout, release: str) -> Path:
     """Keep the file of an old release under another name, before the database is replaced."""
     database = layout.database.resolve()
     for path in layout.old_databases(release):
-        if filecmp.cmp(path, database, shallow=False):
+        if not is_strange(path) and filecmp.cmp(path, database, shallow=False):
             return path  # a process was killed after it had kept the file
     kept = layout.old_database(release)
-    try:
-        os.link(database, kept)
-    except OSError:  # not every file system has hard links
-        partial = kept.with_name(f".{kept.name}.tmp")
-        shutil.copy2(database, partial)
-        os.replace(partial, kept)
+    keep_as(database, kept)
     return kept

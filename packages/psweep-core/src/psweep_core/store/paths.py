@@ -42,6 +42,7 @@ from typing import Any, Final
 
 from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
+from .regular import entries, is_strange
 from .suffixes import DATA_ONLY, PICKLES
 
 __all__ = [
@@ -64,6 +65,7 @@ PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
 RUNS: Final = "runs.jsonl"
 _SUFFIX: Final = ".journal"
+_LOCK: Final = ".lock"
 _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
@@ -116,17 +118,26 @@ class Layout:
 
     def journals(self) -> list[Path]:
         """List the journals of live and dead runs that write into this database."""
-        return sorted(filter(_is_journal, self.private.glob("*" + _SUFFIX)))
+        return _journals_in(self.private)
 
     def foreign_journals(self) -> list[Path]:
-        """List what looks like a journal, but is a copy or a folder that somebody else made."""
-        found = self.private.glob("*" + _SUFFIX)
-        return sorted(path for path in found if not _is_journal(path) and path.exists())
+        """List what looks like a journal or its lock, but is a copy, or no file at all."""
+        found = entries(self.private)
+        strange = [
+            name
+            for name, is_file in found.items()
+            if (name.endswith(_SUFFIX) and not (is_file and _JOURNAL.fullmatch(name)))
+            or (name.endswith(_SUFFIX + _LOCK) and not is_file)
+        ]
+        # (A file that was removed since it was listed is none any more either.)
+        return sorted(
+            self.private / name for name in strange if os.path.lexists(self.private / name)
+        )
 
     def all_journals(self) -> list[Path]:
         """List the journals of all databases in the folder."""
-        found = (self.calc_dir / PRIVATE).glob("*/*" + _SUFFIX)
-        return sorted(filter(_is_journal, found))
+        private = self.calc_dir / PRIVATE
+        return [path for name in sorted(entries(private)) for path in _journals_in(private / name)]
 
     def journal(self, run_seq: int, run_id: str, number: int) -> Path:
         """Return the journal of one process of a run; 0 is the one that started it."""
@@ -145,7 +156,7 @@ class Layout:
     def spools(self) -> list[Path]:
         """List such folders, of all databases in the folder of the study."""
         found = (self.calc_dir / PRIVATE / _SPOOLS).glob("*/work.pk")
-        return sorted(path.parent for path in found)
+        return sorted(path.parent for path in found if not is_strange(path))
 
     def unfinished_writes(self) -> Iterable[Path]:
         """List the temporary files of writers of the database that were killed."""
@@ -171,7 +182,7 @@ class Layout:
         """Return a free name for the file that an old release has made."""
         path = self.calc_dir / f"{self.basename}.old_{release}"
         number = 2
-        while path.exists():
+        while os.path.lexists(path):
             path = path.with_name(f"{self.basename}.old_{release}_{number}")
             number += 1
         return path
@@ -217,14 +228,17 @@ class Layout:
         return sorted(self.calc_dir.parent.glob(f"{self.calc_dir.name}.bak_*"))
 
 
-def _is_journal(path: Path) -> bool:
-    # "._0.x.0.journal" of macOS, "copy of ..." and folders are not.
-    return _JOURNAL.fullmatch(path.name) is not None and not path.is_dir()
+def _journals_in(folder: Path) -> list[Path]:
+    # "._0.x.0.journal" of macOS, "copy of ...", folders, pipes and links are none.
+    found = entries(folder).items()
+    return [
+        folder / name for name, is_file in sorted(found) if is_file and _JOURNAL.fullmatch(name)
+    ]
 
 
 def lock_of(journal: Path) -> Path:
     """Return the lock file of a journal."""
-    return journal.with_name(journal.name + ".lock")
+    return journal.with_name(journal.name + _LOCK)
 
 
 def row_groups_of(journal: Path) -> Path:
@@ -239,10 +253,12 @@ def seeds_of(journal: Path) -> Path:
 
 def remove_journal(journal: Path) -> None:
     """Remove a journal after its rows were written to the database."""
-    row_groups_of(journal).unlink(missing_ok=True)
-    seeds_of(journal).unlink(missing_ok=True)
-    journal.unlink(missing_ok=True)
-    lock_of(journal).unlink(missing_ok=True)
+    for path in (row_groups_of(journal), seeds_of(journal), journal, lock_of(journal)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            if not path.is_dir():  # which psweep has not made
+                raise
 
 
 def run_of(journal: Path) -> tuple[int, str]:

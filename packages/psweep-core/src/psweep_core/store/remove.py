@@ -22,7 +22,8 @@ import pandas as pd
 from ..errors import CalcDirError, ParamsError
 from ..table import frames
 from . import database
-from .journal_reader import read_header
+from .atomic import keep_as, replace_text
+from .journal_reader import found_headers
 from .removed_numbers import FILE, write_numbers
 from .study import Study
 
@@ -73,11 +74,11 @@ def remove_rows(study: Study, query: str, dry_run: bool = False) -> Removal:
         partial, target = study.layout.partial_removal(), study.layout.new_removal()
         partial.mkdir(parents=True)
         write_numbers(partial, rows)
-        _keep_file(study.layout.database, partial / _BEFORE)
+        keep_as(study.layout.database, partial / _BEFORE)
         database.write_file(rows, partial / study.layout.basename)
         os.rename(partial, target)
         study.write_database(df[~wanted])
-        (target / _AFTER).write_text(_digest(study.layout.database), encoding="utf-8")
+        replace_text(target / _AFTER, _digest(study.layout.database))
         for path in folders:
             os.rename(path, target / path.name)
         return Removal(len(rows), len(folders), target, n_kept)
@@ -130,14 +131,6 @@ def _restored(df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return restored
 
 
-def _keep_file(database: Path, kept: Path) -> None:
-    """Keep the database file, which will be replaced, under another name."""
-    try:
-        os.link(database, kept)
-    except OSError:  # a file system without hard links
-        shutil.copy2(database, kept)
-
-
 def _is_unchanged(database: Path, removal: Path) -> bool:
     """Return whether a database is still the one that a removal has left."""
     try:
@@ -177,7 +170,7 @@ def _found(df: pd.DataFrame, query: str) -> np.ndarray[Any, Any]:
 
 def _in_journals(study: Study, df: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Mark the rows of runs that have journals, from which they would come back."""
-    runs = {read_header(path).run_id for path in study.layout.journals()}
+    runs = {header.run_id for header in found_headers(study.layout.journals())}
     if not runs or not len(df):
         return np.zeros(len(df), dtype=bool)
     return df["_run_id"].isin(runs).to_numpy(dtype=bool)

@@ -27,6 +27,7 @@ from .journal import Journal
 from .journal_reader import JournalContents, ids_in, read_payloads, sync
 from .paths import Layout, remove_journal, row_groups_of, seeds_of
 from .records import record, salt_of
+from .regular import open_regular
 from .row_bytes import decode, plain_encoder
 from .suffixes import holds_data_only
 
@@ -83,7 +84,8 @@ class RunRecord:
     def reserve_seeds(self, hashes: Sequence[str], seeds: Sequence[int]) -> None:
         """Let other runs know which seeds this one takes; the study's lock is held."""
         data = b"".join(map(_SEED.pack, map(bytes.fromhex, hashes), seeds))
-        seeds_of(self._journal.path).write_bytes(data)
+        with open(seeds_of(self._journal.path), "xb") as file:  # "x" does not follow a link
+            file.write(data)
 
     def worker_journal(self, number: int) -> Path | None:
         """Return where a worker writes its journal; None if it sends its rows instead."""
@@ -205,7 +207,8 @@ def reserved_seeds(layout: Layout) -> Iterator[tuple[str, int]]:
     """Yield the hashes and seeds of all psets of runs that have not ended."""
     for journal in layout.journals():
         with contextlib.suppress(OSError):  # without seeds, or just removed
-            data = seeds_of(journal).read_bytes()
+            with open_regular(seeds_of(journal)) as file:
+                data = file.read()
             for sha, seed in _SEED.iter_unpack(data[: len(data) // _SEED.size * _SEED.size]):
                 yield sha.hex(), seed
 

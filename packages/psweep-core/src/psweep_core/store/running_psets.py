@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from .regular import no_link, open_regular
+
 __all__ = ["IDLE", "Running", "count_begun", "shared_clock"]
 
 IDLE: Final = -1.0
@@ -47,12 +49,14 @@ class Running:
 
     def begin(self, n_workers: int) -> None:
         """Make the file."""
-        self.path.write_bytes(_PAIR.pack(0.0, IDLE) * n_workers)
+        with open(self.path, "wb", opener=no_link) as file:
+            file.write(_PAIR.pack(0.0, IDLE) * n_workers)
 
     def positions(self) -> list[int]:
         """Find the psets that ran when it was written last; none if there is no such file."""
         try:
-            data = self.path.read_bytes()
+            with open_regular(self.path) as file:
+                data = file.read()
         except FileNotFoundError:
             return []
         whole = data[: len(data) // _PAIR.size * _PAIR.size]
@@ -62,7 +66,7 @@ class Running:
         """Add psets that were begun and get no row; remove the file if there are none at all."""
         data = b"".join(_PAIR.pack(0.0, position) for position in given_back)
         if data:
-            with open(self.path, "ab") as file:
+            with open(self.path, "ab", opener=no_link) as file:
                 file.write(data)
         elif not self.positions():
             with contextlib.suppress(FileNotFoundError):

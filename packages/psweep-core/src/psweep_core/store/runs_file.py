@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..errors import StudyNotFoundError
 from .paths import Layout, PathLike
+from .regular import is_strange, open_regular
 from .removed_numbers import removed_rows
 from .study import Study
 
@@ -73,7 +74,11 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
     signature = stat.st_ino, stat.st_size, stat.st_mtime_ns
     known, head, start, entries = _read.get(path, (None, b"", 0, {}))
     if known != signature:
-        with open(path, "rb") as file:
+        try:
+            opened = open_regular(layout.runs)
+        except FileNotFoundError:  # removed just now, or not a file
+            return {}
+        with opened as file:
             # Is it the file of before, or one that has taken its place, perhaps with its inode?
             if stat.st_size < start or not head or file.read(len(head)) != head:
                 start, entries = 0, {}
@@ -150,7 +155,7 @@ def merge_runs(ours: Path, theirs: Path) -> None:
 
 
 def _entries(path: Path) -> dict[bytes, dict[str, Any]]:
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    lines = path.read_bytes().split(b"\n") if path.exists() and not is_strange(path) else []
     return {line: entry for line in lines if (entry := _parsed(line)) is not None}
 
 

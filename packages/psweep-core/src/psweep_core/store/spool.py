@@ -46,10 +46,11 @@ from typing import Any, NamedTuple
 from ..errors import DatabaseError
 from ..states import ClaimState
 from ..table.rows import Header
-from .atomic import replacing
+from .atomic import replace_text, replacing
 from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
-from .journal_reader import find_journal
+from .journal_reader import found_journals
 from .paths import Layout
+from .regular import entries, no_link, open_regular
 from .running_psets import Running, count_begun
 
 __all__ = [
@@ -174,6 +175,10 @@ class Spool:
             raise DatabaseError(message)
         return data
 
+    def _names(self) -> list[str]:
+        """List the files in it."""
+        return [name for name, is_file in entries(self.folder).items() if is_file]
+
     # claims
 
     def claim_path(self, chunk: int, attempt: int) -> Path:
@@ -183,7 +188,7 @@ class Spool:
     def claims(self) -> dict[int, Claim]:
         """Read the last claim of each chunk that was ever submitted."""
         last: dict[int, int] = {}
-        for name in os.listdir(self.folder):
+        for name in self._names():
             found = _CLAIM.fullmatch(name)
             if found:
                 chunk, attempt = int(found[1]), int(found[2] or 1)
@@ -200,7 +205,7 @@ class Spool:
 
     def note_pushed(self) -> None:
         """Note that the spool is about to be copied to another machine."""
-        (self.folder / _PUSHED).touch()
+        replace_text(self.folder / _PUSHED, "")
 
     # what a run on this machine takes out
 
@@ -223,7 +228,7 @@ class Spool:
     def taken(self) -> dict[int, str]:
         """Find the psets that were taken out, by their positions, and the run that did it."""
         found: dict[int, str] = {}
-        for name in os.listdir(self.folder):
+        for name in self._names():
             match = _TAKEN.fullmatch(name)
             if match:
                 claim = self.claim(int(match[1]), int(match[2]))
@@ -236,15 +241,16 @@ class Spool:
         """Read one claim; None if it was withdrawn."""
         path = self.claim_path(chunk, attempt)
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
+            with open_regular(path) as file:
+                text = file.read().decode("utf-8", "replace")
                 since = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
         claim = parsed_claim(Claim(path, chunk, attempt, since), text)
         if not claim.state:
             with contextlib.suppress(FileNotFoundError):
-                said = self.lost_path(chunk, attempt).read_text(encoding="utf-8").strip()
+                with open_regular(self.lost_path(chunk, attempt)) as file:
+                    said = file.read().decode("utf-8", "replace").strip()
                 state, _, reason = said.partition(" ")
                 claim = claim._replace(state=state or ClaimState.LOST, reason=reason)
         return claim
@@ -272,7 +278,7 @@ class Spool:
 
     def journals(self) -> dict[Path, tuple[int, int]]:
         """List the journals, with chunk and attempt of their tasks."""
-        found = {path: _JOURNAL.fullmatch(path.name) for path in self.folder.glob("*.journal")}
+        found = {self.folder / name: _JOURNAL.fullmatch(name) for name in self._names()}
         return {path: (int(m[1]), int(m[2])) for path, m in sorted(found.items()) if m}
 
     def ended_journals(self) -> list[Path]:
@@ -294,7 +300,7 @@ class Spool:
     def note_recorded(self, positions: Iterable[int]) -> None:
         """Note that the rows of these psets are in the database; the study's lock is held."""
         path = self.folder / f"recorded.{platform.node() or 'node'}"
-        with open(path, "a", encoding="ascii") as file:
+        with open(path, "a", encoding="ascii", opener=no_link) as file:
             file.write(" ".join(map(str, sorted(positions))) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -304,12 +310,11 @@ class Spool:
         # The journals first: rows are noted before their journal is removed.
         first = self.header.first_seq
         found = {*self.taken()}
-        for path in self.journals():
-            contents = find_journal(path)
-            if contents is not None:
-                found.update(row.seq - first for row in contents.rows)
-        for path in self.folder.glob("recorded.*"):
-            found.update(map(int, path.read_text(encoding="ascii").split()))
+        for contents in found_journals(self.journals()):
+            found.update(row.seq - first for row in contents.rows)
+        for name in self._names():
+            if name.startswith("recorded."):
+                found.update(map(int, (self.folder / name).read_text(encoding="ascii").split()))
         return found
 
     def unfinished(self, known: Collection[str] = ()) -> dict[int, list[int]]:

@@ -31,6 +31,7 @@ from .journal_reader import (
     is_over,
     read_header,
     read_journal,
+    warn_skipped,
 )
 from .locks import LockRefusedError, file_lock, try_lock
 from .log_files import place_leftovers
@@ -39,12 +40,12 @@ from .paths import Layout, PathLike, remove_journal, run_of
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import spools_of
-from .union import union, warn_skipped, warn_unreadable
+from .union import union, warn_unreadable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-    from ..table.old_releases import OldDatabase
+    from ..table.old_database import OldDatabase
 
 __all__ = ["Study"]
 

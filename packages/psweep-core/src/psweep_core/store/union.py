@@ -14,7 +14,7 @@ from ..table.frames import append_frame, frame_of_block
 from ..table.row_groups import block_of, joined, without
 from .journal_reader import JournalContents
 
-__all__ = ["union", "warn_skipped", "warn_unreadable"]
+__all__ = ["union", "warn_unreadable"]
 
 
 def union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
@@ -51,11 +51,6 @@ def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:
     if not ids or "_pset_id" not in df.columns:
         return set()
     return ids.intersection(df["_pset_id"].tolist())
-
-
-def warn_skipped(what: str) -> None:
-    """Warn of a file that is left alone."""
-    warnings.warn(f"{what}; it is skipped", RuntimeWarning, stacklevel=3)
 
 
 def warn_unreadable(where: Path, contents: JournalContents) -> None:

@@ -140,7 +140,7 @@ def check_unique(df: pd.DataFrame, where: str) -> None:
             message = (
                 f"{where} has more than one row with the same '_pset_seq': {twice[:5]!r}; remove "
                 "rows that are there twice, or number them again by "
-                "df['_pset_seq'] = range(len(df))"
+                "df['_pset_seq'] = range(len(df)); ps.df_merge joins studies and does that"
             )
             raise DatabaseError(message)
 

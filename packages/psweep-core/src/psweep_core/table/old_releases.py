@@ -10,7 +10,8 @@ They have the same columns as ours, in another order:
 0.12 to 0.14    ``_pset_hash _pset_id _run_seq _pset_seq _run_id _calc_dir _time_utc _exec_host``;
                 names that end in ``_`` are results, and are not hashed
 0.15, 0.16      the same, all columns are of objects; a missing value is `pandas.NA`, whether it
-                was None, NaN, or absent
+                was None, NaN, or absent, and is hashed as that. Where the user has changed the
+                dtypes, only the hashes tell
 ==============  ===================================================================================
 
 In all of them columns that were added later, params and results alike, are behind
@@ -21,23 +22,23 @@ params, and what their values were, is found by the hashes, see `witness`.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
-from ..messages import safe_repr
 from ..params.hashing import pset_hash
 from .bookkeeping import BOOK, EXTRAS, RESERVED, RUNTIME, is_private
 from .cells import MISSING, cells, column
 from .extract import psets_and_fits_as_stored
 from .frames import with_seqs
+from .old_database import OldDatabase
 from .witness import ABSENT, INT, NA, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
 
-__all__ = ["OldDatabase", "restored"]
+__all__ = ["restored"]
 
 _ORDER_0_8: Final = BOOK
 _ORDER_0_9: Final = ("_pset_hash", *(name for name in BOOK if name != "_pset_hash"))
@@ -46,52 +47,6 @@ _ORDER_0_12: Final = (
 )  # fmt: skip
 _MAX_SAMPLE: Final = 20  # rows
 _SAMPLE_TRIES: Final = 200
-
-
-@dataclass
-class OldDatabase:
-    """A database of an old release, as this psweep would have made it."""
-
-    release: str  # such as "0.8" or "0.15-0.16"
-    df: pd.DataFrame
-    n_numbered: int = 0  # rows that had no _pset_seq
-    late: list[Any] = field(default_factory=list)  # params that were among or behind the results
-    n_hashes: int = 0  # rows whose hash is another one now
-    n_filled: int = 0  # rows with a None or NaN that pandas had made a missing value
-    n_unverified: int = 0
-    unknown: dict[Any, int] = field(default_factory=dict)  # params: rows that may have held None
-
-    def summary(self) -> str:
-        """Describe what was found, what could not be verified, and what only the user knows."""
-        n = len(self.df)
-        facts = [f"made by psweep {self.release}", f"{n} rows"]
-        if self.n_numbered:
-            facts.append(f"{self.n_numbered} had no _pset_seq and are numbered in row order")
-        if self.late:
-            facts.append(f"parameters added later: {', '.join(map(_shown, self.late))}")
-        if self.n_filled:
-            facts.append(f"{self.n_filled} hold None or NaN that had become a missing value")
-        if self.n_hashes:
-            facts.append(f"{self.n_hashes} get another hash from this version")
-        facts.append(
-            f"{self.n_unverified} could not be verified (no reading of the values fits the "
-            "stored hash, which is kept)"
-            if self.n_unverified
-            else "all verified by their hashes"
-        )
-        return ", ".join(facts)
-
-    def question(self) -> str:
-        """Describe what only the user knows; empty if there is nothing."""
-        if not self.unknown:
-            return ""
-        rows = ", ".join(f"{_shown(name)} (rows: {n})" for name, n in self.unknown.items())
-        return f"only you know whether a missing value was None or absent, of {rows}"
-
-
-def _shown(name: Any) -> str:
-    """Show the name of a column, which must not have a terminal do anything."""
-    return name if isinstance(name, str) and name.isprintable() else safe_repr(name)
 
 
 def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
@@ -118,7 +73,8 @@ def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
     if release is None or (release == "0.8" and _is_ours(df)):
         return None
     old = _Restoring(df, release, [*none]).carry_out()
-    if release == "0.8" and not (old.n_numbered or old.late or old.n_hashes or old.n_filled):
+    changes = old.n_numbered or old.n_twice or old.late or old.n_hashes or old.n_filled
+    if release == "0.8" and not changes:
         return None  # the same as one of ours to which the user has added columns
     return old
 
@@ -229,8 +185,9 @@ class _Restoring:
             for i in others
             if not self._is_unhashed(names[i])
         ]
-        with_na = self.old.release == "0.15-0.16"
-        self.readings = find_ways(self.columns, self.hashes, with_na)
+        self.readings = find_ways(self.columns, self.hashes, with_na=self.has_marks)
+        if self._has_na():  # the user has changed the dtypes
+            self.old.release = "0.15-0.16"
         self.old.n_unverified = self.readings.count(None)
         found = {each.name: self._restore(place) for place, each in enumerate(self.columns)}
         self.old.n_filled = len(self.filled)
@@ -255,6 +212,14 @@ class _Restoring:
         data |= {name: _natural(self.df[name]) for name in (*results, RUNTIME) if name in names}
         self.old.df = with_seqs(data, seqs)
         return self.old
+
+    def _has_na(self) -> bool:
+        """Return whether the hash of a row is that of `pandas.NA`."""
+        return any(
+            way.missing == NA and each.values[row] is MISSING
+            for row, reading in enumerate(self.readings)
+            for each, way in zip(self.columns, reading or (), strict=False)
+        )
 
     def _is_unhashed(self, name: Any) -> bool:
         return is_private(name) or (self.has_marks and isinstance(name, str) and name.endswith("_"))
@@ -360,15 +325,18 @@ class _Restoring:
             following = seqs[-1] + 1 if seqs else 0
             seqs.append(following if number is None else number)
             if number is not None and number < following:
-                if not self.old.n_numbered and len(set(given)) == len(given):
+                if self.old.n_numbered:
+                    self.old.n_numbered = len(given)
+                elif len(set(given)) == len(given):
                     return np.array(given, dtype=np.int64)
-                self.old.n_numbered = len(given)
+                else:
+                    self.old.n_twice = sum(n for n in Counter(given).values() if n > 1)
                 return np.arange(len(given), dtype=np.int64)
         return np.array(seqs, dtype=np.int64)
 
     def _run_seqs(self) -> np.ndarray[Any, Any]:
         given = _whole(self.df["_run_seq"])
-        if None in given:
+        if None in given or self.old.n_twice:
             return np.array(pd.factorize(self.df["_run_id"])[0], dtype=np.int64)
         return np.array(given, dtype=np.int64)
 
