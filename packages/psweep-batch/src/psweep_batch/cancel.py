@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -130,7 +131,11 @@ def _cancel(
             if of == cluster:
                 words += _words(scheduler.range, number, tasks)
         for i in range(0, len(words), _AT_ONCE):
-            _call(f"ps_cluster={cluster}\n{scheduler.cancel}", words[i : i + _AT_ONCE], name)
+            _call(
+                f"ps_cluster={shlex.quote(cluster)}\n{scheduler.cancel}",
+                words[i : i + _AT_ONCE],
+                name,
+            )
     with open(folder / cancelled_name(name), "a", encoding="utf-8") as file:
         attempts = [status.attempt for status in chosen if status.attempt is not None]
         lines = [f"{os.path.basename(attempt.folder)} {attempt.number}\n" for attempt in attempts]

@@ -267,7 +267,7 @@ def _answer(
     # A shell there may greet before it does what it is told. In a pipe, the first program may
     # fail; bash can be told to mind that.
     if words:
-        command = f"set -- {' '.join(words)}\n{command}"
+        command = f"set -- {shlex.join(words)}\n{command}"
     command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
     if machine.statcmd:
         command = f"if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n{command}"

@@ -132,7 +132,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             'scontrol -o show job "$1" 2>/dev/null | '
             "grep -Eq 'JobState=(PENDING|RUNNING|SUSPENDED|COMPLETING|CONFIGURING|REQUEUED)'"
         ),
-        cancel='scancel ${ps_cluster:+-M} $ps_cluster "$@"',
+        cancel='scancel ${ps_cluster:+-M "$ps_cluster"} "$@"',
         range="{job}_[{tasks}]",
         refusals=_SLURM_REFUSALS,
         own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),

@@ -195,7 +195,7 @@ def write_script(
         "# One line per pset below. Safe to run again: nothing is submitted twice. You may edit",
         "# this file; prep_batch rewrites it, and keeps your changes to these lines.",
         "",
-        f"ps_machine={machine.name}",
+        f"ps_machine={shlex.quote(machine.name)}",
         shell_text("common"),
     ]
     how = "here" if machine.runs_here else "array" if machine.array else "each"
@@ -218,7 +218,8 @@ def write_script(
             if line.attempt > 1 or line.earlier:
                 text.append(f"again {line.attempt} {line.earlier}".rstrip())
             command = f"{machine.subcmd} {line.more}".rstrip()
-            text.append(line.text or f"{verb} {line.pset_id} {command}  # {line.comment}")
+            pset = shlex.quote(line.pset_id)
+            text.append(line.text or f"{verb} {pset} {command}  # {line.comment}")
     if tasks:
         options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
@@ -349,7 +350,7 @@ def _array_lines(
         for line in group:
             if line.attempt > 1 or line.earlier:
                 yield f"again {line.attempt} {line.earlier}".rstrip()
-            yield f"add {line.pset_id}  # {line.comment}"
+            yield f"add {shlex.quote(line.pset_id)}  # {line.comment}"
         yield (
             f"submit_array {' '.join(options)} {machine.pack or 1} {machine.parallel} "
             f"{machine.subcmd} {more}{' ' * bool(more)}"
