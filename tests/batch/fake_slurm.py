@@ -14,8 +14,8 @@ cd "$FAKE" || exit
 echo "$*" >>"$me.calls"
 if [ -e "$me.fails" ]; then cat "$me.fails" >&2; exit 1; fi
 case $me in
-sbatch)
-    n=$(wc -l <sbatch.calls)
+sbatch | *sub)
+    n=$(wc -l <"$me.calls")
     if [ -e said ]; then sed "s/N/$n/" said; exit "$(cat code 2>/dev/null || echo 0)"; fi
     echo "Submitted batch job $n"
     ;;
@@ -48,9 +48,13 @@ class FakeSlurm:
         self.folder = folder
         folder.mkdir()
         for name in ("sbatch", "squeue", "sacct", "scontrol"):
-            path = folder / name
-            path.write_text(FAKE)
-            path.chmod(0o755)
+            self.add(name)
+
+    def add(self, name):
+        """Add a command; one that it does not know submits."""
+        path = self.folder / name
+        path.write_text(FAKE)
+        path.chmod(0o755)
 
     def __setitem__(self, name, text):
         path = self.folder / name

@@ -58,6 +58,43 @@ def test_only_known_refusals_are_refusals(templates, fake, said, code, refused, 
 
 
 @pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Submitted batch job N",
+        "N",
+        "N;other",
+        "N.server",
+        "N[].server",
+        "Job <N> is submitted to queue <normal>.",
+        'Your job N ("x") has been submitted',
+    ],
+)
+def test_a_job_with_a_number_was_not_refused(templates, fake, answer, array):
+    prepare(templates, info="subcmd: sbatch" + "\narray: true" * array)
+    fake["code"] = "1"
+    fake["said"] = f"{answer}\nslack-notify: command not found\nsbatch: error: lua: no log\n"
+    done = submit("calc/run_m.sh", check=False)
+    assert done.returncode == 1
+    assert "it is not known whether" in done.stderr
+    fake["said"] = None
+    assert "0 submitted now, 1 earlier" in submit("calc/run_m.sh")
+    assert len(fake.calls()) == 1
+    assert ps.batch_status().job_id[0].split("_")[0] == "1"
+
+
+def test_a_number_from_a_scheduler_that_psweep_does_not_know(templates, fake):
+    fake.add("pjsub")
+    prepare(templates, info="subcmd: pjsub")
+    fake["code"] = "1"
+    fake["said"] = "[ERR.] pjsub 52: queue is full (limit: 12 jobs)\nnotify: Permission denied\n"
+    assert " refused " in submit("calc/run_m.sh", check=False).stderr
+    fake["said"] = "[INFO] pjsub Job N submitted.\nnotify: Permission denied\n"
+    assert "it is not known" in submit("calc/run_m.sh", check=False).stderr
+    assert "0 submitted now, 1 earlier" in submit("calc/run_m.sh")
+
+
+@pytest.mark.parametrize("array", [False, True])
 def test_psets_that_were_not_submitted_stay_in_the_script(templates, fake, array, capsys):
     info = "subcmd: sbatch" + "\narray: true" * array
     prepare(templates, 2, info)
