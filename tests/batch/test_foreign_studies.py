@@ -13,7 +13,7 @@ from fake_slurm import end, prepare, states
 from helpers import submit
 
 import psweep as ps
-from psweep_batch.cli import cancel
+from psweep_batch.cli import cancel, pull, push
 
 STATUS = "from psweep_core.status import status; raise SystemExit(status())"
 HOSTILE = ["$(touch${IFS}hacked)", "1;touch${IFS}hacked", "`touch${IFS}hacked`", "1_0|touch_hacked"]
@@ -70,3 +70,37 @@ def test_a_hostile_cluster_is_not_run_by_psweep_cancel(templates, tmp_path, monk
     assert cancel([]) == 0
     assert not list(Path.cwd().rglob("hacked"))
     assert states() == ["cancelled"]
+
+
+@pytest.mark.parametrize("info", ["subcmd: fakesub", "subcmd: fakesub\nscheduler: slurm"])
+def test_psweep_cancel_runs_no_statcmd_of_somebody_else(templates, fake_scheduler, info):
+    templates(m=(f"{info}\nstatcmd: echo 1 R", "#!/bin/sh\ntrue\n"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    Path("calc/info_m.yaml").write_text(f"{info}\nstatcmd: touch hacked; echo 1 R")
+    for more in ("['-n']", "[]"):
+        done = program(f"from psweep_batch.cli import cancel; raise SystemExit(cancel({more}))")
+        assert done.returncode == 1
+        assert "the statcmd of m was not confirmed; call psweep-cancel in a" in done.stderr
+    assert not list(Path.cwd().rglob("hacked"))
+
+
+def test_psweep_pull_runs_no_statcmd_of_somebody_else(
+    templates, make_ssh, tmp_path, monkeypatch, capfd
+):
+    study = tmp_path / "home" / "study"
+    study.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    ssh = make_ssh()
+    for name, value in ssh.environ.items():
+        monkeypatch.setenv(name, value)
+    templates(cluster=("subcmd: fakesub\nstatcmd: echo 1 R", "true\n"))
+    (tmp_path / "templates").rename(study / "templates")
+    monkeypatch.chdir(study)
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    Path("calc/info_cluster.yaml").write_text("subcmd: fakesub\nstatcmd: touch hacked; echo 1 R")
+    assert push(["cluster"]) == 0
+    assert pull(["cluster"]) == 0
+    assert "the statcmd of cluster was not confirmed" in capfd.readouterr().err
+    assert not list(tmp_path.rglob("hacked"))
+    assert not Path("calc/.psweep/queue_cluster").exists()

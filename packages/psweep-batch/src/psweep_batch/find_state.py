@@ -164,7 +164,7 @@ class Queues:
             complain(name, "its info.yaml has no statcmd and no scheduler")
             return None
         if self._may_ask is not None and not self._may_ask(machine):
-            complain(name, "its statcmd was not confirmed: call psweep-status in a terminal")
+            complain(name, "its statcmd was not confirmed: call this in a terminal")
             return None
         if self._calc_dir.joinpath(f".clusters_{name}").exists():
             query = f"{name} {query}"  # which asks for these clusters
