@@ -32,7 +32,9 @@ scontrol)
         printf 'ClusterName = test\nMinJobAge = %s sec\n' "$(cat age)"
         ;;
     *'show job '*)
-        [ -e known ] && grep "^JobId=${*##* } " known ||
+        file=known
+        case " $* " in *' -M other '*) file=known.other ;; esac
+        [ -e "$file" ] && grep "^JobId=${*##* } " "$file" ||
             { echo 'Invalid job id specified' >&2; exit 1; }
         ;;
     esac

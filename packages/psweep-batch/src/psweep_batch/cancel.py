@@ -135,7 +135,8 @@ def _cancel(
             continue
         chosen.append(status)
         cluster = "" if attempt.cluster == queue.cluster else attempt.cluster
-        number, _, task = job_id.partition("_")
+        # (The queue may show its array alone, of which the other tasks are to stay.)
+        number, _, task = (attempt.job_id or job_id).partition("_")
         tasks = numbers.setdefault((cluster, number), [])
         if task and task not in tasks:
             tasks.append(task)

@@ -194,4 +194,7 @@ def _earlier(last: Attempt | None, target: str) -> str:
         return ""
     # Its number only if its end was not recorded: then the scheduler is queried again.
     ask = last.job_id if last.exit_code is None and last.machine == target else None
-    return shlex.join([f"{last.machine}.{last.number}", last.seen, *([ask] if ask else [])])
+    words = [f"{last.machine}.{last.number}", last.seen]
+    if ask:
+        words += [ask, last.cluster] if last.cluster else [ask]
+    return shlex.join(words)

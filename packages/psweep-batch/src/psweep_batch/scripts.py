@@ -40,7 +40,7 @@ class Line(NamedTuple):
     pset_id: str
     attempt: int  # 1 the first time
     comment: str
-    earlier: str = ""  # of a job before: its note, how it was, its number; see again() in common.sh
+    earlier: str = ""  # of a job before: its note, how it was, its number and cluster; see again()
     text: str = ""  # the whole line, as a user may have edited it
     more: str = ""  # options of the submit command
 
@@ -244,11 +244,11 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         for pattern, line in of.head
     ]
     if scheduler:
-        alive = scheduler.alive
+        alive = shell_text(f"{machine.scheduler}_alive").rstrip()
     elif machine.statcmd:
         alive = (
-            f"{{ {machine.statcmd}\n}} 2>/dev/null | "
-            'awk -v id="$1" \'{sub(/[.[].*/, "", $1)} $1 == id {n = 1} END {exit !n}\''
+            f"ps_said=$({{ {machine.statcmd}\n}} 2>/dev/null </dev/null) || return 0\n"
+            'printf \'%s\\n\' "$ps_said" | shows "$1"'
         )
     else:
         alive = "return 1"
@@ -258,7 +258,7 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         f"ps_stdin={'yes' if of.by_stdin else ''}",
         "",
         "alive() { # NUMBER: does this job wait or run?",
-        f"    {alive}",
+        alive,
         "}",
         "",
     ]
