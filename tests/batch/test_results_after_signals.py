@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fake_slurm import end, prepare, states
-from helpers import submit
+from helpers import SHELLS, submit, wait_for_jobs
 
 import psweep as ps
 
@@ -128,3 +129,81 @@ def test_of_a_pickle_only_a_dict_is_a_result(tmp_path, value, complete, protocol
     assert is_complete(str(tmp_path)) == complete
     Path("result.pk").write_bytes(Path("result.pk").read_bytes()[:-1])
     assert not is_complete(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [pair for pair in (("dash", "bash"), ("bash", "sh"), ("busybox", "sh")) if pair[0] in SHELLS],
+)
+@pytest.mark.parametrize(
+    ("sent", "to"),
+    [("INT TERM", "all"), ("INT", "batch"), ("QUIT", "all"), ("QUIT", "batch"), ("ALRM", "batch")],
+)
+def test_a_jobscript_may_trap_any_signal(templates, fake, outer, inner, sent, to):
+    first, *more = sent.split()
+    text = (
+        f'#!/bin/{inner}\ntrap \'sleep 0.2; echo "{{\\"b\\": 1}}" >result.json; exit 0\' {first}\n'
+    )
+    df = prepare(templates, script=text + "touch started\nwhile :; do sleep 0.05; done\n")
+    submit("calc/run_m.sh")
+    folder = Path("calc", df._pset_id[0])
+
+    def as_a_scheduler():
+        os.setsid()
+        for sig in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(sig, signal.SIG_DFL)
+
+    command = [outer, "sh"] if outer == "busybox" else [outer]
+    process = subprocess.Popen([*command, folder / ".jobscript_m"], preexec_fn=as_a_scheduler)
+    while not (folder / "started").exists():
+        time.sleep(0.02)
+    (os.killpg if to == "all" else os.kill)(process.pid, getattr(signal, f"SIG{first}"))
+    for sig in more:  # LSF waits for some seconds
+        while not (folder / "result.json").exists():
+            time.sleep(0.02)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, getattr(signal, f"SIG{sig}"))
+    process.wait(60)
+    assert "exit " in (folder / ".job_m.1").read_text()
+    fake["ended"] = end(1, "CANCELLED by 0", 1000)
+    assert states() == ["done"]
+    assert ps.batch_collect().b.tolist() == [1]
+    assert ps.batch_resubmit().empty
+
+
+def test_quit_to_a_local_jobscript(templates):
+    text = 'trap \'echo "{\\"b\\": 1}" >result.json; exit 0\' QUIT\n'
+    text += "touch started\nwhile :; do sleep 0.05; done\n"
+    templates(m=("subcmd: sh", text))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+
+    def in_a_terminal():
+        os.setsid()
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+    process = subprocess.Popen(["sh", "calc/run_m.sh"], preexec_fn=in_a_terminal)
+    while not list(Path("calc").glob("*/started")):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGQUIT)
+    process.wait(60)
+    while states() == ["running"]:
+        time.sleep(0.05)
+    assert states() == ["done"]
+    assert ps.batch_collect().b.tolist() == [1]
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_a_warning_to_the_batch_shell_of_slurm(templates, slurm, monkeypatch, array):
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+    text = '#!/bin/bash\n#SBATCH -o out\ntrap \'echo "{\\"b\\": 1}" >result.json; exit 0\' INT\n'
+    text += "touch started\nwhile :; do sleep 0.1; done\n"
+    info = "scheduler: slurm\nlost_after: 1" + "\narray: true" * array
+    templates(m=(info, text))
+    df = ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    while not Path("calc", df._pset_id[0], "started").exists():
+        time.sleep(0.05)
+    slurm.run("scancel", "-s", "INT", "--batch", ps.batch_status().job_id[0])
+    assert wait_for_jobs().state.tolist() == ["done"]
+    assert ps.batch_collect().b.tolist() == [1]
