@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,6 +22,10 @@ def test_a_pipe_whose_first_program_is_missing(templates, fake_scheduler, capfd)
     for _ in range(2):
         assert states() == ["queued"]
     assert "there is no no_qstat here" in capfd.readouterr().err
+    for other in ("no_qstat|cat", "no_qstat; true"):
+        Path("calc/info_m.yaml").write_text(f"subcmd: fakesub\nlost_after: 0\nstatcmd: {other}")
+        assert states() == ["queued"]
+        assert "there is no no_qstat here" in capfd.readouterr().err
     # or fails
     info = info.replace("no_qstat -u me", "false")
     Path("calc/info_m.yaml").write_text(info)
@@ -27,6 +33,36 @@ def test_a_pipe_whose_first_program_is_missing(templates, fake_scheduler, capfd)
         assert states() == ["queued"]
     Path("calc/info_m.yaml").write_text(info.replace("false", "true"))
     assert states() == ["lost"]
+
+
+@pytest.mark.parametrize(
+    "statcmd",
+    [
+        "~/bin/myq",
+        "$HOME/bin/myq",
+        '"$HOME"/bin/myq | cat',
+        "(myq; true) | cat",
+        "{ myq; } | cat",
+        "LANG=C myq",
+        "'myq'",
+        "myq|cat",
+        "if true; then myq; fi",
+        "! false && myq",
+    ],
+)
+def test_a_statcmd_is_any_command(templates, fake_scheduler, tmp_path, monkeypatch, capfd, statcmd):
+    path = tmp_path / "home" / "bin" / "myq"
+    path.parent.mkdir(parents=True)
+    path.write_text("#!/bin/sh\necho 1 R\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    templates(m=(json.dumps({"subcmd": "fakesub", "lost_after": 0, "statcmd": statcmd}), "true\n"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    capfd.readouterr()
+    assert states() == ["running"]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("array", [False, True])
