@@ -126,6 +126,7 @@ def qselect(args: list[str]) -> None:
 
 def qstat(args: list[str]) -> None:
     names = [arg for arg in args if not arg.startswith("-")]
+    missing = False
     for name in names:
         wanted = name.removesuffix(".server").replace("[]", "").replace("[", "_").replace("]", "")
         found = {
@@ -136,7 +137,7 @@ def qstat(args: list[str]) -> None:
         }
         if not found:
             print(f"qstat: Unknown Job Id {name}", file=sys.stderr)
-            sys.exit(153)
+            missing = True
         for key, job in found.items():
             state = "R" if job["code"] is None else "F"
             print(f"Job Id: {pbs_id(key)}\n    Job_Name = {job['name']}")
@@ -148,6 +149,7 @@ def qstat(args: list[str]) -> None:
                 print(f"    obittime = {ended}")
             half = len(job["cwd"]) // 2
             print(f"    Variable_List = PBS_O_WORKDIR={job['cwd'][:half]}\n\t{job['cwd'][half:]}\n")
+    sys.exit(153 if missing else 0)
 
 
 def bsub(args: list[str]) -> None:
@@ -177,13 +179,14 @@ def bjobs(args: list[str]) -> None:
         if not arg.startswith("-") and args[i - 1] not in ("-o", "-u")
     ]
     fields = form.replace("delimiter='|'", "").split()
+    missing: set[str] = set()
     found = jobs()
     if names:
-        wanted = names[0].replace("[", "_").replace("]", "")
-        found = {key: job for key, job in found.items() if key == wanted}
-        if not found:
-            print(f"Job <{names[0]}> is not found", file=sys.stderr)
-            sys.exit(255)
+        wanted = {name.replace("[", "_").replace("]", ""): name for name in names}
+        missing = wanted.keys() - found.keys()
+        found = {key: job for key, job in found.items() if key in wanted}
+        for key in missing:
+            print(f"Job <{wanted[key]}> is not found", file=sys.stderr)
     elif "-a" not in args:
         found = {key: job for key, job in found.items() if job["code"] is None}
         if not found:
@@ -201,6 +204,7 @@ def bjobs(args: list[str]) -> None:
             "exit_reason": "TERM_OWNER: job killed by owner" if code == 143 else "-",
         }  # fmt: skip
         print("|".join(known[field] for field in fields))
+    sys.exit(255 if missing else 0)
 
 
 def kill(args: list[str]) -> None:

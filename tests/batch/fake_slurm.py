@@ -14,8 +14,8 @@ cd "$FAKE" || exit
 echo "$*" >>"$me.calls"
 if [ -e "$me.fails" ]; then cat "$me.fails" >&2; exit 1; fi
 case $me in
-sbatch)
-    n=$(wc -l <sbatch.calls)
+sbatch | *sub)
+    n=$(wc -l <"$me.calls")
     if [ -e said ]; then sed "s/N/$n/" said; exit "$(cat code 2>/dev/null || echo 0)"; fi
     echo "Submitted batch job $n"
     ;;
@@ -31,8 +31,13 @@ scontrol)
         [ -e age ] || echo 2 >age
         printf 'ClusterName = test\nMinJobAge = %s sec\n' "$(cat age)"
         ;;
+    *'show job')
+        [ ! -e known ] || cat known
+        ;;
     *'show job '*)
-        [ -e known ] && grep "^JobId=${*##* } " known ||
+        file=known
+        case " $* " in *' -M other '*) file=known.other ;; esac
+        [ -e "$file" ] && grep "^JobId=${*##* } " "$file" ||
             { echo 'Invalid job id specified' >&2; exit 1; }
         ;;
     esac
@@ -48,9 +53,13 @@ class FakeSlurm:
         self.folder = folder
         folder.mkdir()
         for name in ("sbatch", "squeue", "sacct", "scontrol"):
-            path = folder / name
-            path.write_text(FAKE)
-            path.chmod(0o755)
+            self.add(name)
+
+    def add(self, name):
+        """Add a command; one that it does not know submits."""
+        path = self.folder / name
+        path.write_text(FAKE)
+        path.chmod(0o755)
 
     def __setitem__(self, name, text):
         path = self.folder / name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,6 +22,10 @@ def test_a_pipe_whose_first_program_is_missing(templates, fake_scheduler, capfd)
     for _ in range(2):
         assert states() == ["queued"]
     assert "there is no no_qstat here" in capfd.readouterr().err
+    for other in ("no_qstat|cat", "no_qstat; true"):
+        Path("calc/info_m.yaml").write_text(f"subcmd: fakesub\nlost_after: 0\nstatcmd: {other}")
+        assert states() == ["queued"]
+        assert "there is no no_qstat here" in capfd.readouterr().err
     # or fails
     info = info.replace("no_qstat -u me", "false")
     Path("calc/info_m.yaml").write_text(info)
@@ -27,6 +33,36 @@ def test_a_pipe_whose_first_program_is_missing(templates, fake_scheduler, capfd)
         assert states() == ["queued"]
     Path("calc/info_m.yaml").write_text(info.replace("false", "true"))
     assert states() == ["lost"]
+
+
+@pytest.mark.parametrize(
+    "statcmd",
+    [
+        "~/bin/myq",
+        "$HOME/bin/myq",
+        '"$HOME"/bin/myq | cat',
+        "(myq; true) | cat",
+        "{ myq; } | cat",
+        "LANG=C myq",
+        "'myq'",
+        "myq|cat",
+        "if true; then myq; fi",
+        "! false && myq",
+    ],
+)
+def test_a_statcmd_is_any_command(templates, fake_scheduler, tmp_path, monkeypatch, capfd, statcmd):
+    path = tmp_path / "home" / "bin" / "myq"
+    path.parent.mkdir(parents=True)
+    path.write_text("#!/bin/sh\necho 1 R\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    templates(m=(json.dumps({"subcmd": "fakesub", "lost_after": 0, "statcmd": statcmd}), "true\n"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    capfd.readouterr()
+    assert states() == ["running"]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("array", [False, True])
@@ -55,6 +91,43 @@ def test_only_known_refusals_are_refusals(templates, fake, said, code, refused, 
     fake["said"] = None
     submit("calc/run_m.sh")
     assert len(fake.calls()) == 1 + refused
+
+
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Submitted batch job N",
+        "N",
+        "N;other",
+        "N.server",
+        "N[].server",
+        "Job <N> is submitted to queue <normal>.",
+        'Your job N ("x") has been submitted',
+    ],
+)
+def test_a_job_with_a_number_was_not_refused(templates, fake, answer, array):
+    prepare(templates, info="subcmd: sbatch" + "\narray: true" * array)
+    fake["code"] = "1"
+    fake["said"] = f"{answer}\nslack-notify: command not found\nsbatch: error: lua: no log\n"
+    done = submit("calc/run_m.sh", check=False)
+    assert done.returncode == 1
+    assert "it is not known whether" in done.stderr
+    fake["said"] = None
+    assert "0 submitted now, 1 earlier" in submit("calc/run_m.sh")
+    assert len(fake.calls()) == 1
+    assert ps.batch_status().job_id[0].split("_")[0] == "1"
+
+
+def test_a_number_from_a_scheduler_that_psweep_does_not_know(templates, fake):
+    fake.add("pjsub")
+    prepare(templates, info="subcmd: pjsub")
+    fake["code"] = "1"
+    fake["said"] = "[ERR.] pjsub 52: queue is full (limit: 12 jobs)\nnotify: Permission denied\n"
+    assert " refused " in submit("calc/run_m.sh", check=False).stderr
+    fake["said"] = "[INFO] pjsub Job N submitted.\nnotify: Permission denied\n"
+    assert "it is not known" in submit("calc/run_m.sh", check=False).stderr
+    assert "0 submitted now, 1 earlier" in submit("calc/run_m.sh")
 
 
 @pytest.mark.parametrize("array", [False, True])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from grid_engine import grid_engine  # noqa: F401 (a fixture)
+from helpers import submit
 
 import psweep as ps
 from psweep_batch.cli import pull, push
@@ -139,3 +140,21 @@ def test_round_trip(tmp_path, templates, make_ssh, request, monkeypatch, capfd, 
     assert ps.df_extract_params(df) == params
     pd.testing.assert_frame_equal(ps.df_read("calc"), df)
     assert ps.check_calc_dir("calc")["db_not_disk"] == set()
+
+
+def test_more_memory_each_time_by_an_entry_of_the_pset(templates):
+    """The loop of the manual: only what has no result yet gets more."""
+    script = "#SBATCH --mem=${_mem}\necho ${_mem} >>../ran_$a\n"
+    script += "case ${_mem} in 4G) [ $a = 0 ] ;; 8G) [ $a = 1 ] ;; esac || exit 137\n"
+    templates(m=("subcmd: sh", script + "echo '{\"b\": 1}' >result.json\n"))
+    params = ps.plist("a", range(3))
+    for mem in ("4G", "8G", "16G"):
+        ps.prep_batch(
+            [{**pset, "_mem": mem} for pset in params], calc_templ_dir=None, skip_dups=True
+        )
+        submit("calc/run_m.sh")
+        df = ps.batch_collect()
+    ran = [Path(f"calc/ran_{a}").read_text().split() for a in range(3)]
+    assert ran == [["4G"], ["4G", "8G"], ["4G", "8G", "16G"]]
+    good = df[~df._failed]
+    assert sorted(zip(good.a, good._mem, strict=True)) == [(0, "4G"), (1, "8G"), (2, "16G")]

@@ -237,7 +237,31 @@ def test_other_bad_arguments(templates):
     refused("did you mean 'template_mode'", TypeError, template_mod="jinja")
 
 
-@pytest.mark.parametrize("text", ["{{a}}", "{{ a | quote }}", "{%- for x in xs %}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{{a}}", "{{ a | quote }}", "{%- for x in xs %}", "{{- a -}}", "{{a+1}}", "{{ -a }}"),
+        *(
+            "{{ 2 * a }}",
+            "{{ a['x'] }}",
+            "{{ a.x }}",
+            "{{ not a }}",
+            '{{ "%d" % a }}',
+            "{{ f(a) }}",
+        ),
+        *("{{ 'x' if a else 'y' }}", "{{ (a, 1)[0] }}", "{{ 1e-3 * a }}", "{{ \u00e4 }}"),
+        *("{{ [a] | sum }}", "{{ _pset_seq }}", "{{ a ~ 'x' }}", "{{ a | default('', true) }}"),
+        *("{{ a is divisibleby 3 }}", "{{ {'x': 1}[a] }}", "{{\n a\n}}", "{{ a | join(', ') }}"),
+        *(
+            "{# c #}",
+            "{#- c -#}",
+            "{%+ if a %}",
+            "{% if a\n %}",
+            "{% set x = {} %}",
+            "{%- endif -%}",
+        ),
+    ],
+)
 def test_jinja_without_a_mode_is_refused(templates, text):
     templates({"in": f"one\n$a {text}\n"}, local=("subcmd: sh", "true"))
     refused("in, line 2: .*template_mode=.jinja..* template_mode=.dollar.", params=[{"a": 1}])
@@ -245,7 +269,28 @@ def test_jinja_without_a_mode_is_refused(templates, text):
     assert ps.file_read(f"calc/{df._pset_id[0]}/in") == f"one\n1 {text}\n"
 
 
-@pytest.mark.parametrize("text", ["x = {{1: 2}}", "f'{{x:.3f}}'", "awk '{{print}; exit}'", "{{}}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x = {{1: 2}}", "f'{{x:.3f}}'", "awk '{{print}; exit}'", "{{}}", "int a[2] = {{0}};"),
+        *("{{1, 2}, {3, a}}", "{{a, b}}", "{{{1, a}, {2, b}}}", "{{\\rm text}}", "{{.Values.x}}"),
+        *(
+            "title = {{Density functional theory}}",
+            "{{ i++ }}",
+            "{{n=1}}",
+            "{{x: y}}",
+            "{{'a': b}}",
+        ),
+        *(
+            "\\def\\x{%\n  text\n}%\n{%}",
+            "\\def\\y#1{#1#}",
+            "{# a",
+            "#}",
+            "{{'\\d'}}",
+            "{{ \x01 }}",
+        ),
+    ],
+)
 def test_what_does_not_look_like_jinja(templates, text):
     templates({"in": text}, local=("subcmd: sh", "true"))
     df = ps.prep_batch([{"a": 1}])

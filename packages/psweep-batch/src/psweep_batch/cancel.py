@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +16,14 @@ from psweep_core.plumbing import PathLike, no_link
 
 from .errors import BatchError
 from .find_state import cancelled_name, machine_of
+from .machines import Machine
 from .queue import Queue
 from .schedulers import SCHEDULERS
 from .states import State
 from .status import status_frame, statuses
 from .status_record import PsetStatus
 
-__all__ = ["batch_cancel"]
+__all__ = ["batch_cancel", "cancel_jobs"]
 
 _AT_ONCE = 200  # arguments of one call
 _SECONDS = 300
@@ -71,10 +73,22 @@ def batch_cancel(
     >>> len(ps.batch_cancel("calc"))
     0
     """
+    return cancel_jobs(calc_dir, machine, queued=queued, dry_run=dry_run, may_ask=None)
+
+
+def cancel_jobs(
+    calc_dir: PathLike,
+    machine: str | None,
+    *,
+    queued: bool,
+    dry_run: bool,
+    may_ask: Callable[[Machine], bool] | None,
+) -> pd.DataFrame:
+    """Do what `batch_cancel` does; `may_ask` says whether the queue of a machine may be queried."""
     folder = Path(calc_dir)
     found = [
         status
-        for status in statuses(df_read(folder), folder, machine)
+        for status in statuses(df_read(folder), folder, machine, may_ask)
         if status.state in (State.QUEUED, State.RUNNING)
         and status.attempt
         and not status.attempt.here
@@ -82,14 +96,18 @@ def batch_cancel(
     chosen: list[PsetStatus] = []
     for name in dict.fromkeys(status.machine for status in found if status.machine):
         of_machine = [status for status in found if status.machine == name]
-        chosen += _cancel(folder, name, of_machine, queued, dry_run)
+        info = machine_of(folder, name)
+        if may_ask is not None and not may_ask(info):
+            message = f"the statcmd of {name} was not confirmed; call psweep-cancel in a terminal"
+            raise BatchError(message)
+        chosen += _cancel(folder, info, of_machine, queued, dry_run)
     return status_frame(chosen)
 
 
 def _cancel(
-    folder: Path, name: str, found: Sequence[PsetStatus], queued: bool, dry_run: bool
+    folder: Path, machine: Machine, found: Sequence[PsetStatus], queued: bool, dry_run: bool
 ) -> list[PsetStatus]:
-    machine = machine_of(folder, name)
+    name = machine.name
     if machine.scheduler is None:
         message = (
             f"it is not known how jobs of {name} are cancelled; write 'scheduler: ...' into its "
@@ -117,7 +135,8 @@ def _cancel(
             continue
         chosen.append(status)
         cluster = "" if attempt.cluster == queue.cluster else attempt.cluster
-        number, _, task = job_id.partition("_")
+        # (The queue may show its array alone, of which the other tasks are to stay.)
+        number, _, task = (attempt.job_id or job_id).partition("_")
         tasks = numbers.setdefault((cluster, number), [])
         if task and task not in tasks:
             tasks.append(task)
@@ -130,7 +149,11 @@ def _cancel(
             if of == cluster:
                 words += _words(scheduler.range, number, tasks)
         for i in range(0, len(words), _AT_ONCE):
-            _call(f"ps_cluster={cluster}\n{scheduler.cancel}", words[i : i + _AT_ONCE], name)
+            _call(
+                f"ps_cluster={shlex.quote(cluster)}\n{scheduler.cancel}",
+                words[i : i + _AT_ONCE],
+                name,
+            )
     path = folder / cancelled_name(name)
     with open(path, "a", encoding="utf-8", opener=no_link) as file:
         attempts = [status.attempt for status in chosen if status.attempt is not None]

@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,10 +117,14 @@ def _numbers(seqs: list[int]) -> str:
     return ",".join(texts[:_RANGES]) + ",..." * (len(texts) > _RANGES)
 
 
-def is_confirmed(machine: Machine) -> bool:
+_declined: set[str] = set()
+
+
+def is_confirmed(machine: Machine, program: str = "psweep-status") -> bool:
     """Return whether a statcmd may run: it is code, and a study may come from somebody else.
 
     One that `prep_batch` has seen here may. In a terminal, the user is asked once for another.
+    All programs that query a queue go through this.
     """
     from psweep_core.plumbing import printable
 
@@ -127,14 +132,15 @@ def is_confirmed(machine: Machine) -> bool:
 
     if machine.statcmd is None or may_run_statcmd(machine):
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if machine.statcmd in _declined or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     # (Nothing in it may hide what it is.)
     command = printable(machine.statcmd).encode("ascii", "backslashreplace").decode()
-    print(f"psweep-status: info_{machine.name}.yaml has this statcmd:", file=sys.stderr)
+    print(f"{program}: info_{machine.name}.yaml has this statcmd:", file=sys.stderr)
     print(f"    {command}", file=sys.stderr)
     print("Run it, now and later? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        _declined.add(machine.statcmd)
         return False
     confirm_statcmd(machine.statcmd)
     return True
@@ -178,9 +184,15 @@ def cancel(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def show() -> None:
-        from .cancel import batch_cancel
+        from .cancel import cancel_jobs
 
-        df = batch_cancel(args.calc_dir, args.machine, queued=args.queued, dry_run=args.dry_run)
+        df = cancel_jobs(
+            args.calc_dir,
+            args.machine,
+            queued=args.queued,
+            dry_run=args.dry_run,
+            may_ask=partial(is_confirmed, program="psweep-cancel"),
+        )
         for name, part in df.groupby("machine"):
             jobs = _numbers([int(job) for job in {j.partition("_")[0] for j in part["job_id"]}])
             verb = "would cancel" if args.dry_run else "cancelled"
@@ -241,7 +253,13 @@ def pull(argv: Sequence[str] | None = None) -> int:
     def pull_it() -> None:
         from .transfer import pull as pull_study
 
-        pull_study(args.host, args.calc_dir, dry_run=args.dry_run, options=options)
+        pull_study(
+            args.host,
+            args.calc_dir,
+            dry_run=args.dry_run,
+            options=options,
+            may_ask=partial(is_confirmed, program="psweep-pull"),
+        )
 
     return run_command(pull_it, "psweep-pull")
 

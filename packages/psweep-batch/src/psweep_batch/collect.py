@@ -39,6 +39,7 @@ from .errors import BatchError
 from .find_state import READER_MARK, Queues
 from .jobs import RESULT_FILES
 from .outputs import tail
+from .result_files import UNUSABLE
 from .scripts import run_script_path
 from .states import State
 from .status import nothing_for, remember_collected, statuses
@@ -221,11 +222,16 @@ def _outcome(
     if status.state in (State.QUEUED, State.RUNNING):
         # Submitted again: the earlier failure does not count any more.
         return _Outcome({}, None, _MISSING) if known.failure is not None else None
-    if status.state in (State.FAILED, State.LOST, State.CANCELLED) or (
-        status.state == State.NO_RESULT and reader is None and _result_file(folder) is None
-    ):
+    # One that caught a signal and ended well may have left what a reader finds.
+    exit_code = status.attempt.exit_code if status.attempt else None
+    if (
+        status.state in (State.FAILED, State.LOST, State.CANCELLED)
+        and (reader is None or exit_code != 0)
+    ) or (status.state == State.NO_RESULT and reader is None and _result_file(folder) is None):
         failure = _failure(status)
-        return None if failure == known.failure else _Outcome({}, failure, runtime)
+        if failure == known.failure or _says_more(known, status, runtime):
+            return None
+        return _Outcome({}, failure, runtime)
     if known.failure is None and known.runtime == runtime and not again:
         return None
     if reader is None and status.state in _NOT_NOTED and _result_file(folder) is None:
@@ -236,20 +242,45 @@ def _outcome(
     except Exception as error:
         if status.state in _NOT_NOTED:
             return None  # it may be run by other means, and not be through
-        text = "".join(traceback.format_exception(error)) if reader else f"{error}"
-        failure = _failure(
-            status._replace(
-                state=State.NO_RESULT, reason=f"exit code 0, but no result in {folder}: {text}"
-            )
-        )
+        failure = _failure(_without_result(status, error, reader is not None))
         return None if failure == known.failure else _Outcome({}, failure, runtime)
     # (That of an earlier psweep is what its psets are recognised by.)
     return _Outcome(results, None, known.runtime if status.state == State.UNKNOWN else runtime)
 
 
-def _failure(status: PsetStatus) -> str:
+def _without_result(status: PsetStatus, error: Exception, by_reader: bool) -> PsetStatus:
+    """Return the status of a pset whose result has turned out to be none."""
+    attempt = status.attempt
+    if (
+        attempt is not None
+        and attempt.exit_code == 0
+        and (attempt.has_result or not attempt.killed)
+    ):
+        text = "".join(traceback.format_exception(error)) if by_reader else f"{error}"
+        reason = f"exit code 0, but no result in {attempt.folder}: {text}"
+        return status._replace(state=State.NO_RESULT, reason=reason)
+    state = State.CANCELLED if status.state == State.CANCELLED else State.LOST
+    text = f"{type(error).__name__}: {error}" if by_reader else f"{error}"
+    return status._replace(state=state, reason=f"{status.reason}{UNUSABLE}{text}")
+
+
+def _says_more(known: _Known, status: PsetStatus, runtime: float) -> bool:
+    """Return whether the database says of this attempt also why its result is no use."""
+    return (
+        known.failure is not None
+        and UNUSABLE in known.failure
+        and f": {_job(status)}: " in known.failure
+        and (known.runtime == runtime or (known.runtime != known.runtime and runtime != runtime))
+    )
+
+
+def _job(status: PsetStatus) -> str:
     where = f"job {status.attempt.job_id}" if status.attempt and status.attempt.job_id else "job"
-    text = f"{status.state}: {where} on {status.machine}: {status.reason}"
+    return f"{where} on {status.machine}"
+
+
+def _failure(status: PsetStatus) -> str:
+    text = f"{status.state}: {_job(status)}: {status.reason}"
     files = [path for path in (status.log, status.stderr) if path is not None]
     if not files:
         return text + "; it has left no output"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickletools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from psweep import file_read
 from psweep_core.plumbing import PRIVATE, replace_text
@@ -17,6 +16,7 @@ from psweep_core.plumbing import PRIVATE, replace_text
 from .jobs import RESULT_FILES, Attempt
 from .machines import Machine, read_info
 from .queue import Account, Queue, complain, snapshot_path
+from .result_files import UNUSABLE, is_complete
 from .scheduler_words import WAITING
 from .scripts import info_path
 from .states import State
@@ -164,7 +164,7 @@ class Queues:
             complain(name, "its info.yaml has no statcmd and no scheduler")
             return None
         if self._may_ask is not None and not self._may_ask(machine):
-            complain(name, "its statcmd was not confirmed: call psweep-status in a terminal")
+            complain(name, "its statcmd was not confirmed: call this in a terminal")
             return None
         if self._calc_dir.joinpath(f".clusters_{name}").exists():
             query = f"{name} {query}"  # which asks for these clusters
@@ -214,53 +214,54 @@ class Judge:
             if outcome is not None and not outcome.failed:
                 return Verdict(State.UNKNOWN, "prepared by an earlier psweep")
             return Verdict(State.NOT_SUBMITTED)
-        if attempt.exit_code == 0 and attempt.caught is None:
+        if attempt.exit_code == 0 and (
+            attempt.caught is None or attempt.has_result or _went_well(attempt, outcome)
+        ):
             return self._ended_well(attempt, outcome)
         if attempt.exit_code is not None:
-            if attempt.exit_code == 0 and attempt.has_result:
-                return Verdict(State.DONE, self._reason(attempt))
             if attempt.exit_code == 0 or attempt.killed:
-                return self._killed(attempt)
+                return self._killed(attempt, outcome)
             by = f" ({attempt.signal})" if attempt.signal else ""
             return Verdict(State.FAILED, f"exit code {attempt.exit_code}{by}")
         if attempt.here:
-            return self._here(attempt)
-        return self._without_end(attempt)
+            return self._here(attempt, outcome)
+        return self._without_end(attempt, outcome)
 
     def account(self, attempt: Attempt) -> Account | None:
         """Return what a second source says of it."""
         return self._queues.account(attempt)
 
     def _ended_well(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
+        # Why it was ended all the same
+        reason = attempt.killed or (f"got SIG{attempt.caught}" if attempt.caught else "")
         # The database knows more, if it speaks of this attempt: what a reader has found, or that
         # a result cannot be read.
-        if outcome is not None and outcome.runtime == attempt.runtime:
-            if not outcome.failed:
-                return Verdict(State.DONE)
-            if outcome.cause.startswith("no result: "):
-                return Verdict(State.NO_RESULT, _first_line(outcome.cause))
+        if _went_well(attempt, outcome):
+            return Verdict(State.DONE, reason)
+        if _speaks_of(outcome, attempt) and outcome.cause.startswith("no result: "):
+            return Verdict(State.NO_RESULT, _first_line(outcome.cause))
         if attempt.has_result or self._has_reader:
-            return Verdict(State.DONE)
+            return Verdict(State.DONE, reason)
         return Verdict(State.NO_RESULT, _no_result(attempt))
 
-    def _reason(self, attempt: Attempt) -> str:
-        """Explain why a job that has its result was ended."""
-        return attempt.killed or (f"got SIG{attempt.caught}" if attempt.caught else "")
-
-    def _gone(self, attempt: Attempt, reason: str) -> Verdict:
+    def _gone(self, attempt: Attempt, reason: str, outcome: Outcome | None) -> Verdict:
         """Report what is left of a job that is certainly gone."""
-        if attempt.has_result and is_complete(attempt.folder):
+        # A reader may find a result elsewhere; if it was asked, the database has it or says so.
+        may_count = (attempt.has_result and is_complete(attempt.folder)) or (
+            attempt.exit_code == 0 and self._has_reader
+        )
+        if may_count and not _was_unusable(attempt, outcome):
             return Verdict(State.DONE, reason, open=True)
         state = State.CANCELLED if self._queues.was_cancelled(attempt) else State.LOST
         if attempt.exit_code == 0 and not attempt.killed:
             state, reason = State.NO_RESULT, _no_result(attempt)
         return Verdict(state, reason, open=True)
 
-    def _killed(self, attempt: Attempt) -> Verdict:
+    def _killed(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
         """Judge a job that has noted its end, but whose scheduler may start it again."""
-        reason = attempt.killed or "ended after a signal"
+        reason = attempt.killed or f"got SIG{attempt.caught}"
         if attempt.here:
-            return self._gone(attempt, reason)
+            return self._gone(attempt, reason, outcome)
         queue = self._queues.of(attempt)
         found = self._in_queue(attempt, queue)
         if found:
@@ -271,21 +272,21 @@ class Judge:
         if account is not None and account.lives:
             return Verdict(State.QUEUED, "started again", open=True)
         if account is not None and not account.unknown and not account.may_come_back:
-            return self._gone(attempt, account.reason or reason)
+            return self._gone(attempt, account.reason or reason, outcome)
         if queue.when - (attempt.end or 0) >= self._queues.machine(attempt.machine).lost_after:
-            return self._gone(attempt, reason)
+            return self._gone(attempt, reason, outcome)
         return Verdict(State.RUNNING, f"{reason}; it may start again", open=True)
 
-    def _here(self, attempt: Attempt) -> Verdict:
+    def _here(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
         if attempt.gone():
-            return self._gone(attempt, "its process is gone")
+            return self._gone(attempt, "its process is gone", outcome)
         if attempt.start is None:
             if time.time() - attempt.since > _GRACE_SECONDS:
                 return Verdict(State.LOST, "submitting it was cut short")
             return Verdict(State.QUEUED)
         return Verdict(State.RUNNING)
 
-    def _without_end(self, attempt: Attempt) -> Verdict:
+    def _without_end(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
         """Judge a job that has noted no end."""
         state = State.QUEUED if attempt.start is None else State.RUNNING
         queue = self._queues.of(attempt)
@@ -299,9 +300,9 @@ class Judge:
         if attempt.job_id is None:
             if queue.when - attempt.since < max(grace, 1):
                 return Verdict(State.QUEUED, "being submitted")
-            return self._gone(attempt, "submitting it was cut short")
+            return self._gone(attempt, "submitting it was cut short", outcome)
         if self._queues.was_cancelled(attempt):
-            return self._gone(attempt, "by psweep-cancel")
+            return self._gone(attempt, "by psweep-cancel", outcome)
         account = self._queues.account(attempt)
         waits = Verdict(
             state, f"has left the queue; its notes may come within {grace} s", open=True
@@ -316,15 +317,15 @@ class Judge:
             reason = account.reason or reason
             never_ran = attempt.start is None and account.state.startswith("CANCELLED")
             if never_ran and account.elapsed in ("00:00:00", "0", "0s"):
-                return self._gone(attempt, reason)
+                return self._gone(attempt, reason, outcome)
             if account.end is not None and not account.may_come_back:
                 if queue.when - account.end >= grace:
-                    return self._gone(attempt, reason)
+                    return self._gone(attempt, reason, outcome)
                 return waits
         elif queue.forgets_after is not None and queue.forgets_after >= grace:
-            return self._gone(attempt, reason)  # it has been gone for so long
+            return self._gone(attempt, reason, outcome)  # it has been gone for so long
         if self._queues.missing_for(attempt, queue) >= grace:
-            return self._gone(attempt, reason)
+            return self._gone(attempt, reason, outcome)
         return waits
 
     def _in_queue(self, attempt: Attempt, queue: Queue | None) -> Verdict | None:
@@ -344,6 +345,28 @@ class Judge:
         return Verdict(State.RUNNING) if runs else Verdict(State.QUEUED, reason)
 
 
+def _speaks_of(outcome: Outcome | None, attempt: Attempt) -> TypeGuard[Outcome]:
+    """Return whether the database speaks of this attempt; others have other runtimes."""
+    return outcome is not None and outcome.runtime == attempt.runtime
+
+
+def _went_well(attempt: Attempt, outcome: Outcome | None) -> bool:
+    return _speaks_of(outcome, attempt) and not outcome.failed
+
+
+def _was_unusable(attempt: Attempt, outcome: Outcome | None) -> bool:
+    """Return whether `batch_collect` has found that there is no result of this attempt."""
+    if outcome is None or not outcome.failed:
+        return False
+    if UNUSABLE not in outcome.cause and not outcome.cause.startswith("no result: "):
+        return False
+    if attempt.runtime is None:  # as of others; but the cause has the number of the job
+        return attempt.job_id is not None and (
+            f": job {attempt.job_id} on {attempt.machine}: " in outcome.cause
+        )
+    return outcome.runtime == attempt.runtime
+
+
 def _no_result(attempt: Attempt) -> str:
     files = " nor ".join(RESULT_FILES)
     return f"exit code 0, but no result in {attempt.folder}: there is neither {files}"
@@ -353,25 +376,6 @@ def _first_line(cause: str) -> str:
     # after "no result: job 7 on cluster: "
     line, _, _ = cause.partition("; the end of ")[0].partition("\n")
     return line.split(": ", maxsplit=2)[-1]
-
-
-def is_complete(folder: str) -> bool:
-    """Return whether a job has written its result to the end; nothing in it is run."""
-    for name in RESULT_FILES:
-        path = os.path.join(folder, name)
-        if not os.path.exists(path):
-            continue
-        try:
-            with open(path, "rb") as file:
-                if name.endswith(".json"):
-                    json.load(file)
-                else:
-                    for _ in pickletools.genops(file):
-                        pass
-        except (OSError, ValueError):
-            return False
-        return True
-    return False
 
 
 def cancelled_name(machine: str) -> str:

@@ -33,12 +33,20 @@ __all__ = [
     "last_attempt",
     "machines_of",
     "next_number",
+    "safe_cluster",
+    "safe_job_id",
+    "safe_machine",
     "seconds",
 ]
 
-_SUBMITTED = re.compile(r"\.submitted_(?P<machine>.+)\.(?P<number>\d+)")
+# A study may come from somebody else: what is in its notes and goes on to a shell or into a script
+# is of these forms, or counts as not noted.
+_NAME = r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*"  # of a machine, as find_machines takes it
+_SUBMITTED = re.compile(rf"\.submitted_(?P<machine>{_NAME})\.(?P<number>[0-9]+)")
+_JOB_ID = re.compile(r"[0-9]+(_[0-9]+|\[[0-9]*\])?(\.[A-Za-z0-9][A-Za-z0-9_.-]*)?")  # 12[3].host
+_CLUSTER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_TASK = re.compile(r"task ([0-9]+) (\S+)")
 RESULT_FILES = ("result.pk", "result.json")
-_TASK = re.compile(r"task (\d+) (\S+)")
 
 
 class Attempt(NamedTuple):
@@ -121,6 +129,21 @@ def machines_of(names: set[str]) -> list[str]:
     )
 
 
+def safe_machine(name: str) -> str:
+    """Return the name of a machine as it was noted; empty if it can be none."""
+    return name if re.fullmatch(_NAME, name) else ""
+
+
+def safe_job_id(noted: str | None) -> str | None:
+    """Return the number of a job as it was noted; None if it can be none."""
+    return noted if noted and _JOB_ID.fullmatch(noted) else None
+
+
+def safe_cluster(noted: str) -> str:
+    """Return the name of a cluster as it was noted; empty if it can be none."""
+    return noted if _CLUSTER.fullmatch(noted) else ""
+
+
 def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> Attempt | None:
     """Read what is noted of the last time that a pset was submitted.
 
@@ -170,10 +193,10 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
     job_id = job_id_of(said)
-    cluster = cluster_of(said) or cluster
+    cluster = safe_cluster(cluster_of(said) or cluster)
     if job_id and task:
         job_id = f"{job_id}_{task}"
-    own = noted.pop("job", None)
+    own = safe_job_id(noted.pop("job", None))
     here = how == "here"
     return Attempt(
         folder,
@@ -207,7 +230,7 @@ def _notes(text: str) -> dict[str, Any]:
             if words[0] == "start" and len(words) == 6:
                 _, time, host, pid, job, log = words
                 noted = {"start": seconds(time), "host": host, "pid": int(pid)}
-                noted |= {"log": log or None, "job": None if job == "-" else job}
+                noted |= {"log": log or None, "job": job}
             elif words[0] == "stderr" and noted:
                 noted["stderr"] = line.partition(" ")[2]
             elif words[0] == "exit" and len(words) in (3, 4):

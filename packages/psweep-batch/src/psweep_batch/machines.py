@@ -104,11 +104,13 @@ class Machine:
         """The shell command that asks the scheduler for all jobs of the user."""
         if self.statcmd:
             # In a pipe, the first program may be missing, and nobody would notice.
-            first = shlex.split(self.statcmd, comments=True)[0]
-            check = f"command -v {shlex.quote(first)} >/dev/null || "
-            missing = shlex.quote(f"there is no {first} here")
-            complain = f"{{ echo {missing} >&2; exit 127; }}\n"
-            return ("" if "=" in first else check + complain) + self.statcmd
+            # (What the shell has to look into, such as ~/bin/myq or a parenthesis, tells itself.)
+            plain = re.match(r"[A-Za-z0-9_./+-]+(?=[\s|;&]|$)", self.statcmd)
+            if not plain:
+                return self.statcmd
+            missing = shlex.quote(f"there is no {plain[0]} here")
+            check = f"command -v {plain[0]} >/dev/null || {{ echo {missing} >&2; exit 127; }}\n"
+            return check + self.statcmd
         return shell_text(f"{self.scheduler}_query") if self.scheduler else None
 
     @property

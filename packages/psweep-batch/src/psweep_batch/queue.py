@@ -81,6 +81,8 @@ class Queue:
         self._said = said
         self._clusters = {""}
         self._jobs: dict[tuple[str, str], tuple[bool | None, str, str]] = {}
+        self._arrays: set[tuple[str, str]] = set()  # of which single tasks are shown
+        self._shared: set[tuple[str, str]] = set()  # with a line for several tasks, as 12_[3-9]
         cluster = ""
         for line in said.splitlines():
             words = line.split()
@@ -109,7 +111,13 @@ class Queue:
             state = next((word for word in words if runs(word) is not None), "")
             reason, text = words[1] if len(words) > 1 else "", line
         reason = "" if reason in ("None", "(null)", "-") else reason.strip().strip("()")
-        self._jobs[self._where(cluster, job)] = (runs(state.strip()), reason, text)
+        where = self._where(cluster, job)
+        self._jobs[where] = (runs(state.strip()), reason, text)
+        number, _, task = where[1].partition("_")
+        if task:
+            self._arrays.add((where[0], number))
+        elif re.match(r"\d+_?\[[^\]]", job):
+            self._shared.add(where)
 
     def _take_account(self, cluster: str, line: str) -> None:
         words = line.split("|")
@@ -202,9 +210,17 @@ class Queue:
         return not cluster or not self.cluster or cluster in self._clusters
 
     def find(self, cluster: str, job_id: str | None, known_as: str, task: str) -> str | None:
-        """Find a job by its number, or if that is not known by its command; give its number."""
+        """Find a job by its number, or if that is not known by its command; give its number.
+
+        Of a task this may be the number of its array, if the queue does not show single tasks.
+        """
         if job_id is not None:
-            return job_id if self._where(cluster, job_id) in self._jobs else None
+            where = self._where(cluster, job_id)
+            if where in self._jobs:
+                return job_id
+            array = (where[0], where[1].partition("_")[0])
+            hidden = array in self._shared or array not in self._arrays
+            return array[1] if array in self._jobs and hidden and array != where else None
         for (_, found), (_, _, text) in self._jobs.items():
             if known_as in text and found.endswith(f"_{task}" * bool(task)):
                 return found
@@ -267,7 +283,7 @@ def _answer(
     # A shell there may greet before it does what it is told. In a pipe, the first program may
     # fail; bash can be told to mind that.
     if words:
-        command = f"set -- {' '.join(words)}\n{command}"
+        command = f"set -- {shlex.join(words)}\n{command}"
     command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
     if machine.statcmd:
         command = f"if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n{command}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -193,4 +194,7 @@ def _earlier(last: Attempt | None, target: str) -> str:
         return ""
     # Its number only if its end was not recorded: then the scheduler is queried again.
     ask = last.job_id if last.exit_code is None and last.machine == target else None
-    return f"{last.machine}.{last.number} {last.seen} {ask or ''}".rstrip()
+    words = [f"{last.machine}.{last.number}", last.seen]
+    if ask:
+        words += [ask, last.cluster] if last.cluster else [ask]
+    return shlex.join(words)

@@ -1,6 +1,6 @@
 """What is different from scheduler to scheduler: one table.
 
-A new scheduler needs an entry in it, the two shell scripts below, and what it says about jobs in
+A new scheduler needs an entry in it, the three shell scripts below, and what it says about jobs in
 `scheduler_words`. What a task reads in the environment of its job is in psweep_core:
 ``engines/job_signals.py``, ``running/job_environment.py`` and ``running/time_left.py``; what its
 scripts read there is in ``shell/notes.sh``, ``job.sh`` and ``task_job.sh``.
@@ -14,6 +14,8 @@ Two shell scripts for each print one line per job, with ``|`` between the words:
 - ``shell/<name>_account.sh``, with numbers as ``$@``:
   ``job``, number, state, end, elapsed, memory, exit status; UNKNOWN is what the
   scheduler itself says not to know. What cannot be asked prints nothing.
+
+And ``shell/<name>_alive.sh`` returns whether job ``$1`` waits or runs; without an answer it may.
 
 Numbers are ``12``, or ``12_3`` for task 3 of an array.
 """
@@ -60,8 +62,6 @@ class Scheduler:
         The number of the first task.
     task : str
         The number of its task, for the shell in a job.
-    alive : str
-        Shell command: exit status 0 if job $1 waits or runs.
     cancel : str
         Shell command that cancels the jobs or ranges of tasks that are its arguments.
     range : str
@@ -90,7 +90,6 @@ class Scheduler:
     array: str
     first_task: int
     task: str
-    alive: str
     cancel: str
     range: str
     refusals: str
@@ -128,11 +127,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         array='ps_array=--array=0-$(($1 - 1)); [ "$2" = - ] || ps_array=$ps_array%$2',
         first_task=0,
         task='"$SLURM_ARRAY_TASK_ID"',
-        alive=(
-            'scontrol -o show job "$1" 2>/dev/null | '
-            "grep -Eq 'JobState=(PENDING|RUNNING|SUSPENDED|COMPLETING|CONFIGURING|REQUEUED)'"
-        ),
-        cancel='scancel ${ps_cluster:+-M} $ps_cluster "$@"',
+        cancel='scancel ${ps_cluster:+-M "$ps_cluster"} "$@"',
         range="{job}_[{tasks}]",
         refusals=_SLURM_REFUSALS,
         own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),
@@ -153,7 +148,6 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         array='ps_array="-t 1-$1"; [ "$2" = - ] || ps_array="$ps_array -tc $2"',
         first_task=1,
         task="$((SGE_TASK_ID - 1))",
-        alive='qstat -j "$1" >/dev/null 2>&1',
         cancel=(
             "for ps_job; do\n"
             "    case $ps_job in\n"
@@ -191,10 +185,6 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         ),
         first_task=0,
         task='"${PBS_ARRAY_INDEX:-${PBS_ARRAYID:-0}}"',
-        alive=(
-            'ps_name=$1; case $1 in *_*) ps_name="${1%_*}[${1#*_}]" ;; esac; '
-            'qstat -f "$ps_name" 2>/dev/null | grep -Eq "job_state = [QRHSETWBMU]"'
-        ),
         cancel=(
             "for ps_job; do\n"
             '    case $ps_job in *_*) ps_job="${ps_job%_*}[${ps_job#*_}]" ;; esac\n'
@@ -225,11 +215,6 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         array='ps_array="-J psweep[1-$1]"; [ "$2" = - ] || ps_array=$ps_array%$2',
         first_task=1,
         task="$((LSB_JOBINDEX - 1))",
-        alive=(
-            'ps_name=$1; case $1 in *_*) ps_name="${1%_*}[${1#*_}]" ;; esac; '
-            'bjobs -noheader -o stat "$ps_name" 2>/dev/null | '
-            'grep -Eq "PEND|RUN|SUSP|WAIT|UNKWN|PROV"'
-        ),
         cancel=(
             "for ps_job; do\n"
             '    case $ps_job in *_*) ps_job="${ps_job%_*}[${ps_job#*_}]" ;; esac\n'

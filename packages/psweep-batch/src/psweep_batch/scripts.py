@@ -39,7 +39,7 @@ class Line(NamedTuple):
     pset_id: str
     attempt: int  # 1 the first time
     comment: str
-    earlier: str = ""  # of a job before: its note, how it was, its number; see again() in common.sh
+    earlier: str = ""  # of a job before: its note, how it was, its number and cluster; see again()
     text: str = ""  # the whole line, as a user may have edited it
     more: str = ""  # options of the submit command
 
@@ -193,7 +193,7 @@ def write_script(
         "# One line per pset below. Safe to run again: nothing is submitted twice. You may edit",
         "# this file; prep_batch rewrites it, and keeps your changes to these lines.",
         "",
-        f"ps_machine={machine.name}",
+        f"ps_machine={shlex.quote(machine.name)}",
         shell_text("common"),
     ]
     how = "here" if machine.runs_here else "array" if machine.array else "each"
@@ -216,7 +216,8 @@ def write_script(
             if line.attempt > 1 or line.earlier:
                 text.append(f"again {line.attempt} {line.earlier}".rstrip())
             command = f"{machine.subcmd} {line.more}".rstrip()
-            text.append(line.text or f"{verb} {line.pset_id} {command}  # {line.comment}")
+            pset = shlex.quote(line.pset_id)
+            text.append(line.text or f"{verb} {pset} {command}  # {line.comment}")
     if tasks:
         options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
@@ -241,11 +242,11 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         for pattern, line in of.head
     ]
     if scheduler:
-        alive = scheduler.alive
+        alive = shell_text(f"{machine.scheduler}_alive").rstrip()
     elif machine.statcmd:
         alive = (
-            f"{{ {machine.statcmd}\n}} 2>/dev/null | "
-            'awk -v id="$1" \'{sub(/[.[].*/, "", $1)} $1 == id {n = 1} END {exit !n}\''
+            f"ps_said=$({{ {machine.statcmd}\n}} 2>/dev/null </dev/null) || return 0\n"
+            'printf \'%s\\n\' "$ps_said" | shows "$1"'
         )
     else:
         alive = "return 1"
@@ -255,7 +256,7 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         f"ps_stdin={'yes' if of.by_stdin else ''}",
         "",
         "alive() { # NUMBER: does this job wait or run?",
-        f"    {alive}",
+        alive,
         "}",
         "",
     ]
@@ -347,7 +348,7 @@ def _array_lines(
         for line in group:
             if line.attempt > 1 or line.earlier:
                 yield f"again {line.attempt} {line.earlier}".rstrip()
-            yield f"add {line.pset_id}  # {line.comment}"
+            yield f"add {shlex.quote(line.pset_id)}  # {line.comment}"
         yield (
             f"submit_array {' '.join(options)} {machine.pack or 1} {machine.parallel} "
             f"{machine.subcmd} {more}{' ' * bool(more)}"

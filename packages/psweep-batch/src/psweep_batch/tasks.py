@@ -20,7 +20,7 @@ from psweep_core.plumbing import (
 )
 
 from .find_state import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
-from .jobs import Attempt
+from .jobs import Attempt, safe_cluster, safe_job_id, safe_machine
 from .machines import Machine
 from .outputs import why_ended
 from .scheduler_words import CANCELLED, cluster_of, job_id_of
@@ -99,20 +99,20 @@ def chunk_of(attempt: Attempt) -> tuple[str, int]:
 def _attempt(claim: Claim, spool: Spool) -> Attempt:
     """Describe a claim as `find_state` and `cancel` want it."""
     words = claim.how.split(" ")
-    task = words[1] if words[0] == "task" else ""
+    task = words[1] if words[0] == "task" and words[1:] and words[1].isdecimal() else ""
     job_id = job_id_of(claim.said) if claim.said else None
     job_id = f"{job_id}_{task}" if job_id and task else job_id
     return Attempt(
         folder=str(spool.folder / f"{spool.run_id}.{claim.chunk}"),
-        machine=claim.machine,
+        machine=safe_machine(claim.machine),
         number=claim.attempt,
         since=claim.since,
         here=claim.how == "here",
         user=claim.user,
-        cluster=cluster_of(claim.said) or claim.cluster,
+        cluster=safe_cluster(cluster_of(claim.said) or claim.cluster),
         known_as=words[-1],
         task=task,
-        job_id=job_id or (claim.job if claim.job != "-" else None),
+        job_id=safe_job_id(job_id or claim.job),
         start=claim.start,
         host=claim.host,
         pid=claim.pid,

@@ -8,10 +8,12 @@ Ansible.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import itertools
 import re
 import shlex
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -201,16 +203,47 @@ _CLASSES: dict[str, Callable[[str, str], Template]] = {
 }
 
 
-_LIKE_JINJA = re.compile(r"\{\{-?\s*[^\W\d]\w*\s*(?:\|[^{}\n]*)?-?\}\}|\{%-?\s*\w+[^{}\n]*%\}")
+_EXPRESSION = re.compile(r"(?=(\{\{((?:[^{}]|\{[^{}]*\}){1,1000}?)\}\}))")
+_STATEMENT = re.compile(
+    r"\{%[-+]?\s*\w+[^{}\n]*%\}"
+    r"|\{%[-+]?\s*(?:if|for|set|block|macro|include|import|from|call|filter|raw)\s[^%]*%\}"
+    r"|\{#[-+]?\s[^{}]*?\s[-+]?#\}"  # a comment; ${#name} of the shell has no space
+)
+
+
+def _find_jinja(text: str) -> re.Match[str] | None:
+    """Find the first thing that looks like Jinja."""
+    found = [match for match in [_STATEMENT.search(text)] if match]
+    found += itertools.islice((m for m in _EXPRESSION.finditer(text) if _is_expression(m[2])), 1)
+    return min(found, key=lambda match: match.start(), default=None)
+
+
+def _is_expression(text: str) -> bool:
+    """Return whether what is in double braces computes something of a name.
+
+    Neither do ``{{1: 2}}`` and ``{{x:.3f}}`` of Python, ``{{0}}`` and ``{{a, b}}`` of C, nor titles
+    in BibTeX.
+    """
+    text = " ".join(re.sub(r"^[-+]|-$", "", text).split())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.replace("~", "+"), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # what Python does not know: filters and tests in words
+        return re.match(r"[^\W\d]\w* *(\||is )", text) is not None
+    if isinstance(tree, ast.Tuple | ast.Set | ast.Dict):
+        return False
+    return any(isinstance(node, ast.Name) for node in ast.walk(tree))
 
 
 def _dollar_template(text: str, where: str) -> Template:
     """Read a template with ``$name``, as nobody said which kind it is."""
-    found = _LIKE_JINJA.search(text)
+    found = _find_jinja(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
         message = (
-            f"{where}, line {line}: {found[0]!r} looks like Jinja; call "
+            f"{where}, line {line}: {found[0] or found[1]!r} looks like Jinja; call "
             "prep_batch(template_mode='jinja') to have it filled in, or template_mode='dollar' "
             "to keep it as it is (then $name is a placeholder)"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -76,7 +76,14 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         remote.rsync([*how, *skip, *options], f"{remote.folder}/", f"{remote.there}/")
 
 
-def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
+def pull(
+    host: str,
+    calc_dir: str,
+    *,
+    dry_run: bool,
+    options: Sequence[str],
+    may_ask: Callable[[Machine], bool],
+) -> None:
     """Copy a study back from another machine, with the state of its queue.
 
     Files that are newer here stay. The database here is replaced only by a newer one that has all
@@ -86,6 +93,8 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     ----------
     host, calc_dir, dry_run, options
         As for `push`.
+    may_ask : callable
+        Returns whether the queue of a machine may be queried there.
 
     Raises
     ------
@@ -98,7 +107,7 @@ def pull(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         if not dry_run:
             remote.folder.mkdir(parents=True, exist_ok=True)
             # First the queue: a job that ends in between has then noted it in what is copied.
-            queue = _ask_queue(remote)
+            queue = _ask_queue(remote, may_ask)
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
         skip += [f"--exclude=/{name}", f"--exclude=/{RUNS}"]
         remote.rsync(
@@ -166,7 +175,9 @@ def _read(database: Path) -> pd.DataFrame:
     return df_read(database) if database.exists() else pd.DataFrame()
 
 
-def _ask_queue(remote: RemoteStudy) -> tuple[Machine, Queue] | None:
+def _ask_queue(
+    remote: RemoteStudy, may_ask: Callable[[Machine], bool]
+) -> tuple[Machine, Queue] | None:
     """Ask the scheduler there."""
     machine = remote.machine
     if machine is None:
@@ -180,6 +191,13 @@ def _ask_queue(remote: RemoteStudy) -> tuple[Machine, Queue] | None:
             )
         return None
     if machine.query is None:
+        return None
+    if not may_ask(machine):
+        print(
+            f"psweep-pull: the queue on {remote.host} was not queried: the statcmd of "
+            f"{machine.name} was not confirmed; call psweep-pull in a terminal",
+            file=sys.stderr,
+        )
         return None
     try:
         return machine, Queue.ask(machine, remote.path, remote.ssh)

@@ -7,7 +7,7 @@ list=$arrays/$stamp.$group
 add() { # FOLDER: to the next array
     check_pset "$1"
     [ -w "$1" ] || stop "cannot write into $ps_calc/$1"
-    printf '%s\n' "$1 $ps_earlier $ps_number" >>"$list" || stop "cannot write into $ps_calc/$arrays"
+    printf '%s\n' "$1 $ps_earlier $ps_number $ps_there" >>"$list" || stop "cannot write into $ps_calc/$arrays"
 }
 
 submit_array() { # LIMIT MAX_SIZE PACK PARALLEL COMMAND... <DIRECTIVES: submit what was added
@@ -29,7 +29,7 @@ submit_array() { # LIMIT MAX_SIZE PACK PARALLEL COMMAND... <DIRECTIVES: submit w
 
 submit_part() { # COMMAND...
     n=0
-    while read -r pset earlier state ps_number; do
+    while read -r pset earlier state ps_number ps_there; do
         ps_earlier=${earlier:+"$earlier $state"}
         claim "$pset" "task $((n / pack + ps_first_task)) $part" || continue
         printf '%s\n' "$pset"

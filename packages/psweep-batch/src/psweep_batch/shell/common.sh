@@ -54,16 +54,33 @@ check_pset() { # FOLDER
         stop "there is no $ps_calc/$1/jobscript_$ps_machine: is this script in the study's folder? If the pset was removed, comment out its line"
 }
 
-again() { # ATTEMPT JOB STATE [NUMBER]: of the next pset, see `claim`
+again() { # ATTEMPT JOB STATE [NUMBER [CLUSTER]]: of the next pset, see `claim`
     ps_attempt=$1
     ps_earlier=${2:+"$2 $3"}
     ps_number=$4
+    ps_there=$5
+}
+
+shows() { # NUMBER <QUEUE: is this job in it, the number first in each line, as 12, 12_3, 12[3].host, 12_[3-9]?
+    awk -v id="$1" '
+        function base(text) {sub(/[^0-9].*/, "", text); return text}
+        function task(text) {
+            return text ~ /^[0-9]+(_[0-9]|\[[0-9]+\])/ ? base(substr(text, length(base(text)) + 2)) : ""
+        }
+        {sub(/[|].*/, "", $1)}
+        base($1) != base(id) || base(id) == "" {next}
+        task($1) != "" {tasks = 1; if (task($1) == task(id)) found = 1; next}
+        $1 ~ /^[0-9]+_?\[[^]]/ {found = 1; next} # these of its tasks, however they are written
+        {whole = 1}
+        END {exit !(found || (whole && (!tasks || task(id) == "")))}'
 }
 
 as_before() { # FOLDER: is the earlier job of a pset as it was when this script was written?
     [ -n "$ps_earlier" ] || return 0
     state_of "$1/.job_${ps_earlier% *}"
     [ "$ps_state" = "${ps_earlier#* }" ] || return 1
+    ps_cluster=$ps_there
+    [ "$ps_cluster" != "$cluster" ] || ps_cluster= # it needs no name
     [ -z "$ps_number" ] || ! alive "$ps_number"
 }
 

@@ -1,9 +1,10 @@
 
 # The jobscript gets Ctrl-C, too; how it ends is noted.
 ps_caught=
-trap 'ps_caught=INT' INT
-trap 'ps_caught=HUP' HUP
-trap 'ps_caught=TERM' TERM
+for ps_signal in HUP INT QUIT ABRT ALRM TERM USR1 USR2 XCPU VTALRM PROF; do
+    # shellcheck disable=SC2064 # the name as it is now
+    trap "ps_caught=$ps_signal" "$ps_signal"
+done
 if finished; then exit; fi
 find_log
 note_start "$ps_log"

@@ -12,11 +12,13 @@ send() { # SIGNAL: on to the jobscripts, which have set their traps as if they w
     done
     [ -z "$ps_workers" ] || kill -s "$1" $ps_workers 2>/dev/null
 }
-trap 'send TERM' TERM
-trap 'send HUP' HUP
-trap 'send USR1' USR1
-trap 'send USR2' USR2
-trap 'send XCPU' XCPU
+# All that a scheduler or a user may send; each would end this shell, and nobody would note how the
+# jobscripts end.
+ps_signals='HUP INT QUIT ABRT ALRM TERM USR1 USR2 XCPU VTALRM PROF'
+for ps_signal in $ps_signals; do
+    # shellcheck disable=SC2064 # the name as it is now
+    trap "send $ps_signal" "$ps_signal"
+done
 
 run_all() { # N PSET...: run these psets, N of them at once
     ps_n=$1
@@ -41,20 +43,30 @@ run_all() { # N PSET...: run these psets, N of them at once
 work() { # PSET...: run one after another those that no other worker has taken
     # A trap that does nothing: the jobscript does not inherit it, and this shell stays to note how
     # the jobscript ends.
-    trap 'ps_caught=TERM' TERM
-    trap 'ps_caught=HUP' HUP
-    trap 'ps_caught=INT' INT
-    trap 'ps_caught=USR1' USR1
-    trap 'ps_caught=USR2' USR2
-    trap 'ps_caught=XCPU' XCPU
+    for ps_signal in $ps_signals; do
+        # shellcheck disable=SC2064 # the name as it is now
+        trap "ps_caught=$ps_signal" "$ps_signal"
+    done
     for ps_pset; do
-        if [ -e "$ps_run/TERM" ] || [ -e "$ps_run/HUP" ]; then break; fi
+        for ps_signal in TERM HUP INT QUIT; do
+            if [ -e "$ps_run/$ps_signal" ]; then return; fi
+        done
         mkdir "$ps_run/$ps_pset" 2>/dev/null || continue
         run_pset "$ps_pset"
         case $ps_caught in
-        TERM | HUP) break ;;
+        TERM | HUP | INT | QUIT) return ;;
         esac
     done
+}
+
+start() { # WORD...: run it as if it were not in the background, where sh ignores INT and QUIT for good
+    if env --default-signal=INT,QUIT true 2>/dev/null; then
+        env --default-signal=INT,QUIT "$@"
+    elif [ -z "$BASH_VERSION" ] && command -v perl >/dev/null; then
+        perl -e '$SIG{INT} = $SIG{QUIT} = "DEFAULT"; exec @ARGV' "$@"
+    else
+        "$@" # bash does not ignore what has a trap
+    fi
 }
 
 run_pset() { # FOLDER: run its jobscript there, by what its first line names
@@ -77,12 +89,15 @@ run_pset() { # FOLDER: run its jobscript there, by what its first line names
     # The number of the process that becomes the jobscript, for `send`
     ps_start='echo $$ >"$0"; if [ -e "${0%/*}/TERM" ]; then exit 143; fi; exec "$@"'
     if [ -n "$ps_own" ]; then
-        sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&- >>"$ps_log" 2>&1
+        start sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&- >>"$ps_log" 2>&1
     else
-        sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&-
+        start sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&-
     fi
     ps_code=$?
     rm -f "$ps_run/$1.pid"
+    for ps_signal in QUIT INT; do # which this shell may ignore
+        if [ -z "$ps_caught" ] && [ -e "$ps_run/$ps_signal" ]; then ps_caught=$ps_signal; fi
+    done
     note_exit "$ps_code" "$ps_caught"
     [ "$ps_code" = 0 ] || echo "$ps_code" >"$ps_run/code"
 }

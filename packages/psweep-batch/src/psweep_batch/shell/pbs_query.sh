@@ -5,8 +5,12 @@ ps_ids=$(qselect -u "$(id -un)") || exit
 ps_said=$(qstat -t -f $ps_ids 2>/dev/null)
 [ -n "$ps_said" ] || ps_said=$(qstat -f $ps_ids) || exit
 printf '%s\n' "$ps_said" | awk '
-    function flush() {if (id) print id "|" state "|" why "|" text}
-    /^\t/ {if (last == "Variable_List" || last == "Submit_arguments") text = text substr($0, 2); next}
+    function flush() {gsub(/[|]/, "/", why); if (id) print id "|" state "|" why "|" text}
+    /^\t/ { # the rest of a long line
+        if (last == "Variable_List" || last == "Submit_arguments") text = text substr($0, 2)
+        if (last == "comment") why = why substr($0, 2)
+        next
+    }
     /^Job Id: / {
         flush(); id = $3; sub(/\..*/, "", id); state = why = text = ""
         if (id ~ /\[[0-9]+\]/) {sub(/\[/, "_", id); sub(/\]/, "", id)} else sub(/\[\]/, "", id)

@@ -23,11 +23,16 @@ call() { # FILE COMMAND...: submit the file; Ctrl-C waits until it is known whic
 }
 
 numbered() { # has it said which number the job has, before it failed?
-    printf '%s\n' "$said" | grep -Eq '^Submitted batch job [0-9]|^Your job(-array)? [0-9]|^Job <[0-9]'
+    printf '%s\n' "$said" | grep -Eq \
+        -e '^Submitted batch job [0-9]|^Your job(-array)? [0-9]+.*has been submitted|^Job <[0-9]+> is submitted' \
+        -e '^[0-9]+(;[^ ]*)?$|^[0-9]+(\[\])?\.[^ ]+$' && return
+    # of one that psweep does not know: also what looks like it, in a line that refuses nothing
+    [ "$ps_scheduler" = other ] && printf '%s\n' "$said" | grep -Ev -e "$ps_refusals" |
+        grep -Eiq 'job[^a-z].*[0-9]|submitted.*[0-9]|[0-9].*submitted'
 }
 
 refused() { # is it certain that there is no job? Only if this is known to be what a refusal looks like
-    [ "$code" -le 128 ] && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
+    ! numbered && [ "$code" -le 128 ] && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
 }
 
 job() { # what the job file holds after the directives

@@ -8,10 +8,13 @@ ps_more=$(qstat -j "$(echo $ps_ids | tr ' ' ,)" 2>/dev/null)
     printf '%s\n' "$ps_more" | sed 's/^/more /'
     printf '%s\n' "$ps_said"
 } | awk '
+    function add() {sub(/ +$/, ""); gsub(/[|]/, "/"); why[job] = why[job] (why[job] == "" ? "" : "; ") $0}
     /^more job_number:/ {job = $3}
     /^more (script_file|cwd|sge_o_workdir|job_args):/ {text[job] = text[job] " " $3}
     /^more (error reason|scheduling info)/ {
-        sub(/^more (error reason *[0-9]*|scheduling info): */, ""); why[job] = why[job] $0 " "}
+        sub(/^more (error reason *[0-9]*|scheduling info): */, ""); add(); reason = 1; next}
+    /^more  / && reason {sub(/^more +/, ""); add(); next} # more of the same
+    /^more / {reason = 0}
     /^more / || $1 !~ /^[0-9]/ {next}
     {
         task = $NF; n = split($0, words, " "); state = words[5]

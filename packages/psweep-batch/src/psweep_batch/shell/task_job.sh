@@ -19,6 +19,7 @@ trap 'ps_send HUP' HUP
 trap 'ps_send USR1' USR1
 trap 'ps_send USR2' USR2
 trap 'ps_send XCPU' XCPU
+trap 'ps_send TERM' QUIT ABRT ALRM VTALRM PROF # of which psweep-task knows nothing
 
 ps_kills() { # how many processes of this job the system has killed for want of memory, if it says so
     while IFS=: read -r _ ps_kind ps_group; do
@@ -33,7 +34,7 @@ ps_kills() { # how many processes of this job the system has killed for want of 
 
 ps_inside() { # COMMAND...: run it, and note how it ends
     # Traps that do nothing: what is run does not inherit them, and this shell stays.
-    trap : TERM INT HUP USR1 USR2 XCPU
+    trap : TERM INT HUP USR1 USR2 XCPU QUIT ABRT ALRM VTALRM PROF
     sh -c 'echo $$ >"$0/jobscript"; exec env "$@"' "$ps_run" "$@"
     echo $? >"$ps_run/code"
 }

@@ -1,0 +1,103 @@
+"""What schedulers answer at length: whole reasons, and one call for all jobs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from fake_slurm import prepare
+from helpers import submit
+
+import psweep as ps
+from psweep_batch.machines import Machine
+from psweep_batch.queue import Queue
+
+PBS = """Job Id: 12.server
+    Job_Name = ps_m
+    job_state = Q
+    comment = Not Running: Insufficient amount of resource: ncpus (R: 128 A: 64 T:
+\t 256), host requested node17 is down | since yesterday
+    Variable_List = PBS_O_HOME=/root,PBS_O_WORKDIR=/x
+
+"""
+SGE = """==============
+job_number:                 12
+cwd:                        /x
+script_file:                .jobscript_m
+scheduling info:            queue instance "a.q@n1" dropped because it is full
+                            cannot run in PE "smp" because it only offers 0 slots
+binding:                    NONE
+"""
+SGE_QUEUE = "job-ID prior name\n----\n 12 0.5 jobscript_ root qw 01/01/2026 12:00:00   1\n"
+
+
+PBS_REASON = (
+    "Not Running: Insufficient amount of resource: ncpus (R: 128 A: 64 T: 256), host requested "
+    "node17 is down / since yesterday"
+)
+SGE_REASON = (
+    'queue instance "a.q@n1" dropped because it is full; cannot run in PE "smp" because it only '
+    "offers 0 slots"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "reason"),
+    [
+        (
+            "pbs",
+            {"qselect": {"*": "12.server\n"}, "qstat": {"*": PBS}},
+            PBS_REASON,
+        ),
+        (
+            "sge",
+            {"qstat": {"*-u*": SGE_QUEUE, "*": SGE}},
+            SGE_REASON,
+        ),
+    ],
+)
+def test_a_reason_of_several_lines(tmp_path, monkeypatch, name, answers, reason):
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    for command, said in answers.items():
+        cases = "".join(
+            f"{pattern}) cat {bin_dir}/{command}.{i} ;;\n" for i, pattern in enumerate(said)
+        )
+        for i, text in enumerate(said.values()):
+            (bin_dir / f"{command}.{i}").write_text(text)
+        (bin_dir / command).write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\n')
+        (bin_dir / command).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+    queue = Queue.ask(Machine("m", "qsub", scheduler=name), tmp_path)
+    assert queue.state("", "12") == (False, reason)
+
+
+def test_slurm_without_sacct_is_asked_once(templates, fake):
+    prepare(templates, 40)
+    submit("calc/run_m.sh")
+    fake["sacct.fails"] = "accounting storage is disabled"
+    fake["known"] = (
+        "JobId=3 JobName=x JobState=RUNNING RunTime=00:00:01 EndTime=Unknown ExitCode=0:0\n"
+        "JobId=4 JobName=x JobState=TIMEOUT RunTime=00:01:01 EndTime=1 ExitCode=0:15\n"
+    )
+    fake["age"] = "3600"
+    before = len(fake.calls("scontrol"))
+    status = ps.batch_status()
+    assert len(fake.calls("scontrol")) - before <= 3
+    assert status.state.tolist()[2:4] == ["queued", "lost"]
+    assert status.reason[3].startswith("time limit")
+    assert set(status.state.drop(2)) == {"lost"}
+
+
+def test_tasks_that_wait_share_a_record(templates, fake):
+    prepare(templates, 4, info="subcmd: sbatch\narray: true")
+    submit("calc/run_m.sh")
+    fake["sacct.fails"] = "accounting storage is disabled"
+    fake["age"] = "3600"
+    line = (
+        "JobId={} ArrayJobId=1 ArrayTaskId={} JobState={} RunTime=00:00:01 EndTime=1 ExitCode=0:9\n"
+    )
+    fake["known"] = line.format(1, "2-3%1", "PENDING") + line.format(2, 0, "FAILED")
+    assert ps.batch_status().state.tolist() == ["lost", "queued", "queued", "queued"]
+    fake["known"] = line.format(2, 0, "FAILED") + line.format(3, 2, "RUNNING")
+    assert ps.batch_status().state.tolist() == ["lost", "lost", "queued", "lost"]
