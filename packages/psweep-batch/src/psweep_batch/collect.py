@@ -248,7 +248,7 @@ def _outcome(
 
 
 def _without_result(status: PsetStatus, error: Exception, by_reader: bool) -> PsetStatus:
-    """Say that what was taken for a result is none."""
+    """Report that what was taken for a result is none."""
     attempt = status.attempt
     if (
         attempt is not None
