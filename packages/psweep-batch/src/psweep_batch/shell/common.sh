@@ -108,7 +108,14 @@ claim() { # FOLDER HOW: true for the one call that may submit it, on any machine
             esac
         done
         if [ -n "$owner" ] && ! { printf '%s\n' "$ps_machine" >"$owner"; } 2>/dev/null; then
-            read -r by 2>/dev/null <"$owner"
+            by=
+            ps_try=0
+            while [ "$ps_try" -lt 5 ]; do # it may be just being written
+                read -r by 2>/dev/null <"$owner"
+                if [ -n "$by" ] || [ ! -e "$owner" ]; then break; fi
+                sleep 1
+                ps_try=$((ps_try + 1))
+            done
             if [ -n "$by" ] && [ "$by" != "$ps_machine" ]; then
                 set +C
                 elsewhere=$((elsewhere + 1))
