@@ -153,6 +153,7 @@ with warnings.catch_warnings():
 
 # Each has an equal in JSON and Parquet ...
 DATA = {
+    "very wide array": np.array(["a"], dtype="<U100000"),
     "None": None,
     "bool": True,
     "int": -3,
@@ -222,7 +223,6 @@ OBJECTS = {
     "array of objects": np.array([1, "x", None], dtype=object),
     "masked": np.ma.array([1, 2], mask=[0, 1]),
     "long array": np.array([0.1], dtype="g"),
-    "very wide array": np.array(["a"], dtype="<U100000"),
     "Decimal": decimal.Decimal("1.10"),
     "Fraction": fractions.Fraction(1, 3),
     "UUID": uuid.UUID(int=5),
