@@ -121,6 +121,13 @@ class Label(np.str_):
 class Bag(set):
     __slots__ = ("unit",)
 
+    def __reduce__(self):  # which sets of Python 3.10 do without their slots
+        return bag, ([*self], self.unit)
+
+
+def bag(values, unit):
+    return having(Bag(values), unit=unit)
+
 
 class MaskedMetres(np.ma.MaskedArray):
     def __reduce__(self):
