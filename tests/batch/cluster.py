@@ -54,7 +54,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf
 MaxArraySize={max_array_size}
 MaxJobCount={max_job_count}
 MinJobAge={min_job_age}
-KillWait=2
+KillWait={kill_wait}
 ReturnToService=2
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=100000
 PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE State=UP
@@ -152,8 +152,14 @@ class Slurm(Service):
         cpus: int = 4,
         max_array_size: int = 10001,
         min_job_age: int = 60,
+        kill_wait: int = 2,
     ) -> None:
-        self.options = {"cpus": cpus, "max_array_size": max_array_size, "min_job_age": min_job_age}
+        self.options = {
+            "cpus": cpus,
+            "max_array_size": max_array_size,
+            "min_job_age": min_job_age,
+            "kill_wait": kill_wait,
+        }
         self.conf = Path(folder, "slurm.conf")
         self.environ = {"SLURM_CONF": str(self.conf)}
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}

@@ -40,7 +40,8 @@ while :; do sleep 0.2; done
 @pytest.mark.parametrize("shell", ["bash", "dash"])
 def test_no_pset_runs_twice_and_each_result_counts(templates, monkeypatch, shell, capsys):
     needs("SLURM", "slurm-wlm munge", "munged", "slurmctld", "slurmd", "sbatch", "squeue")
-    with Slurm(short_folder(), cpus=N, min_job_age=600) as slurm:
+    # On a busy machine 60 traps at once take more than the two seconds of other tests.
+    with Slurm(short_folder(), cpus=N, min_job_age=600, kill_wait=20) as slurm:
         for name, value in slurm.environ.items():
             monkeypatch.setenv(name, value)
         text = JOBSCRIPT.replace("SHELL", shell)
