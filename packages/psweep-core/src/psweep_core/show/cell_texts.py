@@ -12,12 +12,20 @@ import pandas as pd
 
 from ..messages import printable
 
-__all__ = ["column_texts", "is_text_column", "one_line", "raw_cells"]
+__all__ = ["column_texts", "holds_numbers", "is_text_column", "one_line", "raw_cells"]
 
 _MAX_BITS = 10_000  # of ints that Python converts to text
 _WHOLE_ARRAY = 20  # elements; of larger ones, the ends are shown
 _ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _SCIENTIFIC = re.compile(r"(-?\d\.\d+?)(0*)(e[+-]\d+)")
+
+
+def holds_numbers(dtype: Any) -> bool | None:
+    """Return whether a dtype is of numbers; None of what pandas 2.0 cannot print: Arrow structs."""
+    try:
+        return bool(pd.api.types.is_numeric_dtype(dtype))
+    except NotImplementedError:
+        return None
 
 
 def column_texts(series: pd.Series[Any], missing: str | None = None) -> tuple[list[str], bool]:
@@ -38,7 +46,10 @@ def column_texts(series: pd.Series[Any], missing: str | None = None) -> tuple[li
     """
     if not len(series):
         return [], False
-    is_number = pd.api.types.is_numeric_dtype(series.dtype) and series.dtype != bool
+    is_number = holds_numbers(series.dtype)
+    if is_number is None:
+        series, is_number = pd.Series(series.tolist(), dtype=object), False
+    is_number = is_number and series.dtype != bool
     if is_text_column(series):
         values = series.tolist()
         texts = list(map(one_line, values))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..params.hashing import pset_hash
 from ..table.atoms import ATOMS
-from .cell_texts import column_texts, one_line
+from .cell_texts import column_texts, holds_numbers, one_line
 from .tracebacks import cause_of
 from .widths import ellipsis, fit, shortened, text_width, wrapped
 
@@ -270,7 +270,7 @@ def table_of(
         i = next(places)
         if i not in same:
             texts, is_number = column_texts(shown.iloc[:, i], missing)
-            is_numeric = pd.api.types.is_numeric_dtype(shown.dtypes.iloc[i])
+            is_numeric = bool(holds_numbers(shown.dtypes.iloc[i]))
             table.names.append((lead if is_numeric else "") + one_line(name))
             if index and lead:
                 is_minus = ("-",) if is_numeric else ()
