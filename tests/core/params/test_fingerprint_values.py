@@ -118,7 +118,7 @@ ODD = {
         "class A:\n    @property\n    def __dict__(self): raise OSError\n",
         "A()",
     ),
-    "key that is no str": ("class A: pass\na = A()\na.__dict__[3] = a.x = 1\n", "a"),
+    "key that is an int": ("class A: pass\na = A()\na.__dict__[3] = a.x = 1\n", "a"),
     "list of ours that fails": (
         "class L(list):\n    def __iter__(self): raise OSError\n    __len__ = __iter__\n",
         "L([1])",

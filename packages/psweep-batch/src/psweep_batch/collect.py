@@ -265,7 +265,7 @@ def _without_result(status: PsetStatus, error: Exception, by_reader: bool) -> Ps
 
 
 def _says_more(known: _Known, status: PsetStatus, runtime: float) -> bool:
-    """Return whether the database says of this attempt also why its result is no use."""
+    """Return whether the database says of this attempt also why its result cannot be used."""
     return (
         known.failure is not None
         and UNUSABLE in known.failure

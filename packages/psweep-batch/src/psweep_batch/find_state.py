@@ -355,7 +355,7 @@ def _went_well(attempt: Attempt, outcome: Outcome | None) -> bool:
 
 
 def _was_unusable(attempt: Attempt, outcome: Outcome | None) -> bool:
-    """Return whether `batch_collect` has found that there is no result of this attempt."""
+    """Return whether `batch_collect` found nothing usable of this attempt."""
     if outcome is None or not outcome.failed:
         return False
     if UNUSABLE not in outcome.cause and not outcome.cause.startswith("no result: "):

@@ -5,7 +5,7 @@ for ps_id; do
     *) ps_names="$ps_names $ps_id" ;;
     esac
 done
-set -f # a bracket is no pattern
+set -f # brackets are taken literally
 LC_ALL=C bjobs -a -noheader -o "jobid jobindex stat finish_time run_time max_mem exit_code exit_reason delimiter='|'" $ps_names 2>&1 |
     awk -F'|' '
     /^Job <.*(is not found|No matching job found)/ {

@@ -5,7 +5,7 @@ for ps_id; do
     *) ps_names="$ps_names $ps_id" ;;
     esac
 done
-set -f # a bracket is no pattern
+set -f # brackets are taken literally
 LC_ALL=C qstat -x -f $ps_names 2>&1 | awk '
     function plain(text) {
         sub(/[.].*/, "", text)

@@ -18,7 +18,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) 
 
 
 def entries(folder: Path) -> dict[str, bool]:
-    """List the names in a folder, and whether each is a file; empty if there is no such folder."""
+    """List the names in a folder, and whether each is a file; empty if the folder is missing."""
     try:
         with os.scandir(folder) as found:
             # (Most file systems say it with the name, so no further call is made.)
