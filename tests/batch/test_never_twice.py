@@ -69,6 +69,24 @@ def test_a_signal_to_all_is_never_another_exit_code(templates, fake, shell):
     assert states() == ["cancelled"] * 12
 
 
+def test_a_requeued_job_that_ends_while_its_queue_is_asked_is_not_lost(templates, fake):
+    df = prepare(templates)
+    submit("calc/run_m.sh")
+    notes = Path("calc", df._pset_id[0], ".job_m.1").absolute()
+    notes.write_text("start 1 h 9 1 log\nexit 143 2 TERM\n")  # of its first start
+    result = notes.with_name("result.json")
+    squeue = fake.folder / "squeue"
+    squeue.write_text(
+        f"#!/bin/sh\nprintf 'start 3 h 9 1 log\\nexit 0 4\\n' >>'{notes}'\n"
+        f"echo '{{\"b\": 2}}' >'{result}'\n"
+    )
+    fake["ended"] = end(1, "COMPLETED")
+    assert states() == ["done"]
+    notes.write_text("start 1 h 9 1 log\nexit 143 2 TERM\n")
+    result.unlink()
+    assert ps.batch_resubmit().empty
+
+
 def test_negative_codes_of_an_older_psweep_count_as_killed(templates, fake):
     df = prepare(templates)
     submit("calc/run_m.sh")

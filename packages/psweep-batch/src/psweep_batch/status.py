@@ -171,7 +171,7 @@ def statuses(
     if machine and not found and not of_tasks:
         raise BatchError(nothing_for(calc_dir, machine))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
-    # read again.
+    # read again. One that was requeued has notes of an end already, of its first start.
     queues = Queues(calc_dir, may_ask)
     judge = Judge(calc_dir, queues)
     verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
@@ -205,7 +205,7 @@ def _status(
     attempt = place.attempt
     account = None
     if verdict.open:
-        if attempt is not None and attempt.exit_code is None:
+        if attempt is not None:
             attempt = last_attempt(folder, set(os.listdir(folder)), machine)
         verdict = judge(attempt, outcomes.get(place.pset_id))
         account = judge.account(attempt) if attempt is not None and verdict.open else None
