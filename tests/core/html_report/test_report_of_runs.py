@@ -16,6 +16,8 @@ from report_pages import SLOW, page_data
 
 import psweep as ps
 from psweep_core import cli
+from psweep_core.run_status import run_states
+from psweep_core.store.study import Study
 
 pytestmark = pytest.mark.processes
 
@@ -45,6 +47,35 @@ def test_a_run_that_goes_on_and_is_killed(script, poolsize):
     ps.recover("calc")
     (run,) = page_data(ps.report())["runs"]
     assert (run["state"], run["psets"], run["planned"]) == ("incomplete", 3, 5)
+
+
+def test_a_run_that_starts_or_ends_while_the_study_is_read_is_not_incomplete(script, monkeypatch):
+    ps.run_local(lambda pset: {}, [{"a": 9}])
+    known, events = Study.known, []
+
+    def states():
+        return [run["state"] for run in page_data(ps.report())["runs"]]
+
+    def other_states():
+        return [run["state"] for run in run_states()]
+
+    def read(study):
+        (events or [lambda: None]).pop()()
+        return known(study)
+
+    def start():
+        process.append(script(SLOW.replace("POOL", "None").replace("600", "0.1")))
+        while len(list(Path("calc/.psweep/database.pk").glob("*.journal"))) == 0:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(Study, "known", read)
+    for look in (states, other_states):
+        process = []
+        events += [lambda: process[0].wait(), start]  # the last one comes first
+        assert set(look()) <= {"ended", "running"}
+        assert set(look()) <= {"ended", "running"}
+        assert look()[-1] == "ended"
+        assert not events
 
 
 def test_a_run_before_its_first_pset_has_finished(script):

@@ -58,6 +58,9 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
         There is no numeric result of that name.
     """
     study = Study.find(calc_dir)
+    # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
+    planned = planned_psets(study.layout)
+    entries = read_runs(study.layout)
     headers = {}
     live = set()
     for path in study.layout.journals():
@@ -85,14 +88,14 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
             state = RunState.RUNNING if run_id in live else RunState.STOPPED_EARLY
             found[run_id] = _without_rows(run_id, header.run_seq, header.n_psets, state)
     n_rows = {run_id: state["done"] + state["failed"] for run_id, state in found.items()}
-    planned = planned_psets(study.layout)
     for run_id, n in planned.items():
         if run_id in found:
             found[run_id]["n"] = max(n, n_rows[run_id])
     for run_id in incomplete_runs(planned, n_rows, headers.keys()):
-        run_seq = read_runs(study.layout)[run_id]["run_seq"]
-        more = _without_rows(run_id, run_seq, planned[run_id], RunState.INCOMPLETE)
-        found.setdefault(run_id, more)["state"] = RunState.INCOMPLETE
+        if run_id in entries:
+            run_seq = entries[run_id]["run_seq"]
+            more = _without_rows(run_id, run_seq, planned[run_id], RunState.INCOMPLETE)
+            found.setdefault(run_id, more)["state"] = RunState.INCOMPLETE
     return sorted(found.values(), key=lambda state: state["run_seq"])
 
 
@@ -152,7 +155,7 @@ class _Rows:
         n = header.n_psets if header else n_rows
         state = (
             RunState.RUNNING
-            if is_live
+            if is_live and not n_rows >= n > 0
             else RunState.STOPPED_EARLY
             if header and n_rows < n
             else RunState.ENDED

@@ -25,6 +25,7 @@ from ..errors import ParamsError
 from ..store.atomic import replace_text
 from ..store.paths import PathLike
 from ..store.read import is_folder
+from ..store.runs_file import planned_psets
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
@@ -131,9 +132,11 @@ def write_page(
     """
     study = _find(calc_dir)
     target = os.path.join(study.layout.name, "report.html") if path is None else os.fspath(path)
+    # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
+    planned = planned_psets(study.layout)
+    open_runs = unfinished(study)
     df = study.known()
-    # After the rows: a run that ends in between is then under way no more.
-    data = _data_of(study, df, unfinished(study), max_psets)
+    data = _data_of(study, df, planned, open_runs, max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
     data["reload"] = reload if in_progress else None
     replace_text(target, _page(data))
@@ -183,6 +186,7 @@ def _digest(text: str) -> str:
 def _data_of(
     study: Study,
     df: pd.DataFrame,
+    planned: dict[str, int],
     open_runs: dict[str, tuple[Header, str]],
     max_psets: int,
 ) -> dict[str, Any]:
@@ -231,7 +235,7 @@ def _data_of(
         "axes": [None if axis is None else axis.encoded() for axis in axes],
         "factors": [[column_of[name] for name in factor.names] for factor in factors],
         "answers": answers.data,
-        "runs": runs_of(study, df, failed, waiting, open_runs, jobs),
+        "runs": runs_of(study, df, failed, waiting, planned, open_runs, jobs),
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
         "params": params,
         "columns": columns,

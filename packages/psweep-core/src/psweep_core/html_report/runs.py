@@ -17,7 +17,7 @@ from ..errors import DatabaseError, PsweepError
 from ..states import RunState
 from ..store.journal_reader import is_over, read_header
 from ..store.locks import file_lock
-from ..store.runs_file import incomplete_runs, planned_psets, read_runs
+from ..store.runs_file import incomplete_runs, read_runs
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.rows import Header
@@ -103,6 +103,7 @@ def runs_of(
     df: pd.DataFrame,
     failed: Array,
     waiting: Array,
+    planned: dict[str, int],
     open_runs: dict[str, tuple[Header, str]],
     jobs: dict[str, dict[str, Any]] | None,
 ) -> list[dict[str, Any]]:
@@ -115,8 +116,10 @@ def runs_of(
         What is known of it.
     failed, waiting : array of bool
         Rows that failed, and those that were prepared and not run yet.
+    planned : dict
+        See `planned_psets`; as it was before the rest was read.
     open_runs : dict
-        See `unfinished`.
+        See `unfinished`; as it was before the rows were read.
     jobs : dict or None
         See `jobs_of`.
     """
@@ -124,15 +127,14 @@ def runs_of(
     entries = read_runs(study.layout)
     runs: list[dict[str, Any]] = []
     ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
-    planned = planned_psets(study.layout)
     incomplete = incomplete_runs(planned, Counter(ids), open_runs.keys())
     for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
         rows = places.index.to_numpy()
         part = df.iloc[rows]
         header, state = rest.pop(str(run_id), (None, RunState.ENDED))
         n_waiting = int(waiting[rows].sum())
-        if header is not None and state != RunState.RUNNING and len(part) >= header.n_psets > 0:
-            state = RunState.ENDED  # all its rows are there
+        if header is not None and len(part) >= header.n_psets > 0:
+            state = RunState.ENDED  # all its rows are there, or it is about to move them
         states = _job_states(part, jobs)
         if state == RunState.ENDED:
             state = _state_of_jobs(states, n_waiting)
@@ -171,7 +173,7 @@ def runs_of(
     started += [
         (entries[run_id]["run_seq"], run_id, RunState.INCOMPLETE, planned[run_id])
         for run_id in incomplete
-        if run_id not in {run["id"] for run in runs}
+        if run_id in entries and run_id not in {run["id"] for run in runs}
     ]
     names = ("seq", "id", "state", "planned")
     runs += [{**dict(zip(names, some, strict=True)), **nothing} for some in started]

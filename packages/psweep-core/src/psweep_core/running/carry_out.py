@@ -152,10 +152,11 @@ class _Run:
                     self.closing.show()
                     return extended
                 header = reserve_numbers(study, run_id, known, len(jobs))
-                self._note_start(run_id, header)
                 interrupts.hold_back()
                 record = RunRecord(header, layout)
                 try:
+                    # After the journal: whoever sees the note finds that, or the rows.
+                    self._note_start(run_id, header)
                     if jobs.seeds is not None and jobs.hashes is not None:
                         record.reserve_seeds(jobs.hashes, jobs.seeds)
                 except BaseException:
