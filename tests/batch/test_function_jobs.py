@@ -15,6 +15,7 @@ import pytest
 from helpers import submit
 
 import psweep as ps
+import psweep_batch.status
 from psweep_batch import MachineError
 from psweep_core.status import status
 
@@ -64,6 +65,19 @@ def test_one_call_gives_what_run_local_gives(machine):
     found = sorted(path.name for path in Path("calc").glob(".psweep/batch/*/*"))
     assert [name.partition(".")[0] for name in found] == [*"001122", "recorded", "work"]
     assert not list(Path("calc/arrays_here").iterdir())
+
+
+def test_tasks_that_end_right_after_the_rows_were_read_are_done(machine, monkeypatch):
+    machine("subcmd: sh\npack: 3")
+    ps.prep_batch(ps.plist("a", range(7)), func=square, calc_templ_dir=None)
+
+    def read_before_they_end(*args):
+        df = ps.df_read(*args)
+        submit("calc/run_here.sh")
+        return df
+
+    monkeypatch.setattr(psweep_batch.status, "df_read", read_before_they_end)
+    assert ps.batch_status().state.tolist() == ["done"] * 3 + ["failed"] + ["done"] * 3
 
 
 def test_the_same_call_runs_nothing_twice(machine, capsys):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import time
 
 import pytest
 from fake_slurm import prepare
+from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit
 
 import psweep as ps
@@ -87,6 +91,47 @@ def test_slurm_without_sacct_is_asked_once(templates, fake):
     assert status.state.tolist()[2:4] == ["queued", "lost"]
     assert status.reason[3].startswith("time limit")
     assert set(status.state.drop(2)) == {"lost"}
+
+
+def test_grid_engine_is_asked_once_for_all(grid_engine, tmp_path, monkeypatch):  # noqa: F811
+    for key, value in grid_engine.environ.items():
+        monkeypatch.setenv(key, value)
+    qacct = tmp_path / "bin" / "qacct"
+    qacct.parent.mkdir()
+    ask = f"#!/bin/sh\necho x >>{tmp_path}/calls\nexec {shutil.which('qacct')} \"$@\"\n"
+    qacct.write_text(ask)
+    qacct.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{qacct.parent}:{os.environ['PATH']}")
+
+    def qsub(text, *options):
+        (tmp_path / "job").write_text(f"#!/bin/sh\n{text}\n")
+        said = grid_engine.run("qsub", "-S", "/bin/sh", "-wd", str(tmp_path), *options, "job")
+        return re.search(r"\d+", said)[0]
+
+    def answers(jobs):
+        queue = Queue("", time.time())
+        queue.ask_accounts(Machine("m", "qsub", scheduler="sge"), [("", job) for job in jobs])
+        return [queue.account("", job) for job in jobs]
+
+    monkeypatch.chdir(tmp_path)
+    array, ended, lives = qsub("exit 0", "-t", "1-2"), qsub("exit 3"), qsub("sleep 600")
+    jobs = [f"{array}_1", f"{array}_2", ended, lives, "9999", "9998_1"]
+    end = time.monotonic() + 100
+    while [a and a.state for a in answers(jobs)][:4] != ["COMPLETED"] * 3 + ["RUNNING"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    (tmp_path / "calls").unlink()
+    *_, third, fourth, fifth, sixth = answers(jobs)
+    assert third.code == "3"
+    assert third.end > time.time() - 1000
+    assert fourth.lives
+    assert fifth.unknown
+    assert sixth.unknown
+    assert (tmp_path / "calls").read_text() == "x\n"
+    # What does not answer says nothing
+    qacct.write_text("#!/bin/sh\necho no such file\nexit 1\n")
+    assert [a and a.state for a in answers(jobs)] == [None] * 3 + ["RUNNING"] + [None] * 2
+    grid_engine.run("qdel", lives)
 
 
 def test_tasks_that_wait_share_a_record(templates, fake):

@@ -153,9 +153,9 @@ def psets_of_tasks(
     layout = Study.of_folder(calc_dir).layout
     if not layout.spools():
         return []
-    tasks = task_statuses(layout, _ids_of(df), may_ask)
-    if any(task.verdict.state == State.DONE and task.positions for task in tasks):
-        # They may have ended since df was read.
+    known = _ids_of(df)
+    tasks = task_statuses(layout, known, may_ask)
+    if any(_has_newer_rows(task, known) for task in tasks):
         df = Study.of_folder(calc_dir).known()
         known = _ids_of(df)
         tasks = [
@@ -216,6 +216,16 @@ def psets_of_tasks(
                 )
             found.append(status)
     return found
+
+
+def _has_newer_rows(task: TaskStatus, known: Collection[str]) -> bool:
+    """Return whether psets of a task may have got rows since those that are known were read."""
+    index = task.spool.index
+    left = () if task.verdict.state == State.DONE else {*task.positions}
+    return any(
+        index.ids[position] not in known and position not in left
+        for position in index.chunks[task.chunk]
+    )
 
 
 def _ids_of(df: pd.DataFrame) -> set[str]:

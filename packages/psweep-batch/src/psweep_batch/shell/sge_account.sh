@@ -1,32 +1,25 @@
-for ps_job in $(printf '%s\n' "$@" | sed 's/_.*//' | sort -u); do
-    ps_there=
-    if qstat -j "$ps_job" >/dev/null 2>&1; then ps_there=yes; fi
-    if ps_said=$(qacct -j "$ps_job" 2>&1); then
-        printf '%s\n=====\n' "$ps_said"
-    elif [ -n "$ps_there" ]; then
-        echo "job|$ps_job|RUNNING||||"
-    else
-        case $ps_said in
-        *'not found'*) ;;
-        *) continue ;;
-        esac
-    fi
-    # nowhere: it was deleted before it started
-    if [ -z "$ps_there" ]; then
-        for ps_id; do
-            case $ps_id in
-            "$ps_job" | "${ps_job}_"*) echo "gone|$ps_id" ;;
-            esac
-        done
-    fi
-done | LC_ALL=C awk -F'|' '
+# One call each for all jobs; qstat first: what ends in between is in the accounting.
+{
+    printf '%s\n' "$@" | sed 's/^/asked|/'
+    printf '%s\n' "$@" | sed 's/_.*//' | sort -un | xargs -n 2000 | tr ' ' , | while read -r ps_ids; do
+        qstat -j "$ps_ids" 2>/dev/null </dev/null
+    done | awk '$1 == "job_number:" {print "there|" $2}'
+    qacct -o "$(id -un)" -j 2>&1
+    echo "status|$?"
+    echo =====
+} | LC_ALL=C awk -F'|' '
+    function base(text) {sub(/_.*/, "", text); return text}
     function flush() {
-        if (id) print "job|" id "|" state "|" end "|" elapsed "|" memory "|" code
+        if (base(id) in wanted) print "job|" id "|" state "|" end "|" elapsed "|" memory "|" code
         known[id] = 1
+        known[base(id)] = 1
         id = ""
     }
-    /^job\|/ {print; next}
-    /^gone\|/ {gone[$2] = 1; next}
+    /^asked\|/ {asked[$2] = 1; wanted[base($2)] = 1; next}
+    /^there\|/ {there[$2] = 1; next}
+    # It must say that it found nothing. If it does not answer, a job may still have ended.
+    / not found/ {found_nothing = 1; next}
+    /^status\|/ {fails = $2 != 0 && !found_nothing; next}
     /^=====/ {flush(); next}
     {
         split($0, word, " ")
@@ -42,6 +35,9 @@ done | LC_ALL=C awk -F'|' '
     word[1] == "ru_wallclock" {elapsed = word[2]}
     word[1] == "maxvmem" {memory = word[2]}
     END {
-        flush()
-        for (id in gone) if (!(id in known)) print "job|" id "|UNKNOWN||||"
+        for (id in asked) {
+            if (id in known) continue
+            if (!(base(id) in there) && !fails) print "job|" id "|UNKNOWN||||"
+            else if (base(id) in there && !(base(id) in known)) print "job|" base(id) "|RUNNING||||"
+        }
     }'
