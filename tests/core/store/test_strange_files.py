@@ -53,6 +53,24 @@ LOOKS = {
 
 
 @posix
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "link to a pipe"])
+def test_only_a_file_is_a_database(kind):
+    ps.run_local(lambda p: {}, ps.plist("a", [1, 2]))
+    database = Path("calc/database.pk")
+    database.unlink()
+    if kind == "link to a pipe":
+        os.mkfifo("pipe")
+        database.symlink_to(Path("pipe").absolute())
+    else:
+        make(kind, database)
+    before = os.lstat(database)
+    for look in [*LOOKS.values(), lambda: ps.df_read("calc/database.pk")]:
+        with pytest.raises(ps.DatabaseError, match="no file but a folder, a pipe"):
+            look()
+    assert os.lstat(database).st_ino == before.st_ino
+
+
+@posix
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_a_file_is_a_journal(kind):
     ps.run_local(lambda p: {}, ps.plist("a", [1, 2]))

@@ -26,6 +26,7 @@ from .json_forms import frame_as
 from .json_parquet import frame_to_json
 from .last_written import Signature, sign
 from .paths import Layout, PathLike, expanded
+from .regular import open_regular
 
 __all__ = ["df_to_json", "df_write", "read_file", "storable", "write_file"]
 
@@ -121,9 +122,12 @@ def read_file(path: Path) -> pd.DataFrame:
     if not path.exists():
         message = f"there is no database {path}"
         raise StudyNotFoundError(message)
+    if not path.is_file():
+        message = f"{path} is no file but a folder, a pipe or the like; move it away"
+        raise DatabaseError(message)
     read = format_of(path).read
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, follow=True) as file:
             df = read(file)
     except (OSError, MemoryError, NotInstalledError):
         raise

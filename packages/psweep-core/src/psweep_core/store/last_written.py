@@ -36,7 +36,9 @@ def signature_of(path: Path) -> Signature | None:
     """Return the signature of a file; None if it is not there."""
     try:
         # Not by `os.stat` alone: network file systems ask the server when a file is opened.
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        # (A pipe that somebody has put there would be waited for, forever.)
+        flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+        fd = os.open(path, os.O_RDONLY | flags)
     except FileNotFoundError:
         return None
     except OSError:  # it cannot be read, which whoever reads it reports

@@ -13,8 +13,9 @@ from typing import IO
 
 __all__ = ["entries", "is_strange", "no_link", "open_regular"]
 
-_NO_LINK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_NO_LINK = _NO_WAIT | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def entries(folder: Path) -> dict[str, bool]:
@@ -35,8 +36,14 @@ def is_strange(path: Path) -> bool:
         return False
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path, follow: bool = False) -> IO[bytes]:
     """Open a file to read it.
+
+    Parameters
+    ----------
+    path : Path
+    follow : bool, default False
+        It may be a symbolic link to a file.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def open_regular(path: Path) -> IO[bytes]:
         It cannot be read.
     """
     try:
-        fd = os.open(path, _FLAGS)
+        fd = os.open(path, _FLAGS | (_NO_WAIT if follow else _NO_LINK))
     except OSError as error:
         if is_strange(path):
             raise FileNotFoundError(errno.ENOENT, "not a file", str(path)) from error
