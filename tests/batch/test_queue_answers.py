@@ -98,7 +98,7 @@ def test_grid_engine_is_asked_once_for_all(grid_engine, tmp_path, monkeypatch): 
         monkeypatch.setenv(key, value)
     qacct = tmp_path / "bin" / "qacct"
     qacct.parent.mkdir()
-    ask = f"#!/bin/sh\necho x >>{tmp_path}/calls\nexec {shutil.which('qacct')} \"$@\"\n"
+    ask = f'#!/bin/sh\necho x >>{tmp_path}/calls\nexec {shutil.which("qacct")} "$@"\n'
     qacct.write_text(ask)
     qacct.chmod(0o755)
     monkeypatch.setenv("PATH", f"{qacct.parent}:{os.environ['PATH']}")

@@ -174,8 +174,13 @@ def test_ctrl_c_in_func_is_a_keyboard_interrupt(kwds, on_error):
             time.sleep(60)
         return {}
 
-    with pytest.raises(KeyboardInterrupt):
-        ps.run_local(func, ps.plist("a", range(3)), on_error=on_error, **kwds)
+    # (whoever runs the tests in the background has Ctrl-C ignored)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ps.run_local(func, ps.plist("a", range(3)), on_error=on_error, **kwds)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert calls == [0, 1]
     if kwds.get("save", True):
         assert ps.df_read("calc").a.tolist() == [0]
