@@ -145,21 +145,10 @@ class Service(contextlib.AbstractContextManager):
 class Slurm(Service):
     """A SLURM of one node in `folder`, which must be empty, short and without spaces."""
 
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        cpus: int = 4,
-        max_array_size: int = 10001,
-        min_job_age: int = 60,
-        kill_wait: int = 2,
-    ) -> None:
-        self.options = {
-            "cpus": cpus,
-            "max_array_size": max_array_size,
-            "min_job_age": min_job_age,
-            "kill_wait": kill_wait,
-        }
+    def __init__(self, folder: str | Path, **options: int) -> None:
+        usual = {"cpus": 4, "max_array_size": 10001, "min_job_age": 60, "kill_wait": 2}
+        assert usual.keys() >= options.keys(), options
+        self.options = {**usual, **options}
         self.conf = Path(folder, "slurm.conf")
         self.environ = {"SLURM_CONF": str(self.conf)}
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}

@@ -10,6 +10,25 @@ from cluster import make_ssh, slurm, ssh_cluster  # noqa: F401 (fixtures)
 from fake_slurm import FakeSlurm
 
 
+def pytest_collection_modifyitems(items):
+    """Let each process of xdist begin with some of the slow tests, which take minutes.
+
+    It gives each one its part of the list, and what is begun or next is not taken away any more:
+    slow ones in one place, or late, would have the others wait at the end.
+    """
+    n = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    dealt = []
+    for i in range(n):
+        part = slow[i::n]
+        size = (len(items) - len(dealt)) // (n - i) - len(part)
+        part += rest[: max(size, 0)]
+        rest = rest[max(size, 0) :]
+        dealt += part
+    items[:] = dealt + rest
+
+
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
     """Every test works in an empty folder of its own."""

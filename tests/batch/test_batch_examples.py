@@ -294,11 +294,13 @@ def round_trip_in_place(machine):
     assert df.magnetisation[:8].tolist() == again.magnetisation.tolist()
 
 
+@pytest.mark.slow
 def test_cluster_without_a_cluster(example):
     example("batch_cluster")
     round_trip_in_place("local")
 
 
+@pytest.mark.slow
 def test_cluster_on_the_cluster_itself(example, slurm, monkeypatch):
     for name, value in slurm.environ.items():
         monkeypatch.setenv(name, value)
@@ -318,6 +320,7 @@ def blurred(line):
     return re.sub(r"[\s-]+", " ", line).strip()
 
 
+@pytest.mark.slow
 def test_cluster_by_its_readme(example, programs, slurm, make_ssh, tmp_path, monkeypatch):
     ssh = make_ssh(path=[programs], environ={**slurm.environ, "PYTHONWARNINGS": "error"})
     monkeypatch.setenv("PATH", f"{ssh.bin}:{os.environ['PATH']}")

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from cluster import Slurm, short_folder
 
 import psweep as ps
@@ -124,10 +125,12 @@ def measured(tmp_path, what):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_prepared_in_about_the_time_that_the_files_take(tmp_path):
     assert measured(tmp_path, "prepare") < 2.2
 
 
+@pytest.mark.slow
 def test_looked_at_in_about_the_time_that_reading_the_files_takes(tmp_path):
     ratios = measured(tmp_path, "look")
     assert ratios["status"] < 4
