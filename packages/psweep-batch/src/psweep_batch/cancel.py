@@ -36,11 +36,11 @@ def batch_cancel(
     queued: bool = False,
     dry_run: bool = False,
 ) -> pd.DataFrame:
-    """Cancel the jobs of a study that wait or run on this cluster.
+    """Cancel the jobs of a study that are queued or running on this cluster.
 
-    Call it where the scheduler is. Only jobs that the study has noted are cancelled, and only if
-    the scheduler shows that they are of this study: numbers are reused. The tasks of an array are
-    cancelled in few calls.
+    Call it on the cluster. It cancels only jobs that the study has recorded, and only if the
+    scheduler shows that they belong to this study, because job numbers are reused. The tasks of an
+    array are cancelled in a few calls.
 
     Parameters
     ----------
@@ -49,22 +49,22 @@ def batch_cancel(
     machine : str, optional
         Only jobs of this machine. None: of all.
     queued : bool, default False
-        Only jobs that do not run yet.
+        Only jobs that are not running yet.
     dry_run : bool, default False
         Only return what would be cancelled.
 
     Returns
     -------
     DataFrame
-        Those rows of `batch_status`, as they were before, whose jobs were cancelled. The state of
-        these psets is "cancelled" afterwards.
+        The rows of `batch_status` of the cancelled jobs, as they were before. Afterwards, the state
+        of these psets is "cancelled".
 
     Raises
     ------
     StudyNotFoundError
         There is no study in that folder.
     BatchError
-        Nothing was prepared for that machine, its scheduler is not here, or it refused.
+        Nothing was prepared for that machine, its scheduler is not available here, or it refused.
 
     Examples
     --------

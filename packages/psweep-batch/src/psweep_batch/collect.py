@@ -75,10 +75,10 @@ def batch_collect(
     r"""Read the results of batch jobs into the database, as columns.
 
     You can call it at any time, also while jobs run: it adds the new results. Rows of unfinished
-    jobs stay without ``_pset_runtime`` (NaN). If a job ended with another exit code than 0, or
-    without a result, its row has ``_failed=True``, and ``_exc_txt`` says why, with the last lines
-    of its output. If a job was killed after its result was complete, the result counts. A pset
-    that was submitted again and succeeded does not count as failed any more.
+    jobs have no ``_pset_runtime`` (NaN). If a job ended with a nonzero exit code, or without a
+    result, its row gets ``_failed=True``, and ``_exc_txt`` says why, with the last lines of the
+    job's output. If a job was killed after its result was complete, the result counts. If a failed
+    pset was submitted again and succeeded, its row no longer counts as failed.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def batch_collect(
     machine : str, optional
         Only psets whose last job was on this machine. None: on any machine.
     reader : callable, optional
-        Takes the folder of a pset (a `pathlib.Path`) and returns a dict of results. None: the
-        dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A name that is a
-        parameter replaces its value in the row, as in `run_local`. Reading a pickle runs code that
-        the file chooses.
+        Takes the folder of a pset (a `pathlib.Path`) and returns a dict of results. None: read the
+        dict in ``result.pk`` (pickle) or, if there is none, in ``result.json``. A result with the
+        name of a parameter replaces its value in the row, as in `run_local`. Reading a pickle can
+        run any code.
     again : bool, default False
-        Also read results that are in the database already, for example after a change of `reader`.
+        Also read results that are already in the database, for example after you changed `reader`.
     database_basename : str, optional
-        Name of the database in `calc_dir`. None: the one that is there.
+        Name of the database in `calc_dir`. None: the one that exists there.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
         than a second.
@@ -111,7 +111,7 @@ def batch_collect(
     BatchError
         Nothing was prepared for that machine.
     DatabaseError
-        The database is damaged; it was left as it is.
+        The database is damaged, and was left untouched.
 
     Examples
     --------

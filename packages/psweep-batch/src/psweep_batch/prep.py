@@ -83,11 +83,11 @@ def prep_batch(
 ) -> pd.DataFrame:
     r"""Prepare a batch job for each pset: its folder, filled templates, and submit scripts.
 
-    Nothing is submitted. For each machine in `machine_templ_dir` there will be a script
-    ``<calc_dir>/run_<machine>.sh`` that submits the psets, from any working directory. Call
-    it again, and it continues where it stopped. Psets that were not submitted stay in it; the lines
-    of those that were become comments. A pset is submitted on one machine only. With `func`,
-    ``sh run_<machine>.sh --feed 50`` keeps at most 50 tasks in the queue until all are finished.
+    Nothing is submitted yet. For each machine in `machine_templ_dir`, it writes a script
+    ``<calc_dir>/run_<machine>.sh`` that submits the psets, from any working directory. If you run
+    the script again, it continues where it stopped: psets that were not submitted stay in it, and
+    the lines of the others become comments. A pset is submitted on one machine only. With `func`,
+    ``sh run_<machine>.sh --feed 50`` keeps at most 50 tasks in the queue until all have finished.
 
     Parameters
     ----------
@@ -96,32 +96,33 @@ def prep_batch(
     df : DataFrame, optional
         The study to extend, as returned by an earlier call. None: the one in `calc_dir`.
     func : callable, optional
-        Run this function, as `run_local` does, instead of templates: the psets are cut into chunks,
-        each of which is a task. See `run_batch`, which also submits them. The jobscript is no
-        template; its line ``psweep-task`` runs the psets of a task. None: see `calc_templ_dir`.
+        Run this function, as `run_local` does, instead of programs made from templates. The psets
+        are divided into chunks; a task is a job that runs one chunk. See `run_batch`, which also
+        submits the tasks. The jobscript is not a template; its line ``psweep-task`` runs the psets
+        of a task. None: see `calc_templ_dir`.
     calc_dir : str or path, default "calc"
         Folder of the study. Each pset gets a folder ``<calc_dir>/<_pset_id>``.
     calc_templ_dir : str or path, optional
-        Files and folders that go into the folder of each pset; placeholders in text files are
-        filled with what is in the pset and ``_run_id``, ``_pset_id``, ``_calc_dir``, ``_time_utc``,
-        ``_pset_hash``, ``_pset_seq``, ``_run_seq``. Files that are not UTF-8 are copied as they
-        are. None: there are only jobscripts.
+        Files and folders to copy into the folder of each pset. Placeholders in text files are
+        filled with the values of the pset and of ``_run_id``, ``_pset_id``, ``_calc_dir``,
+        ``_time_utc``, ``_pset_hash``, ``_pset_seq``, ``_run_seq``. Files that are not UTF-8 are
+        copied as they are. None: there are only jobscripts.
     machine_templ_dir : str or path, default "templates/machines"
         One folder per machine, with the template ``jobscript``, which becomes
         ``jobscript_<machine>`` in each pset's folder, and ``info.yaml`` with
 
-        - ``scheduler``: ``slurm``, ``sge``, ``pbs``, ``lsf``, or ``none`` to run jobs at once,
+        - ``scheduler``: ``slurm``, ``sge``, ``pbs``, ``lsf``, or ``none`` to run jobs here,
         - ``subcmd``: the command that submits a jobscript (``sbatch``) or runs it (``sh``), if it
           is not the usual one of the scheduler,
         - ``array: true``: submit one job array instead of one job per pset,
-        - ``array_limit``: how many of its tasks may run at once,
-        - ``max_array_size``: split it into several arrays if there are more tasks,
+        - ``array_limit``: how many tasks of an array may run at once,
+        - ``max_array_size``: use several arrays if there are more tasks than this,
         - ``pack``: how many psets one task runs,
         - ``parallel``: how many of these it runs at once,
         - ``statcmd``: for other schedulers, a shell command that prints the numbers of all jobs
           that are queued or running, one per line,
-        - ``escalate``: what tasks that ran out of memory or time ask for at the next try, and after
-          that, as ``[{mem: 8G}, {mem: 16G, time: "04:00:00"}]``; without `func`, see
+        - ``escalate``: what to ask for at the second try, the third and so on, if a task ran out of
+          memory or time, such as ``[{mem: 8G}, {mem: 16G, time: "04:00:00"}]``; without `func`, see
           `batch_resubmit`,
         - ``task_time``: with `func`, how long a task should take, such as ``30min``,
         - ``directives``, ``setup``: with `func`, lines for the scheduler and for the shell, if
@@ -146,33 +147,33 @@ def prep_batch(
     backup : bool, default False
         Copy `calc_dir` first, as in `run_local`.
     skip_dups : bool or "tried", default False
-        Prepare only psets whose hash has no row yet but failed ones, and each of them once.
-        ``"tried"``: also skip those that failed. With `func`, also leave out those that tasks
-        have or will have.
+        True: skip psets that are already in the study, unless they failed, and prepare each of the
+        others only once. ``"tried"``: also skip those that failed. With `func`, both also skip
+        psets that a task already has.
     seed : int, optional
-        Give each pset an entry ``_seed`` for the placeholder ``$_seed``, as in `run_local`. A job
-        that is submitted again has the same one. None: only psets that have their own have one.
+        Give each pset an entry ``_seed`` for the placeholder ``$_seed``, as in `run_local`. It
+        stays the same when a job is submitted again. None: psets keep their own, if they have one.
     repeats : int, default 1
-        How many times each pset is wanted, as in `run_local`; each time has its own folder.
+        How many times to run each pset, as in `run_local`; each repetition has its own folder.
     code : {"warn", "rerun", "ignore"}, default "warn"
-        What to do with psets that `skip_dups` skips, but that were prepared from other templates:
-        report how many there are, prepare them again, or nothing. Comments in jobscripts do not
-        count.
+        What to do with skipped psets that were prepared from different templates: report how many
+        there are, prepare them again, or ignore this. Comments in jobscripts do not count.
     resources : callable, optional
-        With `func`: takes a pset, and returns what it asks the scheduler for beyond the jobscript,
-        as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so,
-        too. None: only these.
+        With `func`: takes a pset, and returns what to ask the scheduler for beyond the jobscript,
+        such as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do
+        the same. None: only these entries count.
     on_error : {"record", "raise"}, default "record"
-        With `func`: what an exception in it does: become a failed row, or end the task and give
-        back the rest of its psets.
+        With `func`: if it raises an exception, "record" makes it a failed row; "raise" ends the
+        task, which gives back the rest of its psets.
     retries : int, default 0
-        With `func`: how many times a failing pset is called again, as in `run_local`.
+        With `func`: how many times to call it again for a pset that failed, as in `run_local`.
     timeout : float, optional
         With `func`: seconds for one call, as in `run_local`. None: there is no limit.
     worker_env : dict or sequence of dict, optional
-        With `func`: environment variables of the workers of a task, as in `run_local`. One dict for
-        all of them, or a list with one for each, as for the GPUs of a whole node: then each task
-        has as many workers as there are dicts, whatever ``parallel`` says. None: those of the job.
+        With `func`: environment variables of the workers of a task, as in `run_local`: one dict for
+        all of them, or a list with one for each, for instance for the GPUs of a whole node. With a
+        list, each task has as many workers as there are dicts, whatever ``parallel`` says. None:
+        those of the job.
     capture_logs : {"db", "file", "db+file"}, optional
         With `func`: where to keep what it prints, as in `run_local`. None: in the log of the task.
     tmpsave : bool, default False
@@ -186,18 +187,18 @@ def prep_batch(
     Returns
     -------
     DataFrame
-        The study, with a row for each new pset. These have no results and no ``_pset_runtime``
-        (NaN) until `batch_collect` finds what the jobs have written. With `func`, new psets have no
-        rows until they have run.
+        The study, with a row for each new pset. The new rows have no results and no
+        ``_pset_runtime`` (NaN) until `batch_collect` reads what the jobs have written. With `func`,
+        psets have no rows until they have run.
 
     Raises
     ------
     TemplateError, MachineError
         A template or a machine's settings are invalid; nothing was written.
     ParamsError, ParamsTypeError, UnknownKeywordError, HashError
-        An argument makes no sense; nothing was written.
+        An argument is invalid; nothing was written.
     NotInstalledError, VersionMismatchError
-        ``git=True`` without a psweep-git that fits; nothing was written.
+        ``git=True`` without a matching version of psweep-git; nothing was written.
     CalcDirError, DatabaseError
         As in `run_local`.
 

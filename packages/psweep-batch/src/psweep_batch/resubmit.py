@@ -47,9 +47,9 @@ def batch_resubmit(
 ) -> pd.DataFrame:
     """Write a script that submits psets again if their jobs failed, were lost or left no result.
 
-    The script is ``<calc_dir>/resubmit_<machine>.sh``, like ``run_<machine>.sh`` but for these
-    psets alone. It submits each of them once, however often it is called, and none whose job has
-    changed since the script was written. Fix the cause first: the files in the folders of the psets
+    The script is ``<calc_dir>/resubmit_<machine>.sh``, like ``run_<machine>.sh`` but only for these
+    psets. It submits each of them only once, however often you run it, and skips those whose jobs
+    have changed since it was written. Fix the cause first: the files in the folders of the psets
     are used as they are.
 
     Parameters
@@ -57,20 +57,20 @@ def batch_resubmit(
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        Where they are to be submitted. None: where each was submitted last.
+        Where to submit the psets. None: where each was submitted last.
     states : sequence of str, default ("failed", "lost", "no result")
-        Which psets, see `batch_status`, by their last job; also "cancelled", "done", and "not
-        submitted", which needs a machine.
+        Submit psets whose last job is in one of these states, see `batch_status`. Also possible:
+        "cancelled", "done", and "not submitted", which needs a `machine`.
     change : dict, optional
-        What these psets ask the scheduler for now: ``{"_mem": "16G", "_time": "04:00:00"}``, or one
-        of the two. The script passes it to the submit command, where it replaces what the jobscript
-        asks for; the files of the psets stay as they are. None: the same as before; or for jobs
-        that ran out of memory or time, the next entry of ``escalate`` in ``info.yaml``.
+        Ask the scheduler for this: ``{"_mem": "16G", "_time": "04:00:00"}``, or one of the two. The
+        script passes it to the submit command, where it replaces what the jobscript asks for; the
+        files of the psets do not change. None: the same as before, or, for jobs that ran out of
+        memory or time, the next entry of ``escalate`` in ``info.yaml``.
 
     Returns
     -------
     DataFrame
-        Those rows of `batch_status` whose psets are in the scripts. If it is empty, no script was
+        The rows of `batch_status` of the psets in the scripts. If it is empty, no script was
         written.
 
     Raises
@@ -78,8 +78,8 @@ def batch_resubmit(
     StudyNotFoundError
         There is no study in that folder.
     BatchError
-        A state that cannot be submitted again, nothing was prepared for that machine, or a change
-        that a scheduler cannot be asked for.
+        Psets in such a state cannot be submitted, nothing was prepared for that machine, or
+        `change` contains something else than memory and time.
 
     Examples
     --------

@@ -168,11 +168,11 @@ def run_batch(
     repeats: int = 1,
     code: Literal["warn", "rerun", "ignore"] = "warn",
 ) -> pd.DataFrame:
-    """Run a function on psets as jobs of this cluster, and return what is known so far.
+    """Run a function on psets as jobs of this cluster, and return the rows that have finished.
 
-    Call it where the scheduler is. It prepares tasks (see `prep_batch` with ``func``), submits
-    them, and does not wait for them. Call it again as often as you like: it submits what is
-    missing, nothing twice, and returns the rows that have finished meanwhile.
+    Call it on the cluster. It prepares tasks (see `prep_batch` with ``func``), submits them, and
+    does not wait for them. Call it again as often as you like: it submits what is missing, nothing
+    twice, and returns all rows that have finished by then.
 
     Parameters
     ----------
@@ -188,43 +188,43 @@ def run_batch(
     calc_dir : str or path, default "calc"
         Folder of the study.
     machine_templ_dir : str or path, default "templates/machines"
-        The folder with one folder per machine, which holds ``info.yaml`` and ``jobscript``, see
+        The folder with one folder per machine, which contains ``info.yaml`` and ``jobscript``, see
         `prep_batch`.
     resources : callable, optional
-        Takes a pset, and returns what it asks the scheduler for beyond the jobscript, as
-        ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do so, too.
-        None: only these.
+        Takes a pset, and returns what to ask the scheduler for beyond the jobscript, such as
+        ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do the same.
+        None: only these entries count.
     on_error : {"record", "raise"}, default "record"
-        What an exception in `func` does: become a failed row, or end the task and give back the
-        rest of its psets.
+        If `func` raises an exception: "record" makes it a failed row; "raise" ends the task, which
+        gives back the rest of its psets.
     retries : int, default 0
-        How many times a failing pset is called again, as in `run_local`.
+        How many times to call `func` again for a pset that failed, as in `run_local`.
     timeout : float, optional
         Seconds for one call of `func`, as in `run_local`. None: there is no limit.
     worker_env : dict or sequence of dict, optional
-        Environment variables of the workers of a task, as in `run_local`. One dict for all of them,
-        or a list with one for each, as for the GPUs of a whole node: then each task has as many
-        workers as there are dicts, whatever ``parallel`` says. None: those of the job.
+        Environment variables of the workers of a task, as in `run_local`: one dict for all of them,
+        or a list with one for each, for instance for the GPUs of a whole node. With a list, each
+        task has as many workers as there are dicts, whatever ``parallel`` says. None: those of the
+        job.
     capture_logs : {"db", "file", "db+file"}, optional
         Where to keep what `func` prints, as in `run_local`. None: in the log of the task.
     tmpsave : bool, default False
         Also write each row to a file of its own, as in `run_local`.
     git : bool, default False
-        Commit what is uncommitted first, as in `run_local`. Results are committed by the next call.
+        First commit what is uncommitted, as in `run_local`. The next call commits the results.
     database_basename : str, default "database.pk"
         Name of the database in `calc_dir`.
     backup : bool, default False
         Copy `calc_dir` first, as in `run_local`.
     skip_dups : {"tried", True, False}, default "tried"
-        Leave out psets that have a row, and those that tasks have or will have. True: run those
-        that failed once more, too. False: run all of them once more.
+        "tried": skip psets that have a row, or that a task already has. True: the same, but run
+        psets again that failed. False: run all psets again.
     seed : int, optional
-        Give each pset a ``_seed``, as in `run_local`. None: only psets with one of their own.
+        Give each pset a ``_seed``, as in `run_local`. None: psets keep their own, if they have one.
     repeats : int, default 1
-        How many times each pset is wanted, as in `run_local`.
+        How many times to run each pset, as in `run_local`.
     code : {"warn", "rerun", "ignore"}, default "warn"
-        What to do with psets that are left out although other code made their rows, as in
-        `run_local`.
+        What to do with skipped psets whose rows were made by different code, as in `run_local`.
 
     Returns
     -------
@@ -234,11 +234,11 @@ def run_batch(
     Raises
     ------
     BatchError
-        The tasks could not be submitted. They are prepared, and the next call submits them.
+        Not all tasks could be submitted. They are prepared, and the next call submits the rest.
     MachineError, ParamsError, ParamsTypeError, UnknownKeywordError, HashError
-        An argument makes no sense; nothing was written.
+        An argument or a setting in ``info.yaml`` is invalid; nothing was written.
     NotInstalledError, VersionMismatchError
-        ``git=True`` without a psweep-git that fits; nothing was written.
+        ``git=True`` without a matching version of psweep-git; nothing was written.
     CalcDirError, DatabaseError
         As in `run_local`.
 

@@ -35,24 +35,24 @@ _NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
 
 
 def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.DataFrame:
-    r"""Show the state of each pset's job: from small files next to it, and one query of the queue.
+    r"""Show the state of each pset's job, from small files in its folder and one scheduler query.
 
-    On the cluster, the scheduler is queried about jobs without a recorded end. Elsewhere, the
-    last answer to psweep-pull counts, so the table shows that moment. Without either, these jobs
-    count as queued or running, and a note on stderr says so. A ``statcmd`` in the study's
-    ``info.yaml`` is code, and runs here as pickles in a study do; ``psweep-status`` asks first.
+    On the cluster, the scheduler is queried about jobs without a recorded end. Elsewhere, its last
+    answer to psweep-pull is used, so the table shows the state at that time. If there is neither,
+    these jobs count as queued or running, and a note on stderr says so. A ``statcmd`` in the
+    study's ``info.yaml`` is code that this function runs; ``psweep-status`` asks first.
 
-    A job counts as lost only if the queue does not have it, a second source (SLURM's sacct and
-    scontrol, Grid Engine's qacct, and so on; with a ``statcmd`` a second look) agrees, and
-    ``lost_after`` seconds (in ``info.yaml``, default 120) have passed: notes and queues
-    may be late.
+    A job counts as lost only if the queue does not show it, a second source agrees (SLURM's sacct
+    and scontrol, Grid Engine's qacct, and so on; with a ``statcmd``, a second query), and
+    ``lost_after`` seconds (in ``info.yaml``, default 120) have passed, because files and queues may
+    be late.
 
     Parameters
     ----------
     calc_dir : str or path, default "calc"
         The folder of the study.
     machine : str, optional
-        Look only at jobs of this machine. None: the last job of each pset, on any machine.
+        Show only jobs of this machine. None: the last job of each pset, on any machine.
 
     Returns
     -------
@@ -61,14 +61,14 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
 
         - ``_pset_id``, ``_run_seq``,
         - ``machine``: None if not submitted anywhere,
-        - ``state``: "not submitted", "state unknown" (prepared by psweep 0.8 to 0.16, which notes
-          nothing of jobs), "queued", "running", "done" (exit code 0, or killed after its
+        - ``state``: "not submitted", "state unknown" (prepared by psweep 0.8 to 0.16, which keeps
+          no records of jobs), "queued", "running", "done" (exit code 0, or killed after its
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
-          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or as its
-          scheduler says, such as by ``scancel``), "no result" (exit code 0, but no result file and
-          no result in the database),
+          limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or according
+          to the scheduler, for instance by ``scancel``), "no result" (exit code 0, but no result
+          file and no result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
-        - ``reason``: why it is failed, lost or still queued,
+        - ``reason``: why it failed, was lost or is still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
         - ``scheduler_state``, ``elapsed``, ``memory``: the scheduler's accounting of jobs that
           ended without a record of their own.

@@ -19,8 +19,8 @@ def time_left() -> float | None:
     Returns
     -------
     float or None
-        Seconds, at least 0. None: not in a task of a batch job, or the job has no time limit, or
-        its scheduler does not tell.
+        Seconds, at least 0. None if this is not in a task of a batch job, if the job has no time
+        limit, or if the scheduler does not report it.
 
     Examples
     --------
