@@ -5,6 +5,9 @@ a worker, a task, a whole job, the script that calls `run_batch`, and slurmctld,
 submitted and started. The same call is made until nothing is free. Then each pset must have one
 row, and none may have run again after it had finished, or twice at a time.
 
+``limit``: psets of 3 s, and some of 25 to 45 s, in tasks that have a minute, too short for their
+chunks. SLURM ends the tasks that misjudge this. The same call is made until nothing is free.
+
 ``memory``: 20 psets that need 100 MB to 2 GB, which SLURM enforces, finish in at most three calls.
 
 ``short``: 10 000 psets of 10 ms in 20 tasks take less than twice as long as by `run_local`.
@@ -253,10 +256,10 @@ def kills(seed: int, n: int = 2000, n_kills: int = 10) -> None:
         n_claims = len(list(Path("calc").glob(".psweep/batch/*/*.claim*")))
         ps.run_batch(slow_square, [{"a": 0, "seconds": 0.05}], "cluster")  # nothing is free
         assert n_claims == len(list(Path("calc").glob(".psweep/batch/*/*.claim*")))
-        check(n, killer, n_calls, time.monotonic() - begun)
+        check(n, killer.done, n_calls, time.monotonic() - begun)
 
 
-def check(n: int, killer: Killer, n_calls: int, seconds: float) -> None:
+def check(n: int, events: collections.Counter[str], n_calls: int, seconds: float) -> None:
     """See that each pset has one row, and that none ran again after it had finished."""
     df = ps.df_read("calc")
     assert sorted(df.a) == [*range(n)], f"{len(df)} rows"
@@ -287,10 +290,40 @@ def check(n: int, killer: Killer, n_calls: int, seconds: float) -> None:
     assert not at_once, at_once
     states = ps.batch_status().state.value_counts().to_dict()
     say(
-        f"{n} psets, {n_calls} calls, {seconds:.0f} s; {dict(killer.done)}: each pset has one row, "
+        f"{n} psets, {n_calls} calls, {seconds:.0f} s; {dict(events)}: each pset has one row, "
         f"{len(failed)} failed rows (of killed workers), {n_cut_short} psets were cut short and "
         f"began again, 0 ran again after their end, 0 at once; states: {states}"
     )
+
+
+# limit
+
+
+def limit(seed: int) -> None:
+    rng = random.Random(seed)
+    n = 120
+    params = [
+        {"a": a, "seconds": rng.uniform(25, 45) if rng.random() < 0.1 else 3.0} for a in range(n)
+    ]
+    write_machine("pack: 30\n")
+    path = Path("templates/machines/cluster/jobscript")
+    path.write_text(path.read_text().replace("#SBATCH --mem", "#SBATCH -t 1\n#SBATCH --mem"))
+    begun, n_calls, ended = time.monotonic(), 0, collections.Counter()
+    with Slurm(short_folder(), cpus=4, min_job_age=3600) as slurm:
+        os.environ.update(slurm.environ)
+        while True:
+            df = ps.run_batch(slow_square, params, "cluster")
+            n_calls += 1
+            if len(df) == n:
+                break
+            jobs = slurm.run("squeue", "-h", "-r", "-o", "%i").split()
+            while slurm.run("squeue", "-h").strip():
+                time.sleep(1)
+            for job in jobs:
+                ended[slurm.states(job)[0]] += 1
+            assert n_calls < 30
+        say(f"tasks, as SLURM saw them end: {dict(ended)}")
+        check(n, ended, n_calls, time.monotonic() - begun)
 
 
 # memory
@@ -362,7 +395,7 @@ def short(seed: int) -> None:
 
 
 def main() -> None:
-    names = sys.argv[1:2] or ["kills", "memory", "short"]
+    names = sys.argv[1:2] or ["kills", "limit", "memory", "short"]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)
     os.environ["PATH"] = f"{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin"
     for name in names:
