@@ -277,7 +277,7 @@ def test_what_is_safe_is_counted_by_reading_it_back(monkeypatch):
             Path("calc/database.pk").mkdir()  # nothing can take its place
         return {"b": f"row-{pset['a'] + 1}"}
 
-    with pytest.raises(ps.DatabaseError, match="no file but a folder") as caught:
+    with pytest.raises(ps.DatabaseError, match="is a folder, a pipe") as caught:
         ps.run_local(func, ps.plist("a", range(3)))
     (note,) = caught.value.__notes__
     assert "2 finished psets are safe in journals" in note, note

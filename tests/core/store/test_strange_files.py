@@ -65,7 +65,7 @@ def test_only_a_file_is_a_database(kind):
         make(kind, database)
     before = os.lstat(database)
     for look in LOOKS.values():
-        with pytest.raises(ps.DatabaseError, match="no file but a folder, a pipe"):
+        with pytest.raises(ps.DatabaseError, match="is a folder, a pipe"):
             look()
     # (a folder may be one with a study)
     error = ps.StudyNotFoundError if kind == "folder" else ps.DatabaseError

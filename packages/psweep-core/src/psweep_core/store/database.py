@@ -123,7 +123,7 @@ def read_file(path: Path) -> pd.DataFrame:
         message = f"there is no database {path}"
         raise StudyNotFoundError(message)
     if not path.is_file():
-        message = f"{path} is no file but a folder, a pipe or the like; move it away"
+        message = f"{path} is a folder, a pipe or the like, not a file; move it away"
         raise DatabaseError(message)
     read = format_of(path).read
     try:

@@ -29,6 +29,7 @@ import json
 import os
 import threading
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
 from zlib import crc32
 
@@ -68,10 +69,8 @@ class Journal:
 
     def __init__(self, path: Path, header: Header, locked: bool = True) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)  # (somebody may have removed the study)
         self._lock = file_lock(lock_of(path)) if locked else None
-        if self._lock is not None:
-            self._lock.acquire()
+        self._file = self._made()
         self.end = 0  # where the next record goes, which is the position in the file
         self._limit = -1  # if `end` is beyond it, the next row needs `reserve`
         self._size = 0  # of the file, including allocated space
@@ -86,7 +85,6 @@ class Journal:
         self._file_lock = threading.Lock()  # two threads of a worker may end at once
         self._syncer: threading.Thread | None = None
         try:
-            self._file = open(path, "x+b", buffering=0)
             first = record(json.dumps({"format": FORMAT, **asdict(header)}).encode())
             self._write_all(first)
             self.end = len(first)
@@ -95,6 +93,22 @@ class Journal:
             if self._lock is not None:
                 self._lock.release()
             raise
+
+    def _made(self) -> FileIO:
+        """Make the file and its folder; somebody may be removing the study at this moment."""
+        tries = 4
+        while True:
+            tries -= 1
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                if self._lock is not None:
+                    self._lock.acquire()
+                return open(self.path, "x+b", buffering=0)
+            except BaseException as error:
+                if self._lock is not None:
+                    self._lock.release()
+                if not tries or not isinstance(error, FileNotFoundError | FileExistsError):
+                    raise
 
     def reserve(self) -> None:
         """Make sure that the next row has space on the disk, and that the last ones were taken.
