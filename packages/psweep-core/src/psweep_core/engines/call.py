@@ -16,12 +16,14 @@ from ..table.atoms import ATOMS, is_atomic
 from ..table.bookkeeping import RESERVED, SEED
 from ..table.rows import Row, RowTuple
 from .capture import captured
+from .clones import end_clone, forks
 from .failures import carried, note, raised_for
 from .finished import is_storable
 from .isolation import StudyFolder, WorkingFolder, copied
 from .job import Func, Job, JobTuple, RunPset, Settings, describe
 from .random_state import SeedGenerators
 from .retries import call_again, retried
+from .worker_clock import Clock
 
 __all__ = ["CALLERS", "note", "runner"]
 
@@ -34,11 +36,13 @@ def runner(
     settings: Settings,
     folder: WorkingFolder,
     seed_generators: SeedGenerators | None = None,
+    watch: Clock | None = None,
 ) -> RunPset:
     """Make the function that runs one pset, as often as it takes, and starts in a folder.
 
     If psets have seeds, `seed_generators` is called with them; None: the global generators are not
-    seeded, because other psets draw from them at the same time.
+    seeded, because other psets draw from them at the same time. In a worker, `watch` is noted when
+    func is called and when it returns.
 
     Its parameters and what it returns::
 
@@ -57,11 +61,11 @@ def runner(
     It raises what the last call of ``func`` raised, with a note that names the pset, unless
     failures are to be recorded.
     """
-    call = _caller(func, settings, folder, seed_generators)
+    call = _caller(func, settings, folder, seed_generators, watch)
     if not settings.retries:
         return call
     once_more = functools.partial(call_again, func, folder)
-    again = _caller(once_more, settings, folder, seed_generators)
+    again = _caller(once_more, settings, folder, seed_generators, watch)
     return functools.partial(retried, call, again, settings.retries)
 
 
@@ -70,6 +74,7 @@ def _caller(
     settings: Settings,
     folder: WorkingFolder,
     seed_generators: SeedGenerators | None,
+    watch: Clock | None,
 ) -> RunPset:
     """Make what calls func on one pset.
 
@@ -88,7 +93,9 @@ def _caller(
     atomic, data_only, of_all = settings.atomic, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
-    now, clock = time.time_ns, time.perf_counter
+    now, clock, since = time.time_ns, time.perf_counter, time.monotonic
+    # (In a worker: without a call of Python code, see `worker._Listener`.)
+    data, returned, n_forks = watch and watch.data, Clock.RETURNED, forks[0]
 
     def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
         position, pset_id, pset_hash, as_given, seed = job
@@ -115,16 +122,25 @@ def _caller(
                 seed_generators(seed)
         if not quick:
             try:
-                finished = _careful_call(func, Job(*job), settings, pset, time_ns, extras)
+                finished = _careful_call(func, Job(*job), settings, pset, time_ns, extras, watch)
             finally:
                 folder.return_to()
             row_atomic = atomic and finished.params is params and is_atomic(finished.results)
             row: RowTuple = (*finished,)  # which is quicker to pickle
             return row, row_atomic and (not data_only or is_storable(row))
+        if data is not None:
+            data[0] = since()
+            data[1] = position
         start = clock()
         try:
-            result = func(pset)
-            runtime = clock() - start
+            try:
+                result = func(pset)
+                runtime = clock() - start
+            finally:
+                if data is not None:
+                    if forks[0] != n_forks:
+                        end_clone()
+                    data[1] = returned
             if runtime > shortest_move:
                 folder.return_to()
             row_atomic = atomic
@@ -176,6 +192,7 @@ def _careful_call(
     pset: Pset,
     time_ns: int,
     extras: dict[str, Any] | None,
+    watch: Clock | None,
 ) -> Row:
     """Run one pset that is to be shown, or whose prints or failure are to be recorded."""
     params = job.params
@@ -186,11 +203,21 @@ def _careful_call(
     extras = dict(extras or {})
     failure = None
     where = settings.capture_logs
+    data, n_forks = watch and watch.data, forks[0]
     with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
+        if data is not None:
+            data[0] = time.monotonic()
+            data[1] = job.position
         start = time.perf_counter()
         try:
-            returned = func(pset)
-            runtime = time.perf_counter() - start
+            try:
+                returned = func(pset)
+                runtime = time.perf_counter() - start
+            finally:
+                if data is not None:
+                    if forks[0] != n_forks:
+                        end_clone()
+                    data[1] = Clock.RETURNED
             params, result = _merged(job, returned, settings)
         except BaseException as error:
             runtime = time.perf_counter() - start

@@ -23,9 +23,8 @@ Each worker writes the rows of its psets into a journal of its own, so not even 
 parent loses a finished pset. Chunks take a fraction of a second, and the next one is sent before a
 worker has finished with one.
 
-Where processes are forked, a worker has the function and all psets in its memory, as they are;
-elsewhere both are pickled by cloudpickle, so lambdas and what a notebook defines work, too. Which
-it is can change during a run, if the program starts threads, see `start_method`.
+A worker that is forked has the function and all psets in its memory. To others cloudpickle sends
+them, so lambdas and what a notebook defines work, too. A run may start both, see `start_method`.
 
 The pipe to a worker is also its lifeline: when the parent closes it, or dies, `psweep-listen` ends
 the worker at once, but never in the middle of a row. If a worker dies, its journal shows which
@@ -146,6 +145,8 @@ class _Pool:
         self._n_killed_early: dict[int, int] = {}  # workers in a row, by slot
         # What workers report of their rows, in columns. None: some are in a journal only.
         self._reported: list[Block] | None = [] if record.saves else None
+        # Made before a fork. After it, each page of memory that is used is copied.
+        self._params = cells_of(jobs.psets) if record.saves and settings.atomic else {}
         self._func = func
         self._pickled_func: bytes | None = None  # made when it is first needed
         self._overdue = Overdue(settings.timeout)
@@ -193,18 +194,20 @@ class _Pool:
 
     def stop(self) -> None:
         """End all workers, and wait for the rows of psets whose func has returned."""
-        for worker in self._workers:
-            # With b"" it may leave in peace.
-            worker.send_bytes(STOP if self._dispatch.n_left else b"")
+        self._let_workers_end()
         start = time.monotonic()
         while self._workers:
             seconds = time.monotonic() - start
             for worker in self._workers if seconds > _GRACE_SECONDS else []:
-                if worker.clock.state() != Clock.WRITING or seconds > _WRITE_SECONDS:
+                if worker.clock.state() != Clock.RETURNED or seconds > _WRITE_SECONDS:
                     worker.kill()
             ends = [worker.process.sentinel for worker in self._workers]
             wait([*ends, *(worker.connection for worker in self._workers)], timeout=0.05)
             self._workers = [worker for worker in self._workers if not self._has_left(worker)]
+
+    def _let_workers_end(self) -> None:
+        for worker in self._workers:
+            worker.send_bytes(STOP if self._dispatch.n_left else b"")  # (b"": it may take its time)
 
     def _has_left(self, worker: WorkerProcess) -> bool:
         has_left = worker.process.exitcode is not None
@@ -248,11 +251,8 @@ class _Pool:
                 if isinstance(message, Done):
                     yield self._counted(worker, message)
             yield Step(0, 0)
-        rows = self._all_reported()
-        if rows is not None:
-            self._record.cache(rows)
-        else:
-            self._record.give_up_cache()
+        self._let_workers_end()  # which takes as long as what follows
+        self._record.cache(self._all_reported())
 
     def _is_over(self) -> bool:
         """Find out whether the run is to end here, with psets that were not run."""
@@ -270,7 +270,7 @@ class _Pool:
         first = self._settings.header.first_seq
         if not np.array_equal(block.seqs, np.arange(first, first + len(self._jobs))):
             return None  # psets of a worker that died were run out of order
-        return block._replace(ids=self._jobs.ids, params=cells_of(self._jobs.psets))
+        return block._replace(ids=self._jobs.ids, params=self._params)
 
     def _with_messages(self) -> list[WorkerProcess]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""

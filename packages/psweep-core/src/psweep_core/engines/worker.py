@@ -18,11 +18,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ..params.grids import Pset
 from ..store.journal import Journal
 from ..store.row_bytes import plain_encoder
 from ..table.rows import is_failed
-from .call import runner
+from .call import CALLERS, runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder
 from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
@@ -71,8 +70,6 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
             _on_signal(name, lambda number, _: told.append(number))
     os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
-    global _is_clone
-    _is_clone = False  # this process is a worker, also if it was forked
     end_with_parent()
     settings = setup.settings
     clock = setup.clock
@@ -89,8 +86,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         threading.Thread(target=listener.listen, name="psweep-listen", daemon=True).start()
         func = pickle.loads(setup.func) if isinstance(setup.func, bytes) else setup.func
         reseed()  # after that, because modules that it has imported may seed, all alike
-        func = _guarded(func, clock, settings.header.first_seq)
-        run = runner(func, settings, WorkingFolder(), seed_generators)
+        run = runner(func, settings, WorkingFolder(), seed_generators, clock)
         to_bytes = plain_encoder(settings.data_only)
         send(connection, Ready())
         while data := chunks.get():
@@ -104,10 +100,11 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 running = job
                 if journal is not None:
                     journal.reserve()
-                again = None
                 if settings.retries:
                     again = functools.partial(send, connection, Again(job[0]))
-                row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                    row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                else:
+                    row, atomic = run(job)
                 # A signal may have ended a program that func has started.
                 for_memory = settings.gives_back and ran_out_of_memory(row)
                 if for_memory or (told and is_failed(row)):
@@ -128,11 +125,12 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                     if settings.tmpsave:
                         save_row(row, settings)
                 report.add(row, row_bytes, atomic)
-                clock.idle()
+                if journal is None:
+                    clock.idle()
                 running = None
             report.send()
     except BaseException as error:
-        clock.data[1] = Clock.WRITING  # what follows is to be waited for, too
+        clock.data[1] = Clock.RETURNED  # what follows is to be waited for, too
         before = "what a worker process does before it runs a pset"
         where = before if running is None else describe(Job(*running), settings)
         problem = Failed.of(error, where)
@@ -152,39 +150,6 @@ def _on_signal(name: str, handler: Any) -> None:
     number = getattr(signal, name, None)
     if number is not None:
         signal.signal(number, handler)
-
-
-_is_clone = False  # whether func has forked this process
-
-
-def _become_a_clone() -> None:
-    global _is_clone
-    _is_clone = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_become_a_clone)
-
-
-def _guarded(func: Func, clock: Clock, first_seq: int) -> Func:
-    """Make func tell the clock when it is called and when it returns.
-
-    From then on its row is to be written, and nobody ends this process before it is.
-    """
-    data, now, writing = clock.data, time.monotonic, Clock.WRITING
-
-    def guarded(pset: Pset) -> Any:
-        data[1] = Clock.IDLE
-        data[0] = now()  # the same for all processes of a machine
-        data[1] = pset["_pset_seq"] - first_seq
-        try:
-            return func(pset)
-        finally:
-            if _is_clone:
-                os._exit(0)  # func has forked and lets the child return: it is not a worker
-            data[1] = writing
-
-    return guarded
 
 
 class _Listener:
@@ -235,15 +200,11 @@ class _Listener:
         """Return whether there is a row of a pset whose func has returned."""
         state = self._clock.state()
         if state < 0:
-            return state == Clock.WRITING
-        # Has func just returned? If it is in C, the stack looks the same all the time.
+            return state == Clock.RETURNED
+        # Is func about to be called, or has it just returned? If func is in C, the stack looks the
+        # same all the time.
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
-        return frame is not None and frame.f_code is _GUARDED and looks < 20
-
-
-_GUARDED = next(
-    part for part in _guarded.__code__.co_consts if getattr(part, "co_name", "") == "guarded"
-)
+        return frame is not None and frame.f_code in CALLERS and looks < 20
 
 
 def end_with_parent() -> None:

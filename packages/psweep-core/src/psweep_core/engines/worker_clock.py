@@ -28,11 +28,13 @@ class Clock:
     Attributes
     ----------
     data : array
-        Since when, in s; and the position of the pset, or one of the two states below.
+        Since when, in s of `time.monotonic`, which is the same for all processes of a machine; and
+        the position of the pset, or one of the two states below. `call` changes it when func is
+        called and when it returns.
     """
 
     IDLE: Final = IDLE
-    WRITING: Final = -2.0  # func has returned, or raised, and its row is not written yet
+    RETURNED: Final = -2.0  # func has returned, or raised, and its row is not written yet
 
     def __init__(self, method: str, file: Path | None = None, slot: int = 0) -> None:
         self._file, self._slot = file, slot
@@ -59,7 +61,7 @@ class Clock:
         self.data[1] = self.IDLE
 
     def state(self) -> float:
-        """Return the position of the pset that runs, or IDLE or WRITING."""
+        """Return the position of the pset that runs, or IDLE or RETURNED."""
         state: float = self.data[1]
         return state
 

@@ -148,10 +148,10 @@ class RunRecord:
         self._pending = None
         self._groups = []
 
-    def cache(self, group: Block) -> None:
-        """Cache all rows, which workers have written to their journals."""
-        self._pending = []
-        self._groups = [group]
+    def cache(self, group: Block | None) -> None:
+        """Cache all rows, which workers have written to their journals; None: some are missing."""
+        self._pending = None if group is None else []
+        self._groups = [] if group is None else [group]
 
     def cached(self) -> Block | None:
         """Return all rows of the run if they were cached."""
@@ -255,11 +255,8 @@ class UnsavedRecord:
     def prepare(self) -> None:
         """Do nothing."""
 
-    def cache(self, group: Block) -> None:
+    def cache(self, group: Block | None) -> None:
         """Do nothing: workers have sent their rows."""
-
-    def give_up_cache(self) -> None:
-        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""

