@@ -67,6 +67,8 @@ img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top
 
 def run(folder: str, stop_after: int | None = None) -> list[str]:
     """Run the study in a terminal; interrupt it after this many psets; return its lines."""
+    # A shell that runs us in the background ignores Ctrl-C, and so would the study.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, COLUMNS, 0, 0))
     process = subprocess.Popen(

@@ -300,9 +300,25 @@ EDGES = [0, 255, 256, 2**16 - 1, 2**16, 2**31 - 1, 2**31, -1, -(2**31), -(2**31)
 
 @pytest.mark.parametrize("first", EDGES)
 def test_hashes_of_columns_of_numbers_are_those_of_each_number(first):
-    """Numbers that take the same opcode are encoded all at once."""
-    columns = [[first + step * i for i in range(9)] for step in (0, 1, -1, 40_000)]
-    columns += [[float(first), 0.5, -0.0, float("inf"), float("nan"), -float("nan")]]
+    """Numbers that take the same number of bytes are encoded all at once."""
+    columns = [[first + step * i for i in range(18)] for step in (0, 1, -1, 40_000)]
+    columns += [[float(first), 0.5, -0.0, float("inf"), float("nan"), -float("nan")] * 3]
     for column in columns:
         psets = [{"a": value} for value in column]
         assert pset_hashes(psets) == [*map(ps.pset_hash, psets)]
+
+
+COLUMNS = {
+    "floats": [0.5, math.nan, -0.0], "a byte": [0, 255], "two bytes": [256, 65535],
+    "four bytes": [65536, 2**31 - 1], "negative": [-1, -(2**31)], "of any size": [1, 256, -1],
+    "large": [2**40, 2**70], "bools": [True, False], "one text": ["%b"],
+    "texts": ["a", "", "\u00e9"], "none": [None], "mixed": [1, 1.0, True], "not basic": [(1,), 1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("%b", "_x", "\u00e9"), ("c", "b", "a")])
+def test_columns_of_all_kinds_next_to_each_other_are_hashed_as_each_pset_is(names):
+    for three in itertools.permutations(COLUMNS.values(), 3):
+        columns = [values * 12 for values in three]
+        psets = [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
+        assert pset_hashes(psets) == [*map(ps.pset_hash, psets)], three

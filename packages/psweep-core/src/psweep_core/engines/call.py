@@ -95,7 +95,8 @@ def _caller(
     timestamp, freq, tz, unit = _how_timestamps_are_made()
     now, clock, since = time.time_ns, time.perf_counter, time.monotonic
     # (In a worker: without a call of Python code, see `worker._Listener`.)
-    data, returned, n_forks = watch and watch.data, Clock.RETURNED, forks[0]
+    data: Any = None if watch is None else watch.data
+    returned, n_forks = Clock.RETURNED, forks[0]
 
     def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
         position, pset_id, pset_hash, as_given, seed = job
@@ -203,7 +204,8 @@ def _careful_call(
     extras = dict(extras or {})
     failure = None
     where = settings.capture_logs
-    data, n_forks = watch and watch.data, forks[0]
+    data: Any = None if watch is None else watch.data
+    n_forks = forks[0]
     with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
         if data is not None:
             data[0] = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -199,13 +200,18 @@ def _few_uuids(n: int) -> list[str]:
     data = np.frombuffer(bytearray(os.urandom(16 * n)), dtype=np.uint8).reshape(n, 16)
     data[:, 6] = data[:, 6] & 0x0F | 0x40  # the version
     data[:, 8] = data[:, 8] & 0x3F | 0x80  # the variant
-    digits = _TWO_DIGITS[data].view(np.uint8)
-    text = np.full((n, 36), ord("-"), dtype=np.uint8)
-    for place, digit, length in ((0, 0, 8), (9, 8, 4), (14, 12, 4), (19, 16, 4), (24, 20, 12)):
-        text[:, place : place + length] = digits[:, digit : digit + length]
-    joined = text.tobytes().decode("ascii")
-    return [joined[i : i + 36] for i in range(0, 36 * n, 36)]
+    digits = np.frombuffer(binascii.hexlify(data), dtype=_DIGITS)
+    text = np.full(n * _TEXT.itemsize, ord("-"), dtype=np.uint8)
+    text[_TEXT.itemsize - 1 :: _TEXT.itemsize] = ord(" ")
+    parts = text.view(_TEXT)
+    for name in _DIGITS.names:
+        parts[name] = digits[name]
+    return text.tobytes().decode("ascii").split()
 
 
-# of each byte, as one number, so that they are copied together
-_TWO_DIGITS = np.frombuffer(bytes(range(256)).hex().encode("ascii"), dtype=np.uint16)
+# of a UUID without dashes, and with them and a space
+_DIGITS: Any = np.dtype({"names": [*"abcde"], "formats": ["V8", "V4", "V4", "V4", "V12"]})
+_TEXT: Any = np.dtype({
+    "names": _DIGITS.names, "formats": [_DIGITS[name] for name in _DIGITS.names],
+    "offsets": [0, 9, 14, 19, 24], "itemsize": 37,
+})  # fmt: skip

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
 import pickle
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from .columns import columns_of
 __all__ = ["basic_bytes", "hash_basic", "hashes_of_columns", "pset_hash", "pset_hashes"]
 
 _MAX_TEXT = 1_000_000  # characters that are encoded at once
+_FEW = 10  # psets, which are as quickly hashed one by one
 
 
 @takes_old_words
@@ -143,9 +145,8 @@ def hash_basic(pset: dict[Any, Any]) -> str | None:
     form = _form(tuple(pset))
     if form is None:
         return None
-    order, template = form
-    encoded = tuple([basic_bytes(pset[name]) for name in order])
-    return None if None in encoded else _sha1(template % encoded)
+    encoded = tuple([basic_bytes(pset[name]) for name in form.order])
+    return None if None in encoded else _sha1(form.template % encoded)
 
 
 def basic_bytes(value: Any) -> bytes | None:
@@ -170,8 +171,10 @@ def basic_bytes(value: Any) -> bytes | None:
 
 
 def _hashes_of_basic(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
-    """Hash psets of basic values that all have the same names; None for others."""
-    values = columns_of(psets) if set(map(type, psets)) == {dict} else None
+    """Hash psets of basic values that all have the same names; None for others, or a few."""
+    if len(psets) < _FEW or set(map(type, psets)) != {dict}:
+        return None
+    values = columns_of(psets)
     return None if values is None else hashes_of_columns(values)
 
 
@@ -181,17 +184,88 @@ def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
     No more than some 1000 at once: see `pset_hashes`.
     """
     form = _form(tuple(values))
-    if form is None or not form[0]:
+    if form is None or not form.order:
         return None
-    order, template = form
-    columns: list[list[bytes]] = []
-    for name in order:
-        column = _basic_column(values[name])
-        if column is None or None in column:
-            return None
-        columns.append(column)  # type: ignore[arg-type]
-    data = map(template.__mod__, zip(*columns, strict=True))
-    return [hashlib.sha1(some, usedforsecurity=False).hexdigest() for some in data]
+    n = len(values[form.order[0]])
+    # Parts of the pickles, one after another: of all rows. Where they have the same length, as
+    # those of floats have, NumPy puts them together with what is between them.
+    parts: list[list[bytes]] = []
+    same = _SameLength(n)
+    for name, head in zip(form.order, form.heads, strict=True):
+        same.add_text(head)
+        if not same.add_column(values[name]):
+            column = _basic_column(values[name])
+            if column is None or None in column:
+                return None
+            parts += [same.rows(), column]  # type: ignore[list-item]
+            same = _SameLength(n)
+    same.add_text(form.tail)
+    parts.append(same.rows())
+    rows = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
+    return [hashlib.sha1(row, usedforsecurity=False).hexdigest() for row in rows]
+
+
+class _SameLength:
+    """Bytes of `n` rows that have the same length: text, and numbers in it.
+
+    Parameters
+    ----------
+    n : int
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._text = bytearray()  # with gaps for the numbers
+        self._numbers: list[tuple[int, str, Any]] = []  # where, as what, and the array
+
+    def add_text(self, text: bytes) -> None:
+        """Add what all rows have."""
+        self._text += text
+
+    def add_column(self, values: list[Any]) -> bool:
+        """Add values of which `basic_bytes` makes the same number of bytes; False for others."""
+        kind = type(values[0])
+        if operator.countOf(map(type, values), kind) < self._n:
+            return False
+        if kind is float:
+            floats = np.fromiter(values, np.float64, self._n)
+            floats[floats != floats] = NAN
+            return self._add_numbers(b"G", ">f8", floats)
+        if kind is bool:
+            return self._add_numbers(b"", "u1", 0x89 - np.fromiter(values, np.bool_, self._n))
+        if kind is int:
+            try:
+                ints = np.fromiter(values, np.int64, self._n)
+            except OverflowError:
+                return False
+            low, high = int(ints.min()), int(ints.max())
+            if low >= 0 and high < 1 << 8:
+                return self._add_numbers(b"K", "u1", ints)
+            if low >= 1 << 8 and high < 1 << 16:
+                return self._add_numbers(b"M", "<u2", ints)
+            if high < 1 << 31 and (low >= 1 << 16 or (low >= -1 << 31 and high < 0)):
+                return self._add_numbers(b"J", "<i4", ints)
+        return False
+
+    def _add_numbers(self, opcode: bytes, dtype: str, numbers: Any) -> bool:
+        self._text += opcode
+        self._numbers.append((len(self._text), dtype, numbers))
+        self._text += bytes(np.dtype(dtype).itemsize)
+        return True
+
+    def rows(self) -> list[bytes]:
+        """Return the bytes of each row."""
+        if not self._numbers:
+            return [bytes(self._text)] * self._n
+        places, dtypes, columns = zip(*self._numbers, strict=True)
+        names = [str(place) for place in places]
+        size = len(self._text)
+        kind: Any = {"names": names, "formats": dtypes, "offsets": places, "itemsize": size}
+        data: Any = np.frombuffer(self._text * self._n, dtype=np.dtype(kind))
+        for name, column in zip(names, columns, strict=True):
+            data[name] = column
+        rows: list[bytes] = data.view(f"V{size}").tolist()
+        return rows
 
 
 def _basic_column(values: list[Any]) -> list[bytes | None] | None:
@@ -199,31 +273,11 @@ def _basic_column(values: list[Any]) -> list[bytes | None] | None:
     kinds = set(map(type, values))
     if str in kinds and sum(len(value) for value in values if type(value) is str) > _MAX_TEXT:
         return None
-    if kinds == {float}:
-        floats = np.array(values)
-        floats[floats != floats] = NAN
-        return _packed(b"G", floats, ">f8")
-    if kinds in ({int}, {str}, {bool}):
-        distinct = set(values)
-        if kinds == {int} and 2 * len(distinct) > len(values):
-            lowest, highest = min(distinct), max(distinct)
-            if lowest >= 1 << 8 and highest < 1 << 16:
-                return _packed(b"M", values, "<u2")
-            if lowest >= -1 << 31 and highest < 1 << 31 and (lowest >= 1 << 16 or highest < 0):
-                return _packed(b"J", values, "<i4")
+    if kinds in ({int}, {str}):
         # In a grid each value comes again and again.
-        encoded = {value: basic_bytes(value) for value in distinct}
+        encoded = {value: basic_bytes(value) for value in set(values)}
         return list(map(encoded.__getitem__, values))
     return [basic_bytes(value) for value in values]
-
-
-def _packed(opcode: bytes, numbers: Any, dtype: str) -> list[bytes | None]:
-    """Encode numbers that all take the same opcode."""
-    array = np.empty(len(numbers), dtype=[("opcode", "S1"), ("number", dtype)])
-    array["opcode"] = opcode
-    array["number"] = numbers
-    encoded: list[bytes | None] = array.view(f"V{array.itemsize}").tolist()
-    return encoded
 
 
 def _text(value: str) -> bytes:
@@ -231,21 +285,26 @@ def _text(value: str) -> bytes:
     return _pack_text(b"X", len(data)) + data
 
 
-@functools.lru_cache(maxsize=1000)
-def _form(names: tuple[Any, ...]) -> tuple[tuple[str, ...], bytes] | None:
-    """Return the public names of a pset in order, and what its pickle is but for the values.
+class _Form(NamedTuple):
+    """The pickle of a pset with given names, but for the values."""
 
-    None if the names are not plain text.
-    """
+    order: tuple[str, ...]  # of the public names
+    heads: tuple[bytes, ...]  # what comes before the value of each
+    tail: bytes
+    template: bytes  # all of it, with %b for each value
+
+
+@functools.lru_cache(maxsize=1000)
+def _form(names: tuple[Any, ...]) -> _Form | None:
+    """Return what psets with these names have in common; None if they are not plain text."""
     if len(names) >= BATCH or not all(isinstance(name, str) for name in names):
         return None
     order = tuple(sorted(str.__str__(name) for name in names if not _is_private(name)))
-    entries = b"".join(_text(name).replace(b"%", b"%%") + b"%b" for name in order)
-    if len(order) > 1:
-        entries = b"(" + entries + b"u"
-    elif order:
-        entries += b"s"
-    return order, b"\x80\x03}q\x00" + entries + b"."
+    begin = b"\x80\x03}q\x00" + (b"(" if len(order) > 1 else b"")
+    heads = tuple((b"" if i else begin) + _text(name) for i, name in enumerate(order))
+    end = b"u." if len(order) > 1 else b"s." if order else begin + b"."
+    template = b"%b".join(part.replace(b"%", b"%%") for part in (*heads, end))
+    return _Form(order, heads, end, template)
 
 
 def _sha1(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -82,12 +83,10 @@ def _columns(dicts: list[Pset]) -> dict[Any, list[Any]]:
 
 
 def _compact(values: list[Any]) -> Column:
-    kinds = set(map(type, values))
-    if kinds == {float}:
-        return np.array(values, dtype=np.float64)
-    if kinds == {int}:
+    kind, n = type(values[0]), len(values)
+    if kind in (float, int) and operator.countOf(map(type, values), kind) == n:
         with contextlib.suppress(OverflowError):
-            return np.array(values, dtype=np.int64)
+            return np.fromiter(values, np.float64 if kind is float else np.int64, n)
     return values
 
 
