@@ -13,7 +13,7 @@ import pytest
 from count_costs import Calls
 
 import psweep as ps
-from psweep_core.store import last_written
+from psweep_core.store import joined_texts, last_written
 from psweep_core.store.study import Study
 
 DATABASE = Path("calc", "database.pk")
@@ -53,6 +53,39 @@ def test_many_runs_read_it_now_and_then(monkeypatch):
     counts = [n_read(lambda i=i: run(i)) for i in range(1, 15)]
     assert sum(counts) == 2
     assert on_disk().x.tolist() == [*range(15)]
+
+
+@pytest.mark.skipif(
+    getattr(pd.Series(["x"]).dtype, "storage", "") != "pyarrow", reason="needs pandas 3 and pyarrow"
+)
+def test_a_loop_joins_only_the_texts_that_it_adds(monkeypatch):
+    n_joined = []
+
+    def counted(pieces, join=joined_texts._join):
+        n_joined.append(sum(map(len, pieces)))
+        return join(pieces)
+
+    def text(pset):
+        return {"text": f"é {pset['x']}" + "\n" * (pset["x"] == 300)}
+
+    run(*range(200), func=text)
+    monkeypatch.setattr(joined_texts, "_join", counted)
+    for x in range(200, 204):
+        df = run(x, func=text)
+    assert n_joined == [1] * 3 * 4  # of text, _pset_id and _pset_hash
+    pd.testing.assert_frame_equal(on_disk(), df)
+    assert df.text.tolist() == [f"é {x}" for x in range(204)]
+    n_joined.clear()
+    ps.df_write(df, "other.pk")  # is not part of a loop
+    assert n_joined == [204] * 3
+    n_joined.clear()
+    ps.edit("calc", lambda df: df.assign(text=df.text.where(df.x != 5, "five")))
+    run(204, func=text)
+    df = run(300, func=text)  # these texts cannot be separated again
+    pd.testing.assert_frame_equal(on_disk(), df)
+    assert df.text.tolist() == [f"é {x}" if x != 5 else "five" for x in range(205)] + ["é 300\n"]
+    last_written.forget()
+    assert not joined_texts._known
 
 
 def test_what_the_user_changes_in_the_returned_frame_stays_there():

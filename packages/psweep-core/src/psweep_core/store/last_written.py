@@ -16,6 +16,8 @@ from typing import IO, NamedTuple
 
 import pandas as pd
 
+from . import joined_texts
+
 __all__ = ["Signature", "forget", "keep", "sign", "signature_of", "take"]
 
 _MAX_BYTES = 1 << 28  # a larger one is read again
@@ -95,17 +97,16 @@ def keep(df: pd.DataFrame, signed: Signature | None, path: Path, plain: bool) ->
     Signature or None
         Of the file that holds `df`. None: somebody has replaced it already.
     """
-    forget()
+    _kept.clear()
     found = signature_of(path)
-    if signed is None or found is None:
-        return found
-    if found._replace(changed=signed.changed) != signed:
-        return None
+    is_ours = bool(signed and found and found._replace(changed=signed.changed) == signed)
     # (The size of the file stands for the objects that columns hold.)
-    size = max(found.size, int(df.memory_usage().sum()))
-    if plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
+    size = max(found.size if found else 0, int(df.memory_usage().sum()))
+    if found and is_ours and plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
         _kept[:] = [(found, df.copy())]
-    return found
+    else:
+        joined_texts.forget()
+    return found if is_ours or signed is None else None
 
 
 def take(signature: Signature) -> pd.DataFrame | None:
@@ -126,3 +127,4 @@ def take(signature: Signature) -> pd.DataFrame | None:
 def forget() -> None:
     """Keep nothing."""
     _kept.clear()
+    joined_texts.forget()

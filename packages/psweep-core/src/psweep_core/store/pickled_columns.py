@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 
 from ..table.cells import NAN_BITS, given_objects
+from . import joined_texts
+from .joined_texts import BETWEEN
 
 __all__ = ["Call", "columns_of", "is_str", "natural_strings", "texts", "values_of"]
 
 _SAMPLE = 100
 _FEW = 4  # a column has few cells if there are this many times more rows
 _MIN_ROWS = 16  # below which that saves nothing
-_BETWEEN = "\n"  # texts
 _NAT = np.iinfo(np.int64).min  # is how NumPy writes NaT
 # Where pandas has a dtype of its own for text, a column of objects is one on purpose.
 _HAS_STR = pd.Series(["x"]).dtype != np.dtype(object)
@@ -179,38 +180,19 @@ def texts(column: Any) -> Any:
     text = _one_text(cells)
     if text is None:
         return column.to_numpy(dtype=object)
-    return Call(operator.methodcaller("split", _BETWEEN), text)
+    return Call(operator.methodcaller("split", BETWEEN), text)
 
 
 def _one_text(cells: Any) -> str | None:
     """Join strings; None if they could not be separated again, or some are missing."""
-    try:
-        text = _joined(cells)
-    except TypeError:  # missing ones
-        return None
-    return text if text is not None and text.count(_BETWEEN) == len(cells) - 1 else None
-
-
-def _joined(cells: Any) -> str | None:
     if getattr(cells.dtype, "storage", "") == "pyarrow":
         with contextlib.suppress(Exception):  # versions of pyarrow differ in what they join
-            return _joined_by_pyarrow(cells.__arrow_array__())
-    return _BETWEEN.join(cells.tolist())
-
-
-def _joined_by_pyarrow(array: Any) -> str | None:
-    """Join strings without making Python's strings of them first."""
-    import pyarrow
-    import pyarrow.compute
-
-    if array.null_count:
+            return joined_texts.joined(cells.__arrow_array__())
+    try:
+        text = BETWEEN.join(cells.tolist())
+    except TypeError:  # missing ones
         return None
-    if isinstance(array, pyarrow.ChunkedArray):
-        array = array.combine_chunks()
-    one = pyarrow.ListArray.from_arrays([0, len(array)], array)
-    between = pyarrow.scalar(_BETWEEN, array.type)
-    text: str = pyarrow.compute.binary_join(one, between)[0].as_py()
-    return text
+    return text if text.count(BETWEEN) == len(cells) - 1 else None
 
 
 def natural_strings(values: np.ndarray[Any, Any]) -> bool:

@@ -21,7 +21,7 @@ from ..table import frames
 from ..table.frames import append_frame, frame_of_block, rows_of_run
 from ..table.gc_pause import no_garbage_collection
 from ..table.rows import Header
-from . import database, last_written
+from . import database, joined_texts, last_written
 from .atomic import remove_if_abandoned
 from .journal_reader import (
     ForeignJournalError,
@@ -339,7 +339,8 @@ class Study:
         if self._old is not None:
             keep_old(self.layout, self._old.release)
         path = self.layout.database
-        df, signed, plain = database.write_file(df, path)
+        with joined_texts.remembering():
+            df, signed, plain = database.write_file(df, path)
         # (A user who takes no lock may have written another file meanwhile: None, so it is read.)
         self._read = (last_written.keep(df, signed, path, plain), df)
         self._old = None
