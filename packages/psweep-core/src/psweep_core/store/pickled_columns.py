@@ -174,7 +174,7 @@ def texts(column: Any) -> Any:
     if len(cells) < _SAMPLE:
         return column.to_numpy(dtype=object)
     if len(pd.unique(cells[:_SAMPLE])) <= _SAMPLE // 4:
-        codes, found = pd.factorize(cells, use_na_sentinel=False)
+        codes, found = _distinct(cells)
         codes = codes.astype(np.min_scalar_type(len(found)))
         return Call(operator.methodcaller("take", codes), np.asarray(found, dtype=object))
     text = _one_text(cells)
@@ -183,13 +183,33 @@ def texts(column: Any) -> Any:
     return Call(operator.methodcaller("split", BETWEEN), text)
 
 
+def _distinct(cells: Any) -> tuple[Any, Any]:
+    """Return the distinct strings of a column, and which of them each cell is.
+
+    Most often the same one comes many times in a row, so not all cells need to be hashed.
+    """
+    n = len(cells)
+    if is_str(cells.dtype) or cells.dtype == object:
+        some = (
+            cells
+            if getattr(cells.dtype, "storage", "") == "pyarrow"
+            else np.asarray(cells, dtype=object)
+        )
+        changes = np.flatnonzero(np.asarray(some[1:] != some[:-1], dtype=bool)) + 1
+        if len(changes) < n // 4:
+            starts = np.concatenate([[0], changes])
+            codes, found = pd.factorize(cells[starts], use_na_sentinel=False)
+            return np.repeat(codes, np.diff(starts, append=n)), found
+    return pd.factorize(cells, use_na_sentinel=False)
+
+
 def _one_text(cells: Any) -> str | None:
     """Join strings; None if they could not be separated again, or some are missing."""
     if getattr(cells.dtype, "storage", "") == "pyarrow":
         with contextlib.suppress(Exception):  # versions of pyarrow differ in what they join
             return joined_texts.joined(cells.__arrow_array__())
     try:
-        text = BETWEEN.join(cells.tolist())
+        text = BETWEEN.join(np.asarray(cells, dtype=object).tolist())
     except TypeError:  # missing ones
         return None
     return text if text.count(BETWEEN) == len(cells) - 1 else None
