@@ -1,6 +1,6 @@
 """The console scripts: jobs in psweep-status, psweep-cancel, psweep-push and psweep-pull.
 
-What they need is imported when they do something, see `psweep_core.programs`.
+They import other modules only when they need them, see `psweep_core.programs`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The console scripts: look at a study from the shell.
 
-What they need is imported when they do something, see `programs`.
+They import other modules only when they need them, see `programs`.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def rm(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if the query or the study makes no sense, or nothing was found.
+        Exit status: 0, or 1 if the query is invalid, there is no study, or no row was removed.
     """
     parser = parser_of("psweep-rm", "Move rows of a study and their folders to CALC_DIR/removed.")
     parser.add_argument(
@@ -276,7 +276,7 @@ def migrate(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` makes no sense.
+        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` is invalid.
     """
     parser = parser_of(
         "psweep-migrate",

@@ -1,6 +1,6 @@
 """``psweep-status``: the state of a study's runs, and with psweep-batch of its jobs.
 
-What it needs is imported when it does something, see `programs`.
+It imports other modules only when it needs them, see `programs`.
 """
 
 from __future__ import annotations
