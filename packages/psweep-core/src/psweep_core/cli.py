@@ -218,7 +218,8 @@ def rm(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if the query is invalid, there is no study, or no row was removed.
+        Exit status: 0, or 1 if the query is invalid, there is no study, or no row was removed or
+        brought back.
     """
     parser = parser_of("psweep-rm", "Move rows of a study and their folders to CALC_DIR/removed.")
     parser.add_argument(

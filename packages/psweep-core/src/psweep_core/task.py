@@ -27,7 +27,8 @@ def task(argv: Sequence[str] | None = None) -> int:
         run them.
     """
     parser_of(
-        "psweep-task", "Run the psets of one task of a batch job. A jobscript calls it, see prep_batch."
+        "psweep-task",
+        "Run the psets of one task of a batch job. A jobscript calls it, see prep_batch.",
     ).parse_args(argv)
     from .running.task import task as run
 
