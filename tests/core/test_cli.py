@@ -54,7 +54,7 @@ def test_db2table(df, capsys):
 
 def test_db2table_with_mistakes(df, capsys):
     assert cli.db2table(["calc", "nope"]) == 1
-    assert "no column 'nope'; there are a, s, _run_id" in capsys.readouterr().err
+    assert "no column 'nope'; available: a, s, _run_id" in capsys.readouterr().err
     assert cli.db2table(["elsewhere"]) == 1
     assert "elsewhere" in capsys.readouterr().err
     with pytest.raises(SystemExit):

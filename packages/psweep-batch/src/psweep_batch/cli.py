@@ -1,6 +1,6 @@
 """The console scripts: jobs in psweep-status, psweep-cancel, psweep-push and psweep-pull.
 
-What they need is imported when they do something, see `psweep_core.programs`.
+They import other modules only when they need them, see `psweep_core.programs`.
 """
 
 from __future__ import annotations
@@ -173,13 +173,15 @@ def cancel(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 if they could not be cancelled.
     """
     parser = parser_of(
-        "psweep-cancel", "Cancel the jobs of a study that wait or run on this cluster, no others."
+        "psweep-cancel",
+        "Cancel the queued and running jobs of a study, and no others. Call it on the machine with "
+        "the scheduler.",
     )
     add_calc_dir(parser, option=True)
     parser.add_argument(
         "machine", nargs="?", metavar="MACHINE", help="only jobs of this machine (default: all)"
     )
-    parser.add_argument("--queued", action="store_true", help="only jobs that do not run yet")
+    parser.add_argument("--queued", action="store_true", help="only jobs that are not running yet")
     add_dry_run(parser)
     args = parser.parse_args(argv)
 
@@ -217,8 +219,9 @@ def push(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 if it could not be copied.
     """
     text = (
-        "Copy a study to the same place below the home of another machine, by rsync over ssh. What "
-        "is newer there stays. Patterns in the file excl_push are left out."
+        "Copy a study to another machine, by rsync over ssh, to the same path below your home "
+        "directory there. Files that are newer there are kept. Files that match a pattern in the "
+        "file excl_push are not copied."
     )
     args, options = _transfer_arguments("psweep-push", text, argv)
 
@@ -244,9 +247,9 @@ def pull(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 if it could not be copied.
     """
     text = (
-        "Copy a study back from the same place below the home of another machine, by rsync over "
-        "ssh. What is newer here stays, and nothing is deleted. Patterns in the file excl_pull are "
-        "left out."
+        "Copy a study back from another machine, by rsync over ssh, from the same path below your "
+        "home directory there. Files that are newer here are kept, and nothing is deleted. Files "
+        "that match a pattern in the file excl_pull are not copied."
     )
     args, options = _transfer_arguments("psweep-pull", text, argv)
 
@@ -271,12 +274,17 @@ def _transfer_arguments(
     parser = parser_of(prog, text, usage=usage)
     add_calc_dir(parser, option=True)
     add_dry_run(parser)
-    parser.add_argument("host", metavar="HOST", help="a machine, as ssh knows it")
+    parser.add_argument(
+        "host",
+        metavar="HOST",
+        help="the name of the machine for ssh, or HOST:PATH with the folder there that contains "
+        "the study",
+    )
     parser.add_argument(
         "options",
         nargs=argparse.REMAINDER,
         metavar="RSYNC_OPTION",
-        help="passed on to rsync",
+        help="options for rsync, such as -v or --bwlimit=1000",
     )
     args = parser.parse_args(argv)
     # also among the options for rsync, as in -vn

@@ -1,6 +1,6 @@
 """The console scripts: look at a study from the shell.
 
-What they need is imported when they do something, see `programs`.
+They import other modules only when they need them, see `programs`.
 """
 
 from __future__ import annotations
@@ -43,10 +43,13 @@ def db2json(argv: Sequence[str] | None = None) -> int:
         "--orient",
         default="records",
         choices=_ORIENTS,
-        help="the form, as in pandas' to_json: records is a list of rows (default: %(default)s)",
+        help="the layout, as in pandas' to_json: records is a list of rows (default: %(default)s)",
     )
     parser.add_argument(
-        "--indent", type=int, metavar="N", help="put each item on a line of its own"
+        "--indent",
+        type=int,
+        metavar="N",
+        help="print each item on its own line, indented by N spaces",
     )
     args = parser.parse_args(argv)
 
@@ -82,19 +85,21 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         "columns",
         nargs="*",
         metavar="COLUMN",
-        help="columns to print (default: all whose names do not start with _, and _error if rows "
-        "failed, which is the last line of _exc_txt)",
+        help="print these columns (default: all whose names do not start with _; if rows failed, "
+        "also _error, the reason)",
     )
-    parser.add_argument("-a", "--all", action="store_true", help="print the bookkeeping, too")
-    parser.add_argument("-i", "--index", action="store_true", help="print the index, too")
+    parser.add_argument(
+        "-a", "--all", action="store_true", help="also print the bookkeeping columns"
+    )
+    parser.add_argument("-i", "--index", action="store_true", help="also print the index")
     parser.add_argument(
         "-r",
         "--rows",
         type=int,
         metavar="N",
-        help="print at most N rows, half of them from either end; 0: all (default: 20 if there "
-        "are more than 60 in a terminal, or more than 10000 elsewhere; all in formats that are "
-        "not for reading, such as tsv)",
+        help="print at most N rows, half from the start and half from the end; 0 prints all "
+        "(default: 20 if there are more than 60 in a terminal, or more than 10000 elsewhere; all "
+        "in formats for documents and other programs, such as tsv)",
     )
     parser.add_argument(
         "-f",
@@ -141,7 +146,7 @@ def _names(df: pd.DataFrame, names: Sequence[str], everything: bool) -> list[Any
         by_text = {str(name): name for name in have}
         for name in names:
             if name not in by_text:
-                message = f"there is no column {name!r}; there are {', '.join(by_text)}"
+                message = f"there is no column {name!r}; available: {', '.join(by_text)}"
                 raise PsweepError(message)
         return [by_text[name] for name in names]
     if everything:
@@ -168,9 +173,9 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
     """
     parser = parser_of(
         "psweep-checkdir",
-        "List rows without a folder, folders without a row, unfinished journals, and rows whose "
-        "hash is not that of their parameters. "
-        "A study in which no row has a folder keeps no files, so nothing is missing.",
+        "List rows without a folder, folders without a row, journals of killed runs that have not "
+        "been merged into the database, and rows whose hash does not match their parameters. If no "
+        "row has a folder, the study keeps no files, and no folder is missing.",
     )
     add_calc_dir(parser, option=False)
     args = parser.parse_args(argv)
@@ -213,17 +218,20 @@ def rm(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if the query or the study makes no sense, or nothing was found.
+        Exit status: 0, or 1 if the query is invalid, there is no study, or no row was removed or
+        brought back.
     """
     parser = parser_of("psweep-rm", "Move rows of a study and their folders to CALC_DIR/removed.")
     parser.add_argument(
         "query",
         nargs="?",
         metavar="QUERY",
-        help="which rows, as in DataFrame.query: 'x > 3 and solver == \"cg\"'",
+        help="which rows to remove, as in DataFrame.query: 'x > 3 and solver == \"cg\"'",
     )
     add_calc_dir(parser, option=True)
-    parser.add_argument("--undo", action="store_true", help="bring back what was removed last")
+    parser.add_argument(
+        "--undo", action="store_true", help="bring back the rows that were removed last"
+    )
     add_dry_run(parser)
     args = parser.parse_args(argv)
     if args.undo == (args.query is not None):
@@ -269,22 +277,22 @@ def migrate(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` makes no sense.
+        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` is invalid.
     """
     parser = parser_of(
         "psweep-migrate",
-        "Convert the study of psweep 0.8 to 0.16 to this version, and explain what is "
-        "converted. The old file is kept next to the new one. This is optional: the next run "
-        "converts the study, too.",
+        "Convert a study of psweep 0.8 to 0.16 to this version, and explain the changes. The old "
+        "file is kept next to the new one. This is optional: the next run also converts the study.",
     )
     add_calc_dir(parser, option=False)
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only explain")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only explain the changes")
     parser.add_argument(
         "--none",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="parameters whose missing values were None (of 0.15 and 0.16, which do not tell)",
+        help="parameters whose missing values were None; 0.15 and 0.16 did not store the "
+        "difference",
     )
     args = parser.parse_args(argv)
 
@@ -323,21 +331,22 @@ def report(argv: Sequence[str] | None = None) -> int:
         "-o",
         "--output",
         metavar="FILE",
-        help="the page (default: report.html in the folder of the study)",
+        help="the file to write (default: report.html in the folder of the study)",
     )
     parser.add_argument(
         "--max-psets",
         type=int,
         default=20_000,
         metavar="N",
-        help="show a sample if there are more (default: %(default)s)",
+        help="if there are more psets, single psets are shown only for a sample of at most N "
+        "(default: %(default)s)",
     )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--watch",
         type=float,
         metavar="SECONDS",
-        help="while a run or a job is in progress, write the page again after this time; the page "
+        help="while a run or a job is in progress, rewrite the page every SECONDS; the page "
         "reloads itself",
     )
     args = parser.parse_args(argv)

@@ -43,7 +43,7 @@ def add_database(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="calc",
         metavar="DATABASE",
-        help="a database file, or the folder of a study (default: calc)",
+        help="a database file or the folder of a study (default: calc)",
     )
 
 

@@ -1,6 +1,6 @@
 """``psweep-status``: the state of a study's runs, and with psweep-batch of its jobs.
 
-What it needs is imported when it does something, see `programs`.
+It imports other modules only when it needs them, see `programs`.
 """
 
 from __future__ import annotations
@@ -56,20 +56,26 @@ def status(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 3 while anything is in progress, else 4 if anything failed, was lost or
-        cancelled or left no result, else 0; 1 for errors.
+        Exit status: 3 while anything is in progress; otherwise 4 if anything failed, was lost, was
+        cancelled or left no result, or if a run stopped early; otherwise 0. For errors 1.
     """
     parser = parser_of(
         "psweep-status",
         "Show the state of a study's local runs and batch jobs.",
-        epilog="Exit status: 3 while anything is in progress, else 4 if anything failed, was lost "
-        "or cancelled or left no result, else 0; 1 for errors.",
+        epilog="Exit status: 3 while anything is in progress; otherwise 4 if anything failed, was "
+        "lost, was cancelled or left no result, or if a run stopped early; otherwise 0. For errors "
+        "1, or 2 if an argument is invalid.",
     )
     add_calc_dir(parser, option=True)
     parser.add_argument(
         "machine", nargs="?", metavar="MACHINE", help="only jobs of this machine (default: all)"
     )
-    parser.add_argument("-a", "--all", action="store_true", help="one line per pset with a job")
+    parser.add_argument(
+        "-a",
+        "--all",
+        action="store_true",
+        help="print one line per pset with a job, instead of one per reason",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
     parser.add_argument(
         "--watch",
@@ -77,13 +83,13 @@ def status(argv: Sequence[str] | None = None) -> int:
         type=float,
         const=_WATCH_SECONDS,
         metavar="SECONDS",
-        help="repeat this (default: every 10 s) until nothing is in progress, with the last, the "
-        "slowest and the best rows",
+        help="repeat every SECONDS (default: 10) until nothing is in progress; also show the last, "
+        "the slowest and the best psets",
     )
     parser.add_argument(
         "--result",
         metavar="NAME",
-        help="the result of which --watch shows the lowest and the highest value (default: the "
+        help="with --watch, show the lowest and the highest value of this result (default: the "
         "first numeric one)",
     )
     words = list(sys.argv[1:] if argv is None else argv)

@@ -1,6 +1,6 @@
 """``psweep-task``: run the psets of one task of a batch job.
 
-What it needs is imported when it does something, see `programs`.
+It imports other modules only when it needs them, see `programs`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def task(argv: Sequence[str] | None = None) -> int:
         run them.
     """
     parser_of(
-        "psweep-task", "Run the psets of one task. This is a line of a jobscript, see prep_batch."
+        "psweep-task",
+        "Run the psets of one task of a batch job. A jobscript calls it, see prep_batch.",
     ).parse_args(argv)
     from .running.task import task as run
 
