@@ -28,8 +28,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 PICTURE = pathlib.Path(__file__).resolve().parent / "_static" / "psweep.png"
-SIZE = (1600, 560)
-COLUMNS = 70
+SIZE = (1000, 600)  # in px of CSS, about what README and the manual have room for
+SCALE = 2
+COLUMNS = 58
+REPORT = {"width": 690, "height": 850}
 TEXT = "terminal"  # the key of the text in the picture
 STUDY = """\
 import time
@@ -39,24 +41,28 @@ import psweep as ps
 def train(pset):
     time.sleep(0.05)
     rng = np.random.default_rng(pset["_seed"])
-    best = {"adam": -3, "sgd": -1, "lion": -2.5}[pset["optimizer"]]
-    off = np.log10(pset["lr"]) - best
-    return {"accuracy": 0.95 - 0.05 * off**2 + rng.normal(0, 0.01)}
+    x, step = rng.normal(2, 0.4), 0.0
+    for _ in range(20):
+        step = pset["momentum"] * step - pset["lr"] * 4 * x**3
+        x += step
+    return {"loss": x**4}
 
 if __name__ == "__main__":
     params = ps.pgrid(
-        optimizer=["adam", "sgd", "lion"], lr=[1e-4, 1e-3, 1e-2, 0.1])
+        lr=[0.001, 0.003, 0.01, 0.03],
+        momentum=[0, 0.3, 0.6])
     df = ps.run_local(train, params, repeats=10, seed=1,
                       poolsize=2, skip_dups=True)
-    best = ps.df_stats(df).nlargest(3, "accuracy_mean").round(3)
-    ps.df_print(best.drop(columns="n_failed"))
+    best = ps.df_stats(df).nsmallest(3, "loss_mean")
+    ps.df_print(best, cols=[
+        "lr", "momentum", "n", "loss_mean", "loss_sem"])
 """
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
-pre {{ margin: 0; padding: 16px 18px; width: 600px; border-radius: 10px; background: #282828;
-      color: #ebdbb2; font: 13.6px/1.32 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+pre {{ margin: 0; padding: 14px; width: 462px; border-radius: 10px; background: #282828;
+      color: #ebdbb2; font: 13.2px/1.35 "DejaVu Sans Mono", monospace; overflow: hidden; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
       border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}
@@ -155,7 +161,7 @@ def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        page = browser.new_page(viewport={"width": 1240, "height": 720})
+        page = browser.new_page(viewport=REPORT, device_scale_factor=SCALE)
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
         page.screenshot(path=folder / "report.png")
