@@ -92,7 +92,7 @@ def test_where_no_jobs_can_be_cancelled(templates, fake_scheduler, capsys, tmp_p
     assert "there is nothing to cancel" in capsys.readouterr().out
     submit("calc/run_m.sh")
     assert cancel([]) == 1
-    assert "it is not known how jobs of m are cancelled" in capsys.readouterr().err
+    assert "psweep does not know how to cancel jobs of m" in capsys.readouterr().err
     Path("calc/info_m.yaml").write_text("scheduler: lsf")
     assert cancel([]) == 1
     assert "call psweep-cancel where the scheduler is" in capsys.readouterr().err

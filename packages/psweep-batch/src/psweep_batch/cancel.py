@@ -110,7 +110,7 @@ def _cancel(
     name = machine.name
     if machine.scheduler is None:
         message = (
-            f"it is not known how jobs of {name} are cancelled; write 'scheduler: ...' into its "
+            f"psweep does not know how to cancel jobs of {name}; write 'scheduler: ...' into its "
             "info.yaml, or cancel them by hand"
         )
         raise BatchError(message)
@@ -118,7 +118,7 @@ def _cancel(
         queue = Queue.ask(machine, folder)
     except OSError as error:
         message = (
-            f"the queue of {name} cannot be asked here ({error}); call psweep-cancel where the "
+            f"cannot query the queue of {name} from here ({error}); call psweep-cancel where the "
             "scheduler is"
         )
         raise BatchError(message) from error

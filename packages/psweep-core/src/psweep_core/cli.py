@@ -192,7 +192,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
             ("rows without folder", set() if no_folders else missing),
             ("folders without row", found["disk_not_db"]),
             ("unfinished journals", found["unfinished_journals"]),
-            *([("rows with the hash of another pset", stale)] if stale else []),
+            *([("rows whose hash does not fit their parameters", stale)] if stale else []),
         ):
             print(f"{title}: {len(names)}")
             for name in sorted(names):

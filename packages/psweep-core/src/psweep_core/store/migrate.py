@@ -75,6 +75,6 @@ def explain(calc_dir: PathLike, none: Iterable[Any] = ()) -> list[str]:
         if none:
             message = f"{where} is of this version, so none={[*none]!r} cannot be applied"
             raise ParamsError(message)
-        return [f"{where}: there is nothing to do, it is as this version would have made it"]
+        return [f"{where}: nothing to do, it already has the format of this version"]
     kept = os.path.join(study.layout.name, study.layout.old_database(old.release).name)
     return [notice_of(old, where), f"the old file is kept as {kept}"]
