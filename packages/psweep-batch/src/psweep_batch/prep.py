@@ -180,7 +180,7 @@ def prep_batch(
         With `func`: also write each row to a file of its own, as in `run_local`.
     progress : bool, optional
         Show a progress bar. None: only in a terminal or a notebook, and only if it takes more
-        than a second.
+        than a second. With `func` there is none, because its psets need no preparation.
     verbose : bool or sequence of names, default False
         Print each pset, or the named columns of it.
 
