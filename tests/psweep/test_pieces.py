@@ -77,13 +77,15 @@ def test_the_same_script_runs_with_core_alone_with_git_and_with_everything(env):
         env.install(WHEELS[wheel])
         outs.append(env("-c", SCRIPT).splitlines())
     assert [eval(out[0]) for out in outs] == [[2, 4] * n for n in (1, 2, 3, 4)]
-    command = f"pip install psweep-git=={ps.__version__}"
+    command = f"pip install psweep-git=={ps.__version__} (in a clone of the repository: "
+    command += "pip install ./packages/psweep-git)"
     assert outs[0][1:3] == [f"psweep.git_commits needs psweep-git: {command}",
                             f"git=True needs psweep-git: {command}"]  # fmt: skip
     for out in outs[1:]:
         assert out[1] == "there"
         assert out[2].startswith("refused: git=True")
-    command = f"pip install psweep-batch=={ps.__version__}"
+    command = f"pip install psweep-batch=={ps.__version__} (in a clone of the repository: "
+    command += "pip install ./packages/psweep-batch)"
     for out in outs[:2]:
         assert out[3:] == [f"psweep.batch_status needs psweep-batch: {command}",
                            f"psweep.prep_batch needs psweep-batch: {command}"]  # fmt: skip

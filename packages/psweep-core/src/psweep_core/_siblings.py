@@ -53,17 +53,21 @@ def load(module: str, feature: str) -> ModuleType:
         It is of another version than psweep-core.
     """
     distribution = _DISTRIBUTIONS[module]
+    install = (
+        f"pip install {distribution}=={__version__} (in a clone of the repository: "
+        f"pip install ./packages/{distribution})"
+    )
     try:
         sibling = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        message = f"{feature} needs {distribution}: pip install {distribution}=={__version__}"
+        message = f"{feature} needs {distribution}: {install}"
         raise NotInstalledError(message, name=module) from None
     if sibling.__version__ != __version__:
         message = (
             f"{distribution} {sibling.__version__} ({sibling.__file__}) does not fit psweep-core "
-            f"{__version__} ({__file__}): pip install {distribution}=={__version__}"
+            f"{__version__} ({__file__}): {install}"
         )
         raise VersionMismatchError(message, name=module)
     return sibling
