@@ -63,6 +63,9 @@ def make_pictures(_app: Sphinx) -> None:
             command = [sys.executable, str(HERE / "run_page.py"), str(page), folder]
             subprocess.run(command, check=True)
             for picture in Path(folder).glob("*.svg"):
+                if (pictures / picture.name).exists():
+                    message = f"{page.name} and a page before it save {picture.name}; rename one"
+                    raise FileExistsError(message)
                 shutil.copy(picture, pictures)
     draw = HERE.parent / "benchmarks" / "draw.py"
     subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
