@@ -94,6 +94,8 @@ def photograph(report: Path) -> None:
     ]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, check=False, capture_output=True, timeout=120)
+    if not report.with_suffix(".png").exists():
+        print(f"{chromium} made no picture of {report.name}; it is left out", file=sys.stderr)
 
 
 def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:

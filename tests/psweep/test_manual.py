@@ -73,7 +73,8 @@ def test_each_picture_is_saved_by_one_block_of_the_page_that_shows_it():
     for page in DOCS.glob("*.md"):
         text = page.read_text(encoding="utf-8")
         names = re.findall(r'savefig\("(\w+\.svg)"', text)
-        shown = re.findall(r"\]\(pictures/(\w+\.svg)\)", text)
+        names += [f"{name}.png" for name in re.findall(r'ps\.report\(.*"(report\w*)\.html"', text)]
+        shown = re.findall(r"\]\(pictures/(\w+\.\w+)\)", text)
         assert sorted(names) == sorted(set(shown) - {"benchmarks.svg"}), page.name
         saved += names
     assert len(saved) > 5
