@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -59,13 +60,48 @@ def make_pictures(_app: Sphinx) -> None:
         text = page.read_text(encoding="utf-8")
         if "](pictures/" not in text or "```python" not in text:
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, str(HERE / "run_page.py"), str(page), folder]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, page.stem)
+            command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
             subprocess.run(command, check=True)
-            for picture in Path(folder).glob("*.svg"):
+            for report in folder.glob("*.html"):
+                photograph(report)
+            for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
+                if (pictures / picture.name).exists():
+                    message = f"{page.name} and a page before it save {picture.name}; rename one"
+                    raise FileExistsError(message)
                 shutil.copy(picture, pictures)
     draw = HERE.parent / "benchmarks" / "draw.py"
     subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
+
+
+def photograph(report: Path) -> None:
+    """Save the first screen of a report as a PNG file next to it, if there is a Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        return
+    command = [
+        chromium,
+        "--headless",
+        "--no-sandbox",  # needed in containers; the page is ours
+        "--hide-scrollbars",
+        "--window-size=1000,880",
+        "--force-device-scale-factor=1.5",
+        "--virtual-time-budget=10000",  # until its script has drawn
+        f"--user-data-dir={report.with_suffix('.profile')}",
+        f"--screenshot={report.with_suffix('.png')}",
+        report.as_uri(),
+    ]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, check=False, capture_output=True, timeout=120)
+    if not report.with_suffix(".png").exists():
+        print(f"{chromium} made no picture of {report.name}; it is left out", file=sys.stderr)
+
+
+def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Leave out pictures of reports where there was no Chromium to make them."""
+    picture = re.compile(r"^!\[[^\]]*\]\((pictures/report\w*\.png)\)$", re.MULTILINE)
+    source[0] = picture.sub(lambda m: m[0] if (HERE / m[1]).exists() else "", source[0])
 
 
 def make_gallery(_app: Sphinx) -> None:
@@ -100,3 +136,4 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", make_pictures)
     app.connect("builder-inited", make_gallery)
     app.connect("source-read", link_gallery)
+    app.connect("source-read", leave_out_pictures)

@@ -68,6 +68,19 @@ def test_no_block_is_overlooked(page, monkeypatch):
     assert 2 * len(list(run_page.read_blocks(page))) == len(fences)
 
 
+def test_each_picture_is_saved_by_one_block_of_the_page_that_shows_it():
+    saved = []
+    for page in DOCS.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        names = re.findall(r'savefig\("(\w+\.svg)"', text)
+        names += [f"{name}.png" for name in re.findall(r'ps\.report\(.*"(report\w*)\.html"', text)]
+        shown = re.findall(r"\]\(pictures/(\w+\.\w+)\)", text)
+        assert sorted(names) == sorted(set(shown) - {"benchmarks.svg"}), page.name
+        saved += names
+    assert len(saved) > 5
+    assert sorted(saved) == sorted(set(saved))
+
+
 def test_what_a_page_must_not_show_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
