@@ -14,6 +14,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from collections import OrderedDict, namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -322,3 +323,15 @@ def test_columns_of_all_kinds_next_to_each_other_are_hashed_as_each_pset_is(name
         columns = [values * 12 for values in three]
         psets = [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
         assert pset_hashes(psets) == [*map(ps.pset_hash, psets)], three
+
+
+def test_long_names_need_little_memory():
+    psets = [{f"{j:04}" * 150: float(i) for j in range(500)} for i in range(200)]
+    tracemalloc.start()
+    try:
+        hashes = pset_hashes(psets)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6  # all psets have 60 MB of names
+    assert hashes[::50] == [ps.pset_hash(pset) for pset in psets[::50]]

@@ -31,6 +31,7 @@ from .columns import columns_of
 __all__ = ["basic_bytes", "hash_basic", "hashes_of_columns", "pset_hash", "pset_hashes"]
 
 _MAX_TEXT = 1_000_000  # characters that are encoded at once
+_MAX_BYTES = 1 << 25  # of the names of some psets, that are put together at once
 _FEW = 10  # psets, which are as quickly hashed one by one
 
 
@@ -181,12 +182,15 @@ def _hashes_of_basic(psets: Sequence[Mapping[Any, Any]]) -> list[str] | None:
 def hashes_of_columns(values: Mapping[Any, list[Any]]) -> list[str] | None:
     """Hash some psets of basic values, which are in columns, by name; None for others.
 
-    No more than some 1000 at once: see `pset_hashes`.
+    Also None if the names are so long that it would take much memory. No more than some 1000 at
+    once: see `pset_hashes`.
     """
     form = _form(tuple(values))
     if form is None or not form.order:
         return None
     n = len(values[form.order[0]])
+    if n * len(form.template) > _MAX_BYTES:
+        return None  # one by one, they need no more memory than one of them
     # Parts of the pickles, one after another: of all rows. Where they have the same length, as
     # those of floats have, NumPy puts them together with what is between them.
     parts: list[list[bytes]] = []
