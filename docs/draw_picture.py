@@ -78,7 +78,7 @@ def run(folder: str, stop_after: int | None = None) -> list[str]:
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, COLUMNS, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "study.py"],
+        [sys.executable, "training.py"],
         cwd=folder, stdin=child, stdout=child, stderr=child, start_new_session=True,
         env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
@@ -130,7 +130,7 @@ def terminal(lines: list[str]) -> str:
 
 def show(folder: pathlib.Path) -> list[str]:
     """Run the study twice in a folder and make its report; return what the terminal shows."""
-    (folder / "study.py").write_text(STUDY, encoding="utf-8")
+    (folder / "training.py").write_text(STUDY, encoding="utf-8")
     shown = STUDY[STUDY.index("    params =") :].rstrip().split("\n")
     first = run(str(folder), stop_after=60)
     second = run(str(folder))
@@ -141,9 +141,9 @@ def show(folder: pathlib.Path) -> list[str]:
     # of the traceback of Ctrl-C, the closing lines say all
     kept = [line for line in first if line and not line.startswith(("Traceback", "  "))]
     return [
-        f"$ tail -{len(shown)} study.py", *shown,
-        "$ python study.py", *kept,
-        "$ python study.py", *(line for line in second if line),
+        f"$ tail -{len(shown)} training.py", *shown,
+        "$ python3 training.py", *kept,
+        "$ python3 training.py", *(line for line in second if line),
         "$ psweep-report --open", report,
     ]  # fmt: skip
 

@@ -93,8 +93,9 @@ def _caller(
     atomic, data_only, of_all = settings.atomic, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
-    now, clock, since = time.time_ns, time.perf_counter, time.monotonic
-    # (In a worker: without a call of Python code, see `worker._Listener`.)
+    now, clock, monotonic = time.time_ns, time.perf_counter, time.monotonic
+    # Of a worker's clock. It is changed here, because `worker._Listener` would take a method of it
+    # for func.
     data: Any = None if watch is None else watch.data
     returned, n_forks = Clock.RETURNED, forks[0]
 
@@ -130,7 +131,7 @@ def _caller(
             row: RowTuple = (*finished,)  # which is quicker to pickle
             return row, row_atomic and (not data_only or is_storable(row))
         if data is not None:
-            data[0] = since()
+            data[0] = monotonic()
             data[1] = position
         start = clock()
         try:

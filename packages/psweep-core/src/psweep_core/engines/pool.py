@@ -143,10 +143,10 @@ class _Pool:
         self._workers: list[WorkerProcess] = []
         self._n_started = 0
         self._n_killed_early: dict[int, int] = {}  # workers in a row, by slot
-        # What workers report of their rows, in columns. None: some are in a journal only.
+        # What workers report, in columns. None: some rows are in a journal only.
         self._reported: list[Block] | None = [] if record.saves else None
-        # Made before a fork. After it, each page of memory that is used is copied.
-        self._params = cells_of(jobs.psets) if record.saves and settings.atomic else {}
+        # Made before a fork, after which each page of memory that is used is copied.
+        self._params = cells_of(jobs.psets) if settings.atomic and not settings.in_task else {}
         self._func = func
         self._pickled_func: bytes | None = None  # made when it is first needed
         self._overdue = Overdue(settings.timeout)
