@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,7 +23,9 @@ from .isolation import StudyFolder, WorkingFolder, copied
 from .job import Func, Job, JobTuple, RunPset, Settings, describe
 from .random_state import SeedGenerators
 from .retries import call_again, retried
-from .worker_clock import Clock
+
+if TYPE_CHECKING:
+    from .worker_clock import Clock  # which imports multiprocessing
 
 __all__ = ["CALLERS", "note", "runner"]
 
@@ -93,11 +95,12 @@ def _caller(
     atomic, data_only, of_all = settings.atomic, settings.data_only, settings.extras
     quick = settings.capture_logs is None and settings.on_error == "raise" and not settings.verbose
     timestamp, freq, tz, unit = _how_timestamps_are_made()
+    atoms, reserved = ATOMS, RESERVED  # as all of these, found more quickly than globals
     now, clock, monotonic = time.time_ns, time.perf_counter, time.monotonic
     # Of a worker's clock. It is changed here, because `worker._Listener` would take a method of it
     # for func.
-    data: Any = None if watch is None else watch.data
-    returned, n_forks = Clock.RETURNED, forks[0]
+    data, ended = (None, 0.0) if watch is None else (watch.data, watch.RETURNED)
+    n_forks = forks[0]
 
     def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
         position, pset_id, pset_hash, as_given, seed = job
@@ -142,7 +145,7 @@ def _caller(
                 if data is not None:
                     if forks[0] != n_forks:
                         end_clone()
-                    data[1] = returned
+                    data[1] = ended
             if runtime > shortest_move:
                 folder.return_to()
             row_atomic = atomic
@@ -150,9 +153,11 @@ def _caller(
             if usual:
                 result = {**result}  # func may use its dict again
                 for name, value in result.items():
-                    if name in RESERVED or name in params:
+                    if name in reserved or name in params:
                         usual = False
-                    elif type(value) not in ATOMS or type(name) not in ATOMS:
+                    elif (type(value) is not float and type(value) not in atoms) or (
+                        type(name) is not str and type(name) not in atoms
+                    ):
                         row_atomic = False
             if not usual:
                 params, result = _merged(Job(*job), result, settings)
@@ -205,7 +210,7 @@ def _careful_call(
     extras = dict(extras or {})
     failure = None
     where = settings.capture_logs
-    data: Any = None if watch is None else watch.data
+    data, ended = (None, 0.0) if watch is None else (watch.data, watch.RETURNED)
     n_forks = forks[0]
     with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
         if data is not None:
@@ -220,7 +225,7 @@ def _careful_call(
                 if data is not None:
                     if forks[0] != n_forks:
                         end_clone()
-                    data[1] = Clock.RETURNED
+                    data[1] = ended
             params, result = _merged(job, returned, settings)
         except BaseException as error:
             runtime = time.perf_counter() - start
