@@ -506,14 +506,18 @@ def bench_cluster(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Compare with psweep 0.16.0, xyzpy, joblib, dask: nox -s bench -- [--once] [large] [CASE]."""
-    _install(session, [_wheel(session, "core")], *TOOLS["bench"], "virtualenv")
+    wheel = _wheel(session, "core")
+    _install(session, [wheel], *TOOLS["bench"], "virtualenv")
     tmp = pathlib.Path(session.create_tmp()).resolve()
     pythons = ["--python", f"psweep={shutil.which('python', path=session.bin)}"]
-    for name, needs in PEERS.items():
+    for name, needs in {**PEERS, "psweep with pyarrow": [wheel, "pyarrow"]}.items():
         env = tmp / name.replace(" ", "-")
         if not env.exists():
             session.run("virtualenv", "--quiet", str(env))
-        _run_in(session, env, "-m", "pip", "install", "--quiet", *needs)
+        install = ["-m", "pip", "install", "--quiet"]
+        _run_in(session, env, *install, *needs)
+        if wheel in needs:  # it has the same version each time
+            _run_in(session, env, *install, "--force-reinstall", "--no-deps", wheel)
         pythons += ["--python", f"{name}={_python_of(env)}"]
     script = str(ROOT / "benchmarks" / "bench.py")
     session.run("python", script, *pythons, "--disk", str(tmp), *session.posargs)

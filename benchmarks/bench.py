@@ -19,7 +19,19 @@ import subprocess
 import sys
 import tempfile
 
-from cases import ENVIRONMENTS, GROUPS, HERE, OLD, XYZPY, Base, Case, Results, Side, all_cases
+from cases import (
+    ARROW,
+    ENVIRONMENTS,
+    GROUPS,
+    HERE,
+    OLD,
+    XYZPY,
+    Base,
+    Case,
+    Results,
+    Side,
+    all_cases,
+)
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.csv"
@@ -30,6 +42,7 @@ README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
     HERE: ["pandas", "numpy", "joblib", "distributed"],
+    ARROW: ["pyarrow"],
     OLD: ["psweep", "pandas"],
     XYZPY: ["xyzpy", "pandas"],
 }

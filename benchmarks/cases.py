@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "ARROW",
     "ENVIRONMENTS",
     "GROUPS",
     "HERE",
@@ -21,14 +22,15 @@ __all__ = [
 ]
 
 HERE = "psweep"
+ARROW = "psweep with pyarrow"
 OLD = "psweep 0.16.0"
 XYZPY = "xyzpy"
-ENVIRONMENTS = (HERE, OLD, XYZPY)
+ENVIRONMENTS = (HERE, ARROW, OLD, XYZPY)
 # What may be named instead of the names of cases. "large": what each cell and each old row takes
 GROUPS = {
     "large": [
         "serial", "wide_run", "wide_one", "wide_many", "wide_read", "own_names", "loop",
-        "status", "checkdir", "db2table", "help",
+        "loop_arrow", "status", "checkdir", "db2table", "help",
     ],
 }  # fmt: skip
 
@@ -177,12 +179,18 @@ def all_cases(divisor: int = 1) -> list[Case]:
         )
 
     def wide(
-        name: str, title: str, action: str, floor: str, checks: list[Check], **args: Any
+        name: str,
+        title: str,
+        action: str,
+        floor: str,
+        checks: list[Check],
+        environment: str = HERE,
+        **args: Any,
     ) -> Case:
         here = Base(HERE, "run", n)
         sides = [
-            Side(HERE, HERE, action, {**args, "rows": n}, here),
-            Side(floor, HERE, action, {**args, "rows": n, "by": "pandas"}, here),
+            Side(HERE, environment, action, {**args, "rows": n}, here),
+            Side(floor, environment, action, {**args, "rows": n, "by": "pandas"}, here),
         ]
         return Case(name, title, sides, checks, unit="ms", repeats=3, plotted=False)
 
@@ -286,10 +294,19 @@ def all_cases(divisor: int = 1) -> list[Case]:
         ),
         wide(
             "loop",
-            f"one pset per call, {spaced(n)} rows",
+            f"one pset per call, {spaced(n)} rows, without pyarrow",
             "loop",
             by_df_write,
             [Check("as a multiple of writing the file", ratio(HERE, by_df_write), at_most=1.2)],
+            n=20,
+        ),
+        wide(
+            "loop_arrow",
+            f"one pset per call, {spaced(n)} rows, with pyarrow",
+            "loop",
+            by_df_write,
+            [Check("as a multiple of writing the file", ratio(HERE, by_df_write), at_most=1.2)],
+            environment=ARROW,
             n=20,
         ),
         Case(
