@@ -263,7 +263,8 @@ def bars(medians: dict[str, float]) -> str:
     lines = []
     for name, value in shown:
         bar = chr(0x2588) * round(40 * value / longest) or chr(0x258F)
-        lines.append(f"{name:<{width}} {bar} {number(value)} µs")
+        ratio = f" ({value / medians[HERE]:.0f} ×)" if name != HERE else ""
+        lines.append(f"{name:<{width}} {bar} {number(value)} µs{ratio}")
     loop, old, xyzpy = (number(medians[name]) for name in ("bare loop", OLD, XYZPY))
     more = (
         f"A bare loop that writes each row takes {loop} µs. psweep 0.16.0 takes {old} µs, and "

@@ -28,10 +28,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 PICTURE = pathlib.Path(__file__).resolve().parent / "_static" / "psweep.png"
-SIZE = (1000, 600)  # in px of CSS, about what README and the manual have room for
+SIZE = (1000, 568)  # in px of CSS, about what README and the manual have room for
 SCALE = 2
-COLUMNS = 58
-REPORT = {"width": 690, "height": 850}
+COLUMNS = 55
+REPORT = {"width": 690, "height": 816}
 TEXT = "terminal"  # the key of the text in the picture
 STUDY = """\
 import time
@@ -45,24 +45,27 @@ def train(pset):
     for _ in range(20):
         step = pset["momentum"] * step - pset["lr"] * 4 * x**3
         x += step
-    return {"loss": x**4}
+    return {"log_loss": 4 * np.log10(abs(x))}
 
 if __name__ == "__main__":
     params = ps.pgrid(
         lr=[0.001, 0.003, 0.01, 0.03],
         momentum=[0, 0.3, 0.6])
-    df = ps.run_local(train, params, repeats=10, seed=1,
-                      poolsize=2, skip_dups=True)
-    best = ps.df_stats(df).nsmallest(3, "loss_mean")
+    df = ps.run_local(
+        train, params, poolsize=2, skip_dups=True,
+        repeats=10, seed=1)
+    best = ps.df_stats(df)
+    best = best.nsmallest(3, "log_loss_mean").round(2)
     ps.df_print(best, cols=[
-        "lr", "momentum", "n", "loss_mean", "loss_sem"])
+        "lr", "momentum",
+        "log_loss_mean", "log_loss_sem"])
 """
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
 pre {{ margin: 0; padding: 14px; width: 462px; border-radius: 10px; background: #282828;
-      color: #ebdbb2; font: 13.2px/1.35 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+      color: #ebdbb2; font: 13.9px/1.38 "DejaVu Sans Mono", monospace; overflow: hidden; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
       border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}
