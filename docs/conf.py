@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
+from PIL import Image
 from sphinx.application import Sphinx
 
 import psweep
@@ -50,6 +53,16 @@ html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+SCALE = 1.5
+SCREEN = (1000, 880)  # pixels of CSS
+NOTEBOOK = (800, 350)
+# a filter that leaves few rows, so that the table and the plots below it are in one picture
+LOWER_PART = {
+    "state": "#filters=" + quote('[["amplitude","> 3"]]'),
+    "size": (1000, 1488),
+    "top": 768,
+}
+
 
 def make_pictures(_app: Sphinx) -> None:
     """Run the code of those pages that show pictures, which makes them."""
@@ -65,7 +78,11 @@ def make_pictures(_app: Sphinx) -> None:
             command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
             subprocess.run(command, check=True)
             for report in folder.glob("*.html"):
-                photograph(report)
+                photograph(report, report.with_suffix(".png"))
+            if page.stem == "plots":
+                notebook = run_notebook(text.partition("## In a notebook")[2], folder)
+                photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
+                photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
             for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
                 if (pictures / picture.name).exists():
                     message = f"{page.name} and a page before it save {picture.name}; rename one"
@@ -75,8 +92,27 @@ def make_pictures(_app: Sphinx) -> None:
     subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
 
 
-def photograph(report: Path) -> None:
-    """Save the first screen of a report as a PNG file next to it, if there is a Chromium."""
+def run_notebook(text: str, folder: Path) -> Path:
+    """Run the first block of code in a text as a cell of a notebook; return its HTML."""
+    code = text.partition("```python\n")[2].partition("\n```")[0]
+    cell = {"cell_type": "code", "id": "study", "metadata": {}, "source": code}
+    cell |= {"execution_count": None, "outputs": []}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    command = [sys.executable, "-m", "nbconvert", "--to=html", "--execute", "--log-level=ERROR"]
+    # these would be loaded from the network
+    command += ["--HTMLExporter.mathjax_url=", "--HTMLExporter.require_js_url="]
+    subprocess.run([*command, "notebook.ipynb"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    return folder / "notebook.html"
+
+
+def photograph(
+    page: Path, picture: Path, *, state: str = "", size: tuple[int, int] = SCREEN, top: int = 0
+) -> None:
+    """Save a page of HTML, such as a report, as a PNG file, if there is a Chromium.
+
+    `state` is the end of its address, `size` that of the window. What is above `top` is cut off.
+    """
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         return
@@ -85,17 +121,20 @@ def photograph(report: Path) -> None:
         "--headless",
         "--no-sandbox",  # needed in containers; the page is ours
         "--hide-scrollbars",
-        "--window-size=1000,880",
-        "--force-device-scale-factor=1.5",
+        f"--window-size={size[0]},{size[1]}",
+        f"--force-device-scale-factor={SCALE}",
         "--virtual-time-budget=10000",  # until its script has drawn
-        f"--user-data-dir={report.with_suffix('.profile')}",
-        f"--screenshot={report.with_suffix('.png')}",
-        report.as_uri(),
+        f"--user-data-dir={picture.with_suffix('.profile')}",
+        f"--screenshot={picture}",
+        f"{page.as_uri()}{state}",
     ]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, check=False, capture_output=True, timeout=120)
-    if not report.with_suffix(".png").exists():
-        print(f"{chromium} made no picture of {report.name}; it is left out", file=sys.stderr)
+    if not picture.exists():
+        print(f"{chromium} made no picture of {page.name}; it is left out", file=sys.stderr)
+    elif top:  # Chromium cannot photograph a page that is scrolled
+        with Image.open(picture) as whole:
+            whole.crop((0, int(top * SCALE), *whole.size)).save(picture)
 
 
 def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
