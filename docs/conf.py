@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,6 +54,7 @@ html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+PICTURES = HERE / "pictures"
 SCALE = 1.5
 SCREEN = (1000, 880)  # pixels of CSS
 NOTEBOOK = (800, 350)
@@ -66,30 +68,37 @@ LOWER_PART = {
 
 def make_pictures(_app: Sphinx) -> None:
     """Run the code of those pages that show pictures, which makes them."""
-    pictures = HERE / "pictures"
-    shutil.rmtree(pictures, ignore_errors=True)
-    pictures.mkdir()
-    for page in sorted(HERE.glob("*.md")):
-        text = page.read_text(encoding="utf-8")
-        if "](pictures/" not in text or "```python" not in text:
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name, page.stem)
-            command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
-            subprocess.run(command, check=True)
-            for report in folder.glob("*.html"):
-                photograph(report, report.with_suffix(".png"))
-            if page.stem == "plots":
-                notebook = run_notebook(text.partition("## In a notebook")[2], folder)
-                photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
-                photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
-            for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
-                if (pictures / picture.name).exists():
-                    message = f"{page.name} and a page before it save {picture.name}; rename one"
-                    raise FileExistsError(message)
-                shutil.copy(picture, pictures)
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir()
+    texts = {page: page.read_text(encoding="utf-8") for page in sorted(HERE.glob("*.md"))}
+    pages = [page for page in texts if "](pictures/" in texts[page] and "```python" in texts[page]]
+    with ThreadPoolExecutor(3) as pool:  # other processes do the work
+        for _ in pool.map(make_pictures_of, pages):
+            pass
     draw = HERE.parent / "benchmarks" / "draw.py"
-    subprocess.run([sys.executable, str(draw), str(pictures / "benchmarks.svg")], check=True)
+    subprocess.run([sys.executable, str(draw), str(PICTURES / "benchmarks.svg")], check=True)
+
+
+def make_pictures_of(page: Path) -> None:
+    """Run the code of a page, and keep the pictures that it makes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, page.stem)
+        command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
+        subprocess.run(command, check=True)
+        for report in folder.glob("*.html"):
+            photograph(report, report.with_suffix(".png"))
+        if page.stem == "plots":
+            text = page.read_text(encoding="utf-8")
+            notebook = run_notebook(text.partition("## In a notebook")[2], folder)
+            photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
+            photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
+        for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
+            try:
+                with (PICTURES / picture.name).open("xb") as file:
+                    file.write(picture.read_bytes())
+            except FileExistsError as error:
+                message = f"{page.name} and another page save {picture.name}; rename one"
+                raise FileExistsError(message) from error
 
 
 def run_notebook(text: str, folder: Path) -> Path:
