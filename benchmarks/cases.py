@@ -294,7 +294,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
         ),
         wide(
             "loop",
-            f"one pset per call, {spaced(n)} rows, without pyarrow",
+            f"20 calls of one pset each, {spaced(n)} rows, without pyarrow",
             "loop",
             by_df_write,
             [Check("as a multiple of writing the file", ratio(HERE, by_df_write), at_most=1.2)],
@@ -302,7 +302,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
         ),
         wide(
             "loop_arrow",
-            f"one pset per call, {spaced(n)} rows, with pyarrow",
+            f"20 calls of one pset each, {spaced(n)} rows, with pyarrow",
             "loop",
             by_df_write,
             [Check("as a multiple of writing the file", ratio(HERE, by_df_write), at_most=1.2)],
