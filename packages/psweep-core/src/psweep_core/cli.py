@@ -146,7 +146,7 @@ def _names(df: pd.DataFrame, names: Sequence[str], everything: bool) -> list[Any
         by_text = {str(name): name for name in have}
         for name in names:
             if name not in by_text:
-                message = f"there is no column {name!r}; available: {', '.join(by_text)}"
+                message = f"no column {name!r}; available: {', '.join(by_text)}"
                 raise PsweepError(message)
         return [by_text[name] for name in names]
     if everything:
@@ -218,8 +218,8 @@ def rm(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if the query is invalid, there is no study, or no row was removed or
-        brought back.
+        Exit status: 0, or 1 if the query is invalid, the study was not found, or no row was removed
+        or brought back.
     """
     parser = parser_of("psweep-rm", "Move rows of a study and their folders to CALC_DIR/removed.")
     parser.add_argument(
@@ -277,7 +277,7 @@ def migrate(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if there is no such study, or a name after ``--none`` is invalid.
+        Exit status: 0, or 1 if the study was not found, or a name after ``--none`` is invalid.
     """
     parser = parser_of(
         "psweep-migrate",
@@ -319,7 +319,7 @@ def report(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if there is no such study.
+        Exit status: 0, or 1 if the study was not found.
     """
     parser = parser_of(
         "psweep-report",

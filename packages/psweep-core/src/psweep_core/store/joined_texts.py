@@ -67,9 +67,7 @@ def joined(array: Any) -> str | None:
 
 
 def _begins_with(pieces: list[Any], first: list[Any]) -> bool:
-    return len(first) <= len(pieces) and [*map(_place, first)] == [
-        *map(_place, pieces[: len(first)])
-    ]
+    return [*map(_place, pieces[: len(first)])] == [*map(_place, first)]
 
 
 def _place(piece: Any) -> tuple[Any, ...]:
