@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,22 @@ def test_appending_sorts_by_sequence_and_leaves_the_old_frame_alone():
     assert frames.append_frame(old, new.iloc[:0]) is old
     assert frames.append_frame(None, new) is new
     assert frames.append_frame(pd.DataFrame(), new) is new
+
+
+def test_frames_of_the_same_columns_are_joined_as_others_are(monkeypatch):
+    """They are joined all columns at once, which is quicker."""
+    values = [1, 0.5, float("nan"), None, "a", True, 1j, 2**70, [1], pd.Timestamp(1)]
+    for a, b in itertools.product(values, values):
+        halves = [
+            frames.frame_of_rows([row(i, {"a": v, 0: 1})], HEADER) for i, v in enumerate((a, b))
+        ]
+        df = frames.append_frame(*halves)
+        with monkeypatch.context() as context:
+            context.setattr(frames, "_same_columns", lambda *_: False)
+            one_by_one = frames.append_frame(*halves)
+        pd.testing.assert_frame_equal(df, one_by_one)
+        assert repr(columns.cells(df.a)) == repr(columns.cells(one_by_one.a))
+        assert type(df.index) is pd.RangeIndex
 
 
 @pytest.mark.parametrize(

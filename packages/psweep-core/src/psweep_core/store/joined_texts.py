@@ -1,7 +1,8 @@
 """The texts of a column, joined: of a database that a loop of runs writes again and again.
 
-pyarrow holds a column in pieces, which nothing changes, and a run adds one. So where the database
-that was written last began with the same pieces, its text is the beginning of the new one.
+pyarrow holds a column in pieces, to which a run adds one. Without pyarrow, a column holds strings
+of Python. Nothing changes a piece or a string. So where the column that was written last has the
+same ones as the beginning of the new column, its text is the beginning of the new text.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["BETWEEN", "forget", "joined", "remembering"]
+import numpy as np
+
+__all__ = ["BETWEEN", "addresses", "forget", "joined", "remembering"]
 
 BETWEEN = "\n"
 
@@ -18,7 +21,8 @@ BETWEEN = "\n"
 class _Known(NamedTuple):
     """What was joined."""
 
-    pieces: list[Any]  # arrays of pyarrow; as long as they are here, nothing else has their memory
+    parts: list[Any]  # pieces or strings; as long as they are here, nothing else has their memory
+    places: Any  # where in memory they are: a list, or an array of NumPy
     text: str
 
 
@@ -43,40 +47,66 @@ def forget() -> None:
     _known.clear()
 
 
-def joined(array: Any) -> str | None:
-    """Join the texts of an array of pyarrow.
+def joined(cells: Any) -> str | None:
+    """Join the texts of an array of pyarrow or of an array of objects.
 
     None if they could not be separated again, or if some are missing.
     """
-    pieces = [piece for piece in getattr(array, "chunks", [array]) if len(piece)]
+    if isinstance(cells, np.ndarray):
+        places: Any = addresses(cells).copy()
+    else:
+        cells = [piece for piece in getattr(cells, "chunks", [cells]) if len(piece)]
+        places = [*map(_place, cells)]
     new = _new
-    parts: list[str] = []
-    rest = pieces
-    for known in _known if new is not None else []:
-        if _begins_with(pieces, known.pieces):
-            parts, rest = [known.text], pieces[len(known.pieces) :]
-    if rest:
-        text = _join(rest)
+    known = _Known([], places[:0], "")
+    for some in _known if new is not None else []:
+        if _begins_with(places, some.places):
+            known = some
+    n_known = len(known.places)
+    texts = [known.text] if n_known else []
+    if n_known < len(cells):
+        rest = cells[n_known:]
+        text = (
+            _join_pieces(rest) if isinstance(rest, list) else _join_strings(rest := rest.tolist())
+        )
         if text is None:
             return None
-        parts.append(text)
-    text = BETWEEN.join(parts)
-    if new is not None and pieces:
-        new.append(_Known(pieces, text))
+        texts.append(text)
+        known.parts.extend(rest)
+    text = BETWEEN.join(texts)
+    if new is not None:
+        new.append(_Known(known.parts, places, text))
     return text
 
 
-def _begins_with(pieces: list[Any], first: list[Any]) -> bool:
-    return [*map(_place, pieces[: len(first)])] == [*map(_place, first)]
+def addresses(array: Any) -> Any:
+    """Return where in memory each object of an array is.
+
+    To compare these takes a tenth of the time of comparing strings.
+    """
+    return np.frombuffer(np.ascontiguousarray(array), np.intp)
+
+
+def _begins_with(places: Any, first: Any) -> bool:
+    same = type(places) is type(first) and len(first) <= len(places)
+    return same and bool(np.all(places[: len(first)] == first))
 
 
 def _place(piece: Any) -> tuple[Any, ...]:
-    """Return where in memory an array is."""
+    """Return where in memory an array of pyarrow is."""
     buffers = [None if some is None else (some.address, some.size) for some in piece.buffers()]
     return piece.type, piece.offset, len(piece), buffers
 
 
-def _join(pieces: list[Any]) -> str | None:
+def _join_strings(texts: list[Any]) -> str | None:
+    try:
+        text = BETWEEN.join(texts)
+    except TypeError:  # missing ones
+        return None
+    return text if text.count(BETWEEN) == len(texts) - 1 else None
+
+
+def _join_pieces(pieces: list[Any]) -> str | None:
     """Join strings without making Python's strings of them first."""
     import pyarrow
     import pyarrow.compute

@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 import pandas as pd
 
 from . import joined_texts
+from .growing_copy import GrowingCopy
 
 __all__ = ["Signature", "forget", "keep", "sign", "signature_of", "take"]
 
@@ -76,11 +77,17 @@ def sign(file: IO[bytes]) -> Signature | None:
     return found if found.modified == now else None
 
 
-_kept: list[tuple[Signature, pd.DataFrame]] = []
+_kept: list[tuple[Signature, GrowingCopy]] = []
 _n_times = 0
 
 
-def keep(df: pd.DataFrame, signed: Signature | None, path: Path, plain: bool) -> Signature | None:
+def keep(
+    df: pd.DataFrame,
+    signed: Signature | None,
+    path: Path,
+    plain: bool,
+    before: GrowingCopy | None = None,
+) -> Signature | None:
     """Keep a copy of what has just been written to `path`; the lock of the study is held.
 
     Parameters
@@ -91,6 +98,9 @@ def keep(df: pd.DataFrame, signed: Signature | None, path: Path, plain: bool) ->
     path : Path
     plain : bool
         The values are plain ones, which cannot change. If not, nothing is kept.
+    before : GrowingCopy, optional
+        What was taken of the file as it was before, and that only psweep has seen since. If `df`
+        has these rows and further ones, these are added to it.
 
     Returns
     -------
@@ -103,23 +113,24 @@ def keep(df: pd.DataFrame, signed: Signature | None, path: Path, plain: bool) ->
     # (The size of the file stands for the objects that columns hold.)
     size = max(found.size if found else 0, 8 * df.size)
     if found and is_ours and plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
-        _kept[:] = [(found, df.copy())]
+        grown = before is not None and before.grow(df)
+        _kept[:] = [(found, before if before is not None and grown else GrowingCopy(df))]
     else:
         joined_texts.forget()
     return found if is_ours or signed is None else None
 
 
-def take(signature: Signature) -> pd.DataFrame | None:
+def take(signature: Signature) -> GrowingCopy | None:
     """Hand over what was kept of a file with this signature; the lock of the study is held.
 
     It is not kept any longer, since whoever has it may change it.
     """
     global _n_times
     kept, _kept[:] = [*_kept], []
-    for known, df in kept:
+    for known, copy in kept:
         if known == signature:
             _n_times += 1
-            return df
+            return copy
     _n_times = 0
     return None
 

@@ -190,10 +190,11 @@ def _distinct(cells: Any) -> tuple[Any, Any]:
     """
     n = len(cells)
     if is_str(cells.dtype) or cells.dtype == object:
+        # (A column of Python's strings repeats the string itself, so addresses are enough.)
         some = (
             cells
             if getattr(cells.dtype, "storage", "") == "pyarrow"
-            else np.asarray(cells, dtype=object)
+            else joined_texts.addresses(np.asarray(cells, dtype=object))
         )
         changes = np.flatnonzero(np.asarray(some[1:] != some[:-1], dtype=bool)) + 1
         if len(changes) < n // 4:
@@ -208,11 +209,7 @@ def _one_text(cells: Any) -> str | None:
     if getattr(cells.dtype, "storage", "") == "pyarrow":
         with contextlib.suppress(Exception):  # versions of pyarrow differ in what they join
             return joined_texts.joined(cells.__arrow_array__())
-    try:
-        text = BETWEEN.join(np.asarray(cells, dtype=object).tolist())
-    except TypeError:  # missing ones
-        return None
-    return text if text.count(BETWEEN) == len(cells) - 1 else None
+    return joined_texts.joined(np.asarray(cells, dtype=object))
 
 
 def natural_strings(values: np.ndarray[Any, Any]) -> bool:

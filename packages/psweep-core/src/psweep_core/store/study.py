@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from ..table.old_database import OldDatabase
+    from .growing_copy import GrowingCopy
 
 __all__ = ["Study"]
 
@@ -67,6 +68,7 @@ class Study:
     def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
         self.layout = Layout(calc_dir, basename)
         self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+        self._taken: GrowingCopy | None = None  # whose DataFrame is the one that was read
         self._old: OldDatabase | None = None  # what was read is the file of an old release
         self._where = os.path.join(self.layout.name, basename)  # for reports
 
@@ -195,6 +197,8 @@ class Study:
             remove_if_abandoned(rest)
         # A column that a user added must not keep rows out of the database that are run now.
         known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
+        # A run shows nobody what it has read until its rows are there, too.
+        before = None if record is None else self._taken
         ours = set() if record is None else record.journals
         ended = [path for path in self._journals() if is_over(path, 1 if path in ours else 0)]
         unread = [*ended]
@@ -231,7 +235,7 @@ class Study:
                 found.append(JournalContents(record.header, [], [], [cached]))
         df = union(df, found)
         if df is not known:
-            df = self.write_database(df)
+            df = self.write_database(df, before)
         for path, spool in spools.items():
             spool.note_recorded(row.seq - spool.header.first_seq for row in contents[path].rows)
         for path in [*ended, *spools]:
@@ -314,9 +318,9 @@ class Study:
         """Read the database, with all columns as they can be written; the lock is held."""
         signature = last_written.signature_of(self.layout.database)
         if signature is not None and signature != self._read[0]:
-            kept = last_written.take(signature)
-            if kept is not None:
-                self._read, self._old = (signature, kept), None
+            self._taken = last_written.take(signature)
+            if self._taken is not None:
+                self._read, self._old = (signature, self._taken.df), None
         before = self._read[1]
         df = self.read_database()
         if df is not before:
@@ -328,8 +332,14 @@ class Study:
         """Return a DataFrame as it will be on disk, or refuse it; see `database.storable`."""
         return database.storable(df, self.layout.database, sample=True)
 
-    def write_database(self, df: pd.DataFrame) -> pd.DataFrame:
+    def write_database(self, df: pd.DataFrame, before: GrowingCopy | None = None) -> pd.DataFrame:
         """Replace the database file; the lock is held.
+
+        Parameters
+        ----------
+        df : DataFrame
+        before : GrowingCopy, optional
+            See `last_written.keep`.
 
         Returns
         -------
@@ -342,8 +352,8 @@ class Study:
         with joined_texts.remembering():
             df, signed, plain = database.write_file(df, path)
         # (A user who takes no lock may have written another file meanwhile: None, so it is read.)
-        self._read = (last_written.keep(df, signed, path, plain), df)
-        self._old = None
+        self._read = (last_written.keep(df, signed, path, plain, before), df)
+        self._taken = self._old = None
         return df
 
     def migrate(self, none: list[Any]) -> None:

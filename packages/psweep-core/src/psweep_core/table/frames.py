@@ -252,18 +252,39 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     params = dict.fromkeys([*old_params, *new_params])
     book = [name for name in (*BOOK, *EXTRAS) if name in {*old_book, *new_book}]
     results = [n for n in dict.fromkeys([*old_results, *new_results]) if n not in params]
-    places = [{name: i for i, name in enumerate(df.columns)} for df in (old, new)]
-    columns = {
-        name: _joined(name, old, new, *(place.get(name) for place in places))
-        for name in [*params, *book, *results, RUNTIME]
-    }
+    names = [*params, *book, *results, RUNTIME]
     seqs = np.concatenate([df["_pset_seq"].to_numpy(dtype=np.int64) for df in (old, new)])
-    df = with_seqs(columns, seqs)
+    if names == list(old.columns) and _same_columns(old, new):
+        # As below, which takes 0.15 ms per column: a loop of calls comes here.
+        df = pd.concat([old, new], ignore_index=True)
+        df.index, df.columns = _index_of(seqs), index_of_names(names)
+    else:
+        places = [{name: i for i, name in enumerate(df.columns)} for df in (old, new)]
+        columns = {
+            name: _joined(name, old, new, *(place.get(name) for place in places)) for name in names
+        }
+        df = with_seqs(columns, seqs)
     # Runs that overlapped in time may be appended in either order.
     if not df.index.is_monotonic_increasing:
         df = df.sort_index(kind="stable")
         df.index = _index_of(df["_pset_seq"].to_numpy(dtype=np.int64))
     return df
+
+
+def _same_columns(old: pd.DataFrame, new: pd.DataFrame) -> bool:
+    """Return whether these have the same columns, which `pandas.concat` joins as `_joined` does.
+
+    It does not keep all kinds of missing cells where a column has nothing else.
+    """
+    names = list(old.columns)
+    known = np.dtype | pd.StringDtype | pd.Int64Dtype | pd.BooleanDtype
+    return (
+        names == list(new.columns)
+        and [*map(type, names)] == [*map(type, new.columns)]
+        and list(old.dtypes) == list(new.dtypes)
+        and all(isinstance(dtype, known) for dtype in old.dtypes)
+        and not any(df[:1].isna().any(axis=None) for df in (old, new))
+    )
 
 
 def numbered(df: pd.DataFrame, seqs: Any, run_seqs: Any) -> pd.DataFrame:
