@@ -240,6 +240,15 @@ def _run_tests(
     session.run(*program, *SIX_AT_A_TIME, *args, folder, *session.posargs)
 
 
+def _make_bytecode(session: nox.Session, package: str) -> None:
+    """Import all that the tests of a distribution import, in one process.
+
+    uv makes no bytecode, and the six processes that run tests would each compile the same files.
+    """
+    folder = str(ROOT / "tests" / package)
+    session.run("python", "-m", "pytest", "--collect-only", "-qq", folder, silent=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types, layers, spelling (ruff, mypy --strict, import-linter, codespell)."""
@@ -277,6 +286,7 @@ def tests(session: nox.Session, package: str) -> None:
     extra = EXTRA_TOOLS[package]
     _install(session, wheels, *extra, *TEST_TOOLS)
     _assert_nothing_else_is_installed(session, package, *extra)
+    _make_bytecode(session, package)
     session.env["PSWEEP_WHEELS"] = str(pathlib.Path(wheels[0]).parent.parent)
     if not MODULES[package]:
         _run_tests(session, package)
@@ -302,6 +312,7 @@ def pythons(session: nox.Session) -> None:
     # the tests in a browser are slow ones
     tools = set(EXTRA_TOOLS["core"]) - {"playwright", "axe-playwright-python"}
     _install(session, [wheel], *sorted(tools), *TEST_TOOLS)
+    _make_bytecode(session, "core")
     _run_tests(session, "core", "-m", "not slow")
 
 
@@ -335,6 +346,7 @@ def oldest(session: nox.Session, package: str) -> None:
     _constrain(session, LOWEST)
     wheels = [_wheel(session, name) for name in (*NEEDS[package], package)]
     _install(session, wheels, *EXTRA_TOOLS[package], *TEST_TOOLS)
+    _make_bytecode(session, package)
     _run_tests(session, package)
 
 
