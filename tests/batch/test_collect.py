@@ -112,7 +112,7 @@ def test_what_was_mended_and_submitted_again(templates):
     old = Path("calc", df._pset_id[2], "jobscript_local.log.1")
     assert old.read_text() == "no luck with 2\n"
     for pset_id in df._pset_id[2:]:
-        text = "import psweep as ps\nps.json_write('result.json', {'square': -1})"
+        text = "print('{\"square\": -1}', file=open('result.json', 'w'))"
         Path("calc", pset_id, "job.py").write_text(text)
     assert ps.batch_resubmit(states=["failed", "lost", "done"]).index.tolist() == [0, 1, 2, 3, 4]
     submit("calc/resubmit_local.sh")
