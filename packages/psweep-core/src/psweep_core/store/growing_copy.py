@@ -66,7 +66,7 @@ def _can_grow(dtype: Any) -> bool:
 
 
 def _arrays(df: pd.DataFrame) -> list[Any]:
-    return [df.iloc[:, i].array for i in range(df.shape[1])]
+    return [column.array for _, column in df.items()]
 
 
 def _are_same(one: Any, other: Any, n: int) -> bool:

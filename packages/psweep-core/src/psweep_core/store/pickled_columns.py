@@ -57,8 +57,7 @@ def columns_of(df: pd.DataFrame) -> dict[int, Any]:
     """
     columns: dict[int, Any] = {}
     few: dict[tuple[str, Any], list[_Few]] = {}
-    for place in range(df.shape[1]):
-        series = df.iloc[:, place]
+    for place, (_, series) in enumerate(df.items()):
         kind = _kind_of(series.dtype) if len(df) >= _MIN_ROWS else None
         found = None if kind is None else _few_cells(series, kind)
         if kind is not None and found is not None:

@@ -39,6 +39,9 @@ __all__ = [
     "with_seqs",
 ]
 
+# pandas 2 makes its own NaN of all kinds of missing cells in a column that has nothing else.
+_CONCAT_KEEPS_MISSING = int(pd.__version__.split(".")[0]) >= 3
+
 
 def frame_of_rows(rows: Iterable[RowTuple], header: Header) -> pd.DataFrame:
     """Build the DataFrame of one run's rows, in the order of their numbers."""
@@ -272,10 +275,7 @@ def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same_columns(old: pd.DataFrame, new: pd.DataFrame) -> bool:
-    """Return whether these have the same columns, which `pandas.concat` joins as `_joined` does.
-
-    It does not keep all kinds of missing cells where a column has nothing else.
-    """
+    """Return whether these have the same columns, which `pandas.concat` joins as `_joined` does."""
     names = list(old.columns)
     known = np.dtype | pd.StringDtype | pd.Int64Dtype | pd.BooleanDtype
     return (
@@ -283,7 +283,7 @@ def _same_columns(old: pd.DataFrame, new: pd.DataFrame) -> bool:
         and [*map(type, names)] == [*map(type, new.columns)]
         and list(old.dtypes) == list(new.dtypes)
         and all(isinstance(dtype, known) for dtype in old.dtypes)
-        and not any(df[:1].isna().any(axis=None) for df in (old, new))
+        and (_CONCAT_KEEPS_MISSING or not any(df[:1].isna().any(axis=None) for df in (old, new)))
     )
 
 
