@@ -2,7 +2,8 @@
 
 pyarrow holds a column in pieces, to which a run adds one. Without pyarrow, a column holds strings
 of Python. Nothing changes a piece or a string. So where the column that was written last has the
-same ones as the beginning of the new column, its text is the beginning of the new text.
+same ones as the beginning of the new column, its text is the beginning of the new text. It is not
+even copied: a column may have a few texts, to be joined by whoever reads them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 __all__ = ["BETWEEN", "addresses", "forget", "joined", "remembering"]
 
 BETWEEN = "\n"
+_MAX_TEXTS = 10  # of a column
 
 
 class _Known(NamedTuple):
@@ -23,7 +25,7 @@ class _Known(NamedTuple):
 
     parts: list[Any]  # pieces or strings; as long as they are here, nothing else has their memory
     places: Any  # where in memory they are: a list, or an array of NumPy
-    text: str
+    texts: list[str]
 
 
 _known: list[_Known] = []  # of the database that was written last
@@ -47,8 +49,8 @@ def forget() -> None:
     _known.clear()
 
 
-def joined(cells: Any) -> str | None:
-    """Join the texts of an array of pyarrow or of an array of objects.
+def joined(cells: Any) -> list[str] | None:
+    """Join the texts of an array of pyarrow or of an array of objects: into one, or into a few.
 
     None if they could not be separated again, or if some are missing.
     """
@@ -58,12 +60,12 @@ def joined(cells: Any) -> str | None:
         cells = [piece for piece in getattr(cells, "chunks", [cells]) if len(piece)]
         places = [*map(_place, cells)]
     new = _new
-    known = _Known([], places[:0], "")
+    known = _Known([], places[:0], [])
     for some in _known if new is not None else []:
         if _begins_with(places, some.places):
             known = some
     n_known = len(known.places)
-    texts = [known.text] if n_known else []
+    texts = known.texts if len(known.texts) < _MAX_TEXTS else [BETWEEN.join(known.texts)]
     if n_known < len(cells):
         rest = cells[n_known:]
         text = (
@@ -71,12 +73,11 @@ def joined(cells: Any) -> str | None:
         )
         if text is None:
             return None
-        texts.append(text)
+        texts = [*texts, text]
         known.parts.extend(rest)
-    text = BETWEEN.join(texts)
     if new is not None:
-        new.append(_Known(known.parts, places, text))
-    return text
+        new.append(_Known(known.parts, places, texts))
+    return texts
 
 
 def addresses(array: Any) -> Any:

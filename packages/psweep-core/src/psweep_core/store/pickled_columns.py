@@ -176,9 +176,10 @@ def texts(column: Any) -> Any:
         codes, found = _distinct(cells)
         codes = codes.astype(np.min_scalar_type(len(found)))
         return Call(operator.methodcaller("take", codes), np.asarray(found, dtype=object))
-    text = _one_text(cells)
-    if text is None:
+    joined = _joined(cells)
+    if joined is None:
         return column.to_numpy(dtype=object)
+    text = joined[0] if len(joined) == 1 else Call(operator.methodcaller("join", joined), BETWEEN)
     return Call(operator.methodcaller("split", BETWEEN), text)
 
 
@@ -203,8 +204,8 @@ def _distinct(cells: Any) -> tuple[Any, Any]:
     return pd.factorize(cells, use_na_sentinel=False)
 
 
-def _one_text(cells: Any) -> str | None:
-    """Join strings; None if they could not be separated again, or some are missing."""
+def _joined(cells: Any) -> list[str] | None:
+    """Join strings into a few texts; None if these could not be separated, or some are missing."""
     if getattr(cells.dtype, "storage", "") == "pyarrow":
         with contextlib.suppress(Exception):  # versions of pyarrow differ in what they join
             return joined_texts.joined(cells.__arrow_array__())
