@@ -9,21 +9,17 @@ the picture.
 
 from __future__ import annotations
 
-import fcntl
-import html
+import functools
 import io
-import os
 import pathlib
-import pty
 import re
+import shlex
 import shutil
-import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 
+import terminal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -74,69 +70,14 @@ img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top
 """
 
 
-def run(folder: str, stop_after: int | None = None) -> list[str]:
-    """Run the study in a terminal; interrupt it after this many psets; return its lines."""
-    # A shell that runs us in the background ignores Ctrl-C, and so would the study.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, COLUMNS, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "training.py"],
-        cwd=folder, stdin=child, stdout=child, stderr=child, start_new_session=True,
-        env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
-    os.close(child)
-    output = b""
-    while True:
-        try:
-            new = os.read(parent, 4096)
-        except OSError:  # the end, on Linux
-            break
-        if not new:
-            break
-        output += new
-        done = re.findall(rb"(\d+)/\d+ \[", output)
-        if stop_after and done and int(done[-1]) >= stop_after:
-            output += b"^C\r\n"
-            process.send_signal(signal.SIGINT)
-            stop_after = None
-    process.wait()
-    return screen(output.decode())
-
-
-def screen(output: str) -> list[str]:
-    """Return the lines that a terminal shows after this output."""
-    output = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output).replace("\r\n", "\n")
-    lines = []
-    for line in output.split("\n"):
-        shown = ""
-        for part in line.split("\r"):
-            shown = part + shown[len(part) :]
-        lines.append(shown.rstrip())
-    return lines
-
-
-def wrap(lines: list[str]) -> list[str]:
-    """Cut lines that are wider than the terminal, as it does."""
-    wrapped = []
-    for line in lines:
-        width = COLUMNS + 2 * ("^C" in line)  # the bar fills its line
-        wrapped += [line[i : i + width] for i in range(0, len(line), width)]
-    return wrapped
-
-
-def terminal(lines: list[str]) -> str:
-    """Mark up the lines of a terminal; commands stand out."""
-    text = (html.escape(line) for line in lines)
-    return "\n".join(f"<b>{line}</b>" if line.startswith("$") else line for line in text)
-
-
 def show(folder: pathlib.Path) -> list[str]:
     """Run the study twice in a folder and make its report; return what the terminal shows."""
     (folder / "training.py").write_text(STUDY, encoding="utf-8")
     shown = STUDY[STUDY.index("    params =") :].rstrip().split("\n")
-    first = run(str(folder), stop_after=60)
-    second = run(str(folder))
+    command = f"{shlex.quote(sys.executable)} training.py"
+    run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
+    first = run(interrupt_at=r"\b([6-9]\d|1\d\d)/120 \[")  # half of the psets
+    second = run()
     report = subprocess.run(
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
         cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
@@ -169,7 +110,7 @@ def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
         page.wait_for_selector("svg")
         page.screenshot(path=folder / "report.png")
         page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
-        text = PAGE.format(height=SIZE[1], text=terminal(wrap(lines)))
+        text = PAGE.format(height=SIZE[1], text=terminal.mark_up(lines, COLUMNS))
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())
         picture = Image.open(io.BytesIO(page.screenshot()))
