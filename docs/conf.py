@@ -19,6 +19,9 @@ from sphinx.application import Sphinx
 import psweep
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from run_page import BLOCK, read_blocks  # noqa: E402
 
 project = "psweep"
 author = "The psweep developers"
@@ -70,13 +73,20 @@ def make_pictures(_app: Sphinx) -> None:
     """Run the code of those pages that show pictures, which makes them."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir()
-    texts = {page: page.read_text(encoding="utf-8") for page in sorted(HERE.glob("*.md"))}
-    pages = [page for page in texts if "](pictures/" in texts[page] and "```python" in texts[page]]
+    pages = [page for page in sorted(HERE.glob("*.md")) if has_pictures(page)]
     with ThreadPoolExecutor(3) as pool:  # other processes do the work
         for _ in pool.map(make_pictures_of, pages):
             pass
     draw = HERE.parent / "benchmarks" / "draw.py"
     subprocess.run([sys.executable, str(draw), str(PICTURES / "benchmarks.svg")], check=True)
+
+
+def has_pictures(page: Path) -> bool:
+    """Return whether the code of a page makes pictures or terminals."""
+    blocks = list(read_blocks(page))
+    saves = any(block.kind == "python" for block in blocks)
+    shows = "](pictures/" in page.read_text(encoding="utf-8")
+    return (saves and shows) or any(block.terminal for block in blocks)
 
 
 def make_pictures_of(page: Path) -> None:
@@ -85,13 +95,15 @@ def make_pictures_of(page: Path) -> None:
         folder = Path(name, page.stem)
         command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
         subprocess.run(command, check=True)
-        for report in folder.glob("*.html"):
+        for report in folder.glob("report*.html"):
             photograph(report, report.with_suffix(".png"))
         if page.stem == "plots":
             text = page.read_text(encoding="utf-8")
             notebook = run_notebook(text.partition("## In a notebook")[2], folder)
             photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
             photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
+        for terminal in folder.glob("terminal_*.html"):
+            shutil.copy(terminal, PICTURES / f"{page.stem}_{terminal.name}")
         for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
             try:
                 with (PICTURES / picture.name).open("xb") as file:
@@ -152,6 +164,19 @@ def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
     source[0] = picture.sub(lambda m: m[0] if (HERE / m[1]).exists() else "", source[0])
 
 
+def show_terminals(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Show blocks that were run in a terminal as such, with what was printed."""
+
+    def show(found: re.Match[str]) -> str:
+        if not found["terminal"]:
+            return found[0]
+        line = found.string.count("\n", 0, found.start("code")) + 1
+        text = (PICTURES / f"{name}_terminal_{line}.html").read_text(encoding="utf-8")
+        return f'```{{raw}} html\n<pre class="terminal">{text}</pre>\n```'
+
+    source[0] = BLOCK.sub(show, source[0])
+
+
 def make_gallery(_app: Sphinx) -> None:
     """Run the examples from science, and make their pages."""
     subprocess.run(
@@ -183,5 +208,6 @@ def setup(app: Sphinx) -> None:
     """Hook into Sphinx."""
     app.connect("builder-inited", make_pictures)
     app.connect("builder-inited", make_gallery)
+    app.connect("source-read", show_terminals)  # first: it counts lines
     app.connect("source-read", link_gallery)
     app.connect("source-read", leave_out_pictures)

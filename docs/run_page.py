@@ -7,6 +7,10 @@ the page shows. In a page,
 - ``python`` blocks with ``>>>`` are doctests, others are run; all share one namespace,
 - in ``console`` blocks, lines that start with ``$`` are run, and what is below is their output,
 - ``sh`` blocks are run,
+- "<!-- terminal -->" stands before a ``console`` block whose commands are run in a real terminal.
+  The manual shows it as a terminal, with what was printed when it was built. With
+  "<!-- terminal at REGEX -->", this is what was to be seen when REGEX was first found, and with
+  "<!-- terminal, Ctrl-C at REGEX -->" Ctrl-C is pressed then,
 - "<!-- not run: REASON -->" stands before a block that cannot be run here,
 - all other blocks are only shown.
 """
@@ -28,7 +32,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(
-    r"^(?:`(?P<file>\S+)`:\n\n|<!-- not run: (?P<reason>[^\n]+) -->\n+)?"
+    r"^(?:`(?P<file>\S+)`:\n\n|<!-- not run: (?P<reason>[^\n]+) -->\n+|"
+    r"<!-- (?P<terminal>terminal[^\n]*) -->\n+)?"
     r"^(?P<fence>```+)(?P<kind>[^\n`]*)\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
@@ -43,6 +48,7 @@ class Block:
     line: int
     file: str | None
     reason: str | None
+    terminal: str | None
 
 
 def read_blocks(page: Path) -> Iterator[Block]:
@@ -50,7 +56,7 @@ def read_blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for found in BLOCK.finditer(text):
         line = text.count("\n", 0, found.start("code")) + 1
-        yield Block(found["kind"], found["code"], line, found["file"], found["reason"])
+        yield Block(found["kind"], found["code"], line, *found.group("file", "reason", "terminal"))
 
 
 def run_page(page: Path) -> list[str]:
@@ -68,6 +74,8 @@ def run_page(page: Path) -> list[str]:
                 pass
             elif block.kind in ("python", "py"):
                 problems += run_python(block, place, namespace)
+            elif block.terminal:
+                problems += run_terminal(block, place)
             elif block.kind == "console":
                 problems += run_console(block, place)
             elif block.kind == "sh":
@@ -94,12 +102,34 @@ def run_python(block: Block, place: str, namespace: dict[str, object]) -> list[s
 def run_console(block: Block, place: str) -> list[str]:
     """Run the commands of a block; compare what they print."""
     problems = []
+    for command, expected in commands(block):
+        problems += compare(expected, run_shell(command), f"{place}: {command}")
+    return problems
+
+
+def commands(block: Block) -> Iterator[tuple[str, str]]:
+    """Find the commands of a block, and what it shows below each."""
     for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
         while command.endswith("\\"):
             more, _, expected = expected.partition("\n")
             command = f"{command[:-1]} {more}"
-        problems += compare(expected, run_shell(command), f"{place}: {command}")
+        yield command, expected
+
+
+def run_terminal(block: Block, place: str) -> list[str]:
+    """Run the commands of a block in a terminal; compare what is seen, and save it as HTML."""
+    import terminal  # here, because it needs Unix
+
+    how, _, regex = (block.terminal or "").partition(" at ")
+    moment = {"interrupt_at" if how.endswith("Ctrl-C") else "look_at": regex or None}
+    problems = []
+    lines = []
+    for command, expected in commands(block):
+        shown = terminal.run(command, Path.cwd(), **moment)
+        lines += [f"$ {command}", *shown]
+        problems += compare(expected, (0, "\n".join([*shown, ""])), f"{place}: {command}")
+    Path(f"terminal_{block.line}.html").write_text(terminal.mark_up(lines), encoding="utf-8")
     return problems
 
 

@@ -17,7 +17,7 @@ import subprocess
 import termios
 from pathlib import Path
 
-COLUMNS = 72  # fits in the text of the manual, and can be read on a phone
+COLUMNS = 76  # fits in the text of the manual, and can be read on a phone
 LINES = 24
 _QUIET_SECONDS = 0.05  # by then a program has written all of a line or a screen
 
@@ -37,7 +37,7 @@ def run(
     command : str
         What is typed after the prompt.
     folder : Path
-        Where to run it. Paths below it are shown without it.
+        Where to run it. Paths below it are shown without it, and those of psweep are shortened.
     columns : int
         The width of the terminal.
     look_at : str or None
@@ -72,7 +72,7 @@ def run(
     process.wait()
     os.close(parent)
     shown = _text(seen or output).replace(f"{folder.resolve()}{os.sep}", "")
-    return screen(shown)
+    return screen(re.sub(r'"/.*/(psweep_core/)', r'".../\1', shown))
 
 
 def _read(terminal: int) -> bytes:
