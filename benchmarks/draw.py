@@ -15,9 +15,7 @@ PANELS = {
     "One pset, in two processes": "`poolsize=2`, 100 000 trivial psets",
     "Hash a pset of two numbers": "`pset_hash`, 2 plain entries",
     "Append 10 psets to 100 000 rows": "append 10 psets to 100 000 rows",
-    "Loop of 20 calls, 100 000 rows": (
-        "20 calls of one pset each, 100 000 rows, with pyarrow"
-    ),
+    "Loop of 20 calls, 100 000 rows": ("20 calls of one pset each, 100 000 rows, with pyarrow"),
     "Import psweep": "`import psweep`",
 }
 UNITS = {"s": "seconds", "ms": "milliseconds"}

@@ -70,13 +70,15 @@ LOWER_PART = {
 
 
 def make_pictures(_app: Sphinx) -> None:
-    """Run the code of those pages that show pictures, which makes them."""
+    """Run the code of those pages that show pictures, which makes them, and the gallery."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir()
     pages = [page for page in sorted(HERE.glob("*.md")) if has_pictures(page)]
-    with ThreadPoolExecutor(3) as pool:  # other processes do the work
+    with ThreadPoolExecutor(4) as pool:  # other processes do the work, and many of them wait
+        gallery = pool.submit(make_gallery)
         for _ in pool.map(make_pictures_of, pages):
             pass
+        gallery.result()
     draw = HERE.parent / "benchmarks" / "draw.py"
     subprocess.run([sys.executable, str(draw), str(PICTURES / "benchmarks.svg")], check=True)
 
@@ -177,7 +179,7 @@ def show_terminals(_app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = BLOCK.sub(show, source[0])
 
 
-def make_gallery(_app: Sphinx) -> None:
+def make_gallery() -> None:
     """Run the examples from science, and make their pages."""
     subprocess.run(
         [sys.executable, str(HERE / "make_gallery.py"), str(HERE / "gallery")],
@@ -207,7 +209,6 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Hook into Sphinx."""
     app.connect("builder-inited", make_pictures)
-    app.connect("builder-inited", make_gallery)
     app.connect("source-read", show_terminals)  # first: it counts lines
     app.connect("source-read", link_gallery)
     app.connect("source-read", leave_out_pictures)

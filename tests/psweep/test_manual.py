@@ -38,6 +38,7 @@ def test_the_code_of_a_page_does_what_it_shows(tmp_path, page):
     programs = {"git.md": ["git"], "git_lfs.md": ["git", "git-lfs"]}.get(page.name, [])
     libraries = [name for name in LIBRARIES if f"import {name}" in text or f"from {name}" in text]
     libraries += ["pyarrow"] if ".parquet" in text else []
+    libraries += ["matplotlib"] if "ps.df_plot" in text else []
     libraries += ["scipy"] if "ps.psample" in text else []
     libraries += ["xarray"] if "df_to_xarray" in text else []
     missing = [name for name in programs if not shutil.which(name)]
@@ -103,6 +104,36 @@ def test_what_a_page_must_not_show_is_found(tmp_path):
         assert text in done.stderr
     assert (tmp_path / "run" / "a" / "file.txt").read_text() == "hello\n"
     assert not (tmp_path / "run" / "started").exists()
+
+
+def test_blocks_of_a_terminal_are_run_in_one(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- terminal -->\n```console\n$ test -t 1 && stty size && echo '<'\n24 ...\n<\n```\n\n"
+        "<!-- terminal at 3 of -->\n```console\n$ python3 count.py\n3 of 5\n```\n\n"
+        "<!-- terminal, Ctrl-C at 3 of -->\n```console\n$ python3 count.py\n...^C\nstop\n```\n\n"
+        "<!-- terminal -->\n```console\n$ echo one\ntwo\n```\n"
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "count.py").write_text(
+        "import time\n"
+        "try:\n"
+        "    for i in range(1, 6):\n"
+        "        print(f'\\r{i} of 5', end='', flush=True)\n"
+        "        time.sleep(0.5)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stop')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(RUNNER), str(page), str(folder)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == "page.md, line 23: echo one\nshown:\ntwo\n\nprinted:\none\n\n"
+    texts = {path.name: path.read_text() for path in folder.glob("terminal_*.html")}
+    assert texts["terminal_3.html"].endswith("&lt;")
+    assert texts["terminal_10.html"] == "<b>$ python3 count.py</b>\n3 of 5"
+    assert texts["terminal_16.html"].endswith("^C\nstop")
 
 
 def test_all_public_names_are_in_the_reference():
