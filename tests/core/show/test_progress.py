@@ -62,7 +62,7 @@ def test_it_shows_what_is_done_failed_and_skipped(engine):
     shown = re.split("[\r\n]+", in_terminal(code).strip())
     shown = [line for line in shown if "| " in line]
     assert all(len(line) <= 80 for line in shown), shown
-    pattern = r"100%\|.*\| 4/4 \[00:\d\d<00:00, .*pset.*, 2 failed, 3 skipped\]"
+    pattern = r"100%\|.*\| 4/4 \[00:\d\d<00:00, .*pset.*, 3 skipped, 2 failed\]"
     assert re.fullmatch(pattern, shown[-1])
 
 
@@ -116,7 +116,7 @@ def test_a_log_gets_a_line_from_time_to_time(monkeypatch, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert [line[:10] for line in lines] == ["1/4 psets ", "3/4 psets ", "3/4 psets "]
     assert lines[0].endswith(", 2 skipped]")
-    assert lines[-1].endswith(", 1 failed, 2 skipped]")
+    assert lines[-1].endswith(", 2 skipped, 1 failed]")
 
 
 def test_no_bar_without_psets(capsys):

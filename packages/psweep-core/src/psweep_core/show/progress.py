@@ -93,7 +93,8 @@ class Progress:
         self._next_look = monotonic() + self._pause
         # At the end, the closing line says what failed, with all causes.
         why = "" if last or self._failure is None else f": {self._cause()}"
-        parts = [(self._n_failed, f"failed{why}"), (self._n_skipped, "skipped")]
+        # (The cause is last, because a narrow terminal cuts the line.)
+        parts = [(self._n_skipped, "skipped"), (self._n_failed, f"failed{why}")]
         text = ", ".join(f"{n} {what}" for n, what in parts if n)
         # The terminal or the pipe may be gone, but the run should continue.
         with contextlib.suppress(OSError, ValueError):
