@@ -34,7 +34,8 @@ class GrowingCopy:
         self._arrays: list[Any] = []  # the columns of `_room`; none: it cannot grow
         if n and all(map(_can_grow, df.dtypes)):
             spare = np.zeros(max(_MIN_SPARE, n // _ROWS_PER_SPARE), dtype=np.intp)
-            self._room = df.take(np.concatenate([np.arange(n), spare])).reset_index(drop=True)
+            self._room = df.take(np.concatenate([np.arange(n), spare]))
+            self._room.index = pd.RangeIndex(len(self._room))
             self._arrays = _arrays(self._room)
             self.df = self._part_like(df)
         else:

@@ -55,8 +55,10 @@ def joined(cells: Any) -> list[str] | None:
     None if they could not be separated again, or if some are missing.
     """
     if isinstance(cells, np.ndarray):
+        join: Any = _join_strings
         places: Any = addresses(cells).copy()
     else:
+        join = _join_pieces
         cells = [piece for piece in getattr(cells, "chunks", [cells]) if len(piece)]
         places = [*map(_place, cells)]
     new = _new
@@ -67,10 +69,8 @@ def joined(cells: Any) -> list[str] | None:
     n_known = len(known.places)
     texts = known.texts if len(known.texts) < _MAX_TEXTS else [BETWEEN.join(known.texts)]
     if n_known < len(cells):
-        rest = cells[n_known:]
-        text = (
-            _join_pieces(rest) if isinstance(rest, list) else _join_strings(rest := rest.tolist())
-        )
+        rest = [*cells[n_known:]]
+        text = join(rest)
         if text is None:
             return None
         texts = [*texts, text]
