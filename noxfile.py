@@ -130,6 +130,7 @@ TOOLS = {
         "SALib",
         "nbconvert",
         "ipykernel",
+        "dask[distributed]",
     ],
     "build": ["hatch", "hatchling"],
     "bench": ["joblib", "dask[distributed]", "matplotlib"],
