@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 PICTURE = pathlib.Path(__file__).resolve().parent / "_static" / "psweep.png"
 SIZE = (1000, 568)  # in px of CSS, about what README and the manual have room for
 SCALE = 2
-COLUMNS = 55
+COLUMNS = 60
 REPORT = {"width": 690, "height": 816}
 TEXT = "terminal"  # the key of the text in the picture
 STUDY = """\
@@ -60,8 +60,8 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
-pre {{ margin: 0; padding: 14px; width: 462px; border-radius: 10px; background: #282828;
-      color: #ebdbb2; font: 13.9px/1.38 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+pre {{ margin: 0; padding: 14px; width: 470px; border-radius: 10px; background: #282828;
+      color: #ebdbb2; font: 13px/1.46 "DejaVu Sans Mono", monospace; overflow: hidden; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
       border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}

@@ -369,3 +369,13 @@ def test_the_second_ctrl_c_says_where_the_rows_are(capsys):
     assert line.startswith("psweep: interrupted: the finished psets are safe below ")
     assert "psweep.recover('calc')" in line
     assert ps.recover("calc").a.tolist() == [0, 1, 2]
+
+
+def test_a_terminal_that_is_too_narrow_breaks_the_line_between_words():
+    code = "ps.run_local(func, params(0, -1, 2), on_error='record', calc_dir={!r})"
+    for columns in (24, 40, 200):
+        text = in_terminal(code.format(f"calc{columns}"), columns=columns).replace("\r\n", "\n")
+        lines = text.splitlines()
+        assert " ".join(lines) == "psweep: 1 of 2 failed: 1 × ValueError"
+        assert all(len(line) <= columns for line in lines)
+        assert (len(lines) > 1) == (columns < 40)

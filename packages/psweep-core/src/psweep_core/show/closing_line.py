@@ -6,7 +6,9 @@ What else is reported is added where it is found, in `running.carry_out` and `ru
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -87,7 +89,17 @@ def show_line(text: str) -> None:
     line = writable(f"psweep: {text}", stream)
     # The terminal or the pipe may be closed, which is not a reason to end a run.
     with contextlib.suppress(OSError, ValueError):
-        print(line, file=stream, flush=True)
+        print(_between_words(line, stream), file=stream, flush=True)
+
+
+def _between_words(line: str, stream: Any) -> str:
+    """Break a line between words if it is wider than a terminal, which breaks it anywhere."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (AttributeError, OSError, ValueError):  # a file, a pipe, or an object like a file
+        return line
+    # (A terminal that does not know its size has none.)
+    return textwrap.fill(line, columns or 80, break_long_words=False, break_on_hyphens=False)
 
 
 def failures_by_cause(texts: Iterable[object] | Mapping[str, int]) -> str:
