@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import csv
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -38,6 +39,7 @@ RESULTS = FOLDER / "results.csv"
 OTHER_TOOLS = FOLDER / "other_tools.csv"
 MAX_SECONDS = 600  # for one side, which takes less than 30 on a quiet machine
 COLUMNS = ["case", "what", "median", "least", "most", "unit", "target"]
+_PER_DECADE = 10  # characters of a bar
 README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
@@ -209,6 +211,11 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def rounded(value: float) -> str:
+    """Write a number with two digits."""
+    return f"{float(f'{value:.1e}'):.0f}" if value >= 10 else f"{value:.1f}"
+
+
 def spread(values: list[float]) -> str:
     """Write the median, and the range if there is one."""
     text = number(statistics.median(values))
@@ -252,6 +259,8 @@ def rows_of(cases: list[Case], measured: dict[str, list[Results]]) -> list[dict[
 def bars(medians: dict[str, float]) -> str:
     """Draw what a pset takes here and in other tools that keep each result at once, in text.
 
+    The bars are logarithmic: on another scale, all but two are too short to be seen.
+
     `medians` are those of the serial case, in µs, by side.
     """
     with OTHER_TOOLS.open(encoding="utf-8", newline="") as file:
@@ -259,16 +268,18 @@ def bars(medians: dict[str, float]) -> str:
     del others["psweep 0.8.0"]  # writes at the end
     others["joblib.Memory"] = others.pop("joblib")
     shown = sorted({HERE: medians[HERE], **others}.items(), key=lambda item: item[1])
-    longest, width = shown[-1][1], max(len(name) for name, _ in shown)
+    width = max(len(name) for name, _ in shown)
     lines = []
     for name, value in shown:
-        bar = chr(0x2588) * round(40 * value / longest) or chr(0x258F)
-        ratio = f" ({value / medians[HERE]:.0f} ×)" if name != HERE else ""
-        lines.append(f"{name:<{width}} {bar} {number(value)} µs{ratio}")
-    loop, old, xyzpy = (number(medians[name]) for name in ("bare loop", OLD, XYZPY))
+        bar = chr(0x2588) * round(_PER_DECADE * math.log10(value))
+        ratio = f" ({rounded(value / medians[HERE])} ×)" if name != HERE else ""
+        lines.append(f"{name:<{width}} {bar} {rounded(value)} µs{ratio}")
+    ticks = [f"{text:<{_PER_DECADE}}" for text in ("1 µs", "10 µs", "100 µs", "1 ms", "10 ms")]
+    lines.append(f"{'':{width}} {''.join(ticks)}".rstrip())
+    loop, old, xyzpy = (rounded(medians[name]) for name in ("bare loop", OLD, XYZPY))
     more = (
-        f"A bare loop that writes each row takes {loop} µs. psweep 0.16.0 takes {old} µs, and "
-        f"xyzpy's `Sampler` {xyzpy} µs; both write only at the end."
+        f"A loop that pickles each row into a file, without id and hash, takes {loop} µs. xyzpy's "
+        f"`Sampler`\ntakes {xyzpy} µs and psweep 0.16.0 {old} µs; both write only at the end."
     )
     return "\n\n".join(["\n".join(["```text", *lines, "```"]), more])
 
