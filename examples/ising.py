@@ -3,7 +3,8 @@
 The two-dimensional Ising model: spins on a square lattice, up or down, flip at random, more often
 the warmer they are. Each temperature is run eight times with its own random numbers, by `repeats`
 and `seed`, and `df_stats` averages over the repeats. Below the critical temperature, 2.269, the
-result agrees with the exact one, by Onsager and Yang. Needs matplotlib.
+result agrees with the exact one, by Onsager and Yang. Above it, the exact one is 0, for an infinite
+lattice; a small one keeps a little magnetisation (finite size). Needs matplotlib.
 """
 
 import os
