@@ -249,3 +249,54 @@ def test_a_file_that_a_user_writes_at_the_same_moment_is_read(monkeypatch, value
         monkeypatch.setattr(os, "replace", replace_and_lose)
         study.write_database(df)
         assert "mine" in study.fold()
+
+
+@pytest.mark.parametrize("kind", ["changed", "removed", "below", "nested"])
+def test_what_func_does_to_the_frame_that_it_extends_stays_there(kind):
+    df = ps.run_local(lambda pset: {"y": [pset["x"]]}, ps.plist("x", [1, 2]), save=False)
+
+    def func(pset):
+        if kind == "changed":
+            df["x"] = 666
+        elif kind == "removed":
+            del df["_pset_id"]
+        elif kind == "nested":
+            df.y[1].append(666)
+        else:
+            with contextlib.suppress(ValueError):
+                df["x"].array[0] = 666
+        return {"y": [pset["x"]]}
+
+    ps.run_local(func, ps.plist("x", [3]), df=df)
+    assert on_disk().x.tolist() == [1, 2, 3]
+    assert on_disk().y.tolist() == [[1], [2], [3]]
+    df = ps.df_read("calc").assign(added=1.0)
+    ps.run_local(func, ps.plist("x", [4]), df=df)
+    assert on_disk().x.tolist() == [1, 2, 3, 4]
+
+
+def test_labels_that_the_user_changes_stay_there():
+    for i in range(4):
+        df = run(i, on_error="record" if i == 2 else "raise")
+        df.columns.name = df.index.name = "changed"
+        for labels in (df.columns, df.index):
+            for array in (labels.values, labels.array, labels.to_numpy(), labels.__array__()):
+                with contextlib.suppress(ValueError, TypeError):  # read-only
+                    array[0] = 55
+    found = on_disk()
+    assert [*found.columns[:2]] == ["x", "_run_id"]
+    assert found.columns.name is found.index.name is None
+    assert found.x.tolist() == [0, 1, 2, 3]
+
+
+def test_a_copy_that_cannot_be_made_costs_nothing(monkeypatch):
+    df = run(1, 2).assign(big=pd.Series([1, 2]).to_numpy().astype(">i8"))
+    assert run(3, df=df).x.tolist() == [1, 2, 3]
+
+    def fails(df):
+        raise MemoryError
+
+    monkeypatch.setattr(last_written, "GrowingCopy", fails)
+    for i in (4, 5):
+        run(i)
+    assert on_disk().x.tolist() == [1, 2, 3, 4, 5]

@@ -39,7 +39,8 @@ class GrowingCopy:
             self._arrays = _arrays(self._room)
             self.df = self._part_like(df)
         else:
-            self._room = self.df = df.copy()
+            self._room = df.copy()
+            self.df = self._part_like(df)
 
     def grow(self, df: pd.DataFrame) -> bool:
         """Add the rows that a DataFrame has below those here; False if that is not what it is."""
@@ -56,14 +57,17 @@ class GrowingCopy:
 
     def _part_like(self, df: pd.DataFrame) -> pd.DataFrame:
         part = self._room.iloc[: len(df)]
-        part.index, part.columns = df.index, df.columns
+        # (A copy of a DataFrame shares its labels, which some ways of pandas and NumPy change.)
+        part.index, part.columns = df.index.copy(deep=True), df.columns.copy(deep=True)
         return part
 
 
 def _can_grow(dtype: Any) -> bool:
     """Return whether cells of a dtype are changed in place, and `_bits` knows it."""
-    nullable = pd.Int64Dtype | pd.BooleanDtype
-    return isinstance(dtype, np.dtype | nullable) or getattr(dtype, "storage", "") == "python"
+    if isinstance(dtype, np.dtype):
+        return dtype.isnative
+    nullable = isinstance(dtype, pd.Int64Dtype | pd.BooleanDtype)
+    return nullable or getattr(dtype, "storage", "") == "python"
 
 
 def _arrays(df: pd.DataFrame) -> list[Any]:

@@ -9,6 +9,7 @@ file: the one at which it was written, in ns.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -113,8 +114,9 @@ def keep(
     # (The size of the file stands for the objects that columns hold.)
     size = max(found.size if found else 0, 8 * df.size)
     if found and is_ours and plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
-        grown = before is not None and before.grow(df)
-        _kept[:] = [(found, before if before is not None and grown else GrowingCopy(df))]
+        with contextlib.suppress(Exception):  # the file is good; without a copy, it is read again
+            grown = before is not None and before.grow(df)
+            _kept[:] = [(found, before if before is not None and grown else GrowingCopy(df))]
     else:
         joined_texts.forget()
     return found if is_ours or signed is None else None

@@ -274,7 +274,10 @@ class Study:
                 "extend the one on disk, or name another calc_dir"
             )
             raise ParamsError(message)
-        return self.write_database(append_frame(known, new))
+        known = self.write_database(append_frame(known, new))
+        # The user, and so func, has the memory of some of these rows: read what was written.
+        self._read = (None, pd.DataFrame())
+        return known
 
     def forget_journals(self) -> None:
         """Remove the journals of runs that have ended, rows and all."""

@@ -80,10 +80,11 @@ def _below(parts: list[Any], lengths: tuple[int, int], dtype: Any) -> pd.Series[
         data, mask = map(np.concatenate, zip(*pairs, strict=True))
         make = pd.arrays.IntegerArray if data.dtype.kind == "i" else pd.arrays.BooleanArray
         return pd.Series(make(data, mask), copy=False)
+    # (pyarrow cannot hold all names, such as half of a surrogate pair.)
     filled: list[Any] = [
         pd.Series(dtype.na_value, index=range(n), dtype=dtype)
         if part is None
-        else part.astype(dtype)
+        else part.astype(dtype).rename(None)
         for part, n in zip(parts, lengths, strict=True)
     ]
     joined: pd.Series[Any] = pd.concat(filled, ignore_index=True)
