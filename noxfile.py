@@ -25,8 +25,8 @@ nox.options.error_on_missing_interpreters = False
 # uv trusts certificates of its own, pip those of the system. Let both trust the latter.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
-# The tests start Python thousands of times. Containers often forbid it to keep bytecode, and uv, in
-# contrast to pip, makes none: each start would compile pandas, which takes 0.7 s.
+# The tests start Python thousands of times. Containers often forbid Python to keep
+# bytecode, and uv, in contrast to pip, makes none: each start would compile pandas in 0.7 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 

@@ -37,10 +37,9 @@ class GrowingCopy:
             self._room = df.take(np.concatenate([np.arange(n), spare]))
             self._room.index = pd.RangeIndex(len(self._room))
             self._arrays = _arrays(self._room)
-            self.df = self._part_like(df)
         else:
             self._room = df.copy()
-            self.df = self._part_like(df)
+        self.df = self._part_like(df)
 
     def grow(self, df: pd.DataFrame) -> bool:
         """Add the rows that a DataFrame has below those here; False if that is not what it is."""

@@ -115,8 +115,9 @@ def keep(
     size = max(found.size if found else 0, 8 * df.size)
     if found and is_ours and plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
         with contextlib.suppress(Exception):  # the file is good; without a copy, it is read again
-            grown = before is not None and before.grow(df)
-            _kept[:] = [(found, before if before is not None and grown else GrowingCopy(df))]
+            if before is None or not before.grow(df):
+                before = GrowingCopy(df)
+            _kept[:] = [(found, before)]
     else:
         joined_texts.forget()
     return found if is_ours or signed is None else None
