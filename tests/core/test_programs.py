@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -13,6 +15,7 @@ from terminal import in_terminal
 
 import psweep as ps
 from psweep_core import cli
+from psweep_core.programs import wait
 from psweep_core.run_status import in_words, run_states
 from psweep_core.status import status
 from psweep_core.store.json_forms import ORIENTS
@@ -46,6 +49,20 @@ def test_help_version_and_mistakes_do_not_wait_for_pandas():
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(ps.__version__) == len(PROGRAMS)
     assert done.stderr.count("unrecognized arguments: --nonsense") >= len(PROGRAMS) - 1
+
+
+def test_a_ctrl_c_that_ends_no_sleep_ends_the_wait():
+    def interrupt() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    start = time.monotonic()
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        wait(60)
+    thread.join()
+    assert 0.2 <= time.monotonic() - start < 30
 
 
 def test_db2json_knows_all_forms(capsys):

@@ -6,13 +6,12 @@ They import other modules only when they need them, see `programs`.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import PsweepError
 from .messages import printable
-from .programs import add_calc_dir, add_database, add_dry_run, parser_of, run_command
+from .programs import add_calc_dir, add_database, add_dry_run, parser_of, run_command, wait
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -373,7 +372,7 @@ def report(argv: Sequence[str] | None = None) -> int:
                 text = "nothing is in progress, so the page will not be written again"
                 print(f"psweep-report: {text}", file=sys.stderr)
             while args.watch is not None and in_progress:
-                time.sleep(args.watch)
+                wait(args.watch)
                 in_progress = page(args.watch)[1]
         except KeyboardInterrupt:
             page(None)  # which does not reload itself any more

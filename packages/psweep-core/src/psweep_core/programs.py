@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from ._version import __version__
 from .errors import PsweepError
 from .messages import printable
 
-__all__ = ["add_calc_dir", "add_database", "add_dry_run", "parser_of", "run_command"]
+__all__ = ["add_calc_dir", "add_database", "add_dry_run", "parser_of", "run_command", "wait"]
 
 
 def parser_of(prog: str, description: str, **options: Any) -> argparse.ArgumentParser:
@@ -82,3 +83,14 @@ def run_command(action: Callable[[], int | None], prog: str = "psweep") -> int:
         print(printable(f"{prog}: {error}"), file=sys.stderr)
         return 1
     return status
+
+
+def wait(seconds: float) -> None:
+    """Sleep, but look for Ctrl-C every second.
+
+    It does not end a sleep that begins just after it, nor one of the main thread if the system
+    gives the signal to another thread.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._siblings import load
 from .messages import writable
-from .programs import add_calc_dir, parser_of, run_command
+from .programs import add_calc_dir, parser_of, run_command, wait
 from .states import RunState
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _show(args: argparse.Namespace) -> int:
         if args.watch is None or exit_status != _IN_PROGRESS:
             return exit_status
         try:
-            time.sleep(max(args.watch, 0.1))
+            wait(max(args.watch, 0.1))
         except KeyboardInterrupt:
             return exit_status
 
