@@ -3,8 +3,8 @@
     python docs/draw_picture.py           # draw it again; needs Chromium and playwright
     python docs/draw_picture.py --check   # run it, and fail if the terminal shows other text
 
-It is kept in the repository, because README has no build. The text, without numbers, is stored in
-the picture.
+The study is that of README. The picture is kept in the repository, because README has no build; the
+text, without numbers, is stored in the picture.
 """
 
 from __future__ import annotations
@@ -19,49 +19,25 @@ import subprocess
 import sys
 import tempfile
 
+import run_page
 import terminal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-PICTURE = pathlib.Path(__file__).resolve().parent / "_static" / "psweep.png"
-SIZE = (1000, 568)  # in px of CSS, about what README and the manual have room for
+DOCS = pathlib.Path(__file__).resolve().parent
+PICTURE = DOCS / "_static" / "psweep.png"
+README = DOCS.parent / "README.md"
+SIZE = (1000, 560)  # in px of CSS, about what README and the manual have room for
 SCALE = 2
-COLUMNS = 60
-REPORT = {"width": 690, "height": 816}
+COLUMNS = 54
+REPORT = {"width": 625, "height": 816}
 TEXT = "terminal"  # the key of the text in the picture
-STUDY = """\
-import time
-import numpy as np
-import psweep as ps
-
-def train(pset):
-    time.sleep(0.05)
-    rng = np.random.default_rng(pset["_seed"])
-    x, step = rng.normal(2, 0.4), 0.0
-    for _ in range(20):
-        step = pset["momentum"] * step - pset["lr"] * 4 * x**3
-        x += step
-    return {"log_loss": 4 * np.log10(abs(x))}
-
-if __name__ == "__main__":
-    params = ps.pgrid(
-        lr=[0.001, 0.003, 0.01, 0.03],
-        momentum=[0, 0.3, 0.6])
-    df = ps.run_local(
-        train, params, poolsize=2, skip_dups=True,
-        repeats=10, seed=1)
-    best = ps.df_stats(df)
-    best = best.nsmallest(3, "log_loss_mean").round(2)
-    ps.df_print(best, cols=[
-        "lr", "momentum",
-        "log_loss_mean", "log_loss_sem"])
-"""
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
-pre {{ margin: 0; padding: 14px; width: 470px; border-radius: 10px; background: #282828;
-      color: #ebdbb2; font: 13px/1.46 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+pre {{ margin: 0; padding: 14px; width: 530px; border-radius: 10px; background: #282828;
+      color: #ebdbb2; font: 15.5px/1.65 "DejaVu Sans Mono", monospace; overflow: hidden; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
       border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}
@@ -72,11 +48,11 @@ img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top
 
 def show(folder: pathlib.Path) -> list[str]:
     """Run the study twice in a folder and make its report; return what the terminal shows."""
-    (folder / "training.py").write_text(STUDY, encoding="utf-8")
-    shown = STUDY[STUDY.index("    params =") :].rstrip().split("\n")
-    command = f"{shlex.quote(sys.executable)} training.py"
+    [study] = (block for block in run_page.read_blocks(README) if block.file == "study.py")
+    (folder / "study.py").write_text(study.code, encoding="utf-8")
+    command = f"{shlex.quote(sys.executable)} study.py"
     run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
-    first = run(interrupt_at=r"\b([6-9]\d|1\d\d)/120 \[")  # half of the psets
+    first = run(interrupt_at=r"\b(4[5-9]|[5-9]\d)/90 \[")  # half of the psets
     second = run()
     report = subprocess.run(
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
@@ -85,9 +61,8 @@ def show(folder: pathlib.Path) -> list[str]:
     # of the traceback of Ctrl-C, the closing lines say all
     kept = [line for line in first if line and not line.startswith(("Traceback", "  "))]
     return [
-        f"$ tail -{len(shown)} training.py", *shown,
-        "$ python3 training.py", *kept,
-        "$ python3 training.py", *(line for line in second if line),
+        "$ python3 study.py", *kept, "",
+        "$ python3 study.py", *(line for line in second if line), "",
         "$ psweep-report --open", report,
     ]  # fmt: skip
 
@@ -121,7 +96,7 @@ def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
 def main() -> int:
     """Draw the picture, or compare its text with what the study shows now."""
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name, "training")
+        folder = pathlib.Path(name, "study")
         folder.mkdir()
         lines = show(folder)
         text = without_numbers(lines)
