@@ -131,6 +131,7 @@ TOOLS = {
         "nbconvert",
         "ipykernel",
         "dask[distributed]",
+        "playwright",
     ],
     "build": ["hatch", "hatchling"],
     "bench": ["joblib", "dask[distributed]", "matplotlib"],
@@ -392,6 +393,7 @@ def docs(session: nox.Session) -> None:
     session.run("python", str(folder / "draw_picture.py"), "--check")
     html = str(folder / "_build" / "html")
     session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "-n", str(folder), html)
+    session.run("python", str(folder / "check_search.py"), html)
     session.log(f"open {html}/index.html")
 
 

@@ -50,7 +50,8 @@ html_theme = "furo"
 html_title = f"psweep {version}"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
-html_js_files = ["tables.js"]
+# search.js changes what Sphinx loads later, at the end of the page
+html_js_files = ["tables.js", ("search.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 # what is copied leaves out prompts and output
