@@ -174,6 +174,14 @@ def test_text_stays_text_when_rows_without_it_follow():
     assert columns.cells(df.a) == ["x", columns.MISSING, "y"]
 
 
+def test_text_stays_text_whatever_its_column_is_called():
+    half_a_pair = "\ud800"  # which UTF-8 cannot hold
+    psets = [{"x": "a", half_a_pair: "a"}]
+    first = ps.run_local(lambda p: {"r": 1}, psets, save=False)
+    both = ps.run_local(lambda p: {"r": 1, "more": 2}, psets, df=first, save=False)
+    assert both[half_a_pair].dtype == both.x.dtype == first.x.dtype
+
+
 def test_a_column_that_is_a_result_first_and_a_param_later_stands_among_the_params():
     ps.run_local(lambda p: {"b": 1}, [{"a": 1}])
     df = ps.run_local(lambda p: {}, [{"b": 2}])
