@@ -100,6 +100,42 @@ def test_the_noise_of_repeats_is_pooled(study):
     assert "noise" not in result["means"][0]
 
 
+def _fails(pset):
+    if pset["method"] == "explicit" and pset["step"] > 0.3:
+        raise RuntimeError
+    if pset["method"] == "implicit" and pset["order"] == 3:
+        raise NotImplementedError
+    return {"deviation": pset["step"] ** pset["order"]}
+
+
+@pytest.mark.slow
+def test_labels_of_points_lie_on_no_point(open_page):
+    params = ps.pgrid(method=["explicit", "implicit"], step=[0.1, 0.2, 0.4, 0.8], order=[1, 2, 3])
+    ps.run_local(_fails, params, on_error="record")
+    page = open_page(ps.report())
+    assert page.inner_text("#pair-title") == "step × order"
+    labels = page.locator("#pair-plots text.halo").all()
+    points = [circle.bounding_box() for circle in page.locator("#pair-plots circle").all()]
+    assert texts(page, "#pair-plots text.halo") == ["1 of 2"] * 6
+    assert len(points) == 10
+    boxes = [_without_halo(label.bounding_box()) for label in labels]
+    for i, box in enumerate(boxes):
+        assert not any(_overlap(box, other) for other in [*points, *boxes[:i]])
+
+
+def _without_halo(box):
+    """Of 3 pixels, and without the space above and below the letters."""
+    text = {"x": box["x"] + 3, "width": box["width"] - 6}
+    return {**text, "y": box["y"] + 5, "height": box["height"] - 10}
+
+
+def _overlap(one, other):
+    return all(
+        one[place] < other[place] + other[size] and other[place] < one[place] + one[size]
+        for place, size in (("x", "width"), ("y", "height"))
+    )
+
+
 @pytest.mark.slow
 def test_failures_and_spreads_are_marked_in_the_plot(study, open_page):
     page = open_page(ps.report())

@@ -258,7 +258,7 @@ def _draw(figure: Any, y: str, values: Array, levels: tuple[Any, Any, Any]) -> N
             long = max(map(len, axis.labels)) * axis.n > 40
             panel.set_xticks(axis.places, axis.labels, rotation=90 if long else 0)
     if hues is not None:
-        _legend(figure, hues, color_of)
+        _legend(figure, hues, color_of, _marker(axis))
 
 
 def _log_axis(panel: Any, axis: _Levels) -> None:
@@ -295,14 +295,19 @@ def _line(
     lowest = values[values > 0].min() if log else -np.inf
     low, high = np.maximum(means - std, np.minimum(means, lowest)), means + std
     if axis.is_number:
-        panel.plot(places, means, marker="o" if axis.n <= 30 else None, ms=4, color=color)
+        panel.plot(places, means, marker=_marker(axis), ms=4, color=color)
         panel.fill_between(places, low, high, color=color, alpha=0.2, lw=0)
     else:
         bars = np.array([means - low, high - means])
         panel.errorbar(places + 0.5 * aside, means, bars, fmt="o", capsize=3, color=color)
 
 
-def _legend(figure: Any, hues: _Levels, color_of: Any) -> None:
+def _marker(axis: _Levels) -> str | None:
+    """Show where the values are, unless there are so many that their dots would be the line."""
+    return None if axis.is_number and axis.n > 30 else "o"
+
+
+def _legend(figure: Any, hues: _Levels, color_of: Any, marker: str | None) -> None:
     line = importlib.import_module("matplotlib.lines").Line2D
-    handles = [line([], [], color=color_of(i), marker="o", ms=4) for i in range(hues.n)]
+    handles = [line([], [], color=color_of(i), marker=marker, ms=4) for i in range(hues.n)]
     figure.legend(handles, hues.labels, title=hues.name, loc="outside right upper")

@@ -148,7 +148,10 @@ function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = 
   if (x.title) root.append(svg("text", { class: "title", x: left + inner / 2, y: height - 6, "text-anchor": "middle" }, clipText(x.title, Math.floor(inner / 6.5))));
   if (y.title) root.append(svg("text", { class: "title", transform: `translate(13 ${top + high / 2}) rotate(-90)`, "text-anchor": "middle" }, clipText(y.title, Math.floor(height / 6.5))));
   const spots = []; // [x, y, lines of the tip, row], in pixels
-  for (const mark of marks) drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots });
+  const labels = []; // [x, y, text], in pixels
+  for (const mark of marks) drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, labels });
+  const lines = marks.filter((mark) => mark.type === "line").flatMap((mark) => alongLine(mark.points.map((point) => point && [px(point[0]), py(point[1])])));
+  placeLabels(root, labels, [...spots, ...lines], { left, top, inner, high });
   div.replaceChildren(root);
   const cells = marks.find((mark) => mark.type === "cells");
   const reach = cells ? [inner / x.labels.length / 2, high / y.labels.length / 2] : [14, 14];
@@ -156,7 +159,37 @@ function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = 
   if (onBrush) brush(root, { width, height, left, top, inner, high }, px, py, onBrush);
 }
 
-function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots }) {
+// Points on a line, some pixels from each other.
+function alongLine(points) {
+  const along = [];
+  for (let i = 1; i < points.length; i++) {
+    const [from, to] = [points[i - 1], points[i]];
+    if (from === null || to === null) continue;
+    const n = Math.min(Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / 4), 500);
+    for (let k = 0; k <= n; k++) along.push([from[0] + (to[0] - from[0]) * k / n, from[1] + (to[1] - from[1]) * k / n]);
+  }
+  return along;
+}
+
+// Write each label where it covers the least of what is drawn and of the other labels.
+function placeLabels(root, labels, drawn, { left, top, inner, high }) {
+  const boxes = [];
+  for (const [a, b, text] of labels) {
+    const [w, h] = [6 * text.length, 11];
+    const corners = [[a - w / 2, b - 8 - h], [a - w / 2, b + 8], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
+    const covered = ([x0, y0]) => {
+      const outside = x0 < left || x0 + w > left + inner + 8 || y0 < top - 4 || y0 + h > top + high;
+      const points = drawn.filter(([x, y]) => x > x0 - 3 && x < x0 + w + 3 && y > y0 - 3 && y < y0 + h + 3).length;
+      const others = boxes.filter(([x, y, wide]) => x < x0 + w && x + wide > x0 && Math.abs(y - y0) < h).length;
+      return points + 20 * others + (outside ? 1000 : 0);
+    };
+    const [x0, y0] = corners.reduce((best, corner) => (covered(corner) < covered(best) ? corner : best));
+    boxes.push([x0, y0, w]);
+    root.append(svg("text", { class: "halo", x: x0 + w / 2, y: y0 + h - 2, "text-anchor": "middle" }, text));
+  }
+}
+
+function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, labels }) {
   const path = (points) => {
     let text = "";
     let move = true;
@@ -203,8 +236,7 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots }) {
         if (mark.hollow && mark.hollow(i)) group.append(svg("circle", { ...place, r: size + 1, class: "hollow", stroke: colour(i) }));
         else group.append(svg("circle", { ...place, r: size, fill: colour(i) }));
         const text = mark.label ? mark.label(i) : "";
-        const atEnd = a > left + inner - 60;
-        if (text) group.append(svg("text", { class: "halo", x: a + (atEnd ? 6 : a < left + 40 ? -4 : 0), y: b < top + 22 ? b + 18 : b - 9, "text-anchor": atEnd ? "end" : a < left + 40 ? "start" : "middle" }, text));
+        if (text) labels.push([a, b, text]);
       });
       root.append(group);
     }
