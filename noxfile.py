@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -139,14 +140,15 @@ TOOLS = {
 }
 # what `bench` compares psweep with, each in its own environment
 PEERS = {"psweep 0.16.0": ["psweep==0.16.0"], "xyzpy": ["xyzpy", "matplotlib"]}
-# what `bench_tools` measures, in the newest version of each
+# what `bench_tools` compares psweep with, in the newest version of each
 OTHER_TOOLS = {
-    "signac": "signac",
-    "joblib": "joblib",
     "psweep 0.8.0": "psweep==0.8.0",
-    "MLflow": "mlflow",
+    "signac": "signac",
+    "joblib.Memory": "joblib",
     "sacred": "sacred",
-    "optuna": "optuna",
+    "MLflow (SQLite)": "mlflow",
+    "optuna (SQLite)": "optuna",
+    "optuna (journal file)": "optuna",
 }
 CLUSTER_TOOLS = ["submitit", "executorlib", "pysqa", "xyzpy", "matplotlib", "cloudpickle"]
 PROJECTS = {
@@ -546,26 +548,31 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def bench_tools(session: nox.Session) -> None:
-    """Measure what one pset costs in signac, joblib.Memory, MLflow, sacred, optuna."""
+    """Measure what one pset costs here and in signac, joblib.Memory, MLflow, sacred, optuna."""
     session.install("virtualenv")
+    wheel = _wheel(session, "core")
     session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
     tmp = pathlib.Path(session.create_tmp()).resolve()
-    rows = ["tool,version,µs per pset"]
-    for name, requirement in OTHER_TOOLS.items():
-        env = tmp / name.replace(" ", "-")
+    rows = []
+    for name, requirement in {"psweep": wheel, **OTHER_TOOLS}.items():
+        env = tmp / re.sub(r"\W+", "-", name)
         session.run("virtualenv", "--quiet", "--clear", str(env))
         # (sacred imports pkg_resources.)
         _run_in(session, env, "-m", "pip", "install", "--quiet", requirement, "setuptools<80")
-        code = f"import importlib.metadata as m; print(m.version({requirement.split('=')[0]!r}))"
+        package = "psweep-core" if name == "psweep" else requirement.split("=")[0]
+        code = f"import importlib.metadata as m; print(m.version({package!r}))"
         version = _said_in(session, env, tmp, "-c", code)
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with tempfile.TemporaryDirectory(dir=memory) as folder:
-            script = str(ROOT / "benchmarks" / "other_tools.py")
-            took = _said_in(session, env, pathlib.Path(folder), script, name)
+        script = str(ROOT / "benchmarks" / "other_tools.py")
+        took = []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory(dir=memory) as folder:
+                took.append(float(_said_in(session, env, pathlib.Path(folder), script, name)))
         session.log(f"{name} {version}: {took} µs per pset")
-        rows.append(f"{name},{version},{took}")
-    rows[1:] = sorted(rows[1:], key=lambda row: float(row.rpartition(",")[2]))
-    (ROOT / "benchmarks" / "other_tools.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+        median = float(f"{statistics.median(took):.2g}")
+        rows.append((median, f"{name},{version},{median:.0f}"))
+    text = "\n".join(["tool,version,µs per pset", *(row for _, row in sorted(rows)), ""])
+    (ROOT / "benchmarks" / "other_tools.csv").write_text(text, encoding="utf-8")
 
 
 @nox.session

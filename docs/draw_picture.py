@@ -52,14 +52,15 @@ def show(folder: pathlib.Path) -> list[str]:
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
     run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
-    first = run(interrupt_at=r"\b(4[5-9]|[5-9]\d)/90 \[")  # half of the psets
+    first = run(interrupt_at=r"\b1\d/20 \[")  # half of the psets
     second = run()
     report = subprocess.run(
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
         cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
     ).stdout.strip()  # fmt: skip
-    # of the traceback of Ctrl-C, the closing lines say all
-    kept = [line for line in first if line and not line.startswith(("Traceback", "  "))]
+    # the lines of psweep say what the traceback of Ctrl-C does not
+    kept = [line for line in first if line and not line.startswith("  ")]
+    kept = [f"{line} ..." if line.startswith("Traceback") else line for line in kept]
     return [
         "$ python3 study.py", *kept, "",
         "$ python3 study.py", *(line for line in second if line), "",

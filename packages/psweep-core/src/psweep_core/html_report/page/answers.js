@@ -18,7 +18,7 @@ function designText() {
   for (const [name, some] of repeats) parts.push(`${clipText(name, 24)} (${many(some, "repeat")})`);
   if (parts.join(" × ").length > 110) parts.splice(0, values.length, `${values.map(count).join(" × ")} values`);
   const total = grid ? grid * (different * equal === n ? equal : 1) : null;
-  if (equal > 1 && total === n) parts.push(many(equal, "run") + " of each");
+  if (equal > 1 && total === n) parts.push(many(equal, "repeat") + " of each");
   const isGrid = values.length + repeats.length > 0 && values.length <= 8;
   if (isGrid && total === n) {
     if (values.length + repeats.length === 1 && equal === 1) return `${many(n, "pset")}, ${values.length ? `each with another value of ${clipText(names[0], 40)}` : parts[0]}`;
