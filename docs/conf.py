@@ -207,9 +207,22 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = link.sub(page, source[0]) + "\n```{toctree}\n:hidden:\n:glob:\n\ngallery/*\n```\n"
 
 
+def list_pages(_app: Sphinx, name: str, source: list[str]) -> None:
+    """List the pages of the manual at its side: those that the cards of index.md link."""
+    if name != "index":
+        return
+    for section in source[0].split("\n## ")[1:]:
+        caption, _, text = section.partition("\n")
+        pages = dict.fromkeys(re.findall(r"\]\((\w+)\.md\)", text))
+        if '<div class="cards">' in text:
+            listed = "\n".join([":hidden:", f":caption: {caption}", "", *pages])
+            source[0] += f"\n```{{toctree}}\n{listed}\n```\n"
+
+
 def setup(app: Sphinx) -> None:
     """Hook into Sphinx."""
     app.connect("builder-inited", make_pictures)
     app.connect("source-read", show_terminals)  # first: it counts lines
     app.connect("source-read", link_gallery)
     app.connect("source-read", leave_out_pictures)
+    app.connect("source-read", list_pages)
