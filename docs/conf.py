@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
+from docutils import nodes
 from PIL import Image
+from sphinx.addnodes import desc_signature
 from sphinx.application import Sphinx
 
 import psweep
@@ -219,6 +222,59 @@ def list_pages(_app: Sphinx, name: str, source: list[str]) -> None:
             source[0] += f"\n```{{toctree}}\n{listed}\n```\n"
 
 
+def explains_words(table: nodes.table) -> bool:
+    """Return whether each row of a table is a word and what it means."""
+    return table.next_node(nodes.entry).astext() == "word"
+
+
+def name_words(_app: Sphinx, tree: nodes.document) -> None:
+    """Make rows that explain a word targets of links."""
+    for table in filter(explains_words, tree.findall(nodes.table)):
+        for row in table.next_node(nodes.tbody).children:
+            row["ids"].append(f"word-{nodes.make_id(row[0].astext())}")
+
+
+def write_sections(app: Sphinx, error: Exception | None) -> None:
+    """Write what each section of the manual says, for search.js."""
+    if error or app.builder.format != "html":
+        return
+    found = []
+    for page in sorted(app.env.found_docs - {"index"}):  # it only leads to the others
+        for section in app.env.get_doctree(page).findall(nodes.section):
+            titles = []
+            outer = section
+            while isinstance(outer, nodes.section):
+                titles.insert(0, outer.next_node(nodes.title).astext())
+                outer = outer.parent
+            prose, code = [], []
+            for element in elements_of(section):
+                text = " ".join(element.astext().split())
+                if isinstance(element, nodes.row):  # a word and what it means
+                    word, meaning = (cell.astext() for cell in element.children)
+                    found.append([page, element["ids"][0], [*titles, word], meaning, ""])
+                elif isinstance(element, nodes.raw):  # a terminal
+                    code.append(re.sub(r"<[^>]+>", "", text))
+                elif isinstance(element, (nodes.FixedTextElement, desc_signature)):
+                    code.append(text)
+                else:
+                    prose.append(text)
+            found.append([page, section["ids"][0], titles, " ".join(prose), " ".join(code)])
+    text = f"const SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
+    (Path(app.outdir) / "_static" / "sections.js").write_text(text, encoding="utf-8")
+
+
+def elements_of(section: nodes.Element) -> Iterator[nodes.Element]:
+    """Return the parts of a section that have text, without those of its inner sections."""
+    for child in section.children:
+        if isinstance(child, nodes.table) and explains_words(child):
+            yield from child.next_node(nodes.tbody).children
+        elif isinstance(child, (nodes.TextElement, nodes.raw)):
+            if not isinstance(child, (nodes.title, nodes.Invisible)):
+                yield child
+        elif isinstance(child, nodes.Element) and not isinstance(child, nodes.section):
+            yield from elements_of(child)
+
+
 def setup(app: Sphinx) -> None:
     """Hook into Sphinx."""
     app.connect("builder-inited", make_pictures)
@@ -226,3 +282,5 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", link_gallery)
     app.connect("source-read", leave_out_pictures)
     app.connect("source-read", list_pages)
+    app.connect("doctree-read", name_words)
+    app.connect("build-finished", write_sections)

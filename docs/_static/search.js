@@ -1,62 +1,167 @@
-/* The search lists pages. Below each, link its sections that hold the most words of the query. */
+/* Search in sections instead of whole pages. conf.py writes what they say into sections.js. */
 "use strict";
 
 if (typeof Search !== "undefined") {
-  const MOST = 3; // sections of one page
+  const PAGES = 20; // the most that are listed
+  const FEW = 3; // if there are fewer, pages with one word less are listed, too
+  const MOST = 3; // sections that are shown of one page
   const AROUND = 90; // characters that are shown on both sides of a word
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
+  const SAME = { cpu: "core", failure: "fail", optimize: "optimise" }; // words that mean the same here
+  const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
 
-  const excerpt = (text, place) => {
+  const stemmer = new Stemmer();
+  const sameStems = new Map(Object.entries(SAME).map((words) => words.map((word) => stemmer.stemWord(word))));
+  const stems = new Map();
+  const stemOf = (word) => {
+    if (!stems.has(word)) stems.set(word, stemmer.stemWord(word.toLowerCase()));
+    return sameStems.get(stems.get(word)) || stems.get(word);
+  };
+  const telling = (text) => (text.match(WORD) || []).filter((word) => !stopwords.has(word.toLowerCase()));
+  const wordsOf = (text) => telling(text).map(stemOf);
+
+  // For each word of the query, the stems that it may mean: its own, and those that contain it if it is
+  // long ("parameters" is in "hyperparameters") or on no page.
+  const meanings = (words, known) =>
+    words.map(stemOf).map((stem) => {
+      const longer = stem.length > 5 || (stem.length > 2 && !known.has(stem));
+      return new Set([...known].filter((one) => one === stem || (longer && one.includes(stem))));
+    });
+
+  // For each word of the query, what its places in one section are worth; 0 if it is not there.
+  const pointsOf = ({ stems }, wanted) => {
+    const counts = stems.map((all) => wanted.map((one) => all.filter((stem) => one.has(stem)).length));
+    const part = counts[0].reduce((sum, count) => sum + count, 0) / stems[0].length; // of the heading
+    return wanted.map((_one, i) => {
+      const [title, above, prose, code] = counts.map((count) => count[i]);
+      return (title && 1.5 + 2.5 * part) + 1.5 * !!above + (prose ? 1.5 - 0.5 / prose : 0.5 * !!code);
+    });
+  };
+
+  // What is the same for upper case, and whatever is between words.
+  const plain = (text) => ` ${(text.match(WORD) || []).join(" ")}`.toLowerCase();
+
+  const ratingOf = ({ page, titles, title, prose, points }, words, weights, phrase) => {
+    let rating = points.reduce((sum, one, i) => sum + one * weights[i], 0);
+    if (points.every(Boolean)) rating *= 2;
+    if (phrase.trim().includes(" ")) rating *= plain(title).includes(phrase) ? 2 : plain(prose).includes(phrase) ? 1.5 : 1;
+    // the page of a function comes first for those who type its name
+    const named = words.some((word) => word.includes("_") && titles[0].endsWith(`.${word}`));
+    if (LATER.test(page) && !named) rating *= 0.25;
+    return page === "glossary" ? 0.85 * rating : rating;
+  };
+
+  // All sections that have a word of the query, the best first.
+  const rated = (words, wanted, sections, phrase) => {
+    for (const section of sections) section.points = pointsOf(section, wanted);
+    // a word that few sections have tells more than one that is everywhere
+    const weights = words.map((_word, i) => {
+      const having = sections.filter(({ points }) => points[i]).length;
+      return Math.log(1 + sections.length / (1 + having));
+    });
+    for (const section of sections) section.rating = ratingOf(section, words, weights, phrase);
+    return sections.filter(({ rating }) => rating > 0).sort((one, other) => other.rating - one.rating);
+  };
+
+  const answerTo = (query) => {
+    const words = [...new Map(telling(query).map((word) => [stemOf(word), word])).values()];
+    const sections = SECTIONS.map(([page, id, titles, prose, code]) => {
+      const title = titles[titles.length - 1];
+      const above = titles.slice(0, -1).join(" ");
+      return { page, id, titles, title, prose, code, stems: [title, above, prose, code].map(wordsOf) };
+    });
+    const wanted = meanings(words, new Set(sections.flatMap(({ stems }) => stems.flat())));
+    const pages = new Map();
+    for (const section of rated(words, wanted, sections, plain(query))) {
+      if (!pages.has(section.page)) pages.set(section.page, []);
+      pages.get(section.page).push(section);
+    }
+    const having = (found) => words.filter((_word, i) => found.some(({ points }) => points[i])).length;
+    // pages with all words, or with most of them; if these are few, also the next ones
+    const listed = [...pages.values()].sort((one, other) => having(other) - having(one) || other[0].rating - one[0].rating);
+    const most = listed.length ? having(listed[0]) : 0;
+    const few = listed.filter((found) => having(found) === most).length < FEW;
+    const results = listed.filter((found) => having(found) >= (few ? Math.max(1, most - 1) : most));
+    return { words, wanted, results, full: listed.filter((found) => having(found) === words.length).length };
+  };
+
+  // The part of a text with the most words of the query; these are marked.
+  const excerpt = ({ prose, code }, wanted) => {
+    const means = (word) => wanted.findIndex((one) => one.has(stemOf(word)));
+    const matches = (text) => [...text.matchAll(WORD)].filter(([word]) => means(word) >= 0);
+    const text = matches(prose).length || !matches(code).length ? prose || code : code;
+    const places = matches(text).map(({ 0: word, index }) => ({ index, meaning: means(word) }));
+    const near = ({ index }) =>
+      new Set(places.filter((p) => p.index >= index && p.index < index + AROUND).map((p) => p.meaning)).size;
+    const place = places.reduce((best, one) => (near(one) > near(best) ? one : best), places[0] || { index: 0 }).index;
     const start = place > AROUND ? text.indexOf(" ", place - AROUND) + 1 : 0;
     const end = start + 2 * AROUND < text.length ? text.lastIndexOf(" ", start + 2 * AROUND) : text.length;
-    return (start ? "… " : "") + text.slice(start, end) + (end < text.length ? " …" : "");
-  };
-
-  // Where the stems of the query are in a text: its matches, in their order.
-  const matches = (text, stems) => {
-    const stemmer = new Stemmer();
-    return [...text.matchAll(WORD)]
-      .map((match) => ({ stem: stemmer.stemWord(match[0].toLowerCase()), place: match.index }))
-      .filter(({ stem }) => stems.has(stem));
-  };
-
-  const rated = (section, stems) => {
-    const own = section.cloneNode(true);
-    own.querySelectorAll(":scope > section").forEach((inner) => inner.remove());
-    const heading = own.querySelector("h1, h2, h3, h4");
-    const title = heading ? heading.textContent.trim() : "";
-    if (heading) heading.remove();
-    const text = own.textContent.replace(/\s+/g, " ").trim();
-    const [inTitle, inText] = [matches(title, stems), matches(text, stems)];
-    const different = new Set([...inTitle, ...inText].map(({ stem }) => stem)).size;
-    // all words of the query first; among those, a heading counts more than many mentions
-    const rating = 100 * different + 10 * inTitle.length + Math.min(inText.length, 9);
-    return { id: section.id, title, text: excerpt(text, inText.length ? inText[0].place : 0), different, rating };
-  };
-
-  const summaryOfPage = Search.makeSearchSummary;
-  Search.makeSearchSummary = (html, keywords, anchor) => {
-    if (anchor) return summaryOfPage(html, keywords, anchor);
-    const page = new DOMParser().parseFromString(html, "text/html");
-    page.querySelectorAll(".headerlink, script, style").forEach((element) => element.remove());
-    const sections = [...page.querySelectorAll('[role="main"] section[id]')];
-    const found = sections.map((section) => rated(section, new Set(keywords)));
-    const most = Math.max(...found.map(({ different }) => different));
-    if (!(most > 0)) return summaryOfPage(html, keywords, anchor);
-    const best = found.filter(({ different }) => different === most);
-    best.sort((one, other) => other.rating - one.rating);
-    const list = document.createElement("ul");
-    list.classList.add("sections");
-    for (const { id, title, text } of best.slice(0, MOST)) {
-      const item = list.appendChild(document.createElement("li"));
-      if (id !== sections[0].id) { // the first one is the page, whose link is above
-        const link = item.appendChild(document.createElement("a"));
-        link.textContent = title;
-        // The list is put below the link to its page only after this function.
-        queueMicrotask(() => (link.href = list.parentElement.querySelector("a").href + "#" + id));
-      }
-      item.appendChild(document.createElement("p")).textContent = text;
+    const shown = document.createElement("p");
+    let last = start;
+    shown.append(start ? "… " : "");
+    for (const { 0: word, index } of matches(text)) {
+      if (index < start || index + word.length > end) continue;
+      const mark = document.createElement("span");
+      mark.classList.add("highlighted");
+      mark.textContent = word;
+      shown.append(text.slice(last, index), mark);
+      last = index + word.length;
     }
-    return list;
+    shown.append(text.slice(last, end), end < text.length ? " …" : "");
+    return shown;
+  };
+
+  const itemOf = (found, wanted) => {
+    const { FILE_SUFFIX, LINK_SUFFIX } = DOCUMENTATION_OPTIONS;
+    const address = found[0].page + (LINK_SUFFIX || FILE_SUFFIX);
+    const item = document.createElement("li");
+    const link = item.appendChild(document.createElement("a"));
+    link.href = address;
+    link.textContent = found[0].titles[0];
+    const list = item.appendChild(document.createElement("ul"));
+    list.classList.add("sections");
+    const most = found[0].points.filter(Boolean).length;
+    const best = found.filter(({ points }) => points.filter(Boolean).length === most).slice(0, MOST);
+    best.sort((one, other) => (other.titles.length === 1) - (one.titles.length === 1)); // the page itself has no link here
+    for (const section of best) {
+      const entry = list.appendChild(document.createElement("li"));
+      if (section.titles.length > 1) { // else it is the page, whose link is above
+        const inner = entry.appendChild(document.createElement("a"));
+        inner.href = `${address}#${section.id}`;
+        inner.textContent = section.title;
+      }
+      entry.append(excerpt(section, wanted));
+    }
+    return item;
+  };
+
+  const pagesIn = (count) => (count === 1 ? "1 page" : `${count} pages`);
+  const summaryOf = ({ words, results, full }) => {
+    const count = results.length;
+    const shown = count > PAGES ? `The best ${PAGES} of ${count} pages` : pagesIn(count);
+    const these = `all of these words: ${words.join(", ")}`;
+    if (!words.length) return "Please add a more specific word.";
+    if (!count) return words.length === 1 ? `No page has this word: ${words[0]}` : `No page has any of these words: ${words.join(", ")}`;
+    if (!full) return `No page has ${these}. ${shown} with most of them:`;
+    if (full < count) return `${pagesIn(full)} with ${these}. Below them, pages with most of them:`;
+    return `${shown}:`;
+  };
+
+  const show = (query) => {
+    const answer = answerTo(query);
+    Search._parseQuery(query); // keeps the words that the pages highlight
+    for (const found of answer.results.slice(0, PAGES)) Search.output.append(itemOf(found, answer.wanted));
+    Search.stopPulse();
+    Search.title.textContent = "Search results";
+    Search.status.textContent = summaryOf(answer);
+  };
+
+  const queryPages = Search.query;
+  Search.query = (query) => {
+    const script = document.createElement("script");
+    script.src = `${document.documentElement.dataset.content_root}_static/sections.js`;
+    script.onload = () => show(query);
+    script.onerror = () => queryPages(query);
+    document.body.append(script);
   };
 }
