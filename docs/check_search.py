@@ -41,6 +41,7 @@ QUESTIONS = {
     "run on SLURM": "clusters",
     "sensitivity": "designs",
     "timeout": "failures#limit-the-time",
+    "walltime": "limits",
     "what is a pset": "concepts",
     # words that are on no page
     "random seed xyzzy": "extending#seeds",
