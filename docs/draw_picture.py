@@ -30,12 +30,12 @@ README = DOCS.parent / "README.md"
 SIZE = (1000, 560)  # in px of CSS, about what README and the manual have room for
 SCALE = 2
 COLUMNS = 54
-REPORT = {"width": 625, "height": 816}
+REPORT = {"width": 500, "height": 655}
 TEXT = "terminal"  # the key of the text in the picture
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
-body {{ margin: 0; display: flex; gap: 14px; background: #fff; height: {height}px; }}
+body {{ margin: 0; display: flex; gap: 14px; height: {height}px; }}
 pre {{ margin: 0; padding: 14px; width: 530px; border-radius: 10px; background: #282828;
       color: #ebdbb2; font: 15.5px/1.65 "DejaVu Sans Mono", monospace; overflow: hidden; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
@@ -84,14 +84,18 @@ def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
         page = browser.new_page(viewport=REPORT, device_scale_factor=SCALE)
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
+        # below the title, so that its text is large enough
+        top = page.locator("#choice").bounding_box()["y"]
+        page.evaluate(f"scrollBy(0, {top - 6})")
         page.screenshot(path=folder / "report.png")
         page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         text = PAGE.format(height=SIZE[1], text=terminal.mark_up(lines, COLUMNS))
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())
-        picture = Image.open(io.BytesIO(page.screenshot()))
+        picture = Image.open(io.BytesIO(page.screenshot(omit_background=True)))
         browser.close()
-    return picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    # (The other methods of Pillow cannot keep what is transparent: the corners, on a dark page.)
+    return picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def main() -> int:
