@@ -43,9 +43,10 @@ QUESTIONS = {
     "timeout": "failures#limit-the-time",
     "walltime": "limits",
     "what is a pset": "concepts",
-    # words that are on no page
-    "random seed xyzzy": "extending#seeds",
-    "xyzzy": None,
+    # words that are on no page, and one with a mistake
+    "hyperparamter": "cookbook#the-best-hyperparameters",
+    "random seed qwertz": "extending#seeds",
+    "qwertz": None,
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000
@@ -81,7 +82,7 @@ def main(folder: str) -> int:
             summary = page.locator(".search-summary")
             summary.filter(has_text=" ").wait_for(timeout=MILLISECONDS)
             faults = []
-            if ("xyzzy" in words) != summary.inner_text().startswith("No page has"):
+            if ("qwertz" in words) != summary.inner_text().startswith("No page has"):
                 faults.append(f"the summary is {summary.inner_text()!r}")
             links = [link.get_attribute("href") for link in page.locator("ul.search a").all()]
             if len(set(links)) < len(links) or "index.html" in links:

@@ -65,6 +65,7 @@ PICTURES = HERE / "pictures"
 SCALE = 1.5
 SCREEN = (1000, 880)  # pixels of CSS
 NOTEBOOK = (800, 350)
+REPORT = "example_report.html"
 # a filter that leaves few rows, so that the table and the plots below it are in one picture
 LOWER_PART = {
     "state": "#filters=" + quote('[["amplitude","> 3"]]'),
@@ -108,6 +109,7 @@ def make_pictures_of(page: Path) -> None:
             notebook = run_notebook(text.partition("## In a notebook")[2], folder)
             photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
             photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
+            shutil.copy(folder / "report.html", PICTURES / REPORT)
         for terminal in folder.glob("terminal_*.html"):
             shutil.copy(terminal, PICTURES / f"{page.stem}_{terminal.name}")
         for picture in [*folder.glob("*.svg"), *folder.glob("report*.png")]:
@@ -210,6 +212,21 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = link.sub(page, source[0]) + "\n```{toctree}\n:hidden:\n:glob:\n\ngallery/*\n```\n"
 
 
+def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Link the report below its picture; it is only there where the manual is built."""
+    if name == "plots":
+        picture = re.compile(r"^!\[[^\]]*\]\(pictures/report\.png\)$", re.MULTILINE)
+        link = f'<p><a href="{REPORT}">Open this report: it is interactive</a></p>'
+        (found,) = picture.findall(source[0])
+        source[0] = source[0].replace(found, f"{found}\n\n{link}")
+
+
+def add_report(app: Sphinx, error: Exception | None) -> None:
+    """Put the report next to the pages."""
+    if not error and app.builder.format == "html":
+        shutil.copy(PICTURES / REPORT, app.outdir)
+
+
 def list_pages(_app: Sphinx, name: str, source: list[str]) -> None:
     """List the pages of the manual at its side: those that the cards of index.md link."""
     if name != "index":
@@ -280,7 +297,9 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", make_pictures)
     app.connect("source-read", show_terminals)  # first: it counts lines
     app.connect("source-read", link_gallery)
+    app.connect("source-read", link_report)
     app.connect("source-read", leave_out_pictures)
     app.connect("source-read", list_pages)
     app.connect("doctree-read", name_words)
     app.connect("build-finished", write_sections)
+    app.connect("build-finished", add_report)

@@ -1,17 +1,19 @@
-/* Search in sections instead of whole pages. conf.py writes what they say into sections.js. */
+/* Search in sections instead of whole pages, while you type. conf.py writes what they say into sections.js. */
 "use strict";
 
-if (typeof Search !== "undefined") {
+{
   const PAGES = 20; // the most that are listed
   const FEW = 3; // if there are fewer, pages with one word less are listed, too
   const MOST = 3; // sections that are shown of one page
+  const SUGGESTED = 6; // pages that are shown while you type
   const AROUND = 90; // characters that are shown on both sides of a word
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
-  const SAME = { cpu: "core", failure: "fail", optimize: "optimise" }; // words that mean the same here
+  const SAME = { cpu: "core", failure: "fail", oom: "memory", optimize: "optimise" }; // words that mean the same here
   const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
+  const ASIDE = /^(claims|comparison|glossary|performance|security)$/; // these, if others are nearly as good
 
-  const stemmer = new Stemmer();
-  const sameStems = new Map(Object.entries(SAME).map((words) => words.map((word) => stemmer.stemWord(word))));
+  const root = document.documentElement.dataset.content_root.replace(/^\.\//, "");
+  let stemmer, sameStems; // once Sphinx's language_data.js is there
   const stems = new Map();
   const stemOf = (word) => {
     if (!stems.has(word)) stems.set(word, stemmer.stemWord(word.toLowerCase()));
@@ -20,12 +22,28 @@ if (typeof Search !== "undefined") {
   const telling = (text) => (text.match(WORD) || []).filter((word) => !stopwords.has(word.toLowerCase()));
   const wordsOf = (text) => telling(text).map(stemOf);
 
-  // For each word of the query, the stems that it may mean: its own, and those that contain it if it is
-  // long ("parameters" is in "hyperparameters") or on no page.
+  // Whether one word becomes the other if letters are left out, added, changed or swapped, at most `most` of them.
+  const isLike = (one, other, most) => {
+    let before, row = [...other, ""].map((_letter, k) => k);
+    for (let i = 1; i <= one.length; i++) {
+      const next = [i];
+      for (let k = 1; k <= other.length; k++) {
+        next[k] = Math.min(row[k] + 1, next[k - 1] + 1, row[k - 1] + (one[i - 1] !== other[k - 1]));
+        if (i > 1 && k > 1 && one[i - 1] === other[k - 2] && one[i - 2] === other[k - 1]) next[k] = Math.min(next[k], before[k - 2] + 1);
+      }
+      [before, row] = [row, next];
+    }
+    return row[other.length] <= most;
+  };
+
+  // For each word of the query, the stems that it may mean: its own, those that contain it if it is long
+  // ("parameters" is in "hyperparameters"), if it is on no page those that start with it, or else look like it.
   const meanings = (words, known) =>
     words.map(stemOf).map((stem) => {
-      const longer = stem.length > 5 || (stem.length > 2 && !known.has(stem));
-      return new Set([...known].filter((one) => one === stem || (longer && one.includes(stem))));
+      const found = new Set([...known].filter((one) => one === stem || (stem.length > 5 && one.includes(stem))));
+      const ways = [(one) => stem.length > 2 && one.startsWith(stem), (one) => stem.length > 4 && isLike(stem, one, stem.length > 7 ? 2 : 1)];
+      for (const way of ways) if (!found.size) [...known].filter(way).forEach((one) => found.add(one));
+      return found;
     });
 
   // For each word of the query, what its places in one section are worth; 0 if it is not there.
@@ -48,7 +66,7 @@ if (typeof Search !== "undefined") {
     // the page of a function comes first for those who type its name
     const named = words.some((word) => word.includes("_") && titles[0].endsWith(`.${word}`));
     if (LATER.test(page) && !named) rating *= 0.25;
-    return page === "glossary" ? 0.85 * rating : rating;
+    return ASIDE.test(page) ? 0.6 * rating : rating;
   };
 
   // All sections that have a word of the query, the best first.
@@ -63,14 +81,30 @@ if (typeof Search !== "undefined") {
     return sections.filter(({ rating }) => rating > 0).sort((one, other) => other.rating - one.rating);
   };
 
-  const answerTo = (query) => {
-    const words = [...new Map(telling(query).map((word) => [stemOf(word), word])).values()];
-    const sections = SECTIONS.map(([page, id, titles, prose, code]) => {
+  let sections, known;
+  const load = (name) =>
+    new Promise((done, failed) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: `${root}_static/${name}`, onload: done, onerror: failed });
+      document.body.append(script);
+    });
+  let loading;
+  const ready = () => (loading ||= (async () => {
+    if (typeof Stemmer === "undefined") await load("language_data.js");
+    await load("sections.js");
+    stemmer = new Stemmer();
+    sameStems = new Map(Object.entries(SAME).map((words) => words.map((word) => stemmer.stemWord(word))));
+    sections = SECTIONS.map(([page, id, titles, prose, code]) => {
       const title = titles[titles.length - 1];
       const above = titles.slice(0, -1).join(" ");
       return { page, id, titles, title, prose, code, stems: [title, above, prose, code].map(wordsOf) };
     });
-    const wanted = meanings(words, new Set(sections.flatMap(({ stems }) => stems.flat())));
+    known = new Set(sections.flatMap(({ stems }) => stems.flat()));
+  })());
+
+  const answerTo = (query) => {
+    const words = [...new Map(telling(query).map((word) => [stemOf(word), word])).values()];
+    const wanted = meanings(words, known);
     const pages = new Map();
     for (const section of rated(words, wanted, sections, plain(query))) {
       if (!pages.has(section.page)) pages.set(section.page, []);
@@ -113,7 +147,7 @@ if (typeof Search !== "undefined") {
 
   const itemOf = (found, wanted) => {
     const { FILE_SUFFIX, LINK_SUFFIX } = DOCUMENTATION_OPTIONS;
-    const address = found[0].page + (LINK_SUFFIX || FILE_SUFFIX);
+    const address = root + found[0].page + (LINK_SUFFIX || FILE_SUFFIX);
     const item = document.createElement("li");
     const link = item.appendChild(document.createElement("a"));
     link.href = address;
@@ -147,21 +181,42 @@ if (typeof Search !== "undefined") {
     return `${shown}:`;
   };
 
-  const show = (query) => {
-    const answer = answerTo(query);
-    Search._parseQuery(query); // keeps the words that the pages highlight
-    for (const found of answer.results.slice(0, PAGES)) Search.output.append(itemOf(found, answer.wanted));
-    Search.stopPulse();
-    Search.title.textContent = "Search results";
-    Search.status.textContent = summaryOf(answer);
-  };
+  if (typeof Search !== "undefined") { // the page of results
+    const show = (query) => {
+      const answer = answerTo(query);
+      Search._parseQuery(query); // keeps the words that the pages highlight
+      Search.output.replaceChildren(...answer.results.slice(0, PAGES).map((found) => itemOf(found, answer.wanted)));
+      Search.stopPulse();
+      Search.title.textContent = "Search results";
+      Search.status.textContent = summaryOf(answer);
+    };
+    const queryPages = Search.query;
+    Search.query = (query) => ready().then(() => show(query), () => queryPages(query));
+  }
 
-  const queryPages = Search.query;
-  Search.query = (query) => {
-    const script = document.createElement("script");
-    script.src = `${document.documentElement.dataset.content_root}_static/sections.js`;
-    script.onload = () => show(query);
-    script.onerror = () => queryPages(query);
-    document.body.append(script);
-  };
+  // The best pages, next to the field, while you type.
+  const field = document.querySelector("input.sidebar-search");
+  if (field) {
+    const panel = document.createElement("div");
+    panel.id = "search-while-typing";
+    panel.hidden = true;
+    document.body.append(panel);
+    const suggest = () => {
+      const query = field.value.trim();
+      panel.hidden = query.length < 2;
+      if (panel.hidden) return;
+      const { left, bottom } = field.getBoundingClientRect();
+      Object.assign(panel.style, { left: `${left}px`, top: `${bottom}px` });
+      const { results, wanted } = answerTo(query);
+      const list = document.createElement("ul");
+      list.append(...results.slice(0, SUGGESTED).map((found) => itemOf(found.slice(0, 1), wanted)));
+      panel.replaceChildren(list);
+      if (!results.length) panel.textContent = "No page has these words.";
+    };
+    field.autocomplete = "off";
+    field.addEventListener("focus", () => ready().catch(() => {}));
+    field.addEventListener("input", () => ready().then(suggest, () => {}));
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") panel.hidden = true; });
+    document.addEventListener("click", (event) => { if (!panel.contains(event.target) && event.target !== field) panel.hidden = true; });
+  }
 }
