@@ -94,6 +94,10 @@ def main(folder: str) -> int:
             for fault in faults:
                 print(f"the search for {words!r}: {fault}", file=sys.stderr)
             missed += bool(faults)
+        page.goto(f"{address}/gallery/ising.html")  # while one types, from a folder below
+        page.locator("input.sidebar-search").press_sequentially("time limi")
+        found = page.locator("#search-while-typing a[href='../failures.html#limit-the-time']")
+        found.wait_for(timeout=MILLISECONDS)
         browser.close()
     server.shutdown()
     return missed
