@@ -32,7 +32,7 @@ QUESTIONS = {
     "Jupyter": "plots#in-a-notebook",
     "merge two studies": "evaluate#merge-studies",
     "Monte Carlo": "cookbook#monte-carlo-error-bars",
-    "out of memory": "clusters#jobs-that-ran-out-of-memory",
+    "out of memory": "templates#jobs-that-ran-out-of-memory",
     "PBS": "clusters",
     "progress bar": "extending#progress-bar-and-results-during-a-run",
     "random seed": "extending#seeds",
