@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import json
@@ -126,6 +127,43 @@ def test_skipped_psets_that_other_code_has_made_are_reported(capfd):
     assert "3 skipped" in run_again(func_with(3), capfd, repeats=2)[1]
     assert len(run_again(func_with(3), capfd, repeats=2, code="rerun")[0]) == 10
     assert run_again(func_with(3), capfd, repeats=2)[1] == ""
+
+
+METHODS = """
+class Model:
+    def times(self, pset, k):
+        return {"y": pset["a"] * k}
+
+def times(pset, k):
+    return Model().times(pset, k)
+
+def applies(pset, f):
+    return {"y": f(pset["a"])}
+
+def doubles(x):
+    return BY * x
+"""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda code, k: functools.partial(code.times, k=k),
+        lambda code, k: functools.partial(functools.partial(code.times), k=k),
+        lambda code, k: functools.partial(code.Model().times, k=k),
+        lambda code, _: functools.partial(code.applies, f=code.doubles),
+    ],
+    ids=["function", "partial", "method", "helper"],
+)
+def test_arguments_of_a_partial_are_code(make, capfd):
+    def partial(k):
+        return make(sys.modules[func_of(f"BY = {k}\n{METHODS}", "times").__module__], k)
+
+    ps.run_local(partial(2), PARAMS)
+    assert run_again(partial(2), capfd)[1] == ""
+    assert "3 skipped psets have rows made by different code" in run_again(partial(3), capfd)[1]
+    df, _ = run_again(partial(3), capfd, code="rerun")
+    assert df.y.tolist() == [2, 4, 6, 3, 6, 9]
 
 
 def test_another_function_is_reported(capfd):

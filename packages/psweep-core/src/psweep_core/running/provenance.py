@@ -49,9 +49,10 @@ def code_of(func: Any) -> Code:
     # imported here because `import psweep` should be quick
     from ..params.fingerprint import fingerprint
 
-    while type(func).__module__ == "functools" and hasattr(func, "func"):
-        func = func.func  # a partial
-    named = func if hasattr(func, "__qualname__") else type(func)
+    named = func
+    while type(named).__module__ == "functools" and hasattr(named, "func"):
+        named = named.func  # of a partial, whose arguments are a part of the code, too
+    named = named if hasattr(named, "__qualname__") else type(named)
     module = getattr(named, "__module__", None)
     if module in MAIN:
         module = main_name(sys.modules[module]) or module
