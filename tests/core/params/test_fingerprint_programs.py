@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 from small_programs import digests
 
@@ -279,3 +282,44 @@ def test_names_of_parameters_count_by_name(load, other, is_seen):
     text = "import psweep as ps\ndef sim(a, b): return a - b\nfunc = ps.by_name(sim, 'y')\n"
     before, after = digests(load, text, "sim(a, b): return a - b", other)
     assert (before != after) == is_seen
+
+
+# What a loop at the top of a file does around runs; `find` stands for `run_local`.
+
+FOUND = []
+
+
+def find(func, *_):
+    FOUND.append(fingerprint(func))
+
+
+CLEARED = """
+def func(p):
+    LOG.append(p)
+    return {'y': 1}
+for n in [1, 2]:
+    find(func, range(n))
+    LOG.clear()
+"""
+EXTENDED = """
+def func(p): return {'y': sum(LOG)}
+for n in [1, 2]:
+    LOG.append(n)
+    find(func)
+"""
+SET = """
+def func(p): return {'y': value[0]}
+for _, value in [(1, [1]), (2, [2])]:
+    find(func)
+"""
+
+
+@pytest.mark.parametrize(("text", "is_equal"), [(CLEARED, True), (EXTENDED, False), (SET, False)])
+def test_a_loop_around_runs_counts_by_what_it_changes(load, monkeypatch, text, is_equal):
+    finder = types.ModuleType("finder")
+    finder.find = find
+    monkeypatch.setitem(sys.modules, "finder", finder)
+    FOUND.clear()
+    load({"model.py": f"from finder import find\nLOG = []\n{text}"})
+    first, second = FOUND
+    assert (first == second) is is_equal

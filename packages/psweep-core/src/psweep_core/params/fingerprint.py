@@ -25,7 +25,7 @@ import numpy as np
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MAX_ITEMS, Values
-from .source_files import SourceFile, import_of, imported_module, source_file
+from .source_files import SourceFile, import_of, imported_module, passing_names, source_file
 from .sources import const_text
 from .tree_form import Form, form_of
 from .value_text import ATOMS
@@ -188,6 +188,9 @@ class _Search(Values):
                 self._of_module(value, [c[1:] for c in chains if c[0] == name and len(c) > 1])
             return
         by_value = issubclass(kind, _TYPES) or (kind in (tuple, frozenset) and _is_constant(value))
+        source = self._source_of(variables)
+        if source is not None and source.is_loop_variable(name):
+            by_value = True
         if by_value or not self._statements(name, variables):
             self._hold(place_of(variables, name), value, name, variables)
 
@@ -203,14 +206,11 @@ class _Search(Values):
 
     def _statements(self, name: str, variables: dict[str, Any]) -> bool:
         """Add the statements that make the value of a global name, if there are any."""
-        file = variables.get("__file__")
-        if not isinstance(file, str) or not self._project.has(file):
-            return False
-        source = self._source(file)
+        source = self._source_of(variables)
         found = [] if source is None else source.statements(name)
         if source is None or not found:
             return False
-        if not self._is_new((file, name), name):
+        if not self._is_new((variables["__file__"], name), name):
             return True
         self._add_statements(name, found, source, variables)
         value: Any = variables.get(name)
@@ -225,6 +225,13 @@ class _Search(Values):
                     if self._is_ours(cls):
                         self.value(cls, f"{name}[]")
         return True
+
+    def _source_of(self, variables: dict[str, Any]) -> SourceFile | None:
+        """Return the file of the project whose global variables these are."""
+        file = variables.get("__file__")
+        if not isinstance(file, str) or not self._project.has(file):
+            return None
+        return self._source(file)
 
     def _add_statements(
         self, name: str, nodes: list[ast.stmt], source: SourceFile, variables: dict[str, Any]
@@ -244,7 +251,7 @@ class _Search(Values):
                 form = source.forms[key] = form_of([node])
             label = f"{variables.get('__name__')}:{name}"
             self._add(name, label, form=form, is_run=False)
-            self._names(form, variables, skip={name})
+            self._names(form, variables, skip={name} | passing_names(node, name))
 
     def _added_to(self, value: Any, source: SourceFile, variables: dict[str, Any]) -> None:
         """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""

@@ -18,7 +18,14 @@ from typing import Any
 
 from .sources import compiled, shape
 
-__all__ = ["Project", "SourceFile", "import_of", "imported_module", "source_file"]
+__all__ = [
+    "Project",
+    "SourceFile",
+    "import_of",
+    "imported_module",
+    "passing_names",
+    "source_file",
+]
 
 _START = time.time()
 _INNER = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -100,6 +107,15 @@ class SourceFile:
             self._find_statements(self.tree.body, self._statements)
         return self._statements.get(name, [])
 
+    def is_loop_variable(self, name: str) -> bool:
+        """Return whether a loop outside functions gives a global name one value after another."""
+        return any(
+            name in _stored(part)
+            for node in self.statements(name)
+            if isinstance(node, ast.For)
+            for part in ast.walk(node.target)
+        )
+
     def added_to(self, name: str) -> list[ast.stmt]:
         """Find the statements that change a function or a class after it was made."""
         return [
@@ -147,6 +163,22 @@ def _changed_by(node: ast.stmt) -> set[str]:
         for part in ast.walk(target)
         for name in (_changed_by(part) if isinstance(part, ast.Expr) else _stored(part))
     }
+
+
+def passing_names(node: ast.stmt, name: str) -> set[str]:
+    """Return names that a loop sets on its way, but not to change the value of `name`.
+
+    In ``for n in sizes: run(n); CALLS.clear()``, this is `n` for ``CALLS``. In
+    ``for k in ks: SCALES.append(k); run()``, there is none for ``SCALES``.
+    """
+    if not isinstance(node, ast.For | ast.With | ast.While):
+        return set()
+    inner = [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
+    changing = [part for part in inner if name in _changed_by(part)]
+    if not changing:  # the loop itself sets it
+        return set()
+    used = {part.id for some in changing for part in ast.walk(some) if isinstance(part, ast.Name)}
+    return set[str]().union(*map(_stored, ast.walk(node))) - used
 
 
 def _stored(node: ast.AST) -> set[str]:
