@@ -54,7 +54,8 @@ def state(folder="calc"):
 def test_what_was_removed_comes_back_bit_for_bit(df, query, seqs, capsys):
     before = state()
     assert cli.rm([query]) == 0
-    assert f"moved {len(seqs)} rows and {len(seqs)} folders" in capsys.readouterr().out
+    n, s = len(seqs), "s" * (len(seqs) > 1)
+    assert f"moved {n} row{s} and {n} folder{s} to" in capsys.readouterr().out
     left = ps.df_read("calc")
     assert sorted({*range(10)} - {*left._pset_seq}) == seqs
     gone = df._pset_id[seqs]
@@ -127,12 +128,12 @@ def test_nothing_found_dry_runs_and_usage(df, capsys):
     before = state()
     assert cli.rm(["x == 99"]) == 1
     assert cli.rm(["-n", "x == 1"]) == 0
-    assert capsys.readouterr().out == "no row was removed\nwould remove 1 rows and 1 folders\n"
+    assert capsys.readouterr().out == "no row was removed\nwould remove 1 row and 1 folder\n"
     assert state() == before
     assert cli.rm(["x == 1", "--calc-dir", "nowhere"]) == 1
     assert cli.rm(["x == 1", "--calc-dir", "calc"]) == 0
     assert cli.rm(["--undo", "-n"]) == 0
-    assert "would bring back 1 rows" in capsys.readouterr().out
+    assert "would bring back 1 row" in capsys.readouterr().out
     for words in ([], ["x == 1", "--undo"]):
         with pytest.raises(SystemExit):
             cli.rm(words)
@@ -274,7 +275,7 @@ def test_rows_of_a_run_that_goes_on_are_kept(script, capsys):
     while not Path("started").exists():
         assert process.poll() is None
     assert cli.rm(["x == 0"]) == 1
-    assert "1 rows were kept, because their run has not ended" in capsys.readouterr().out
+    assert "1 row kept, because the run has not ended" in capsys.readouterr().out
     Path("go").touch()
     process.communicate()
     assert len(ps.df_read("calc")) == 2

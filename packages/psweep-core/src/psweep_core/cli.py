@@ -246,7 +246,7 @@ def rm(argv: Sequence[str] | None = None) -> int:
             done = undo_removal(study, args.dry_run)
         else:
             done = remove_rows(study, args.query, args.dry_run)
-        what = f"{done.n_rows} rows and {done.n_folders} folders"
+        what = f"{_count(done.n_rows, 'row')} and {_count(done.n_folders, 'folder')}"
         if args.undo and done.folder is None:
             what = "nothing was removed, so there is nothing to bring back"
         elif args.dry_run:
@@ -259,7 +259,7 @@ def rm(argv: Sequence[str] | None = None) -> int:
             what = "no row was removed"
         print(encodable(what))
         if done.n_kept:
-            print(f"{done.n_kept} rows were kept, because their run has not ended")
+            print(f"{_count(done.n_kept, 'row')} kept, because the run has not ended")
         return int(not done.n_rows)
 
     return run_command(remove, "psweep-rm")
@@ -379,3 +379,7 @@ def report(argv: Sequence[str] | None = None) -> int:
         return 0
 
     return run_command(write)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
