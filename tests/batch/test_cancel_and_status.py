@@ -139,6 +139,19 @@ def test_exit_statuses(templates, capsys):
     assert status(["-c", "nowhere"]) == 1
 
 
+def test_a_job_that_ends_while_its_folder_is_looked_at_is_done(templates, monkeypatch):
+    templates(m=("subcmd: sh\n", "#!/bin/sh\necho '{\"y\": 1}' > result.json\n"))
+    ps.prep_batch([{"a": 1}])
+    submit("calc/run_m.sh")
+    listdir = os.listdir
+    monkeypatch.setattr(  # the list is older than what is read of the job then
+        os, "listdir", lambda path: [name for name in listdir(path) if name != "result.json"]
+    )
+    assert ps.batch_status("calc").state.tolist() == ["done"]
+    os.remove(next(Path("calc").glob("*/result.json")))
+    assert ps.batch_status("calc").state.tolist() == ["no result"]
+
+
 def test_the_age_of_what_psweep_pull_has_heard(templates, fake_scheduler, capsys):
     templates(m=("scheduler: slurm\nsubcmd: fakesub", "#!/bin/sh\ntrue\n"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)

@@ -192,6 +192,9 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
         known_as = f"{part}.sh"
         said = _text(f"{os.path.dirname(folder)}/{part}.said")
     noted = _notes(_text(f"{folder}/.job_{machine}.{number}"))
+    if "exit_code" in noted and not has_result:
+        # The job may have written it and ended after somebody had looked into the folder.
+        has_result = any(os.path.lexists(f"{folder}/{name}") for name in RESULT_FILES)
     job_id = job_id_of(said)
     cluster = safe_cluster(cluster_of(said) or cluster)
     if job_id and task:
