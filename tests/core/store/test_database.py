@@ -8,6 +8,7 @@ import pickle
 import pickletools
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -242,3 +243,27 @@ def test_a_home_folder_is_expanded_everywhere(tmp_path, monkeypatch):
     read = ps.file_read("~/a.txt"), ps.pickle_read("~/a.pk"), ps.json_read("~/a.json")
     assert read == ("a", 1, 2)
     assert {path.name for path in tmp_path.iterdir()} == {"home"}
+
+
+class _Model:
+    @classmethod
+    def make(cls):
+        return cls()
+
+
+class _Other(_Model):
+    pass
+
+
+def test_a_classmethod_is_written_by_its_name():
+    values = [Fraction.from_float, _Model.make, _Other.make]
+    data = portable.dumps(values)
+    assert b"CodeType" not in data
+    assert pickle.loads(data) == values
+
+
+def test_a_classmethod_of_a_script_comes_along():
+    text = "class Model:\n    @classmethod\n    def make(cls): return cls.__name__\n"
+    space = {"__name__": "__main__"}
+    exec(text, space)
+    assert pickle.loads(portable.dumps(space["Model"].make))() == "Model"

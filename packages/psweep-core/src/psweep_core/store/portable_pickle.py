@@ -125,6 +125,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if public is not None:
                 return public
             return NotImplemented if _is_elsewhere(obj) else self._definition(obj)
+        if kind is types.MethodType and isinstance(obj.__self__, type):
+            # cloudpickle takes the code of a classmethod, which only this version of Python reads
+            name = getattr(obj.__func__, "__name__", "")
+            if _is_elsewhere(obj.__self__) and getattr(obj.__self__, name, None) == obj:
+                return getattr, (obj.__self__, name)
         if kind.__module__ == "dataclasses":
             for name in _SENTINELS:  # are compared by identity
                 if getattr(dataclasses, name, None) is obj:
