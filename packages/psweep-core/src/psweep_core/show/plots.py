@@ -303,7 +303,7 @@ def _line(
 
 
 def _marker(axis: _Levels) -> str | None:
-    """Show where the values are, unless there are so many that their dots would be the line."""
+    """Mark each value with a dot, unless the dots would hide the line."""
     return None if axis.is_number and axis.n > 30 else "o"
 
 
