@@ -72,7 +72,11 @@ def alike(one, other):
 
 
 def sorted_items(pset):
-    return sorted(pset.items())
+    """List names and values; the members of a set in one order, which its repr may not have."""
+    return sorted(
+        (name, ("set", *sorted(map(repr, v))) if isinstance(v, set) else v)
+        for name, v in pset.items()
+    )
 
 
 def check_frame(df, psets):

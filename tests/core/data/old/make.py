@@ -31,6 +31,7 @@ A = ps.plist("a", [1, 2, 3])
 MORE = ps.plist("a", [4, 5])
 B = ps.plist("b", [1, 2])
 MIXED = [None, 3, "x", 1.5, 2.0, True]
+SETS = [{1, 2}, {"x"}, {1, "x", None}]
 NUMBERS = [None, 3, 1.5, 2.0, float("nan")]
 
 # name: calls with params and keywords. Tests read them, too.
@@ -42,6 +43,8 @@ STUDIES = {
     "types": [([{"a": i, "b": b} for i, b in enumerate(MIXED)], {}), (MORE, {})],
     "numbers": [([{"a": i, "b": b} for i, b in enumerate(NUMBERS)], {}), (MORE, {})],
     "numpy": [(ps.plist("a", np.linspace(0, 1, 3)), {}), (ps.plist("a", np.arange(1, 3)), {})],
+    "numpy_later": [(ps.plist("a", [0.0, *np.linspace(0.25, 0.75, 3)]), {}), (MORE, {})],
+    "sets": [(ps.plist("a", [1, 2]), {}), ([{"a": 3, "s": s} for s in SETS], {})],
     "backup": [(A, {}), (MORE, {"backup": True})],
 }
 

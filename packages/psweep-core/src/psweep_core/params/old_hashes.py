@@ -135,16 +135,37 @@ class _JoblibEncoder(Encoder):
             few = number < 256
             self.out.append(struct.pack("<cB" if few else "<cI", b"h" if few else b"j", number))
 
+    def _begin_instance(self, name: str) -> None:
+        """Begin an instance of one of joblib's own classes, up to its first attribute."""
+        self._global("joblib.hashing", name)
+        self.out.append(b")\x81")
+        self._put()
+        self.out.append(b"}")
+        self._put()
+
+    def _container(self, obj: Any, kind: type) -> None:
+        if kind is not set:
+            super()._container(obj, kind)
+            return
+        try:
+            items = sorted(obj)
+        except TypeError:  # they have no order
+            items = sorted(map(self._md5, obj))
+        self._begin_instance("_ConsistentSet")
+        self.value("_sequence")
+        self.value(items)
+        self.out.append(b"sb")
+
+    def _md5(self, obj: Any) -> str:
+        data = _encoded(obj, (self._numpy_module, self._pandas_module))
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
     def _numpy_scalar(self, obj: np.generic[Any], data: bytes | None = None) -> None:
         """Write a call of NumPy's ``scalar``, a builtin, which joblib replaces by an object.
 
         `data` stands for the bytes of the scalar.
         """
-        self._global("joblib.hashing", "_MyHash")
-        self.out.append(b")\x81")
-        self._put()
-        self.out.append(b"}")
-        self._put()
+        self._begin_instance("_MyHash")
         self.value("args")
         self.value("scalar")
         self.value(self._numpy_module)

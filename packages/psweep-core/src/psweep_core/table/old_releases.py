@@ -45,7 +45,6 @@ _ORDER_0_9: Final = ("_pset_hash", *(name for name in BOOK if name != "_pset_has
 _ORDER_0_12: Final = (
     "_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"
 )  # fmt: skip
-_MAX_SAMPLE: Final = 20  # rows
 _SAMPLE_TRIES: Final = 200
 
 
@@ -86,9 +85,7 @@ def _is_ours(df: pd.DataFrame) -> bool:
     """
     if df["_pset_seq"].isna().any():
         return False
-    with contextlib.suppress(Exception):  # values that have no hash
-        return all(psets_and_fits_as_stored(df)[1])
-    return False
+    return all(_fits(df))
 
 
 def _release(df: pd.DataFrame) -> str | None:
@@ -113,22 +110,44 @@ def _release(df: pd.DataFrame) -> str | None:
 
 
 def _has_old_hashes(df: pd.DataFrame) -> bool:
-    """Look at the first rows of some runs whether they hold NumPy's values, hashed as of old."""
-    ids = df["_run_seq"].to_numpy()
-    starts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])[:_MAX_SAMPLE]
-    sample = df.iloc[starts]
+    """Return whether a row is hashed as of old: NumPy's scalars, which a column does not show."""
+    df = df[_may_be_old(df)]
+    df = df[[not fit for fit in _fits(df)]]
     first = list(df.columns).index("_run_id")
     columns = [
-        Column(name, _values(sample[name]), 0)
+        Column(name, _values(df[name]), 0)
         for name in df.columns[:first]
         if not is_private(name) and not _reserved(name)
     ]
-    for row, sha in enumerate(sample["_pset_hash"]):
-        own = [Column(each.name, each.values[row : row + 1], 0) for each in columns]
-        (reading,) = find_ways(own, [sha], with_na=False, max_tries=_SAMPLE_TRIES)
-        if reading is not None and _new_hash(own, reading, 0) != sha:
-            return True
-    return False
+    hashes = df["_pset_hash"].tolist()
+    readings = find_ways(columns, hashes, with_na=False, max_tries=_SAMPLE_TRIES)
+    return any(
+        reading is not None and _new_hash(columns, reading, row) != hashes[row]
+        for row, reading in enumerate(readings)
+    )
+
+
+def _may_be_old(df: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Tell old rows by their runtime, so that rows of this psweep are not hashed again.
+
+    The old runtimes are differences of `time.time`, whose values have been multiples of 2**-22 s
+    since 2004. Those of this psweep have more digits.
+    """
+    if RUNTIME not in df.columns:
+        return np.ones(len(df), dtype=bool)
+    runtimes = pd.to_numeric(df[RUNTIME], errors="coerce").to_numpy(float, na_value=np.nan)
+    may_be = np.isnan(runtimes) | (runtimes == np.floor(runtimes * 2**22) / 2**22)
+    return np.asarray(may_be, dtype=bool)
+
+
+def _fits(df: pd.DataFrame) -> list[bool]:
+    """Return whether each row has our hash."""
+    try:
+        return psets_and_fits_as_stored(df)[1]
+    except Exception:  # a value that has no hash
+        if len(df) <= 1:
+            return [False] * len(df)
+    return [_fits(df.iloc[i : i + 1])[0] for i in range(len(df))]
 
 
 def _new_hash(columns: Sequence[Column], reading: Reading, row: int) -> str:
