@@ -259,6 +259,32 @@ def test_parameters_that_came_later_were_absent_before(capsys):
     check_frame(ps.df_read("late"), psets_of("late"))
 
 
+# 0.16.0 with pandas 3.1 stored and hashed None, NaN and no value as NaN in a column of texts.
+HASHES_WITH_PANDAS_3 = [
+    ({"a": 1, "b": "x"}, "3360efbdb01fa34431962f103ade8883eacb5aa9"),
+    ({"a": 2, "b": math.nan}, "d9dbe030bd45fcef588b217d76102b9baf997cf5"),
+    ({"a": 3, "b": None}, "e969eb3bc56eba568860c29ad9f7d703072c4ad8"),
+    ({"a": 4}, "0bdeef8924709b6ebf447eab15e105e64d08dfb3"),
+]
+
+
+def test_what_was_none_among_texts_is_open_with_pandas_3():
+    numbers = [1, 2, 3, 4]
+    texts = ["x", math.nan, math.nan, math.nan]
+    old = pd.read_pickle(OLD / "0.16.0" / "numbers" / "database.pk")[:4].astype(object)
+    old["a"], old["b"] = pd.Series(numbers, dtype=object), pd.Series(texts, dtype=object)
+    old["_pset_hash"] = [sha for _, sha in HASHES_WITH_PANDAS_3]
+    Path("calc").mkdir()
+    old.to_pickle("calc/database.pk")
+    absent = without([pset for pset, _ in HASHES_WITH_PANDAS_3], "b")
+    assert alike(ps.df_extract_params(ps.df_read("calc")), absent)
+    ps.run_local(never, absent, skip_dups=True)
+    ps.migrate("calc", none=["b"])
+    none = [{"a": a, "b": "x" if a == 1 else None} for a in numbers]
+    check_frame(ps.df_read("calc"), none)
+    ps.run_local(never, none, skip_dups=True)
+
+
 def test_names_of_columns_cannot_change_the_terminal(capsys):
     df = pd.read_pickle(OLD / "0.16.0" / "numbers" / "database.pk")
     sha = ps.pset_hash({"a": 1, "\x1b[31m b'": 3})

@@ -10,8 +10,8 @@ They have the same columns as ours, in another order:
 0.12 to 0.14    ``_pset_hash _pset_id _run_seq _pset_seq _run_id _calc_dir _time_utc _exec_host``;
                 names that end in ``_`` are results, and are not hashed
 0.15, 0.16      the same, all columns are of objects; a missing value is `pandas.NA`, whether it
-                was None, NaN, or absent, and is hashed as that. Where the user has changed the
-                dtypes, only the hashes tell
+                was None, NaN, or absent, and is hashed as that. With pandas 3 it is NaN in a column
+                of text. Where the user has changed the dtypes, only the hashes tell
 ==============  ===================================================================================
 
 In all of them columns that were added later, params and results alike, are behind
@@ -36,7 +36,7 @@ from .cells import MISSING, cells, column
 from .extract import psets_and_fits_as_stored
 from .frames import with_seqs
 from .old_database import OldDatabase
-from .witness import ABSENT, INT, NA, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
+from .witness import ABSENT, INT, NA, NAN, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
 
 __all__ = ["restored"]
 
@@ -155,7 +155,7 @@ def _new_hash(columns: Sequence[Column], reading: Reading, row: int) -> str:
         {
             each.name: value
             for each, way in zip(columns, reading, strict=True)
-            if (value := _value(each.values[row], way, False)) is not MISSING
+            if (value := _value(each.values[row], way)) is not MISSING
         }
     )
 
@@ -168,12 +168,12 @@ def _reserved(name: Any) -> bool:
     return isinstance(name, str) and name in RESERVED
 
 
-def _value(value: Any, way: Any, none: bool) -> Any:
+def _value(value: Any, way: Any) -> Any:
     """Return what a cell has held."""
     if value is MISSING:
-        if way.missing == NONE or (way.missing == NA and none):
+        if way.missing == NONE:
             return None
-        return float("nan") if way.missing == "nan" else MISSING
+        return float("nan") if way.missing == NAN else MISSING
     if way.value == ABSENT:
         return MISSING
     whole = way.value in (INT, NUMPY_INT) and type(value) is float and value.is_integer()
@@ -207,6 +207,8 @@ class _Restoring:
         self.readings = find_ways(self.columns, self.hashes, with_na=self.has_marks)
         if self._has_na():  # the user has changed the dtypes
             self.old.release = "0.15-0.16"
+        # Hashed as these, a missing value may have been anything.
+        self.open = {NA, NAN} if self.old.release == "0.15-0.16" else set()
         self.old.n_unverified = self.readings.count(None)
         found = {each.name: self._restore(place) for place, each in enumerate(self.columns)}
         self.old.n_filled = len(self.filled)
@@ -248,18 +250,20 @@ class _Restoring:
         each = self.columns[place]
         is_param = is_not = False
         n_open = 0
-        never = (ABSENT, NA)
+        never = {ABSENT, *self.open}
         values = list(each.values)
-        none = each.name in self.none
+        missing = None if each.name in self.none else MISSING
         begin = self._begin(each)
         for row, (value, reading) in enumerate(zip(each.values, self.readings, strict=True)):
             if reading is None:
                 continue
             way = reading[place]
             if value is MISSING:
-                is_open = way.missing == NA and row >= begin
-                n_open += is_open
-                values[row] = _value(value, way, none and is_open)
+                if way.missing not in self.open:
+                    values[row] = _value(value, way)
+                elif row >= begin:
+                    n_open += 1
+                    values[row] = missing
                 if way.missing not in never:
                     is_param = True
                     self.filled.add(row)
@@ -267,7 +271,7 @@ class _Restoring:
                 is_not = True
             else:
                 is_param = True
-                values[row] = _value(value, way, none)
+                values[row] = _value(value, way)
         if n_open:
             self.old.unknown[each.name] = n_open
         return is_param or (each.rank == 0 and not is_not), values
@@ -318,7 +322,7 @@ class _Restoring:
             if reading not in same:
                 same[reading] = not more and all(
                     way == (ABSENT, ABSENT)
-                    or (each.basic and way.value in basic and way.missing != NA)
+                    or (each.basic and way.value in basic and way.missing not in self.open)
                     for each, way in zip(columns, reading, strict=True)
                 )
             if same[reading]:
