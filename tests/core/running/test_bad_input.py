@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import pandas as pd
@@ -153,6 +154,25 @@ def test_a_truncated_database_is_named_and_never_overwritten():
             action()
     assert not ran
     assert path.read_bytes() == data
+
+
+class OfAnotherPython:
+    """Can be pickled, but not loaded: so is a lambda by another version of Python."""
+
+    def __reduce__(self):
+        return types.SimpleNamespace, (1, 2, 3)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_whole_database_of_another_python_is_not_called_damaged(cut):
+    df = ps.run_local(lambda p: {}, A).assign(y=[OfAnotherPython()])
+    df.to_pickle("calc/database.pk")
+    data = Path("calc/database.pk").read_bytes()
+    Path("calc/database.pk").write_bytes(data[: len(data) - cut])
+    whole = r"loaded by Python \d.* and pandas \d.*TypeError.* is whole: read it"
+    message = "is damaged" if cut else whole
+    with pytest.raises(ps.DatabaseError, match=message):
+        ps.df_read("calc")
 
 
 def test_a_database_that_is_damaged_during_the_run_is_not_overwritten():

@@ -8,6 +8,8 @@ Unpickling runs code that the file chooses, so read only files that you trust. `
 from __future__ import annotations
 
 import json
+import pickletools
+import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -138,11 +140,16 @@ def read_file(path: Path) -> pd.DataFrame:
         )
         raise DatabaseError(message) from error
     except Exception as error:
-        # Unpickling garbage can raise nearly anything.
-        message = (
-            f"{path} is damaged ({type(error).__name__}: {error}); it was left as it is. "
-            f"{_what_is_left(path)}"
-        )
+        # Unpickling garbage can raise nearly anything, and so can code of another Python version.
+        why = f"({type(error).__name__}: {error})"
+        if _is_whole_pickle(path):
+            here = f"Python {platform.python_version()} and pandas {pd.__version__}"
+            message = (
+                f"{path} cannot be loaded by {here} {why}; the file is whole: read it with the "
+                "versions that wrote it"
+            )
+        else:
+            message = f"{path} is damaged {why}; it was left as it is. {_what_is_left(path)}"
         raise DatabaseError(message) from error
     if not isinstance(df, pd.DataFrame):
         message = f"{path} holds a {type(df).__name__}, not a DataFrame"
@@ -268,6 +275,15 @@ def _is_plain_index(df: pd.DataFrame) -> bool:
         and type(names) is pd.Index
         and ATOMS.issuperset(map(type, names))
     )
+
+
+def _is_whole_pickle(path: Path) -> bool:
+    """Return whether a file is a pickle from its first byte to its last; nothing in it is run."""
+    try:
+        with open_regular(path, follow=True) as file:
+            return all(True for _ in pickletools.genops(file)) and not file.read(1)
+    except Exception:
+        return False
 
 
 def _what_is_left(path: Path) -> str:

@@ -58,8 +58,8 @@ def warn_unreadable(where: Path, contents: JournalContents) -> None:
     if contents.unreadable:
         warnings.warn(
             f"{where}: {len(contents.unreadable)} finished psets could not be loaded "
-            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() where "
-            "the script that created them is importable.",
+            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() with "
+            "the version of Python that wrote them, where their script can be imported.",
             RuntimeWarning,
             stacklevel=3,
         )

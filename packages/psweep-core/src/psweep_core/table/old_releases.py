@@ -128,7 +128,7 @@ def _has_old_hashes(df: pd.DataFrame) -> bool:
 
 
 def _may_be_old(df: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Tell old rows by their runtime, so that rows of this psweep are not hashed again.
+    """Return which rows have a runtime as of old, so that rows of this psweep are not hashed again.
 
     The old runtimes are differences of `time.time`, whose values have been multiples of 2**-22 s
     since 2004. Those of this psweep have more digits.
