@@ -3,8 +3,9 @@
     python docs/draw_picture.py           # draw it again; needs Chromium and playwright
     python docs/draw_picture.py --check   # run it, and fail if the terminal shows other text
 
-The study is that of README. The picture is kept in the repository, because README has no build; the
-text, without numbers, is stored in the picture.
+The study is that of README. The picture is kept in the repository, because README has no build: for
+light pages, for dark ones, and for phones, with the report below the terminal. The text, without
+numbers, is stored in each.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Literal, NamedTuple
 
 import run_page
 import terminal
@@ -25,25 +27,39 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 DOCS = pathlib.Path(__file__).resolve().parent
-PICTURE = DOCS / "_static" / "psweep.png"
+STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
-SIZE = (1000, 560)  # in px of CSS, about what README and the manual have room for
 SCALE = 2
-COLUMNS = 54
+COLUMNS = 52
 REPORT = {"width": 500, "height": 655}
 TEXT = "terminal"  # the key of the text in the picture
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
-body {{ margin: 0; display: flex; gap: 14px; height: {height}px; }}
-pre {{ margin: 0; padding: 14px; width: 530px; border-radius: 10px; background: #282828;
-      color: #ebdbb2; font: 15.5px/1.65 "DejaVu Sans Mono", monospace; overflow: hidden; }}
+body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
+pre {{ margin: 0; padding: 14px; width: 517px; border-radius: 10px;
+      background: #282828; color: #ebdbb2; font: 16.5px/1.65 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
-img {{ height: {height}px; flex: 1; object-fit: cover; object-position: left top;
-      border: 1px solid #bbb; border-radius: 10px; box-sizing: border-box; }}
+img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
 <pre>{text}</pre><img src="report.png">
 """
+
+
+class Variant(NamedTuple):
+    """One form of the picture; its widths are in px of CSS."""
+
+    name: str
+    theme: Literal["light", "dark"]
+    direction: str
+    width: int  # of the report
+
+
+VARIANTS = [
+    Variant("psweep.png", "light", "row", 440),
+    Variant("psweep-dark.png", "dark", "row", 440),
+    Variant("psweep-narrow.png", "light", "column", 543),
+]
 
 
 def show(folder: pathlib.Path) -> list[str]:
@@ -58,11 +74,11 @@ def show(folder: pathlib.Path) -> list[str]:
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
         cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
     ).stdout.strip()  # fmt: skip
-    # the lines of psweep say what the traceback of Ctrl-C does not
-    kept = [line for line in first if line and not line.startswith("  ")]
-    kept = [f"{line} ..." if line.startswith("Traceback") else line for line in kept]
+    # The lines of psweep say what the traceback of Ctrl-C does not.
+    first = [line for line in first if line]
+    end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
-        "$ python3 study.py", *kept, "",
+        "$ python3 study.py", *first[:end], "...", "",
         "$ python3 study.py", *(line for line in second if line), "",
         "$ psweep-report --open", report,
     ]  # fmt: skip
@@ -73,26 +89,28 @@ def without_numbers(lines: list[str]) -> str:
     return "\n".join(re.sub(r"[\d.]+", "N", line) for line in lines if "%|" not in line)
 
 
-def draw(folder: pathlib.Path, lines: list[str]) -> Image.Image:
-    """Draw the terminal, and the report next to it."""
+def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Image:
+    """Draw the terminal, and the report next to it or below."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        page = browser.new_page(viewport=REPORT, device_scale_factor=SCALE)
+        page = browser.new_page(
+            viewport=REPORT, device_scale_factor=SCALE, color_scheme=variant.theme
+        )
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
         # below the title, so that its text is large enough
         top = page.locator("#choice").bounding_box()["y"]
         page.evaluate(f"scrollBy(0, {top - 6})")
         page.screenshot(path=folder / "report.png")
-        page.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
-        text = PAGE.format(height=SIZE[1], text=terminal.mark_up(lines, COLUMNS))
+        text = PAGE.format(text=terminal.mark_up(lines, COLUMNS), **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())
-        picture = Image.open(io.BytesIO(page.screenshot(omit_background=True)))
+        data = page.locator("body").screenshot(omit_background=True)
+        picture = Image.open(io.BytesIO(data))
         browser.close()
     # (The other methods of Pillow cannot keep what is transparent: the corners, on a dark page.)
     return picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
@@ -108,14 +126,19 @@ def main() -> int:
         if sys.argv[1:] != ["--check"]:
             info = PngInfo()
             info.add_itxt(TEXT, text)
-            draw(folder, lines).save(PICTURE, optimize=True, pnginfo=info)
+            for variant in VARIANTS:
+                picture = draw(folder, lines, variant)
+                picture.save(STATIC / variant.name, optimize=True, pnginfo=info)
             return 0
-    drawn = Image.open(PICTURE).text[TEXT]
-    if text == drawn:
-        return 0
-    print(f"{PICTURE.name} shows:\n{drawn}\nbut the study shows now:\n{text}", file=sys.stderr)
-    print("draw it again: python docs/draw_picture.py", file=sys.stderr)
-    return 1
+    for variant in VARIANTS:
+        drawn = Image.open(STATIC / variant.name).text[TEXT]
+        if text != drawn:
+            print(
+                f"{variant.name} shows:\n{drawn}\nbut the study shows now:\n{text}", file=sys.stderr
+            )
+            print("draw it again: python docs/draw_picture.py", file=sys.stderr)
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
