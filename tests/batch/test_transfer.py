@@ -335,3 +335,9 @@ def test_tables_of_runs_are_merged(there, laptop):
     assert sorted(ps.df_runs("calc").run_id) == sorted([*mine, "theirs"])
     assert push(["cluster"]) == 0
     assert tree("calc") == tree(there / "calc")
+
+
+def test_only_a_missing_host_is_missed(capsys):
+    with pytest.raises(SystemExit):
+        push([])
+    assert capsys.readouterr().err.endswith("the following arguments are required: HOST\n")

@@ -148,6 +148,15 @@ def test_many_parameters_and_few_rows():
         ps.df_importance(run(lambda pset: {"y": pset["a"]}, few[:3]), "y")
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e154, 1e300])
+def test_the_scale_of_a_result_does_not_matter(scale):
+    params = ps.pgrid(a=[1, 2, 3], b=[1, 2])
+    one = ps.df_importance(run(lambda p: {"y": p["a"] * p["b"]}, params), "y")
+    other = ps.df_importance(run(lambda p: {"y": p["a"] * p["b"] * scale}, params), "y")
+    assert other.term.tolist() == one.term.tolist()
+    np.testing.assert_allclose(other.share, one.share, rtol=1e-9)
+
+
 def test_a_result_that_does_not_vary():
     table = ps.df_importance(run(lambda pset: {"y": 0.1}, ps.pgrid(a=[1, 2], b=[1, 2])), "y")
     assert table.share.isna().all()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import math
 import time
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,31 @@ def study(params, results):
         return result
 
     return run(func, params, on_error="record")
+
+
+class Tensor:
+    """A number of another library."""
+
+    ndim = 0
+
+    def __init__(self, number):
+        self.number = number
+
+    def item(self):
+        return self.number
+
+
+@pytest.mark.parametrize("kind", [np.array, Decimal, Fraction, Tensor])
+def test_numbers_in_other_clothes_are_averaged(kind):
+    numbers = iter([1, 2, 4, 6])
+    df = run(lambda pset: {"y": kind(next(numbers))}, [{"a": 1}, {"a": 1}, {"a": 2}, {"a": 2}])
+    assert ps.df_stats(df).y_mean.tolist() == [1.5, 5.0]
+
+
+@pytest.mark.parametrize("value", [Fraction(10**400), Decimal("sNaN"), np.array("x")])
+def test_what_is_no_number_is_left_out(value):
+    df = run(lambda pset: {"y": value, "z": 1}, ps.plist("a", [1, 2]))
+    assert [name for name in ps.df_stats(df) if name.endswith("mean")] == ["z_mean"]
 
 
 values = st.floats(-1e6, 1e6) | st.just(float("nan"))

@@ -280,12 +280,13 @@ def _transfer_arguments(
         help="the name of the machine for ssh, or HOST:PATH with the folder there that contains "
         "the study",
     )
-    parser.add_argument(
+    options_of_rsync = parser.add_argument(
         "options",
         nargs=argparse.REMAINDER,
         metavar="RSYNC_OPTION",
         help="options for rsync, such as -v or --bwlimit=1000",
     )
+    options_of_rsync.required = False  # as argparse says when HOST is missing
     args = parser.parse_args(argv)
     # also among the options for rsync, as in -vn
     options = [option for option in args.options if option != "--dry-run"]

@@ -134,6 +134,8 @@ def importance_of(
 
     An estimate uses at most `most_rows`.
     """
+    # Their squares must not overflow. This is a power of 2, so that nothing is rounded.
+    values = np.ldexp(values, -np.frexp(np.abs(values).max(initial=0))[1])
     cells = combined([factor.codes for factor in factors], len(values))
     first = first_rows(cells)
     counts = np.bincount(cells)

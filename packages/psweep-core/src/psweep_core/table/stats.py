@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -39,7 +42,8 @@ def df_stats(df: pd.DataFrame, over: str | Iterable[Any] | None = None) -> pd.Da
         (``_n`` and ``_n_failed``, if a parameter has that name); and for each numeric result
         ``y`` the mean, the standard deviation and the standard error of the mean of the good
         rows, ``y_mean``, ``y_std`` and ``y_sem``.
-        Bools count as 0 and 1. NaN and missing values are left out, as pandas does.
+        Bools count as 0 and 1, Decimals, Fractions and arrays without dimensions as the number
+        that they hold. NaN and missing values are left out, as pandas does.
         ``y_std`` has n - 1 in its denominator and is NaN for a single value.
 
     Raises
@@ -103,7 +107,7 @@ def numbers_of(series: pd.Series[Any]) -> Any:
         return series.to_numpy(dtype=np.complex128)
     if series.dtype != object:
         return None
-    found = [np.nan if v is MISSING or v is None else v for v in cells(series)]
+    found = [np.nan if v is MISSING or v is None else _plain(v) for v in cells(series)]
     types = {type(value) for value in found}
     numeric = (bool, int, float, complex, np.bool_, np.number)
     if not types or not all(issubclass(t, numeric) for t in types) or np.timedelta64 in types:
@@ -115,6 +119,16 @@ def numbers_of(series: pd.Series[Any]) -> Any:
         return np.array(found, dtype=np.complex128 if is_complex else np.float64)
     except OverflowError:  # an int that is too large for a float
         return None
+
+
+def _plain(value: Any) -> Any:
+    """Make a Decimal, a Fraction, or an array of no dimension (of any library) a number."""
+    with contextlib.suppress(Exception):  # a value of any type, or one that no float can hold
+        if isinstance(value, Decimal | Fraction):
+            return float(value)
+        if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
+            return value.item()
+    return value
 
 
 def _moments(values: Any, codes: Any, n: int) -> dict[str, Any]:
