@@ -195,7 +195,7 @@ def make_gallery() -> None:
 
 
 def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Show pictures in gallery.md, and link the pages instead of the scripts.
+    """Show pictures in the cards of gallery.md, and link the pages instead of the scripts.
 
     The scripts are there wherever gallery.md is read; the pages are only where Sphinx has run.
     """
@@ -203,12 +203,11 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
         return
 
     def page(link: re.Match[str]) -> str:
-        stem = link["name"].partition("/")[0].partition(".")[0]
-        (picture,) = sorted((HERE / "gallery").rglob(f"{stem}*.png"))[:1] or [None]
-        shown = f"[![{stem}]({picture.relative_to(HERE)})](gallery/{stem}.md)" if picture else ""
-        return f"{shown}\n\n[Output and script](gallery/{stem}.md)"
+        stem = link["name"].partition(".")[0]
+        picture = sorted((HERE / "gallery").rglob(f"{stem}*.png"))[0].relative_to(HERE)
+        return f"- [![]({picture.as_posix()})<br>{link['title']}](gallery/{stem}.md)"
 
-    link = re.compile(r"^\[(?P<name>\S+)\]\(\.\./examples/\S+\)", re.MULTILINE)
+    link = re.compile(r"^- \[(?P<title>[^]]+)\]\(\.\./examples/(?P<name>[\w.]+)\S*\)", re.MULTILINE)
     source[0] = link.sub(page, source[0]) + "\n```{toctree}\n:hidden:\n:glob:\n\ngallery/*\n```\n"
 
 

@@ -22,12 +22,29 @@ SCRIPTS = {
     "ising.py": "Monte Carlo",
     "compressors.py": "Benchmarks",
 }
-ARGUMENTS = {"compressors.py": ["--plot"]}
+# the first call tries two levels, the second adds two more
+CALLS = {"compressors.py": ["python compressors.py", "python compressors.py --plot"]}
 NOTEBOOK = "study.ipynb"
 # a program that is not Python
 PROGRAM = "batch_input_file"
+PROGRAM_CALLS = [
+    "python 10prep.py",
+    "sh calc/run_local.sh",
+    "python 20collect.py",
+    "python 30plot.py",
+]
+# There and back, without a cluster. The example's README has the output of a cluster.
 CLUSTER = "batch_cluster"
-COMMANDS = ["python 10prep.py", "sh calc/run_local.sh", "python 20collect.py"]
+CLUSTER_CALLS = [
+    "python 10prep.py",
+    "sh calc/run_local.sh",
+    "python 20collect.py",
+    "sed -i 's/MAX_ITERATIONS = 1000$/MAX_ITERATIONS = 100_000/' templates/calc/run.py",
+    "python 30resubmit.py",
+    "sh calc/resubmit_local.sh",
+    "python 20collect.py",
+    "python 40plot.py",
+]
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -36,6 +53,25 @@ def run(command: list[str], folder: Path) -> str:
     return subprocess.run(
         command, cwd=folder, env=env, check=True, stdout=subprocess.PIPE, encoding="utf-8"
     ).stdout
+
+
+def run_example(name: str, calls: list[str], pages: Path) -> str:
+    """Call an example, a script or a folder, in an empty folder; give what a terminal would show.
+
+    The picture that it draws is kept next to its page.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        folder = Path(empty)
+        if (EXAMPLES / name).is_dir():
+            folder /= name
+            shutil.copytree(EXAMPLES / name, folder)
+            shutil.rmtree(folder / "calc", ignore_errors=True)  # of someone who ran it in place
+        else:
+            shutil.copy(EXAMPLES / name, folder)
+        shown = "".join(f"$ {call}\n{run(['sh', '-ec', call], folder)}" for call in calls)
+        (picture,) = folder.rglob("*.png")
+        shutil.copy(picture, pages / f"{Path(name).stem}.png")
+    return shown
 
 
 def docstring_of(path: Path) -> tuple[str, str]:
@@ -63,18 +99,13 @@ def page_of_script(name: str, field: str, pages: Path) -> None:
     """Run a script, and make its page."""
     path = EXAMPLES / name
     title, text = docstring_of(path)
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(path, folder)
-        output = run([sys.executable, name, *ARGUMENTS.get(name, [])], Path(folder))
-        (picture,) = Path(folder).rglob("*.png")
-        shutil.copy(picture, pages / f"{path.stem}.png")
-    command = " ".join(["python", name, *ARGUMENTS.get(name, [])])
+    output = run_example(name, CALLS.get(name, [f"python {name}"]), pages)
     parts = [
         f"# {title}\n",
         f"{field}. {text}\n",
         f"![{title}]({path.stem}.png)\n",
         "## Output\n",
-        block("console", f"$ {command}\n{output}"),
+        block("console", output),
         "## Script\n",
         source(path, pages),
     ]
@@ -99,18 +130,28 @@ def page_of_notebook(pages: Path) -> None:
 def page_of_program(pages: Path) -> None:
     """Run an external program by templates, and make the page."""
     title, text = docstring_of(EXAMPLES / PROGRAM / "10prep.py")
-    with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder, PROGRAM)
-        shutil.copytree(EXAMPLES / PROGRAM, here)
-        outputs = [f"$ {line}\n{run(['sh', '-ec', line], here)}" for line in COMMANDS]
-    parts = [f"# {title}\n", f"{text}\n", "## Output\n", block("console", "".join(outputs))]
+    output = run_example(PROGRAM, PROGRAM_CALLS, pages)
+    parts = [
+        f"# {title}\n",
+        f"{text}\n",
+        f"![{title}]({PROGRAM}.png)\n",
+        "## Output\n",
+        block("console", output),
+    ]
     (pages / f"{PROGRAM}.md").write_text("\n".join(parts) + files(PROGRAM, pages), "utf-8")
 
 
 def page_of_cluster(pages: Path) -> None:
-    """Make the page of the round trip to a cluster: its README, and all its files."""
-    text = (EXAMPLES / CLUSTER / "README.md").read_text("utf-8")
-    (pages / f"{CLUSTER}.md").write_text(text + files(CLUSTER, pages), "utf-8")
+    """Make the page of the round trip to a cluster: its README, its picture, and all its files."""
+    run_example(CLUSTER, CLUSTER_CALLS, pages)
+    title, text = (EXAMPLES / CLUSTER / "README.md").read_text("utf-8").split("\n", 1)
+    parts = [
+        f"{title}\n",
+        f"![The magnetisation and the susceptibility, and the exact curves]({CLUSTER}.png)\n",
+        "The results, plotted by `40plot.py`. For this picture, the jobs were run on one machine.",
+        text,
+    ]
+    (pages / f"{CLUSTER}.md").write_text("\n".join(parts) + files(CLUSTER, pages), "utf-8")
 
 
 def files(folder: str, pages: Path) -> str:
@@ -129,7 +170,7 @@ def main() -> int:
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir(parents=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    os.environ["PATH"] = path  # for `python` in COMMANDS
+    os.environ["PATH"] = path  # for `python` in the calls
     for name, field in SCRIPTS.items():
         page_of_script(name, field, pages)
     page_of_notebook(pages)

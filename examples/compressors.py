@@ -58,11 +58,12 @@ def plot(df, path):
     plt.style.use("tableau-colorblind10")
     fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
     for (codec, rows), marker in zip(points.groupby("codec"), "osD", strict=True):
-        ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
+        (line,) = ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
+        style = {"color": line.get_color(), "textcoords": "offset points"}
         for i, offset in (0, (6, -12)), (-1, (0, 8)):
             row = rows.iloc[i]
             text = f"level {row.level}"
-            ax.annotate(text, (row.speed, row.ratio), offset, textcoords="offset points")
+            ax.annotate(text, (row.speed, row.ratio), offset, **style)
     ax.margins(0.15, 0.1)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("speed of compressing (MB/s)")

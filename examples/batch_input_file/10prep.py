@@ -7,7 +7,7 @@ title may contain spaces and quotes. Then call
 
     sh calc/run_local.sh
 
-and run 20collect.py.
+run 20collect.py, and 30plot.py if you have matplotlib.
 """
 
 import psweep as ps

@@ -1,4 +1,7 @@
-"""Run the examples with pictures as a user would, and check what they find against theory."""
+"""Run the examples with pictures as a user would, and check what they find against theory.
+
+The results of those with batch jobs are checked in tests/batch.
+"""
 
 from __future__ import annotations
 
@@ -132,6 +135,40 @@ def test_compressors_with_a_picture(run):
     assert out.endswith(f"picture: {Path('other/compressors.png')}\n")
     assert len(ps.df_read("other")) == 48
     assert share_of_ink("other/compressors.png") > 0.035
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "commands"),
+    [
+        (
+            "batch_input_file",
+            "generators.png",
+            ["python 10prep.py", "sh calc/run_local.sh", "python 20collect.py", "python 30plot.py"],
+        ),
+        (
+            "batch_cluster",
+            "magnet.png",
+            ["python 10prep.py", "sh calc/run_local.sh", "python 20collect.py", "python 40plot.py"],
+        ),
+    ],
+)
+def test_batch_examples_with_a_picture(name, picture, commands, tmp_path):
+    need(matplotlib="matplotlib")
+    shutil.copytree(EXAMPLES / name, tmp_path / name)
+    shutil.rmtree(tmp_path / name / "calc", ignore_errors=True)  # of someone who ran it in place
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=tmp_path / name,
+            env={**os.environ, "PATH": path, "PYTHONWARNINGS": "error", "MPLBACKEND": "agg"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout == f"picture: {Path('calc', picture)}\n"
+    assert share_of_ink(tmp_path / name / "calc" / picture) > 0.03
 
 
 def test_notebook_is_kept_without_what_differs_between_runs():
