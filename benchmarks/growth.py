@@ -1,8 +1,8 @@
 """How cost grows with rows and with columns: python benchmarks/growth.py [--quick].
 
-Prints a table, and writes it to growth.csv next to this file unless it is quick. Times are those of
-the CPU, each the least of some. The last column is the slope of a straight line through the
-logarithms: 1 is in proportion, 0 does not depend on it.
+Prints two tables, and writes them to growth_rows.csv and growth_columns.csv next to this file
+unless it is quick. Times are milliseconds of the CPU, each the least of some. The last column is
+the slope of a straight line through the logarithms: 1 is in proportion, 0 does not depend on it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 
 import psweep as ps
 
-FILE = pathlib.Path(__file__).with_name("growth.csv")
+HERE = pathlib.Path(__file__).parent
 
 
 def cpu_ms(action, times=3):
@@ -53,10 +53,30 @@ def costs(n_rows, n_columns):
 
     few = 1 if n_rows > 100_000 else 3
     return {
-        "run all": cpu_ms(run, few),
+        "run all psets": cpu_ms(run, few),
         "one more pset, in a loop": cpu_ms(lambda: ps.run(func, params[:1], progress=False), 5),
         "df_read": cpu_ms(lambda: ps.df_read("calc"), few),
     }
+
+
+def spaced(number):
+    """Write an integer as the manual does: 1000, 10 000."""
+    return f"{number:_}".replace("_", " ") if number >= 10_000 else str(number)
+
+
+def rounded(value):
+    """Write a time with three digits, without an exponent."""
+    return spaced(int(float(f"{value:.3g}"))) if value >= 1000 else f"{value:.3g}"
+
+
+def table(sizes, measured, head):
+    """Make a table with a row for each action and a column for each size."""
+    rows = [["work", *map(spaced, sizes), "slope"]]
+    rows[0][1] += head
+    for action in measured[0]:
+        values = [some[action] for some in measured]
+        rows.append([action, *map(rounded, values), f"{slope(sizes, values):.2f}"])
+    return rows
 
 
 def main(quick):
@@ -65,23 +85,16 @@ def main(quick):
     rows = [10**e for e in range(3, top)]
     columns = [1, 2, 5, 10, 20, 50, 100, 200][: 5 if quick else None]
     n_fixed = 1000 if quick else 10_000
-    table = []
-    for what, sizes, measured in [
-        ("rows, of 2 columns", rows, [costs(n, 2) for n in rows]),
-        (f"columns, of {n_fixed} rows", columns, [costs(n_fixed, n) for n in columns]),
-    ]:
-        for action in measured[0]:
-            values = [some[action] for some in measured]
-            found = "; ".join(
-                f"{size}: {value:.3g}" for size, value in zip(sizes, values, strict=True)
-            )
-            table.append([action, what, found, f"{slope(sizes, values):.2f}"])
-    heads = ["work", "number of", "ms of CPU time", "slope"]
-    for row in [heads, *table]:
-        print(" | ".join(row), flush=True)
-    if not quick:
-        with FILE.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([heads, *table])
+    tables = {
+        "rows": table(rows, [costs(n, 2) for n in rows], " rows"),
+        "columns": table(columns, [costs(n_fixed, n) for n in columns], " column"),
+    }
+    for what, lines in tables.items():
+        print(what, *map(" | ".join, lines), sep="\n", flush=True)
+        if not quick:
+            path = HERE / f"growth_{what}.csv"
+            with path.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 if __name__ == "__main__":
