@@ -11,6 +11,8 @@ import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+SHARED_DATA = "how-do-i-share-large-or-constant-data-between-all-psets"
+ANY_RESULT = "can-i-save-an-array-a-trained-model-or-a-dataframe-as-a-result"
 # the words of a user, and a page or section that has the answer
 QUESTIONS = {
     "average": "cookbook#the-best-hyperparameters",
@@ -43,7 +45,39 @@ QUESTIONS = {
     "timeout": "failures#limit-the-time",
     "walltime": "limits",
     "what is a pset": "concepts",
-    # words that are on no page, and one with a mistake
+    # whole questions, and words that the manual says in another way
+    "abort simulation": "failures#stop-a-run-ctrl-c",
+    "add a new parameter to existing study": "evaluate#one-more-parameter",
+    "BrokenProcessPool": "troubleshooting",
+    "cannot pickle": "troubleshooting",
+    "cartesian product of parameters": "params#grid-search-pgrid",
+    "combine two databases": "evaluate#merge-studies",
+    "constant large data set shared by all workers": f"faq#{SHARED_DATA}",
+    "database corrupted": "troubleshooting",
+    "delete rows from database": "evaluate#remove-rows",
+    "delete study": "concepts#the-folder",
+    "email when finished": "cookbook#be-notified-at-the-end",
+    "estimated time remaining": "extending#progress-bar-and-results-during-a-run",
+    "group by mean": "evaluate#means-and-error-bars",
+    "how long did each run take": "faq#how-long-did-each-run-take",
+    "kill hanging simulation": "failures#limit-the-time",
+    "maximum number of jobs in queue": "limits#more-tasks-than-you-may-submit-at-once",
+    "print statements of workers": "failures#capture-printed-output",
+    "qsub": "clusters",
+    "read results while running": "extending#progress-bar-and-results-during-a-run",
+    "rename a parameter": "evaluate#correct-a-mistake",
+    "reproduce an old result": "git#run-an-old-row-again",
+    "retry failed jobs": "failures#retry",
+    "RuntimeError freeze_support": "troubleshooting",
+    "run an external executable": "cookbook#call-another-program",
+    "same folder two runs": "extending#two-or-more-runs-in-the-same-folder",
+    "save a trained model": f"faq#{ANY_RESULT}",
+    "share data between workers": f"faq#{SHARED_DATA}",
+    "stop a running study": "failures#stop-a-run-ctrl-c",
+    "time limit per call": "failures#limit-the-time",
+    "use all cores": "parallel",
+    # words with a mistake, and some that are on no page
+    "slrum": "clusters",
     "hyperparamter": "cookbook#the-best-hyperparameters",
     "random seed qwertz": "extending#seeds",
     "qwertz": None,
@@ -94,6 +128,11 @@ def main(folder: str) -> int:
             for fault in faults:
                 print(f"the search for {words!r}: {fault}", file=sys.stderr)
             missed += bool(faults)
+        page.goto(f"{address}/search.html")  # without a question
+        page.locator("article h1").wait_for(timeout=MILLISECONDS)
+        page.locator("article input[name=q]").fill("error bars")
+        page.locator("article button").click()
+        page.locator("ul.search a").first.wait_for(timeout=MILLISECONDS)
         page.goto(f"{address}/gallery/ising.html")  # while one types, from a folder below
         page.locator("input.sidebar-search").press_sequentially("time limi")
         found = page.locator("#search-while-typing a[href='../failures.html#limit-the-time']")

@@ -66,6 +66,7 @@ SCALE = 1.5
 SCREEN = (1000, 880)  # pixels of CSS
 NOTEBOOK = (800, 350)
 REPORT = "example_report.html"
+SHORT = 24  # characters of code in text; a line on a phone has about 40
 # a filter that leaves few rows, so that the table and the plots below it are in one picture
 LOWER_PART = {
     "state": "#filters=" + quote('[["amplitude","> 3"]]'),
@@ -239,15 +240,25 @@ def list_pages(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def explains_words(table: nodes.table) -> bool:
-    """Return whether each row of a table is a word and what it means."""
-    return table.next_node(nodes.entry).astext() == "word"
+    """Return whether each row of a table is a word or a symptom, and what it means."""
+    return table.next_node(nodes.entry).astext() in ("word", "symptom")
 
 
 def name_words(_app: Sphinx, tree: nodes.document) -> None:
-    """Make rows that explain a word targets of links."""
+    """Make rows that explain a word or a symptom targets of links."""
     for table in filter(explains_words, tree.findall(nodes.table)):
         for row in table.next_node(nodes.tbody).children:
-            row["ids"].append(f"word-{nodes.make_id(row[0].astext())}")
+            row["ids"].append(f"word-{nodes.make_id(row[0].astext())}"[:60])
+
+
+def mark_short_code(_app: Sphinx, tree: nodes.document) -> None:
+    """Mark code in text that manual.css keeps on one line, as a whole or word by word."""
+    for code in tree.findall(nodes.literal):
+        text = code.astext()
+        if len(text) <= SHORT:
+            code["classes"].append("short")
+        elif max(map(len, text.split())) <= SHORT:
+            code["classes"].append("short-words")
 
 
 def write_sections(app: Sphinx, error: Exception | None) -> None:
@@ -265,7 +276,7 @@ def write_sections(app: Sphinx, error: Exception | None) -> None:
             prose, code = [], []
             for element in elements_of(section):
                 text = " ".join(element.astext().split())
-                if isinstance(element, nodes.row):  # a word and what it means
+                if isinstance(element, nodes.row):  # a word or a symptom
                     word, meaning = (cell.astext() for cell in element.children)
                     found.append([page, element["ids"][0], [*titles, word], meaning, ""])
                 elif isinstance(element, nodes.raw):  # a terminal
@@ -300,5 +311,6 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", leave_out_pictures)
     app.connect("source-read", list_pages)
     app.connect("doctree-read", name_words)
+    app.connect("doctree-read", mark_short_code)
     app.connect("build-finished", write_sections)
     app.connect("build-finished", add_report)

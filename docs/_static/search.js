@@ -3,12 +3,19 @@
 
 {
   const PAGES = 20; // the most that are listed
-  const FEW = 3; // if there are fewer, pages with one word less are listed, too
   const MOST = 3; // sections that are shown of one page
   const SUGGESTED = 6; // pages that are shown while you type
+  const HEADING = 4; // what a word in a heading is worth: more than twice as much as in the text, where it is at most 2
+  const LEAST = 0.05; // the rating of a page, as a share of the best, from which it is listed
   const AROUND = 90; // characters that are shown on both sides of a word
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
-  const SAME = { cpu: "core", failure: "fail", oom: "memory", optimize: "optimise" }; // words that mean the same here
+  // Words that mean the same here. The manual uses the first one; users type the others, too.
+  const SAME = `
+    colour color; core cpu processor; damaged corrupt; fail failure; folder directory; limit maximum max; log logarithmic; mail email;
+    mean average; memory ram oom; optimise optimize; plot graph chart; program executable; remove delete erase drop;
+    stop abort interrupt kill; take took; torch pytorch`;
+  // Words of questions that say nothing about what is asked.
+  const FILLERS = "can use using want need get make way possible per every vs without simulation simulations".split(" ");
   const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
   const ASIDE = /^(claims|comparison|glossary|performance|security)$/; // these, if others are nearly as good
 
@@ -19,7 +26,8 @@
     if (!stems.has(word)) stems.set(word, stemmer.stemWord(word.toLowerCase()));
     return sameStems.get(stems.get(word)) || stems.get(word);
   };
-  const telling = (text) => (text.match(WORD) || []).filter((word) => !stopwords.has(word.toLowerCase()));
+  const tells = (word) => !stopwords.has(word) && !FILLERS.includes(word);
+  const telling = (text) => (text.match(WORD) || []).filter((word) => tells(word.toLowerCase()));
   const wordsOf = (text) => telling(text).map(stemOf);
 
   // Whether one word becomes the other if letters are left out, added, changed or swapped, at most `most` of them.
@@ -46,23 +54,23 @@
       return found;
     });
 
-  // For each word of the query, what its places in one section are worth; 0 if it is not there.
-  const pointsOf = ({ stems }, wanted) => {
-    const counts = stems.map((all) => wanted.map((one) => all.filter((stem) => one.has(stem)).length));
-    const part = counts[0].reduce((sum, count) => sum + count, 0) / stems[0].length; // of the heading
-    return wanted.map((_one, i) => {
-      const [title, above, prose, code] = counts.map((count) => count[i]);
-      return (title && 1.5 + 2.5 * part) + 1.5 * !!above + (prose ? 1.5 - 0.5 / prose : 0.5 * !!code);
+  // For each word of the query, what its best place in one section is worth; 0 if it is not there. A heading says what
+  // its section is about, and a section has the words of the headings above it, too. Code seldom explains anything.
+  const pointsOf = ({ stems }, wanted) =>
+    wanted.map((one) => {
+      const [title, above, prose, code] = stems.map((all) => all.filter((stem) => one.has(stem)).length);
+      return title ? HEADING : prose ? 2 - 1 / (1 + prose) : above ? 1.5 : code ? 0.5 : 0;
     });
-  };
 
-  // What is the same for upper case, and whatever is between words.
-  const plain = (text) => ` ${(text.match(WORD) || []).join(" ")}`.toLowerCase();
-
-  const ratingOf = ({ page, titles, title, prose, points }, words, weights, phrase) => {
-    let rating = points.reduce((sum, one, i) => sum + one * weights[i], 0);
-    if (points.every(Boolean)) rating *= 2;
-    if (phrase.trim().includes(" ")) rating *= plain(title).includes(phrase) ? 2 : plain(prose).includes(phrase) ? 1.5 : 1;
+  const ratingOf = ({ page, titles, stems, points }, words, weights, phrase) => {
+    const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+    // a section with most of the words is better than one with one of them in its heading
+    const share = sum(weights.filter((_one, i) => points[i])) / sum(weights);
+    let rating = sum(points.map((one, i) => one * weights[i])) * share ** 2;
+    // a heading that says little else is better; the title of a page may say more, as the page has more
+    rating *= 1 + points.filter((one) => one === HEADING).length / (titles.length > 1 ? stems[0].length : words.length);
+    const [inTitle, , inProse] = stems.map((all) => words.length > 1 && ` ${all.join(" ")}`.includes(phrase));
+    rating *= inTitle ? 2 : inProse ? 1.5 : 1; // "progress bar" is more than progress and bar
     // the page of a function comes first for those who type its name
     const named = words.some((word) => word.includes("_") && titles[0].endsWith(`.${word}`));
     if (LATER.test(page) && !named) rating *= 0.25;
@@ -70,12 +78,13 @@
   };
 
   // All sections that have a word of the query, the best first.
-  const rated = (words, wanted, sections, phrase) => {
+  const rated = (words, wanted) => {
+    const phrase = ` ${words.map(stemOf).join(" ")}`;
     for (const section of sections) section.points = pointsOf(section, wanted);
-    // a word that few sections have tells more than one that is everywhere
+    // a word that few sections have tells more than one that is everywhere; one that is nowhere tells nothing
     const weights = words.map((_word, i) => {
       const having = sections.filter(({ points }) => points[i]).length;
-      return Math.log(1 + sections.length / (1 + having));
+      return having && Math.log(1 + sections.length / having);
     });
     for (const section of sections) section.rating = ratingOf(section, words, weights, phrase);
     return sections.filter(({ rating }) => rating > 0).sort((one, other) => other.rating - one.rating);
@@ -93,7 +102,11 @@
     if (typeof Stemmer === "undefined") await load("language_data.js");
     await load("sections.js");
     stemmer = new Stemmer();
-    sameStems = new Map(Object.entries(SAME).map((words) => words.map((word) => stemmer.stemWord(word))));
+    sameStems = new Map();
+    for (const group of SAME.split(";")) {
+      const [first, ...others] = group.match(WORD).map((word) => stemmer.stemWord(word));
+      for (const other of others) sameStems.set(other, first);
+    }
     sections = SECTIONS.map(([page, id, titles, prose, code]) => {
       const title = titles[titles.length - 1];
       const above = titles.slice(0, -1).join(" ");
@@ -106,17 +119,12 @@
     const words = [...new Map(telling(query).map((word) => [stemOf(word), word])).values()];
     const wanted = meanings(words, known);
     const pages = new Map();
-    for (const section of rated(words, wanted, sections, plain(query))) {
+    for (const section of rated(words, wanted)) {
       if (!pages.has(section.page)) pages.set(section.page, []);
       pages.get(section.page).push(section);
     }
-    const having = (found) => words.filter((_word, i) => found.some(({ points }) => points[i])).length;
-    // pages with all words, or with most of them; if these are few, also the next ones
-    const listed = [...pages.values()].sort((one, other) => having(other) - having(one) || other[0].rating - one[0].rating);
-    const most = listed.length ? having(listed[0]) : 0;
-    const few = listed.filter((found) => having(found) === most).length < FEW;
-    const results = listed.filter((found) => having(found) >= (few ? Math.max(1, most - 1) : most));
-    return { words, wanted, results, full: listed.filter((found) => having(found) === words.length).length };
+    const listed = [...pages.values()];
+    return { words, wanted, results: listed.filter(([{ rating }]) => rating >= LEAST * listed[0][0].rating) };
   };
 
   // The part of a text with the most words of the query; these are marked.
@@ -169,19 +177,22 @@
     return item;
   };
 
-  const pagesIn = (count) => (count === 1 ? "1 page" : `${count} pages`);
-  const summaryOf = ({ words, results, full }) => {
+  const summaryOf = ({ words, wanted, results }) => {
+    const unknown = words.filter((_word, i) => !wanted[i].size);
     const count = results.length;
-    const shown = count > PAGES ? `The best ${PAGES} of ${count} pages` : pagesIn(count);
-    const these = `all of these words: ${words.join(", ")}`;
+    const shown = count > PAGES ? `The best ${PAGES} of ${count} pages` : count === 1 ? "1 page" : `${count} pages`;
     if (!words.length) return "Please add a more specific word.";
-    if (!count) return words.length === 1 ? `No page has this word: ${words[0]}` : `No page has any of these words: ${words.join(", ")}`;
-    if (!full) return `No page has ${these}. ${shown} with most of them:`;
-    if (full < count) return `${pagesIn(full)} with ${these}. Below them, pages with most of them:`;
-    return `${shown}:`;
+    if (!unknown.length) return `${shown}:`;
+    return `No page has ${unknown.join(", ")}.${count ? ` ${shown} with other words:` : ""}`;
   };
 
-  if (typeof Search !== "undefined") { // the page of results
+  const results = document.getElementById("search-results");
+  if (results) { // the page of results, with a field of its own: on a phone, the other one is hidden
+    const form = document.createElement("form");
+    form.innerHTML = `<h1>Search the manual</h1><input type="search" name="q" aria-label="Search the manual"> <button>Search</button>`;
+    form.elements.q.value = new URLSearchParams(location.search).get("q") || "";
+    if (!form.elements.q.value.trim()) results.textContent = "Type words, such as “error bars” or “run on SLURM”, or the name of a function.";
+    results.before(form);
     const show = (query) => {
       const answer = answerTo(query);
       Search._parseQuery(query); // keeps the words that the pages highlight
