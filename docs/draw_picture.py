@@ -31,14 +31,14 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 52
-REPORT = {"width": 500, "height": 655}
+REPORT = {"width": 470, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
 pre {{ margin: 0; padding: 14px; width: 517px; border-radius: 10px;
-      background: #282828; color: #ebdbb2; font: 16.5px/1.65 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 16.5px/1.8 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
@@ -74,11 +74,11 @@ def show(folder: pathlib.Path) -> list[str]:
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
         cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
     ).stdout.strip()  # fmt: skip
-    # The lines of psweep say what the traceback of Ctrl-C does not.
-    first = [line for line in first if line]
+    # What matters is the bar when Ctrl-C comes, and the lines of psweep; not the traceback.
+    said = next(i for i, line in enumerate(first) if line.startswith("psweep:"))
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
-        "$ python3 study.py", *first[:end], "...", "",
+        "$ python3 study.py", first[0], *first[said:end], "",
         "$ python3 study.py", *(line for line in second if line), "",
         "$ psweep-report --open", report,
     ]  # fmt: skip
@@ -105,7 +105,12 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         # below the title, so that its text is large enough
         top = page.locator("#choice").bounding_box()["y"]
         page.evaluate(f"scrollBy(0, {top - 6})")
-        page.screenshot(path=folder / "report.png")
+        pair = page.locator("#pair").bounding_box()
+        height = pair["y"] + pair["height"] + 10
+        page.screenshot(
+            path=folder / "report.png",
+            clip={"x": 0, "y": 0, "width": REPORT["width"], "height": height},
+        )
         text = PAGE.format(text=terminal.mark_up(lines, COLUMNS), **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())

@@ -27,19 +27,6 @@ def test_the_code_in_the_readme_does_what_it_shows(tmp_path):
     assert (tmp_path / "calc" / "database.pk").exists()
 
 
-def test_the_first_code_in_the_readme_makes_a_study(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code = re.search(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    namespace = {}
-    for n_new in (4, 0):  # skip_dups
-        n_before = len(namespace["df"]) if namespace else 0
-        exec(code, namespace)  # noqa: S102 (it is what a reader does)
-        df = namespace["df"]
-        assert len(df) == n_before + n_new == 4
-    assert df.columns.tolist()[:2] == ["lr", "momentum"]
-    assert df.loss.min() == 0
-
-
 PAGES = [*(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")), "examples/README.md"]
 
 
