@@ -49,6 +49,30 @@ def square(pset):
     return {"b": pset["a"] ** 2}
 
 
+GENERATOR = random.Random(1)
+
+
+@pytest.mark.parametrize(
+    ("func", "values", "seed", "said"),
+    [
+        (lambda p: {"y": GENERATOR.random()}, [1, 2], None, "each process has its own copy"),
+        (lambda p: {"y": GENERATOR.random()}, [1, 2], 1, "its numbers do not depend on _seed"),
+        (lambda p: {"y": p["b"].random()}, [GENERATOR] * 2, None, "the same random generator"),
+        (lambda p: {"y": random.Random(p["b"]).random()}, [1, 2], None, None),
+    ],
+)
+@pytest.mark.parametrize("prepared", [False, True])
+def test_shared_generators_are_named(machine, capfd, func, values, seed, said, prepared):
+    machine()
+    params = [{"a": a, "b": value} for a, value in enumerate(values)]
+    if prepared:
+        ps.prep_batch(params, func=func, seed=seed)
+    else:
+        ps.run_batch(func, params, "here", seed=seed)
+    err = capfd.readouterr().err
+    assert said in err if said else "random generator" not in err
+
+
 def test_one_call_gives_what_run_local_gives(machine):
     machine("subcmd: sh\npack: 3\nparallel: 2")
     params = ps.plist("a", range(7))

@@ -249,6 +249,13 @@ def test_near_misses_are_named_before_hours_are_spent(capfd):
         ("a", Path("a")),
         (datetime(2020, 1, 1), pd.Timestamp("2020")),
         (pd.Timestamp("2020"), datetime(2020, 1, 1)),
+        (1, np.float64(1)),
+        (1.0, np.int64(1)),
+        (0.3, np.float64(0.1 * 3)),
+        (True, np.int8(1)),
+        (0.0, -0.0),
+        ([1], np.array([1])),
+        (np.array([1.5, 2]), [1.5, 2]),
     ],
 )
 def test_near_misses_of_other_types_are_named(then, now, capfd):

@@ -11,12 +11,12 @@ import os
 import random
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["generators_in_psets_notice", "shared_generators", "shared_generators_notice"]
+__all__ = ["generator_notices", "shared_generators"]
 
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _PYTHONS = frozenset(
@@ -33,15 +33,34 @@ _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 
 
-def shared_generators_notice(func: Any, seeded: bool) -> str | None:
-    """Return a notice for the end of a run if func took a generator along.
+def generator_notices(
+    func: Any, psets: Sequence[Mapping[Any, Any]], *, sent: bool, seeded: bool, plain: bool
+) -> list[str]:
+    """Say what is wrong with random numbers that psets draw, if anything is.
 
     Parameters
     ----------
     func : callable
+    psets : sequence of dict
+        Those that run.
+    sent : bool
+        They run in other processes: workers, or the tasks of batch jobs.
     seeded : bool
-        The psets have seeds. If not, they were run in workers, of which each had its own copy.
+        They have seeds.
+    plain : bool
+        Their values are numbers, strings and the like.
     """
+    if not len(psets):
+        return []
+    found = [
+        _shared_generators_notice(func, seeded) if sent or seeded else None,
+        None if plain else _generators_in_psets_notice(psets),
+    ]
+    return [notice for notice in found if notice is not None]
+
+
+def _shared_generators_notice(func: Any, seeded: bool) -> str | None:
+    """Report generators that func took along; not seeded: each process had a copy of them."""
     names = shared_generators(func)
     if not names:
         return None
@@ -55,13 +74,13 @@ def shared_generators_notice(func: Any, seeded: bool) -> str | None:
             f'_seed; create {it} inside func: np.random.default_rng(pset["_seed"])'
         )
     return (
-        f"func uses {listed}, {what} made outside func: each worker has its own copy, so psets may "
-        f"draw equal numbers; create {it} inside func, for example by np.random.default_rng()"
+        f"func uses {listed}, {what} made outside func: each process has its own copy, so psets "
+        f"may draw equal numbers; create {it} inside func, for example by np.random.default_rng()"
     )
 
 
-def generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | None:
-    """Return a notice for the end of a run if one generator is in the values of several psets.
+def _generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | None:
+    """Report generators that are in the values of several psets.
 
     Each call of func gets a copy of its pset, and so of the generator in the same state.
     """

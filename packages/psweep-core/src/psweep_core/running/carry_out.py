@@ -15,7 +15,7 @@ from ..engines.choose import run_psets
 from ..engines.dispatch import Step
 from ..engines.failures import note, raises_originals
 from ..engines.job import Func, Jobs
-from ..engines.shared_generators import generators_in_psets_notice, shared_generators_notice
+from ..engines.shared_generators import generator_notices
 from ..errors import DatabaseError
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
@@ -263,12 +263,11 @@ class _Run:
                 self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()
-        if jobs and (self._sends_func() or jobs.seeds is not None):
-            notice = shared_generators_notice(self.func, jobs.seeds is not None)
-            if notice is not None:
-                self.closing.add(notice)
-        notice = None if self.atomic else generators_in_psets_notice(jobs.psets)
-        if notice is not None:
+        seeded = jobs.seeds is not None
+        sent = self._sends_func()
+        for notice in generator_notices(
+            self.func, jobs.psets, sent=sent, seeded=seeded, plain=self.atomic
+        ):
             self.closing.add(notice)
 
     def _steps(self, jobs: Jobs, record: Record) -> Iterator[Step]:

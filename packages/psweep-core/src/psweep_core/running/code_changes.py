@@ -27,6 +27,7 @@ _MAX_NAMES = 3
 _MAX_LOOKED_AT = 200  # psets, which take some 10 ms
 _NEAR = 1e-12  # relative difference of numbers that are meant to be one
 _MAX_DIGITS = 30  # of a number that is a text
+_MAX_ITEMS = 1000  # of a list or an array that may have been the other one
 _NUMBERS = {bool, int, float}
 
 
@@ -193,9 +194,10 @@ def near_misses(
     near = _NearNumbers(df)
     by_type: list[str] = []
     by_name: Counter[tuple[Any, ...]] = Counter()
-    for pset, sha in zip(psets[::step], hashes[::step], strict=True):
+    for given, sha in zip(psets[::step], hashes[::step], strict=True):
         if sha in done:  # repeated
             continue
+        pset = {name: _python(value) for name, value in given.items()}
         others = itertools.chain(_other_types(pset), near.psets(pset))
         other = next((other for other in others if pset_hash(other) in done), None)
         if other is not None:
@@ -224,6 +226,11 @@ def near_misses(
             f"{'s'[: len(added) - 1]} {', '.join(safe_repr(name, 60) for name in added)}"
             "; ps.df_add_param adds a parameter to finished rows"
         )
+
+
+def _python(value: Any) -> Any:
+    """Return the Python number, bool or string that a scalar of NumPy is hashed as."""
+    return value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
 
 
 class _NearNumbers:
@@ -286,18 +293,24 @@ def _of_another_kind(value: Any) -> Iterator[Any]:
     kind = type(value)
     if kind is int and value in (0, 1):
         yield bool(value)
+    elif kind is float and value == 0:
+        yield -value
     elif kind is str and len(value) < _MAX_DIGITS:
         for number in (int, float):
             with contextlib.suppress(ValueError):
                 yield number(value)
     elif kind in (list, tuple):
         yield tuple(value) if kind is list else list(value)
+        with contextlib.suppress(Exception):  # values of any type, and lists of any lengths
+            array = np.array(value[:_MAX_ITEMS])
+            yield from [array] if array.dtype.kind in "iufb" and len(value) == len(array) else []
     if kind in (list, tuple, dict):
         yield from (_with_numbers(value, number) for number in (int, float))
     elif kind is np.ndarray and value.dtype.kind in "iuf":
         with np.errstate(all="ignore"):
             other = value.astype(np.int64 if value.dtype.kind == "f" else np.float64)
         yield from [other] if np.array_equal(other, value) else []
+        yield from [value.tolist()] if value.size <= _MAX_ITEMS else []
     elif kind is pd.Timestamp:
         yield value.to_pydatetime(warn=False)
     elif kind is datetime.datetime:

@@ -19,6 +19,7 @@ import pandas as pd
 from .._version import __version__
 from ..engines.failures import raises_originals
 from ..engines.job import Func
+from ..engines.shared_generators import generator_notices
 from ..engines.wire import dumps, pickled_func
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
@@ -123,6 +124,9 @@ def spool_work(
             header = None
             spool = None
             if jobs:
+                notices += generator_notices(
+                    func, jobs.psets, sent=True, seeded=jobs.seeds is not None, plain=atomic
+                )
                 header = reserve_numbers(study, run_id, known, len(jobs))
                 runtime = _median_runtime(known)
                 chunks = cut(jobs.psets, runtime)
