@@ -91,6 +91,12 @@ def test_a_change_that_would_break_the_study_is_refused(df, change, said):
     assert len(ps.run_local(func, [{"x": 7}])) == 5  # the lock is free
 
 
+def test_columns_that_pandas_cannot_select_rows_of(df):
+    ps.edit("calc", lambda df: df.assign(user=np.arange(4, dtype=">i4")))
+    assert ps.df_read("calc").user.tolist() == [0, 1, 2, 3]
+    assert len(ps.run_local(func, [{"x": 7}])) == 5
+
+
 def test_where_there_is_nothing_to_edit():
     with pytest.raises(ps.StudyNotFoundError):
         ps.edit("nowhere", lambda df: df)

@@ -98,6 +98,18 @@ def test_no_worker_outlives_its_parent(script, how):
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("basename", ["database.json", "results.pk"])
+def test_recover_finds_the_database_whatever_its_name_is(script, basename):
+    code = RUN.replace("poolsize=", f"database_basename={basename!r}, poolsize=")
+    process = script(code, "0")
+    wait_for(10, process)
+    process.kill()
+    process.wait()
+    known = ps.df_read("calc")
+    assert ps.recover("calc")._pset_id.tolist() == known._pset_id.tolist()
+    assert ps.df_read(Path("calc", basename))._pset_id.tolist() == known._pset_id.tolist()
+
+
 def test_recover_moves_the_rows_of_a_killed_run_into_the_database(script):
     process = script(RUN, "0")
     wait_for(10, process)

@@ -245,6 +245,18 @@ def test_programs_open_old_studies(version, capsys):
     assert contents("mixed") == before
 
 
+def test_the_error_names_what_may_be_the_database_of_an_old_study():
+    copied("0.8.0", "serial")
+    Path("serial/database.pk").rename("serial/my.pk")
+    with pytest.raises(ps.StudyNotFoundError, match=r"holds my\.pk: .*, name it: serial/my\.pk"):
+        ps.df_read("serial")
+    assert len(ps.df_read("serial/my.pk")) == 5
+    assert (
+        len(ps.run_local(MAKE.func, [{"a": 9}], calc_dir="serial", database_basename="my.pk")) == 6
+    )
+    assert len(ps.df_read("serial")) == 6
+
+
 def test_a_frame_of_an_old_release_is_extended():
     df = pd.read_pickle(OLD / "0.16.0" / "late" / "database.pk")
     df = ps.run_local(MAKE.func, [{"a": 99}], df=df, save=False)

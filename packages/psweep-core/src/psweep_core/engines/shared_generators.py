@@ -36,7 +36,7 @@ _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"
 def generator_notices(
     func: Any, psets: Sequence[Mapping[Any, Any]], *, sent: bool, seeded: bool, plain: bool
 ) -> list[str]:
-    """Say what is wrong with random numbers that psets draw, if anything is.
+    """Report what is wrong with the random numbers that psets draw, if anything is.
 
     Parameters
     ----------

@@ -152,8 +152,9 @@ def _check_live_runs(study: Study, before: pd.DataFrame, new: pd.DataFrame) -> N
         )
         moved = False
         if len(before):
-            known = new[new["_pset_id"].isin(old.index)].set_index("_pset_id")
-            theirs = old[old["_run_id"] == run.run_id]
+            numbers = new[["_pset_id", "_run_id", "_run_seq", "_pset_seq"]]
+            known = numbers[new["_pset_id"].isin(old.index)].set_index("_pset_id")
+            theirs = old[["_run_id", "_run_seq", "_pset_seq"]][old["_run_id"] == run.run_id]
             for name in ("_run_id", "_run_seq", "_pset_seq"):
                 moved |= not (known.loc[theirs.index, name] == theirs[name]).all()
         if taken.any() or moved:
@@ -165,11 +166,13 @@ def _check_live_runs(study: Study, before: pd.DataFrame, new: pd.DataFrame) -> N
 
 
 def _check_hashes(before: pd.DataFrame, new: pd.DataFrame) -> None:
-    stale = new[stale_rows(new, strict=True)]
+    # These columns alone: pandas cannot select rows of some others, such as big-endian numbers.
+    book = ["_pset_id", "_pset_hash"]
+    stale = new[book][stale_rows(new, strict=True)]
     if not len(stale):
         return
     # Of some rows it was so before: func may have returned another value for a parameter.
-    known = before.loc[stale_rows(before, strict=True)] if len(before) else before
+    known = before[book][stale_rows(before, strict=True)] if len(before) else before
     same = dict(zip(known["_pset_id"], known["_pset_hash"], strict=True)) if len(known) else {}
     bad = stale[
         [same.get(i) != sha for i, sha in zip(stale["_pset_id"], stale["_pset_hash"], strict=True)]

@@ -43,7 +43,7 @@ from typing import Any, Final
 from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
 from .regular import entries, is_strange
-from .suffixes import DATA_ONLY, PICKLES
+from .suffixes import DATA_ONLY, PICKLES, SUFFIXES
 
 __all__ = [
     "PRIVATE",
@@ -115,6 +115,11 @@ class Layout:
         names.discard(_SPOOLS)
         # A study that was copied without the private folder.
         return names or {path.name for path in self.calc_dir.glob("database.*")} & _USUAL
+
+    def files_like_databases(self) -> list[str]:
+        """List the files in the folder that have the suffix of a database."""
+        files = [path for path in self.calc_dir.glob("*.*") if path.suffix.lower() in SUFFIXES]
+        return sorted(path.name for path in files if path.is_file())
 
     def journals(self) -> list[Path]:
         """List the journals of live and dead runs that write into this database."""

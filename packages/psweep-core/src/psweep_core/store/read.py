@@ -66,7 +66,7 @@ def is_folder(path: PathLike) -> bool:
     return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
 
 
-def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk") -> pd.DataFrame:
+def recover(calc_dir: PathLike = "calc", database_basename: str | None = None) -> pd.DataFrame:
     """Move the finished psets of killed runs into the database.
 
     Every run does this when it starts. To read them without moving them, pass the folder to
@@ -76,8 +76,8 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     ----------
     calc_dir : str or path, default "calc"
         The folder of the study.
-    database_basename : str, default "database.pk"
-        The database in it.
+    database_basename : str, optional
+        The database in it. None: the only one, or ``database.pk``.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def recover(calc_dir: PathLike = "calc", database_basename: str = "database.pk")
     Raises
     ------
     StudyNotFoundError
-        There is no study in that folder.
+        There is no study in that folder, or there are several.
     DatabaseError
         The database is damaged. It is left as it is, and so are the journals.
 

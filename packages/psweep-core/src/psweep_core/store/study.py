@@ -92,6 +92,12 @@ class Study:
                 f"database in {os.fspath(calc_dir)}" if basename is None else study.layout.database
             )
             message = f"there is no {where}, and no unfinished run either"
+            others = study.layout.files_like_databases() if basename is None else []
+            if others:
+                message += (
+                    f"; the folder holds {', '.join(others)}: if one of these is the database of a "
+                    f"study of psweep 0.16 or older, name it: {os.path.join(calc_dir, others[0])}"
+                )
             raise StudyNotFoundError(message)
         return study
 
