@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 SHARED_DATA = "how-do-i-share-large-or-constant-data-between-all-psets"
 ANY_RESULT = "can-i-save-an-array-a-trained-model-or-a-dataframe-as-a-result"
+READ_DURING_RUN = "can-i-read-the-database-while-a-study-is-running"
 # the words of a user, and a page or section that has the answer
 QUESTIONS = {
     "average": "cookbook#the-best-hyperparameters",
@@ -76,8 +77,19 @@ QUESTIONS = {
     "stop a running study": "failures#stop-a-run-ctrl-c",
     "time limit per call": "failures#limit-the-time",
     "use all cores": "parallel",
+    "analyze results": "evaluate",
+    "behavior on error": "failures#by-default-an-exception-ends-the-run",
+    "does it work on mac": "faq#does-it-run-on-windows-and-macos",
+    "kill job": "cli#psweep-cancel",
+    "lambda pickle": "faq#can-func-be-a-lambda-or-a-closure",
+    "read database while running": f"faq#{READ_DURING_RUN}",
+    "sensitivity analysis": "designs",
+    "stop calculation after 10 minutes": "faq#how-do-i-stop-a-calculation-after-10-minutes",
+    "visualize": "plots",
     # words with a mistake, and some that are on no page
     "slrum": "clusters",
+    "corupt": "troubleshooting#word-calc-database-pk-is-damaged",
+    "senstivity": "designs",
     "hyperparamter": "cookbook#the-best-hyperparameters",
     "random seed qwertz": "extending#seeds",
     "qwertz": None,

@@ -282,9 +282,13 @@ def write_sections(app: Sphinx, error: Exception | None) -> None:
                 elif isinstance(element, nodes.raw):  # a terminal
                     code.append(re.sub(r"<[^>]+>", "", text))
                 elif isinstance(element, (nodes.FixedTextElement, desc_signature)):
-                    code.append(text)
+                    # the docstring of a script in the gallery is the text of its page
+                    code.append(re.sub(r'^""".*?""" ', "", text))
                 else:
-                    prose.append(text)
+                    # without the alternative text of pictures, and without HTML
+                    texts = element.findall(nodes.Text)
+                    shown = [text for text in texts if not isinstance(text.parent, nodes.raw)]
+                    prose.append(" ".join("".join(shown).split()))
             found.append([page, section["ids"][0], titles, " ".join(prose), " ".join(code)])
     text = f"const SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
     (Path(app.outdir) / "_static" / "sections.js").write_text(text, encoding="utf-8")

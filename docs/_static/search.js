@@ -11,11 +11,12 @@
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
   // Words that mean the same here. The manual uses the first one; users type the others, too.
   const SAME = `
-    colour color; core cpu processor; damaged corrupt; fail failure; folder directory; limit maximum max; log logarithmic; mail email;
-    mean average; memory ram oom; optimise optimize; plot graph chart; program executable; remove delete erase drop;
-    stop abort interrupt kill; take took; torch pytorch`;
+    analysis analyse analyze evaluate; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
+    log logarithmic; macos mac osx; mail email; mean average summarise summarize; memory ram oom; optimise optimize;
+    plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; run calculation computation;
+    stop abort interrupt kill cancel; take took; time minute hour; torch pytorch`;
   // Words of questions that say nothing about what is asked.
-  const FILLERS = "can use using want need get make way possible per every vs without simulation simulations".split(" ");
+  const FILLERS = "can use using want need get make way possible per every vs without simulation simulations work works behavior behaviour".split(" ");
   const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
   const ASIDE = /^(claims|comparison|glossary|performance|security)$/; // these, if others are nearly as good
 
@@ -26,7 +27,7 @@
     if (!stems.has(word)) stems.set(word, stemmer.stemWord(word.toLowerCase()));
     return sameStems.get(stems.get(word)) || stems.get(word);
   };
-  const tells = (word) => !stopwords.has(word) && !FILLERS.includes(word);
+  const tells = (word) => !stopwords.has(word) && !FILLERS.includes(word) && !/^\d{1,2}$/.test(word);
   const telling = (text) => (text.match(WORD) || []).filter((word) => tells(word.toLowerCase()));
   const wordsOf = (text) => telling(text).map(stemOf);
 
@@ -45,14 +46,18 @@
   };
 
   // For each word of the query, the stems that it may mean: its own, those that contain it if it is long
-  // ("parameters" is in "hyperparameters"), if it is on no page those that start with it, or else look like it.
-  const meanings = (words, known) =>
-    words.map(stemOf).map((stem) => {
+  // ("parameters" is in "hyperparameters"), or if it is on no page, those of the words that start with it, or else look like it.
+  const meanings = (words) =>
+    words.map((word) => {
+      const [typed, stem] = [word.toLowerCase(), stemOf(word)];
       const found = new Set([...known].filter((one) => one === stem || (stem.length > 5 && one.includes(stem))));
-      const ways = [(one) => stem.length > 2 && one.startsWith(stem), (one) => stem.length > 4 && isLike(stem, one, stem.length > 7 ? 2 : 1)];
-      for (const way of ways) if (!found.size) [...known].filter(way).forEach((one) => found.add(one));
+      const ways = [(one) => typed.length > 1 && one.startsWith(typed), (one) => typed.length > 4 && isLike(typed, one, typed.length > 7 ? 2 : 1)];
+      for (const way of ways) if (!found.size) spelled.filter(way).forEach((one) => found.add(stemOf(one)));
       return found;
     });
+
+  // What is typed as two words may be a name: "on error" is on_error.
+  const withNames = (query) => query.replace(/(?=\b(\w+) (\w+))\1 /g, (one, first, second) => (spelled.includes(`${first}_${second}`.toLowerCase()) ? `${first}_` : one));
 
   // For each word of the query, what its best place in one section is worth; 0 if it is not there. A heading says what
   // its section is about, and a section has the words of the headings above it, too. Code seldom explains anything.
@@ -90,7 +95,7 @@
     return sections.filter(({ rating }) => rating > 0).sort((one, other) => other.rating - one.rating);
   };
 
-  let sections, known;
+  let sections, known, spelled; // the last two: all stems, and all words, of the manual
   const load = (name) =>
     new Promise((done, failed) => {
       const script = document.createElement("script");
@@ -113,11 +118,13 @@
       return { page, id, titles, title, prose, code, stems: [title, above, prose, code].map(wordsOf) };
     });
     known = new Set(sections.flatMap(({ stems }) => stems.flat()));
+    const texts = SECTIONS.flatMap(([, , titles, prose, code]) => [...titles, prose, code]);
+    spelled = [...new Set(telling(`${SAME} ${texts.join(" ")}`.toLowerCase()))].filter((word) => known.has(stemOf(word)));
   })());
 
   const answerTo = (query) => {
-    const words = [...new Map(telling(query).map((word) => [stemOf(word), word])).values()];
-    const wanted = meanings(words, known);
+    const words = [...new Map(telling(withNames(query)).map((word) => [stemOf(word), word])).values()];
+    const wanted = meanings(words);
     const pages = new Map();
     for (const section of rated(words, wanted)) {
       if (!pages.has(section.page)) pages.set(section.page, []);
