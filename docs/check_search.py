@@ -86,7 +86,8 @@ QUESTIONS = {
     "sensitivity analysis": "designs",
     "stop calculation after 10 minutes": "faq#how-do-i-stop-a-calculation-after-10-minutes",
     "visualize": "plots",
-    # words with a mistake, and some that are on no page
+    # words that are not complete or with a mistake, and some that are on no page
+    "slurm gp": "whole_nodes",
     "slrum": "clusters",
     "corupt": "troubleshooting#word-calc-database-pk-is-damaged",
     "senstivity": "designs",

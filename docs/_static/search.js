@@ -14,7 +14,7 @@
     analysis analyse analyze evaluate; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
     log logarithmic; macos mac osx; mail email; mean average summarise summarize; memory ram oom; optimise optimize;
     plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; run calculation computation;
-    stop abort interrupt kill cancel; take took; time minute hour; torch pytorch`;
+    stop abort interrupt kill cancel; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "can use using want need get make way possible per every vs without simulation simulations work works behavior behaviour".split(" ");
   const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
