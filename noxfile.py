@@ -140,15 +140,16 @@ TOOLS = {
 }
 # what `bench` compares psweep with, each in its own environment
 PEERS = {"psweep 0.16.0": ["psweep==0.16.0"], "xyzpy": ["xyzpy", "matplotlib"]}
-# what `bench_tools` compares psweep with, in the newest version of each
+# what `bench_tools` compares psweep with, in the newest version of each: what to install, and what
+# a result is stored as
 OTHER_TOOLS = {
-    "psweep 0.8.0": "psweep==0.8.0",
-    "signac": "signac",
-    "joblib.Memory": "joblib",
-    "sacred": "sacred",
-    "MLflow (SQLite)": "mlflow",
-    "optuna (SQLite)": "optuna",
-    "optuna (journal file)": "optuna",
+    "psweep 0.8.0": ("psweep==0.8.0", "a row of a file that is written at the end"),
+    "signac": ("signac", "a folder"),
+    "joblib.Memory": ("joblib", "a folder with files"),
+    "sacred": ("sacred", "a folder with files"),
+    "MLflow (SQLite)": ("mlflow", "rows in a database"),
+    "optuna (SQLite)": ("optuna", "rows in a database"),
+    "optuna (journal file)": ("optuna", "lines in a file"),
 }
 CLUSTER_TOOLS = ["submitit", "executorlib", "pysqa", "xyzpy", "matplotlib", "cloudpickle"]
 PROJECTS = {
@@ -554,7 +555,8 @@ def bench_tools(session: nox.Session) -> None:
     session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
     tmp = pathlib.Path(session.create_tmp()).resolve()
     rows = []
-    for name, requirement in {"psweep": wheel, **OTHER_TOOLS}.items():
+    tools = {"psweep": (wheel, "a row in a file"), **OTHER_TOOLS}
+    for name, (requirement, stored_as) in tools.items():
         env = tmp / re.sub(r"\W+", "-", name)
         session.run("virtualenv", "--quiet", "--clear", str(env))
         # (sacred imports pkg_resources.)
@@ -570,8 +572,9 @@ def bench_tools(session: nox.Session) -> None:
                 took.append(float(_said_in(session, env, pathlib.Path(folder), script, name)))
         session.log(f"{name} {version}: {took} µs per pset")
         median = float(f"{statistics.median(took):.2g}")
-        rows.append((median, f"{name},{version},{median:.0f}"))
-    text = "\n".join(["tool,version,µs per pset", *(row for _, row in sorted(rows)), ""])
+        rows.append((median, f"{name},{version},{stored_as},{median:.0f}"))
+    header = "tool,version,stores each result as,µs per pset"
+    text = "\n".join([header, *(row for _, row in sorted(rows)), ""])
     (ROOT / "benchmarks" / "other_tools.csv").write_text(text, encoding="utf-8")
 
 
