@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from psweep_core.params.hashing import pset_hash
 from psweep_core.store.journal import Journal, encode
 from psweep_core.table.rows import Header
 
@@ -16,7 +17,8 @@ class Evil:
 
 
 def row(seq, run="run"):
-    return (seq, f"{run}-{seq}", 10**18, "sha", 0.1, {"a": seq}, {"r": 1.5}, None)
+    params = {"a": seq}
+    return (seq, f"{run}-{seq}", 10**18, pset_hash(params), 0.1, params, {"r": 1.5}, None)
 
 
 def journal_of(basename="database.pk", run="run", run_seq=0, rows=3, calc_dir="calc"):

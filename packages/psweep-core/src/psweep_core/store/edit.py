@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..table import frames
 from ..table.atoms import ATOMS
 from ..table.changing import stale_rows
 from .backup import backup
-from .journal_reader import found_headers
+from .journal_reader import found_headers, is_over
 from .paths import PathLike
 from .study import Study
 
@@ -68,8 +69,10 @@ def edit(
     _check_function(function)
     study = Study.find(calc_dir, database_basename)
     with study.locked():
+        # Before the others are merged: what is left of these then was skipped, and blocks nothing.
+        live = [path for path in study.layout.journals() if not is_over(path)]
         before = study.fold()
-        new = _checked(study, before, function(_deep_copy(before)))
+        new = _checked(live, before, function(_deep_copy(before)))
         if frames.are_same(before, new) and list(before.dtypes) == list(new.dtypes):
             return before
         new = study.storable(new)
@@ -99,7 +102,7 @@ def _check_function(function: Any) -> None:
         raise ParamsTypeError(message)
 
 
-def _checked(study: Study, before: pd.DataFrame, new: Any) -> pd.DataFrame:
+def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFrame:
     """Refuse a change that would break what a study promises."""
     if not isinstance(new, pd.DataFrame):
         message = f"edit: the function must return the changed DataFrame, not {brief(new)}"
@@ -121,7 +124,7 @@ def _checked(study: Study, before: pd.DataFrame, new: Any) -> pd.DataFrame:
         return changed
     _check_ids(before, changed, where)
     changed = frames.regrouped(changed)
-    _check_live_runs(study, before, changed)
+    _check_live_runs(live, before, changed)
     _check_hashes(before, changed)
     return changed
 
@@ -140,10 +143,10 @@ def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:
         raise ParamsError(message)
 
 
-def _check_live_runs(study: Study, before: pd.DataFrame, new: pd.DataFrame) -> None:
+def _check_live_runs(live: Iterable[Path], before: pd.DataFrame, new: pd.DataFrame) -> None:
     """Refuse to take the numbers of runs that go on, or to renumber rows of theirs."""
     old = before.set_index("_pset_id") if len(before) else before
-    for run in found_headers(study.layout.journals()):
+    for run in found_headers(live):
         mine = new["_run_id"] == run.run_id
         seqs = new["_pset_seq"]
         taken = ~mine & (

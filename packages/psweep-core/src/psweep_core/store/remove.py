@@ -116,15 +116,25 @@ def undo_removal(study: Study, dry_run: bool = False) -> Removal:
         if _is_unchanged(study.layout.database, source):
             os.replace(source / _BEFORE, study.layout.database)
         else:
-            study.write_database(_restored(df, rows))
+            study.write_database(_restored(study, df, rows))
         _drop(study, source)
         return Removal(len(rows), len(folders), source)
 
 
-def _restored(df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _restored(study: Study, df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Put rows back into a database that was changed meanwhile."""
     have = {*_ids(df)}
-    restored = frames.append_frame(df, rows[[i not in have for i in rows["_pset_id"]]])
+    rows = rows[[i not in have for i in rows["_pset_id"]]]
+    if len(df) and rows["_pset_seq"].isin(df["_pset_seq"]).any():
+        # A journal of another study was merged meanwhile, see `union`.
+        run_seq, first_seq = (int(df[name].max()) + 1 for name in ("_run_seq", "_pset_seq"))
+        free = study.reserve("", run_seq, first_seq, len(rows))
+        rows = frames.numbered(
+            rows,
+            rows["_pset_seq"] - rows["_pset_seq"].min() + free.first_seq,
+            rows["_run_seq"] - rows["_run_seq"].min() + free.run_seq,
+        )
+    restored = frames.append_frame(df, rows)
     if set(restored.columns) == set(rows.columns):
         restored = restored[list(rows.columns)]  # as it was, if no run has added columns
     restored.attrs = {**rows.attrs, **df.attrs}

@@ -205,6 +205,7 @@ class Study:
         known = df = frames.usable(self._read_for_writing(), str(self.layout.database))
         # A run shows nobody what it has read until its rows are there, too.
         before = None if record is None else self._taken
+        header = None if record is None else record.header
         ours = set() if record is None else record.journals
         ended = [path for path in self._journals() if is_over(path, 1 if path in ours else 0)]
         unread = [*ended]
@@ -239,7 +240,10 @@ class Study:
             found.append(record.in_memory())
             if cached is not None:
                 found.append(JournalContents(record.header, [], [], [cached]))
-        df = union(df, found)
+        live = [] if header is None else [header]
+        if contents:
+            live += self._headers_of_live_runs({*unread})
+        df = union(df, found, live)
         if df is not known:
             df = self.write_database(df, before)
         for path, spool in spools.items():
@@ -251,6 +255,14 @@ class Study:
                 remove_journal(path)
         place_leftovers(self.layout)
         return df
+
+    def _headers_of_live_runs(self, ended: set[Path]) -> Iterator[Header]:
+        for path in self.layout.journals():
+            # A newer journal keeps new runs out, but not the rows of those that have ended.
+            with contextlib.suppress(FileNotFoundError, ForeignJournalError, NewerJournalError):
+                if path not in ended:
+                    yield read_header(path)
+        yield from (spool.header for spool in spools_of(self.layout))
 
     def fold_now(self, record: RunRecord | None = None) -> pd.DataFrame:
         """Take the lock and `fold`."""

@@ -6,20 +6,34 @@ import itertools
 import operator
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from ..table.frames import append_frame, frame_of_block
-from ..table.row_groups import block_of, joined, without
+from ..table.frames import append_frame, frame_of_block, rows_of_run
+from ..table.row_groups import Block, block_of, joined, without
+from ..table.rows import Header
 from .journal_reader import JournalContents
 
 __all__ = ["union", "warn_unreadable"]
 
 
-def union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame:
-    """Add those rows of journals that the database does not have yet."""
+def union(
+    df: pd.DataFrame, journals: Iterable[JournalContents], live: Iterable[Header] = ()
+) -> pd.DataFrame:
+    """Add those rows of journals that the database does not have yet.
+
+    Parameters
+    ----------
+    df : DataFrame
+    journals : iterable of JournalContents
+    live : iterable of Header
+        Runs that keep their numbers, whether they have rows yet or not.
+    """
     runs: dict[str, list[JournalContents]] = {}
+    headers = [*live]
     for contents in journals:
         runs.setdefault(contents.header.run_id, []).append(contents)
     for of_run in runs.values():
@@ -42,8 +56,45 @@ def union(df: pd.DataFrame, journals: Iterable[JournalContents]) -> pd.DataFrame
         rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
         block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
+            if _are_taken(df, headers, block, header):
+                others = [*headers, *(each[0].header for each in runs.values())]
+                block, header = _numbered_again(df, others, block, header)
             df = append_frame(df, frame_of_block(block, header))
     return df
+
+
+def _are_taken(df: pd.DataFrame, live: list[Header], block: Block, header: Header) -> bool:
+    """Return whether another run has numbers of these rows: the journal is of another study."""
+    first, last = block.seqs.min(), block.seqs.max()
+    for run in live:
+        overlap = run.first_seq <= last and first < run.first_seq + run.n_psets
+        if run.run_id != header.run_id and (overlap or run.run_seq == header.run_seq):
+            return True
+    if not len(df):
+        return False
+    if np.count_nonzero(df["_run_seq"] == header.run_seq) > rows_of_run(df, header).sum():
+        return True
+    return bool(np.isin(block.seqs, df["_pset_seq"].to_numpy(dtype=np.int64)).any())
+
+
+def _numbered_again(
+    df: pd.DataFrame, others: list[Header], block: Block, header: Header
+) -> tuple[Block, Header]:
+    """Number rows after all others, and warn of it."""
+    first = max(run.first_seq + run.n_psets for run in others)
+    run_seq = max(run.run_seq for run in others) + 1
+    if len(df):
+        first = max(first, int(df["_pset_seq"].max()) + 1)
+        run_seq = max(run_seq, int(df["_run_seq"].max()) + 1)
+    warnings.warn(
+        f"run {header.run_id} (calc_dir={header.calc_dir!r}) has numbers (_pset_seq, _run_seq) of "
+        f"another run, as if its journal was copied from another study; its rows are kept, with "
+        f"_run_seq {run_seq} and _pset_seq from {first}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    seqs = block.seqs - block.seqs.min() + first
+    return block._replace(seqs=seqs), replace(header, run_seq=run_seq)
 
 
 def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:
