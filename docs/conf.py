@@ -40,7 +40,7 @@ default_role = "autolink"  # `df_read` in a docstring becomes a link
 nitpick_ignore_regex = [("py:obj", r"(itertools|json|numpy|pandas|pathlib|scipy)\b.*|params")]
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
 
 autosummary_generate = True
 # Signatures show names and defaults; the docstrings have the types.
@@ -105,11 +105,14 @@ def make_pictures_of(page: Path) -> None:
         subprocess.run(command, check=True)
         for report in folder.glob("report*.html"):
             photograph(report, report.with_suffix(".png"))
+            photograph(report, folder / f"{report.stem}_dark.png", dark=True)
         if page.stem == "plots":
             text = page.read_text(encoding="utf-8")
             notebook = run_notebook(text.partition("## In a notebook")[2], folder)
             photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
             photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
+            dark = folder / "report_table_dark.png"
+            photograph(folder / "report.html", dark, dark=True, **LOWER_PART)
             shutil.copy(folder / "report.html", PICTURES / REPORT)
         for terminal in folder.glob("terminal_*.html"):
             shutil.copy(terminal, PICTURES / f"{page.stem}_{terminal.name}")
@@ -137,7 +140,13 @@ def run_notebook(text: str, folder: Path) -> Path:
 
 
 def photograph(
-    page: Path, picture: Path, *, state: str = "", size: tuple[int, int] = SCREEN, top: int = 0
+    page: Path,
+    picture: Path,
+    *,
+    state: str = "",
+    size: tuple[int, int] = SCREEN,
+    top: int = 0,
+    dark: bool = False,
 ) -> None:
     """Save a page of HTML, such as a report, as a PNG file, if there is a Chromium.
 
@@ -153,6 +162,7 @@ def photograph(
         "--hide-scrollbars",
         f"--window-size={size[0]},{size[1]}",
         f"--force-device-scale-factor={SCALE}",
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
         "--virtual-time-budget=10000",  # until its script has drawn
         f"--user-data-dir={picture.with_suffix('.profile')}",
         f"--screenshot={picture}",
@@ -171,6 +181,18 @@ def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
     """Leave out pictures of reports where there was no Chromium to make them."""
     picture = re.compile(r"^!\[[^\]]*\]\((pictures/report\w*\.png)\)$", re.MULTILINE)
     source[0] = picture.sub(lambda m: m[0] if (HERE / m[1]).exists() else "", source[0])
+
+
+def show_dark_reports(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Show the dark picture of a report where the page is dark."""
+
+    def both(found: re.Match[str]) -> str:
+        light, dark = found[0], found[0].replace(".png)", "_dark.png)")
+        there = (HERE / found[1]).with_name(f"{Path(found[1]).stem}_dark.png").exists()
+        return f"{light}{{.only-light}}\n{dark}{{.only-dark}}" if there else light
+
+    picture = re.compile(r"^!\[[^\]]*\]\((pictures/report\w*\.png)\)$", re.MULTILINE)
+    source[0] = picture.sub(both, source[0])
 
 
 def show_terminals(_app: Sphinx, name: str, source: list[str]) -> None:
@@ -313,6 +335,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", link_gallery)
     app.connect("source-read", link_report)
     app.connect("source-read", leave_out_pictures)
+    app.connect("source-read", show_dark_reports)
     app.connect("source-read", list_pages)
     app.connect("doctree-read", name_words)
     app.connect("doctree-read", mark_short_code)

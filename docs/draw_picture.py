@@ -37,8 +37,8 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
-pre {{ margin: 0; padding: 14px; width: 517px; border-radius: 10px;
-      background: #282828; color: #ebdbb2; font: 16.5px/1.8 "DejaVu Sans Mono", monospace; }}
+pre {{ margin: 0; padding: 14px; width: 580px; border-radius: 10px;
+      background: #282828; color: #ebdbb2; font: 18px/1.95 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
@@ -58,7 +58,7 @@ class Variant(NamedTuple):
 VARIANTS = [
     Variant("psweep.png", "light", "row", 440),
     Variant("psweep-dark.png", "dark", "row", 440),
-    Variant("psweep-narrow.png", "light", "column", 543),
+    Variant("psweep-narrow.png", "light", "column", 606),
 ]
 
 
