@@ -269,7 +269,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("lint-imports")
     skipped = "./.*,*.svg,*.ipynb,*/build/*,*/_build/*,./constraints.txt,./dist"
-    misspelt_on_purpose = "alhpa,clutser,nknown,temprature"
+    misspelt_on_purpose = "alhpa,clutser,corupt,nknown,senstivity,temprature"
     session.run("codespell", f"--skip={skipped}", f"--ignore-words-list={misspelt_on_purpose}", ".")
     session.run("python", str(ROOT / "docs" / "check_wording.py"))
 
