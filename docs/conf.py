@@ -225,13 +225,17 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     if name != "gallery":
         return
 
+    stems: list[str] = []
+
     def page(link: re.Match[str]) -> str:
         stem = link["name"].partition(".")[0]
+        stems.append(f"gallery/{stem}")
         picture = sorted((HERE / "gallery").rglob(f"{stem}*.png"))[0].relative_to(HERE)
         return f"- [![]({picture.as_posix()})<br>{link['title']}](gallery/{stem}.md)"
 
     link = re.compile(r"^- \[(?P<title>[^]]+)\]\(\.\./examples/(?P<name>[\w.]+)\S*\)", re.MULTILINE)
-    source[0] = link.sub(page, source[0]) + "\n```{toctree}\n:hidden:\n:glob:\n\ngallery/*\n```\n"
+    cards = link.sub(page, source[0])
+    source[0] = "\n".join([cards, "```{toctree}", ":hidden:", "", *stems, "```", ""])
 
 
 def link_report(_app: Sphinx, name: str, source: list[str]) -> None:

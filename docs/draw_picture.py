@@ -38,7 +38,7 @@ PAGE = """<!DOCTYPE html>
 <style>
 body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
 pre {{ margin: 0; padding: 14px; width: 580px; border-radius: 10px;
-      background: #282828; color: #ebdbb2; font: 18px/1.95 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 18px/1.82 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
@@ -102,8 +102,8 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         )
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
-        # below the title, so that its text is large enough
-        top = page.locator("#choice").bounding_box()["y"]
+        # below the title and the choices, so that its text is large enough
+        top = page.locator("#matters").bounding_box()["y"]
         page.evaluate(f"scrollBy(0, {top - 6})")
         pair = page.locator("#pair").bounding_box()
         height = pair["y"] + pair["height"] + 10
