@@ -107,6 +107,7 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     if not isinstance(new, pd.DataFrame):
         message = f"edit: the function must return the changed DataFrame, not {brief(new)}"
         raise ParamsTypeError(message)
+    new = _in_native_order(new)
     where = "the DataFrame that the function returned"
     if not len(new.columns) and len(before.columns):
         message = f"edit: {where} is empty; return the changed one, or remove rows by psweep-rm"
@@ -127,6 +128,15 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     _check_live_runs(live, before, changed)
     _check_hashes(before, changed)
     return changed
+
+
+def _in_native_order(df: pd.DataFrame) -> pd.DataFrame:
+    """Change the byte order of numbers of other machines, which pandas can hold but not select."""
+    new = df.copy(deep=False)
+    for i, dtype in enumerate(df.dtypes):
+        if isinstance(dtype, np.dtype) and not dtype.isnative:
+            new.isetitem(i, df.iloc[:, i].to_numpy().astype(dtype.newbyteorder("=")))
+    return new
 
 
 def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:
@@ -155,9 +165,8 @@ def _check_live_runs(live: Iterable[Path], before: pd.DataFrame, new: pd.DataFra
         )
         moved = False
         if len(before):
-            numbers = new[["_pset_id", "_run_id", "_run_seq", "_pset_seq"]]
-            known = numbers[new["_pset_id"].isin(old.index)].set_index("_pset_id")
-            theirs = old[["_run_id", "_run_seq", "_pset_seq"]][old["_run_id"] == run.run_id]
+            known = new[new["_pset_id"].isin(old.index)].set_index("_pset_id")
+            theirs = old[old["_run_id"] == run.run_id]
             for name in ("_run_id", "_run_seq", "_pset_seq"):
                 moved |= not (known.loc[theirs.index, name] == theirs[name]).all()
         if taken.any() or moved:
@@ -169,13 +178,11 @@ def _check_live_runs(live: Iterable[Path], before: pd.DataFrame, new: pd.DataFra
 
 
 def _check_hashes(before: pd.DataFrame, new: pd.DataFrame) -> None:
-    # These columns alone: pandas cannot select rows of some others, such as big-endian numbers.
-    book = ["_pset_id", "_pset_hash"]
-    stale = new[book][stale_rows(new, strict=True)]
+    stale = new[stale_rows(new, strict=True)]
     if not len(stale):
         return
     # Of some rows it was so before: func may have returned another value for a parameter.
-    known = before[book][stale_rows(before, strict=True)] if len(before) else before
+    known = before.loc[stale_rows(before, strict=True)] if len(before) else before
     same = dict(zip(known["_pset_id"], known["_pset_hash"], strict=True)) if len(known) else {}
     bad = stale[
         [same.get(i) != sha for i, sha in zip(stale["_pset_id"], stale["_pset_hash"], strict=True)]
