@@ -268,7 +268,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
-    skipped = "./.*,*.svg,*.ipynb,*/build/*,*/_build/*,./constraints.txt,./dist"
+    skipped = "./.*,*.svg,*.ipynb,*/build/*,*/_build/*,*/pictures/*,./constraints.txt,./dist"
     misspelt_on_purpose = "alhpa,clutser,corupt,nknown,senstivity,temprature"
     session.run("codespell", f"--skip={skipped}", f"--ignore-words-list={misspelt_on_purpose}", ".")
     session.run("python", str(ROOT / "docs" / "check_wording.py"))
