@@ -197,7 +197,7 @@ def near_misses(
     for given, sha in zip(psets[::step], hashes[::step], strict=True):
         if sha in done:  # repeated
             continue
-        pset = {name: _python(value) for name, value in given.items()}
+        pset = {name: _as_python(value) for name, value in given.items()}
         others = itertools.chain(_other_types(pset), near.psets(pset))
         other = next((other for other in others if pset_hash(other) in done), None)
         if other is not None:
@@ -228,7 +228,7 @@ def near_misses(
         )
 
 
-def _python(value: Any) -> Any:
+def _as_python(value: Any) -> Any:
     """Return the Python number, bool or string that a scalar of NumPy is hashed as."""
     return value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
 

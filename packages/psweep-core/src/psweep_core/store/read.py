@@ -87,7 +87,7 @@ def recover(calc_dir: PathLike = "calc", database_basename: str | None = None) -
     Raises
     ------
     StudyNotFoundError
-        There is no study in that folder, or there are several.
+        That folder has no study, or several.
     DatabaseError
         The database is damaged. It is left as it is, and so are the journals.
 
