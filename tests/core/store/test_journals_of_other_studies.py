@@ -90,7 +90,8 @@ def test_removed_rows_whose_numbers_are_taken_come_back():
     assert cli.rm(["a > 0"]) == 0
     copy_of_a_journal(rows=3)
     assert ps.recover("calc")._pset_seq.tolist() == [0, 1, 2]
-    assert cli.rm(["--undo"]) == 0
+    with pytest.warns(RuntimeWarning, match="now have _run_seq from . and _pset_seq from ."):
+        assert cli.rm(["--undo"]) == 0
     assert ps.df_read("calc").a.tolist() == [0, 1, 2, 100, 101]
     check(5, 2)
 

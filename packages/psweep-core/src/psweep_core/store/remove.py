@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,6 +134,12 @@ def _restored(study: Study, df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFram
             rows,
             rows["_pset_seq"] - rows["_pset_seq"].min() + free.first_seq,
             rows["_run_seq"] - rows["_run_seq"].min() + free.run_seq,
+        )
+        warnings.warn(
+            f"other rows have the numbers of the {len(rows)} that come back, which now have "
+            f"_run_seq from {free.run_seq} and _pset_seq from {free.first_seq}",
+            RuntimeWarning,
+            stacklevel=4,
         )
     restored = frames.append_frame(df, rows)
     if set(restored.columns) == set(rows.columns):
