@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -62,6 +63,8 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 PICTURES = HERE / "pictures"
+# scripts that run with it save each plot a second time, for dark pages
+TWO_THEMES = {**os.environ, "MPLBACKEND": "module://two_themes", "PYTHONPATH": str(HERE)}
 SCALE = 1.5
 SCREEN = (1000, 880)  # pixels of CSS
 NOTEBOOK = (800, 350)
@@ -85,8 +88,8 @@ def make_pictures(_app: Sphinx) -> None:
         for _ in pool.map(make_pictures_of, pages):
             pass
         gallery.result()
-    draw = HERE.parent / "benchmarks" / "draw.py"
-    subprocess.run([sys.executable, str(draw), str(PICTURES / "benchmarks.svg")], check=True)
+    command = [sys.executable, HERE.parent / "benchmarks" / "draw.py", PICTURES / "benchmarks.svg"]
+    subprocess.run(command, check=True, env=TWO_THEMES)
 
 
 def has_pictures(page: Path) -> bool:
@@ -101,7 +104,7 @@ def make_pictures_of(page: Path) -> None:
     """Run the code of a page, and keep the pictures that it makes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, page.stem)
-        command = [sys.executable, str(HERE / "run_page.py"), str(page), str(folder)]
+        command = [sys.executable, HERE / "run_page.py", page, folder, "--dark"]
         subprocess.run(command, check=True)
         for report in folder.glob("report*.html"):
             photograph(report, report.with_suffix(".png"))
@@ -183,15 +186,18 @@ def leave_out_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
     source[0] = picture.sub(lambda m: m[0] if (HERE / m[1]).exists() else "", source[0])
 
 
-def show_dark_reports(_app: Sphinx, _name: str, source: list[str]) -> None:
-    """Show the dark picture of a report where the page is dark."""
+def show_dark_pictures(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Show the dark picture of a plot or a report where the page is dark."""
 
     def both(found: re.Match[str]) -> str:
-        light, dark = found[0], found[0].replace(".png)", "_dark.png)")
-        there = (HERE / found[1]).with_name(f"{Path(found[1]).stem}_dark.png").exists()
-        return f"{light}{{.only-light}}\n{dark}{{.only-dark}}" if there else light
+        dark = f"{found['path']}_dark{found['suffix']}"
+        if not (HERE / dark).exists():
+            return found[0]
+        return f"{found[0]}{{.only-light}}\n![{found['text']}]({dark}){{.only-dark}}"
 
-    picture = re.compile(r"^!\[[^\]]*\]\((pictures/report\w*\.png)\)$", re.MULTILINE)
+    picture = re.compile(
+        r"^!\[(?P<text>[^\]]*)\]\((?P<path>pictures/\w+)(?P<suffix>\.\w+)\)$", re.MULTILINE
+    )
     source[0] = picture.sub(both, source[0])
 
 
@@ -214,6 +220,7 @@ def make_gallery() -> None:
         [sys.executable, str(HERE / "make_gallery.py"), str(HERE / "gallery")],
         check=True,
         stderr=subprocess.DEVNULL,
+        env=TWO_THEMES,
     )
 
 
@@ -230,8 +237,10 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     def page(link: re.Match[str]) -> str:
         stem = link["name"].partition(".")[0]
         stems.append(f"gallery/{stem}")
-        picture = sorted((HERE / "gallery").rglob(f"{stem}*.png"))[0].relative_to(HERE)
-        return f"- [![]({picture.as_posix()})<br>{link['title']}](gallery/{stem}.md)"
+        dark = sorted((HERE / "gallery").glob(f"{stem}*_dark.png"))[0].name
+        light = dark.replace("_dark.png", ".png")
+        both = f"![](gallery/{light}){{.only-light}}![](gallery/{dark}){{.only-dark}}"
+        return f"- [{both}<br>{link['title']}](gallery/{stem}.md)"
 
     link = re.compile(r"^- \[(?P<title>[^]]+)\]\(\.\./examples/(?P<name>[\w.]+)\S*\)", re.MULTILINE)
     cards = link.sub(page, source[0])
@@ -239,12 +248,12 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Link the report below its picture; it is only there where the manual is built."""
+    """Link the report above its picture; it is only there where the manual is built."""
     if name == "plots":
         picture = re.compile(r"^!\[[^\]]*\]\(pictures/report\.png\)$", re.MULTILINE)
-        link = f'<p><a href="{REPORT}">Open this report: it is interactive</a></p>'
+        link = f'<p><a href="{REPORT}">Open this report</a>: it is interactive</p>'
         (found,) = picture.findall(source[0])
-        source[0] = source[0].replace(found, f"{found}\n\n{link}")
+        source[0] = source[0].replace(found, f"{link}\n\n{found}")
 
 
 def add_report(app: Sphinx, error: Exception | None) -> None:
@@ -339,7 +348,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", link_gallery)
     app.connect("source-read", link_report)
     app.connect("source-read", leave_out_pictures)
-    app.connect("source-read", show_dark_reports)
+    app.connect("source-read", show_dark_pictures)
     app.connect("source-read", list_pages)
     app.connect("doctree-read", name_words)
     app.connect("doctree-read", mark_short_code)

@@ -58,7 +58,7 @@ def run(command: list[str], folder: Path) -> str:
 def run_example(name: str, calls: list[str], pages: Path) -> str:
     """Call an example, a script or a folder, in an empty folder; give what a terminal would show.
 
-    The picture that it draws is kept next to its page.
+    The picture that it draws, light and dark, is kept next to its page.
     """
     with tempfile.TemporaryDirectory() as empty:
         folder = Path(empty)
@@ -69,8 +69,9 @@ def run_example(name: str, calls: list[str], pages: Path) -> str:
         else:
             shutil.copy(EXAMPLES / name, folder)
         shown = "".join(f"$ {call}\n{run(['sh', '-ec', call], folder)}" for call in calls)
-        (picture,) = folder.rglob("*.png")
-        shutil.copy(picture, pages / f"{Path(name).stem}.png")
+        (dark,) = folder.rglob("*_dark.png")
+        shutil.copy(dark, pages / f"{Path(name).stem}_dark.png")
+        shutil.copy(dark.with_stem(dark.stem.removesuffix("_dark")), pages / f"{Path(name).stem}.png")
     return shown
 
 
@@ -83,6 +84,11 @@ def docstring_of(path: Path) -> tuple[str, str]:
 def block(kind: str, text: str) -> str:
     """Make a block of code."""
     return f"````{kind}\n{text.rstrip()}\n````\n"
+
+
+def picture(text: str, stem: str) -> str:
+    """Show the picture of an example, for light and for dark pages."""
+    return f"![{text}]({stem}.png){{.only-light}}\n![{text}]({stem}_dark.png){{.only-dark}}\n"
 
 
 def source(path: Path, pages: Path) -> str:
@@ -103,7 +109,7 @@ def page_of_script(name: str, field: str, pages: Path) -> None:
     parts = [
         f"# {title}\n",
         f"{field}. {text}\n",
-        f"![{title}]({path.stem}.png)\n",
+        picture(title, path.stem),
         "## Output\n",
         block("console", output),
         "## Script\n",
@@ -121,8 +127,10 @@ def page_of_notebook(pages: Path) -> None:
              f"--output-dir={pages}", NOTEBOOK],
             Path(folder),
         )  # fmt: skip
+        for picture in Path(folder).glob("figure_*.png"):
+            shutil.copy(picture, pages / picture.name.replace("figure", Path(NOTEBOOK).stem))
     page = pages / f"{Path(NOTEBOOK).stem}.md"
-    title, text = page.read_text("utf-8").split("\n", 1)
+    title, text = page.read_text("utf-8").replace("](figure", f"]({page.stem}").split("\n", 1)
     link = f"{{download}}`{NOTEBOOK} <{os.path.relpath(EXAMPLES / NOTEBOOK, pages)}>`"
     page.write_text(f"{title}\n\n{link}\n{text}", encoding="utf-8")
 
@@ -134,7 +142,7 @@ def page_of_program(pages: Path) -> None:
     parts = [
         f"# {title}\n",
         f"{text}\n",
-        f"![{title}]({PROGRAM}.png)\n",
+        picture(title, PROGRAM),
         "## Output\n",
         block("console", output),
     ]
@@ -147,7 +155,7 @@ def page_of_cluster(pages: Path) -> None:
     title, text = (EXAMPLES / CLUSTER / "README.md").read_text("utf-8").split("\n", 1)
     parts = [
         f"{title}\n",
-        f"![The magnetisation and the susceptibility, and the exact curves]({CLUSTER}.png)\n",
+        picture("The magnetisation and the susceptibility, and the exact curves", CLUSTER),
         "The results, plotted by `40plot.py`. For this picture, the jobs were run on one machine.",
         text,
     ]

@@ -187,7 +187,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the code of a page of the manual.")
     parser.add_argument("page", type=Path)
     parser.add_argument("folder", type=Path, help="where to run it; files are left there")
+    parser.add_argument("--dark", action="store_true", help="save plots for dark pages, too")
     args = parser.parse_args()
+    if args.dark:
+        import two_themes  # noqa: F401 (it changes how matplotlib saves)
     page = args.page.resolve()
     args.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(args.folder)

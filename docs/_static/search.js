@@ -12,9 +12,9 @@
   // Words that mean the same here. The manual uses the first one; users type the others, too.
   const SAME = `
     analysis analyse analyze evaluate; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
-    log logarithmic; macos mac osx; mail email; mean average summarise summarize; memory ram oom; optimise optimize;
-    plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; run calculation computation;
-    stop abort interrupt kill cancel; take took; torch pytorch`;
+    macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing remaining unfinished; optimise optimize;
+    performance speed fast overhead; plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue; run calculation computation;
+    stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "can use using want need get make way possible per every vs without simulation simulations work works behavior behaviour".split(" ");
   const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
@@ -56,8 +56,9 @@
       return found;
     });
 
-  // What is typed as two words may be a name: "on error" is on_error.
-  const withNames = (query) => query.replace(/(?=\b(\w+) (\w+))\1 /g, (one, first, second) => (spelled.includes(`${first}_${second}`.toLowerCase()) ? `${first}_` : one));
+  // What is typed as two words may be a name, "on error" is on_error, unless a heading has the two words, as "Dry run".
+  const isName = (one, two) => spelled.includes(`${one}_${two}`.toLowerCase()) && !sections.some(({ stems: [title] }) => ` ${title.join(" ")} `.includes(` ${stemOf(one)} ${stemOf(two)} `));
+  const withNames = (query) => query.replace(/(?=\b(\w+) (\w+))\1 /g, (one, first, second) => (isName(first, second) ? `${first}_` : one));
 
   // For each word of the query, what its best place in one section is worth; 0 if it is not there. A heading says what
   // its section is about, and a section has the words of the headings above it, too. Code seldom explains anything.
