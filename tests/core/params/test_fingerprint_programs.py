@@ -182,6 +182,24 @@ def test_what_is_added_later_counts(load, text):
     assert before != after
 
 
+MADE = {
+    "Enum": "import enum\nM = enum.Enum('M', {'k': 3})\n",
+    "namedtuple": "import collections\nM = collections.namedtuple('M', 'k', defaults=[3])\n",
+    "dataclass": "import dataclasses as d\nM = d.make_dataclass('M', [('k', int, 3)])\n",
+    "type": "M = type('M', (), {'k': 3})\n",
+    "function": "def make(n):\n    class M:\n        k = n\n    return M\nM = make(3)\n",
+}
+
+
+@pytest.mark.parametrize("text", MADE.values(), ids=MADE)
+@pytest.mark.parametrize("how", ["", "from h import M\n", "import h\nM = h.M\n"])
+def test_the_call_that_makes_a_class_counts(load, text, how):
+    func = "def func(p): return {'y': M.k}\n"
+    files = {"model.py": how + func, "h.py": text} if how else {"model.py": text + func}
+    before, after = digests(load, files, "3", "4")
+    assert before != after
+
+
 def test_what_only_looks_at_a_value_does_not_count(load):
     text = "T = {'a': 1}\ndef h(): return T\ndef func(p): return {'y': h()}\n"
     more = f"{text}for k in T.items():\n    print(k)\nprint(T['a'], h())\nassert T\n"
