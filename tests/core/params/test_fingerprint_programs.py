@@ -172,6 +172,10 @@ ADDED = {
         "def func(p): return {'y': C}\n"
     ),
     "for": "C = {}\nfor i in [1]:\n    C[i] = 3\ndef func(p): return {'y': C}\n",
+    "setattr": "class M: pass\nm = M()\nsetattr(m, 'k', 3)\ndef func(p): return {'y': m.k}\n",
+    "setattr in for": (
+        "class M: pass\nfor n in ['k']:\n    setattr(M, n, 3)\ndef func(p): return {'y': M.k}\n"
+    ),
     "call in for": "C = []\nfor i in [1]:\n    C.append(3)\ndef func(p): return {'y': C}\n",
 }
 

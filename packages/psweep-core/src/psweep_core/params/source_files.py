@@ -146,6 +146,8 @@ def _changed_by(node: ast.stmt) -> set[str]:
         value: Any = node.value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
             return {_root(value.func)}  # such as ORDERS.append(3)
+        if isinstance(value, ast.Call) and _root(value.func) in ("setattr", "delattr"):
+            return {_root(each) for each in value.args[:1]}
         return set()
     targets: list[Any] = []
     if isinstance(node, ast.Assign | ast.Delete):
