@@ -172,6 +172,10 @@ ADDED = {
         "def func(p): return {'y': C}\n"
     ),
     "for": "C = {}\nfor i in [1]:\n    C[i] = 3\ndef func(p): return {'y': C}\n",
+    "setattr": "class M: pass\nm = M()\nsetattr(m, 'k', 3)\ndef func(p): return {'y': m.k}\n",
+    "setattr in for": (
+        "class M: pass\nfor n in ['k']:\n    setattr(M, n, 3)\ndef func(p): return {'y': M.k}\n"
+    ),
     "call in for": "C = []\nfor i in [1]:\n    C.append(3)\ndef func(p): return {'y': C}\n",
 }
 
@@ -179,6 +183,24 @@ ADDED = {
 @pytest.mark.parametrize("text", ADDED.values(), ids=ADDED)
 def test_what_is_added_later_counts(load, text):
     before, after = digests(load, text, "3", "4")
+    assert before != after
+
+
+MADE = {
+    "Enum": "import enum\nM = enum.Enum('M', {'k': 3})\n",
+    "namedtuple": "import collections\nM = collections.namedtuple('M', 'k', defaults=[3])\n",
+    "dataclass": "import dataclasses as d\nM = d.make_dataclass('M', [('k', int, 3)])\n",
+    "type": "M = type('M', (), {'k': 3})\n",
+    "function": "def make(n):\n    class M:\n        k = n\n    return M\nM = make(3)\n",
+}
+
+
+@pytest.mark.parametrize("text", MADE.values(), ids=MADE)
+@pytest.mark.parametrize("how", ["", "from h import M\n", "import h\nM = h.M\n"])
+def test_the_call_that_makes_a_class_counts(load, text, how):
+    func = "def func(p): return {'y': M.k}\n"
+    files = {"model.py": how + func, "h.py": text} if how else {"model.py": text + func}
+    before, after = digests(load, files, "3", "4")
     assert before != after
 
 

@@ -296,3 +296,20 @@ def test_a_journal_is_released_however_it_is_closed(monkeypatch):
     assert len(read_journal(path).rows) == 1
     assert ps.recover("calc").a.tolist() == [1]
     assert not path.exists()
+
+
+def test_a_folder_that_is_removed_while_the_database_is_written(monkeypatch):
+    replace = os.replace
+
+    def removed_first(source, target):
+        monkeypatch.setattr(os, "replace", replace)
+        shutil.rmtree("calc")
+        replace(source, target)
+
+    def func(pset):
+        if pset["a"] == 1:
+            monkeypatch.setattr(os, "replace", removed_first)
+        return {"y": pset["a"]}
+
+    df = ps.run_local(func, ps.plist("a", [0, 1]))
+    assert [*df.y] == [*ps.df_read("calc").y] == [0, 1]

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import socket
+import sys
 import warnings
 from pathlib import Path
 
@@ -201,3 +202,11 @@ def test_a_study_that_is_copied_without_its_private_folder_opens():
     shutil.rmtree("calc/.psweep")
     Path("calc/.psweep").write_text("a file")
     assert len(ps.df_read("calc")) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems want names in UTF-8")
+def test_the_name_of_a_folder_need_not_be_utf8():
+    name = os.fsdecode(b"na\xefve")
+    ps.run_local(lambda pset: {}, ps.plist("a", [1, 2]), calc_dir=name)
+    df = ps.run_local(lambda pset: {}, ps.plist("a", [2, 3]), calc_dir=name, skip_dups=True)
+    assert [*df._calc_dir] == [*ps.df_read(name)._calc_dir] == [name] * 3

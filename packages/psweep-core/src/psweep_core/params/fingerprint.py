@@ -25,7 +25,14 @@ import numpy as np
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MAX_ITEMS, Values
-from .source_files import SourceFile, import_of, imported_module, passing_names, source_file
+from .source_files import (
+    SourceFile,
+    gives_value,
+    import_of,
+    imported_module,
+    passing_names,
+    source_file,
+)
 from .sources import const_text
 from .tree_form import Form, form_of
 from .value_text import ATOMS
@@ -191,6 +198,8 @@ class _Search(Values):
         source = self._source_of(variables)
         if source is not None and source.is_loop_variable(name):
             by_value = True
+        if issubclass(kind, type):
+            self._made_by_call(name, variables)
         if by_value or not self._statements(name, variables):
             self._hold(place_of(variables, name), value, name, variables)
 
@@ -252,6 +261,20 @@ class _Search(Values):
             label = f"{variables.get('__name__')}:{name}"
             self._add(name, label, form=form, is_run=False)
             self._names(form, variables, skip={name} | passing_names(node, name))
+
+    def _made_by_call(self, name: str, variables: dict[str, Any]) -> None:
+        """Add what makes a class without a class statement, as ``Color = Enum("Color", "RED")``."""
+        source = self._source_of(variables)
+        for node in [] if source is None else source.statements(name):
+            imported = import_of(node, name)
+            if imported is not None:
+                module = imported_module(*imported[:2], variables)
+                if module is not None and self._project.has_module(module):
+                    self._made_by_call(imported[2], vars(module))
+            elif source is not None and gives_value(node, name):
+                key = "made by call", variables["__file__"], name, node.lineno
+                if self._is_new(key, name):
+                    self._add_statements(name, [node], source, variables)
 
     def _added_to(self, value: Any, source: SourceFile, variables: dict[str, Any]) -> None:
         """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""

@@ -21,6 +21,7 @@ from .sources import compiled, shape
 __all__ = [
     "Project",
     "SourceFile",
+    "gives_value",
     "import_of",
     "imported_module",
     "passing_names",
@@ -121,11 +122,7 @@ class SourceFile:
         return [
             node
             for node in self.statements(name)
-            if not isinstance(node, ast.Import | ast.ImportFrom)
-            and not any(
-                isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Store)
-                for part in ast.walk(node)
-            )
+            if not isinstance(node, ast.Import | ast.ImportFrom) and not gives_value(node, name)
         ]
 
     def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
@@ -149,6 +146,8 @@ def _changed_by(node: ast.stmt) -> set[str]:
         value: Any = node.value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
             return {_root(value.func)}  # such as ORDERS.append(3)
+        if isinstance(value, ast.Call) and _root(value.func) in ("setattr", "delattr"):
+            return {_root(each) for each in value.args[:1]}
         return set()
     targets: list[Any] = []
     if isinstance(node, ast.Assign | ast.Delete):
@@ -163,6 +162,14 @@ def _changed_by(node: ast.stmt) -> set[str]:
         for part in ast.walk(target)
         for name in (_changed_by(part) if isinstance(part, ast.Expr) else _stored(part))
     }
+
+
+def gives_value(node: ast.stmt, name: str) -> bool:
+    """Return whether a statement gives a name its value, not only changes what it stands for."""
+    return any(
+        isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Store)
+        for part in ast.walk(node)
+    )
 
 
 def passing_names(node: ast.stmt, name: str) -> set[str]:

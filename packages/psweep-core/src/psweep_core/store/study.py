@@ -265,7 +265,13 @@ class Study:
         yield from (spool.header for spool in spools_of(self.layout))
 
     def fold_now(self, record: RunRecord | None = None) -> pd.DataFrame:
-        """Take the lock and `fold`."""
+        """Take the lock and `fold`; once more if the folder is removed at that moment."""
+        try:
+            with self.locked():
+                return self.fold(record)
+        except FileNotFoundError:
+            if record is None or self.layout.private.exists():
+                raise
         with self.locked():
             return self.fold(record)
 

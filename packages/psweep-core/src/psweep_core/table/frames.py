@@ -56,7 +56,7 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
     book: dict[Any, Any] = {
         "_run_id": pd.Series(header.run_id, index=index),
         "_pset_id": pd.Series(block.ids, dtype=None if n else object),
-        "_calc_dir": pd.Series(header.calc_dir, index=index),
+        "_calc_dir": _folder_column(header.calc_dir, index),
         "_time_utc": block.times.view("M8[ns]"),
         "_pset_hash": pd.Series(block.hashes, dtype=None if n else object),
         "_pset_seq": block.seqs,
@@ -73,6 +73,13 @@ def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
         params[name] = [result if param is MISSING else param for param, result in pairs]
     columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
     return with_seqs(columns, block.seqs)
+
+
+def _folder_column(calc_dir: str, index: range) -> pd.Series[Any]:
+    try:
+        return pd.Series(calc_dir, index=index)
+    except UnicodeEncodeError:  # a name that is not in UTF-8, which pyarrow cannot hold
+        return pd.Series(calc_dir, index=index, dtype=object)
 
 
 def _columns(found: Cells) -> dict[Any, Any]:
