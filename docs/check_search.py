@@ -91,7 +91,7 @@ QUESTIONS = {
     "dry run": "extending#dry-run-simulate",
     "early stopping": "faq#can-psweep-stop-bad-calls-early-early-stopping-pruning",
     "how to resume after power failure": "guarantees",
-    "kill -9": "guarantees",
+    "kill -9": "guarantees#try-kill-9",
     "run remaining": "extending#run-only-what-is-missing-skip-dups",
     "speed": "performance",
     "what happens if two people write": "extending#two-or-more-runs-in-the-same-folder",
