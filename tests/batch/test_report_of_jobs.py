@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psweep as ps
@@ -38,3 +39,28 @@ def test_prepared_psets_are_not_shown_as_ended(tmp_path, monkeypatch):
     data = page_data(ps.report())
     (run,) = data["runs"]
     assert (run["state"], run["psets"], run["waiting"], run["failed"]) == ("ended", 3, 0, 2)
+
+
+def test_psets_of_functions_that_have_no_row_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    ps.file_write("templates/machines/local/info.yaml", "subcmd: sh\npack: 2")
+    jobscript = "[ ! -e stop ] || exit 9\npsweep-task\ntouch stop"  # the first task runs
+    ps.file_write("templates/machines/local/jobscript", jobscript)
+    ps.prep_batch(ps.plist("a", range(5)), func=lambda pset: {"b": pset["a"]})
+    data = page_data(ps.report())
+    (run,) = data["runs"]
+    assert (run["seq"], run["state"], run["planned"]) == (0, "prepared", 5)
+    assert (run["psets"], run["waiting"], data["waiting"]) == (0, 5, 0)
+    assert run["jobs"] == {"not submitted": 5}
+    subprocess.run(["sh", "calc/run_local.sh"], check=False, capture_output=True)
+    data = page_data(ps.report())
+    (run,) = data["runs"]
+    assert (run["state"], run["planned"]) == ("incomplete", 5)
+    assert (data["psets"], run["psets"], run["waiting"]) == (2, 2, 3)
+    assert run["jobs"] == {"failed": 3, "done": 2}
+    ps.run_local(lambda pset: {"b": pset["a"]}, ps.plist("a", range(5)), skip_dups=True)
+    runs = page_data(ps.report())["runs"]
+    assert [(run["state"], run["psets"], run["waiting"]) for run in runs] == [
+        ("ended", 2, 0), ("ended", 3, 0)
+    ]  # fmt: skip

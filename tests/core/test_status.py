@@ -10,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 import psweep as ps
-from psweep_core.run_status import run_states
+from psweep_core.run_status import in_words, run_states
 from psweep_core.status import status
 from psweep_core.store.remove import remove_rows
 from psweep_core.store.study import Study
@@ -98,6 +100,30 @@ def test_a_study_without_failures_and_none_at_all(capsys):
     assert status([]) == 0
     assert capsys.readouterr().out == "run 0: ended, 2 of 2 psets\n"
     assert status(["--watch", "9"]) == 0
+
+
+def test_numbers_of_psets_are_numbers_in_json(capsys):
+    numbers = {"int": 1, "float": 0.1, "large": 2**64 + 1}
+    pset = {**numbers, "numpy": np.int64(3), "bool": True, "text": "7", "none": None}
+    pset |= {"nan": float("nan"), "inf": float("-inf"), "huge": 10**5000, "complex": 1 + 2j}
+    pset |= {"list": [1, 2], "array": np.arange(3)}
+    ps.run_local(lambda _: {"y": float("inf")}, [pset])
+    assert status(["--json"]) == 0
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    (run,) = json.loads(capsys.readouterr().out, parse_constant=refuse)["runs"]
+    found = run["slowest"]["pset"]
+    expected = {**numbers, "numpy": 3, "bool": True, "text": "7", "none": None}
+    expected |= {"nan": None, "inf": None, "huge": "<int>", "complex": "(1+2j)"}
+    assert found == {**expected, "list": "[1, 2]", "array": "[0 1 2]"}
+    assert type(found["bool"]) is bool
+    assert run["lowest"]["value"] is None
+    assert type(run["slowest"]["seconds"]) is float
+    # people see them as before
+    (state,) = run_states()
+    assert ", none=None, nan=nan, inf=-inf, " in in_words(state, True)[1]
 
 
 def test_watching_in_a_pipe_prints_one_line_each_time():

@@ -101,6 +101,13 @@ def test_git_that_fails_or_hangs_is_no_reason_to_fail(git, monkeypatch):
     assert ps.df_runs("calc").git_commit.tolist() == [None]
 
 
+class Odd:
+    """A value that cannot be shown."""
+
+    def __repr__(self):
+        raise ValueError
+
+
 def run_again(func, capfd, params=PARAMS, **kwds):
     capfd.readouterr()
     df = ps.run_local(func, params, **{"skip_dups": True, **kwds})
@@ -263,6 +270,36 @@ def test_near_misses_of_other_types_are_named(then, now, capfd):
     assert run_again(lambda p: {}, capfd, [{"a": then}], code="ignore")[1] == ""
     said = run_again(lambda p: {}, capfd, [{"a": now}], code="ignore")[1]
     assert "1 new pset differs from a finished one only in the type of a" in said
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ({"x": 0.3}, {"x": 0.1 * 3}),
+        ({"x": 0.1 * 3, "s": "q"}, {"s": "q", "x": 0.3}),
+        ([0.1, 0.1 * 3], [0.1, 0.3]),
+        ({"x": [(0.3, 2)]}, {"x": [(0.1 * 3, 2)]}),
+        ({"x": 1, "y": 2.0}, {"x": 1.0, "y": 2}),
+        ([{"x": True}], [{"x": 1}]),
+        ({"x": [1, 2]}, {"x": (1, 2)}),
+        ({"x": 1}, {"x": np.float64(1)}),
+    ],
+)
+def test_near_numbers_in_containers_are_named(then, now, capfd):
+    ps.run_local(lambda p: {}, [{"a": then, "b": 1}, {"a": "text", "b": 1}])
+    said = run_again(lambda p: {}, capfd, [{"a": now, "b": 1}], code="ignore")[1]
+    assert f"only in the type of a value: {{'a': {now!r}}} instead of {{'a': {then!r}}}" in said
+    assert run_again(lambda p: {}, capfd, [{"a": now, "b": 2}], code="ignore")[1] == ""
+    other = {"x": 0.31, "s": "q", "y": 5}
+    assert run_again(lambda p: {}, capfd, [{"a": other, "b": 1}], code="ignore")[1] == ""
+
+
+def test_containers_that_cannot_be_compared_are_no_near_misses(capfd):
+    deep = []
+    for _ in range(300):
+        deep = [deep, float("nan"), {"x": Odd(), Odd(): None}]
+    ps.run_local(lambda p: {}, [{"a": deep}])
+    assert run_again(lambda p: {}, capfd, [{"a": [deep, 1.0]}], code="ignore")[1] == ""
 
 
 def test_lines_that_cannot_be_read_are_skipped():

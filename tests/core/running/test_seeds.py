@@ -369,7 +369,7 @@ UNSEEDED = """
     """
 
 
-@pytest.mark.parametrize("kwds", ["seed=7", "seed=7, poolsize=2"])
+@pytest.mark.parametrize("kwds", ["seed=7", "seed=7, poolsize=2", "seed=7, save=False"])
 def test_a_generator_without_a_seed_is_reported(kwds, script):
     funcs = "[draws, Model().run, lambda p: draws(p)]"
     _, err = script(UNSEEDED.replace("KWDS", kwds).replace("FUNCS", funcs), wait=True)
@@ -378,7 +378,9 @@ def test_a_generator_without_a_seed_is_reported(kwds, script):
     assert "write Random(pset['_seed'])" in err
 
 
-@pytest.mark.parametrize(("kwds", "funcs"), [("seed=7", "chooses, global_one"), ("", "draws")])
+@pytest.mark.parametrize(
+    ("kwds", "funcs"), [("seed=7", "chooses, global_one"), ("", "draws"), ("save=False", "draws")]
+)
 def test_generators_that_seed_reaches_are_not_reported(kwds, funcs, script):
     _, err = script(UNSEEDED.replace("KWDS", kwds).replace("FUNCS", f"[{funcs}]"), wait=True)
     assert err == ""

@@ -135,6 +135,25 @@ def test_first_order_indices_of_the_ishigami_function(kind):
     assert first == pytest.approx([*wanted.values()], abs=0.02)
 
 
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_a_star_has_the_shares_of_its_grid_if_parameters_act_alone(repeats):
+    def func(pset):
+        return {"y": pset["a"] ** 2 + pset["b"] + ord(pset["c"])}
+
+    values = {"a": [1, 2, 3], "b": [2, 4, 5], "c": ["x", "y"]}
+    centre = {"a": 1, "b": 4, "c": "x"}
+    star = ps.stargrid(centre, [ps.plist(name, some) for name, some in values.items()])
+    df = run(func, star, repeats=repeats)
+    table = ps.df_importance(df, "y")
+    assert table.exact.tolist() == [False] * len(table)
+    expected = shares(run(func, ps.pgrid(**values)))
+    expected = {name: expected[name] for name in values} | ({"noise": 0} if repeats > 1 else {})
+    assert shares(df) == pytest.approx(expected)
+    # without its centre it is another design
+    with pytest.raises(ps.ParamsError, match="5 psets with a result are too few.*at least 8"):
+        ps.df_importance(df[(df.a != 1) | (df.b != 4) | (df.c != "x")], "y")
+
+
 def test_many_parameters_and_few_rows():
     rng = np.random.default_rng(1)
     names = [f"p{i:02}" for i in range(30)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -25,9 +26,11 @@ from .table.frames import arranged, groups
 from .table.outcomes import failed_rows
 from .table.stats import numbers_of
 
-__all__ = ["in_words", "run_states"]
+__all__ = ["for_json", "in_words", "run_states"]
 
 _DAY = 86_400.0  # s
+_STAND_OUT = ("last", "slowest", "lowest", "highest")  # rows of a run
+_MAX_BITS = 10_000  # Python writes ints as decimals only up to 4300 digits
 
 
 def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[dict[str, Any]]:
@@ -100,7 +103,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
 
 
 def _without_rows(run_id: str, run_seq: int, n: int, state: str) -> dict[str, Any]:
-    unknown = dict.fromkeys(("rate", "seconds_left", "last", "slowest", "lowest", "highest"))
+    unknown = dict.fromkeys(("rate", "seconds_left", *_STAND_OUT))
     known = {"run_seq": run_seq, "run_id": run_id, "state": state, "n": n}
     return {**unknown, **known, "done": 0, "failed": 0, "causes": {}}
 
@@ -197,7 +200,7 @@ class _Rows:
 
     def _pset(self, place: int) -> dict[str, Any]:
         row = self.df.iloc[place]
-        pset = {str(name): one_line(row[name]) for name in self.params if not is_private(name)}
+        pset = {str(name): row[name] for name in self.params if not is_private(name)}
         return {"_pset_seq": int(self.seqs[place]), "pset": pset}
 
 
@@ -238,14 +241,46 @@ def in_words(state: dict[str, Any], details: bool) -> list[str]:
         causes = failures_by_cause(state["causes"])
         parts.append(f"{state['failed']} failed: {causes}")
     lines = [", ".join(parts)]
-    for name in ("last", "slowest", "lowest", "highest") if details else ():
+    for name in _STAND_OUT if details else ():
         row = state[name]
         if row is not None:
             what = name if name in ("last", "slowest") else f"{name} {row['result']}"
             value = f"{row['seconds']:.3g} s" if "seconds" in row else f"{row['value']:.6g}"
-            pset = ", ".join(f"{key}={text}" for key, text in row["pset"].items())
+            pset = ", ".join(f"{key}={one_line(value)}" for key, value in row["pset"].items())
             lines.append(f"    {what}: {value}, pset {row['_pset_seq']}: {pset}")
     return lines
+
+
+def for_json(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a run in values that JSON has.
+
+    Numbers stay numbers. None, NaN and infinity are null, as in ``psweep-db2json``; all else is
+    text, as in `in_words`.
+
+    Parameters
+    ----------
+    state : dict
+        See `run_states`.
+    """
+    found = dict(state)
+    for name in _STAND_OUT:
+        if (row := state[name]) is not None:
+            found[name] = {
+                **{key: _plain(value) for key, value in row.items()},
+                "pset": {param: _plain(value) for param, value in row["pset"].items()},
+            }
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.number | np.bool_):
+        value = value.item()
+    kind = type(value)
+    if kind is bool or (kind is int and value.bit_length() <= _MAX_BITS):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
+    return None if value is None or value is pd.NA or value is pd.NaT else one_line(value)
 
 
 def _clock(seconds: float) -> str:

@@ -76,7 +76,12 @@ def status(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="print one line per pset with a job, instead of one per reason",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON, for other programs; NaN, infinity and None are null, and values that are "
+        "neither numbers nor bools are text",
+    )
     parser.add_argument(
         "--watch",
         nargs="?",
@@ -168,7 +173,7 @@ def _reports(args: argparse.Namespace) -> dict[str, Report]:
 
 
 def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:
-    from .run_status import in_words, run_states
+    from .run_status import for_json, in_words, run_states
 
     states = run_states(calc_dir, result)
     lines = []
@@ -180,7 +185,7 @@ def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:
         short.append("; ".join([text, *map(str.strip, rows)]))
     return Report(
         lines,
-        states,
+        [for_json(state) for state in states],
         any(state["state"] == RunState.RUNNING for state in states),
         any(state["failed"] or state["state"] in _WITHOUT_RESULTS for state in states),
         ", ".join(short),

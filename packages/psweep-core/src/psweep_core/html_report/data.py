@@ -38,7 +38,7 @@ from .failures import causes, errors_of, failures, recovered_rows, texts_of
 from .levels import axes_of, design, study_factors
 from .nested import split_dicts
 from .pictures import Pictures
-from .runs import jobs_of, runs_of, seconds_of, unfinished
+from .runs import jobs_of, left_to_tasks, runs_of, seconds_of, unfinished
 
 __all__ = ["report", "write_page"]
 
@@ -135,8 +135,9 @@ def write_page(
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
     planned = planned_psets(study.layout)
     open_runs = unfinished(study)
+    left = left_to_tasks(study)
     df = study.known()
-    data = _data_of(study, df, planned, open_runs, max_psets)
+    data = _data_of(study, df, planned, open_runs, left, max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
     data["reload"] = reload if in_progress else None
     replace_text(target, _page(data))
@@ -188,6 +189,7 @@ def _data_of(
     df: pd.DataFrame,
     planned: dict[str, int],
     open_runs: dict[str, tuple[Header, str]],
+    left: dict[str, tuple[Header, list[str]]],
     max_psets: int,
 ) -> dict[str, Any]:
     n = len(df)
@@ -206,7 +208,7 @@ def _data_of(
     first[slowest] = 3
     shown = _sample(n, min(max_psets, max(1, _MAX_CELLS // max(20, df.shape[1]))), first)
     places = {int(row): i for i, row in enumerate(shown)}
-    jobs = jobs_of(study) if n else None
+    jobs = jobs_of(study) if n or left else None
     columns, params, names = _columns_of(study, df, shown, failed, jobs, paths)
     _name_places(answers.data, names, places)
 
@@ -230,12 +232,13 @@ def _data_of(
         "shown": n if n <= len(shown) else len(shown),
         "failed": int(failed.sum()),
         "recovered": int(recovered.sum()),
+        "waiting": int(waiting.sum()),
         "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
         "design": design(df, factors),
         "axes": [None if axis is None else axis.encoded() for axis in axes],
         "factors": [[column_of[name] for name in factor.names] for factor in factors],
         "answers": answers.data,
-        "runs": runs_of(study, df, failed, waiting, planned, open_runs, jobs),
+        "runs": runs_of(study, df, failed, waiting, planned, open_runs, left, jobs),
         "slowest": [places[int(row)] for row in slowest if int(row) in places],
         "params": params,
         "columns": columns,

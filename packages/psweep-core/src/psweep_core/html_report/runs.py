@@ -18,11 +18,12 @@ from ..states import RunState
 from ..store.journal_reader import is_over, read_header
 from ..store.locks import file_lock
 from ..store.runs_file import incomplete_runs, read_runs
+from ..store.spool import spools_of
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.rows import Header
 
-__all__ = ["jobs_of", "runs_of", "seconds_of", "unfinished"]
+__all__ = ["jobs_of", "left_to_tasks", "runs_of", "seconds_of", "unfinished"]
 
 Array = np.ndarray[Any, Any]
 
@@ -91,6 +92,20 @@ def jobs_of(study: Study) -> dict[str, dict[str, Any]] | None:
     return {str(record["_pset_id"]): record for record in report.data}
 
 
+def left_to_tasks(study: Study) -> dict[str, tuple[Header, list[str]]]:
+    """Find the psets of `prep_batch` with ``func`` that have no row yet: their runs and ids."""
+    found: dict[str, tuple[Header, list[str]]] = {}
+    for spool in spools_of(study.layout):
+        try:
+            chunks = spool.unfinished()
+            if chunks:
+                ids = [spool.index.ids[i] for positions in chunks.values() for i in positions]
+                found[spool.run_id] = spool.header, ids
+        except (DatabaseError, OSError):
+            continue  # it has just ended, or cannot be read, as psweep-status says
+    return found
+
+
 def seconds_of(df: pd.DataFrame) -> Array:
     """Return the runtime of each row, NaN where it has none."""
     if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
@@ -105,6 +120,7 @@ def runs_of(
     waiting: Array,
     planned: dict[str, int],
     open_runs: dict[str, tuple[Header, str]],
+    left: dict[str, tuple[Header, list[str]]],
     jobs: dict[str, dict[str, Any]] | None,
 ) -> list[dict[str, Any]]:
     """Describe each run: what became of it, when, where, by which code.
@@ -120,6 +136,8 @@ def runs_of(
         See `planned_psets`; as it was before the rest was read.
     open_runs : dict
         See `unfinished`; as it was before the rows were read.
+    left : dict
+        See `left_to_tasks`; as it was before the rows were read.
     jobs : dict or None
         See `jobs_of`.
     """
@@ -128,19 +146,26 @@ def runs_of(
     runs: list[dict[str, Any]] = []
     ids = df["_run_id"] if len(df) else pd.Series([], dtype=object)
     incomplete = incomplete_runs(planned, Counter(ids), open_runs.keys())
+    have_rows = {*df["_pset_id"]} if len(df) and left else set()
+    without_row = {
+        run_id: [i for i in ids_left if i not in have_rows]
+        for run_id, (_, ids_left) in left.items()
+    }
     for run_id, places in ids.reset_index(drop=True).groupby(ids.to_numpy(), sort=False):
         rows = places.index.to_numpy()
         part = df.iloc[rows]
         header, state = rest.pop(str(run_id), (None, RunState.ENDED))
+        ids_left = without_row.pop(str(run_id), [])
         n_waiting = int(waiting[rows].sum())
         if header is not None and len(part) >= header.n_psets > 0:
             state = RunState.ENDED  # all its rows are there, or it is about to move them
-        states = _job_states(part, jobs)
+        states = _job_states([*part["_pset_id"], *ids_left], jobs)
         if state == RunState.ENDED:
-            state = _state_of_jobs(states, n_waiting)
+            state = _state_of_tasks(states) if ids_left else _state_of_jobs(states, n_waiting)
         if str(run_id) in incomplete:
             state = RunState.INCOMPLETE
         n = header.n_psets if header is not None else planned.get(str(run_id))
+        n = len(part) + len(ids_left) if ids_left else n
         seconds = seconds_of(part)
         starts = part["_time_utc"][~waiting[rows]]
         took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")[~waiting[rows]]
@@ -152,7 +177,7 @@ def runs_of(
                 "start": _moment(starts.min()),
                 "end": _moment((starts + took).max()),
                 "psets": len(part) - n_waiting,
-                "waiting": n_waiting,
+                "waiting": n_waiting + len(ids_left),
                 "planned": n or None,
                 "failed": int(failed[rows].sum()),
                 "seconds": float(np.nansum(seconds)) if (~np.isnan(seconds)).any() else None,
@@ -177,6 +202,12 @@ def runs_of(
     ]
     names = ("seq", "id", "state", "planned")
     runs += [{**dict(zip(names, some, strict=True)), **nothing} for some in started]
+    for of_run, ids_left in without_row.items():
+        if ids_left:
+            states, n = _job_states(ids_left, jobs), len(ids_left)
+            some = (left[of_run][0].run_seq, of_run, _state_of_tasks(states), n)
+            waits = {"waiting": n, "jobs": states}
+            runs.append({**dict(zip(names, some, strict=True)), **nothing, **waits})
     runs.sort(key=lambda run: run["seq"])
     before: dict[str, Any] | None = None
     for run in runs:
@@ -189,8 +220,8 @@ def runs_of(
     return runs
 
 
-def _job_states(part: pd.DataFrame, jobs: dict[str, dict[str, Any]] | None) -> dict[str, int]:
-    found = [jobs[i]["state"] for i in part["_pset_id"] if i in jobs] if jobs else []
+def _job_states(ids: Iterable[str], jobs: dict[str, dict[str, Any]] | None) -> dict[str, int]:
+    found = [jobs[i]["state"] for i in ids if i in jobs] if jobs else []
     return dict(Counter(map(str, found)).most_common())
 
 
@@ -201,6 +232,13 @@ def _state_of_jobs(states: dict[str, int], n_waiting: int) -> str:
     if not n_waiting:
         return RunState.ENDED
     return RunState.PREPARED if not states or "not submitted" in states else RunState.NOT_COLLECTED
+
+
+def _state_of_tasks(states: dict[str, int]) -> str:
+    """Return the state of a run whose tasks leave some psets without a row."""
+    state = _state_of_jobs(states, 1)
+    # The rows of tasks need not be collected, so these have ended without them.
+    return RunState.INCOMPLETE if state == RunState.NOT_COLLECTED else state
 
 
 def _provenance(entry: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def carry_out(
     skips = None
     if options.skip_dups:
         skips = done_or_failed if options.skip_dups == "tried" else done
-    if code is None and options.save:
+    if code is None and (options.save or seeded):  # of unsaved runs for what it says of seeds
         code = code_of(func)
     git_commits = options.git_commits()
     run_id = str(uuid.uuid4())

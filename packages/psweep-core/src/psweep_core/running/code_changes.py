@@ -28,7 +28,9 @@ _MAX_LOOKED_AT = 200  # psets, which take some 10 ms
 _NEAR = 1e-12  # relative difference of numbers that are meant to be one
 _MAX_DIGITS = 30  # of a number that is a text
 _MAX_ITEMS = 1000  # of a list or an array that may have been the other one
+_MAX_TOKENS = 20_000  # of the containers of a column, which take some 20 ms
 _NUMBERS = {bool, int, float}
+_CONTAINERS = {dict, list, tuple}
 
 
 class CodeChanges:
@@ -191,7 +193,7 @@ def near_misses(
         return
     step = -(-len(psets) // _MAX_LOOKED_AT)
     names: Collection[Any] = () if df is None else {*df.columns}
-    near = _NearNumbers(df)
+    near = _NearValues(df)
     by_type: list[str] = []
     by_name: Counter[tuple[Any, ...]] = Counter()
     for given, sha in zip(psets[::step], hashes[::step], strict=True):
@@ -233,8 +235,8 @@ def _as_python(value: Any) -> Any:
     return value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
 
 
-class _NearNumbers:
-    """Numbers of a study that are nearly the same as a given one, such as 0.1 * 3 for 0.3.
+class _NearValues:
+    """Values of a study that are nearly the same as a given one, such as 0.1 * 3 for 0.3.
 
     Parameters
     ----------
@@ -244,18 +246,49 @@ class _NearNumbers:
     def __init__(self, df: pd.DataFrame | None) -> None:
         self._df = df
         self._known: dict[Any, Any] = {}  # the numbers of each column, sorted
+        self._containers: dict[Any, dict[Any, dict[Any, Any]]] = {}  # by their tokens
 
     def psets(self, pset: Pset) -> Iterator[Pset]:
-        """Yield the pset with the nearest other number in place of each float, and of all."""
-        found = {
-            name: other
-            for name, value in pset.items()
-            if type(value) is float and (other := self._nearest(name, value)) is not None
-        }
+        """Yield the pset with other values in place of each float and container, and of all."""
+        found = {}
+        for name, value in pset.items():
+            kind = type(value)
+            if kind is float and (near := self._nearest(name, value)) is not None:
+                found[name] = [near]
+            elif kind in _CONTAINERS and (alike := self._alike(name, value)):
+                found[name] = alike
         if len(found) > 1:
-            yield {**pset, **found}
-        for name, other in found.items():
-            yield {**pset, name: other}
+            yield {**pset, **{name: others[0] for name, others in found.items()}}
+        for name, others in found.items():
+            for other in others:
+                yield {**pset, name: other}
+
+    def _alike(self, name: Any, value: Any) -> list[Any]:
+        """Find lists, tuples and dicts that differ in the types or last digits of numbers alone."""
+        with contextlib.suppress(Exception):  # names of any type, and containers of any depth
+            if name not in self._containers:
+                self._containers[name] = {}
+                self._containers[name] = self._containers_of(name)
+            others = self._containers[name].get(_tokens_of(value, exact=False), {})
+            tokens = _tokens_of(value)
+            return [other for exact, other in others.items() if exact != tokens]
+        return []
+
+    def _containers_of(self, name: Any) -> dict[Any, dict[Any, Any]]:
+        known: dict[Any, dict[Any, Any]] = {}
+        series = None if self._df is None else self._df.get(name)
+        if not isinstance(series, pd.Series) or series.dtype != object:
+            return known
+        room = _MAX_TOKENS
+        for i in reversed(range(len(series))):  # the latest are the most likely ones
+            value = series.iloc[i]
+            if type(value) in _CONTAINERS:
+                tokens = _tokens_of(value)
+                known.setdefault(_tokens_of(value, exact=False), {}).setdefault(tokens, value)
+                room -= len(tokens)
+            if room < 0:
+                break
+        return known
 
     def _nearest(self, name: Any, value: float) -> float | None:
         if name not in self._known:
@@ -269,6 +302,34 @@ class _NearNumbers:
         near = [float(n) for n in numbers[max(place - 1, 0) : place + 2] if n != value]
         near = [n for n in near if abs(n - value) < _NEAR * abs(value)]
         return min(near, key=lambda n: abs(n - value), default=None)
+
+
+def _tokens_of(value: Any, *, exact: bool = True) -> tuple[Any, ...]:
+    """Return the first values in a container, as something that can be compared.
+
+    Not exact: numbers that are nearly the same are equal, and so are lists and tuples.
+    """
+    return tuple(itertools.islice(_tokens(value, exact), _MAX_ITEMS))
+
+
+def _tokens(value: Any, exact: bool) -> Iterator[Any]:
+    value = _as_python(value)
+    kind = type(value)
+    if kind is dict:
+        yield kind
+        names = value if len(value) > _MAX_ITEMS else sorted(value, key=repr)
+        for name in names:
+            yield name
+            yield from _tokens(value[name], exact)
+    elif kind in _CONTAINERS:
+        yield kind if exact else list
+        for each in value:
+            yield from _tokens(each, exact)
+    elif exact or kind not in _NUMBERS:
+        # (What they are made into is hashed, so nothing more is needed of other values.)
+        yield (kind, value) if kind in _NUMBERS or kind is str else kind
+    else:
+        yield float(f"{value:.12g}") if kind is float else value
 
 
 def _other_types(pset: Pset) -> Iterator[Pset]:

@@ -123,7 +123,8 @@ class Planner:
         counts: Counter[str] | None = None
         if self.done is not None:
             rows = self.done(df)
-            if self.code is not None and options.code != "ignore" and len(rows):
+            checks_code = options.save and options.code != "ignore"
+            if self.code is not None and checks_code and len(rows):
                 changes = CodeChanges(self._layout, self.code)
                 if options.code == "rerun":
                     rows = changes.of_this_code(rows)

@@ -14,7 +14,7 @@ from .frames import groups
 from .levels import codes_of, combined, first_rows, public_params, study_frame
 from .outcomes import good_rows
 from .stats import numbers_of
-from .variance import MAX_ROWS, estimated_shares, grid_shares
+from .variance import MAX_ROWS, estimated_shares, grid_shares, star_shares
 
 __all__ = [
     "Factor",
@@ -84,6 +84,10 @@ def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.Da
     of the means of repeats, I. M. Sobol', Math. Comput. Simul. 55, 271 (2001), with all levels
     weighted equally; ``exact`` is True. The means of few repeats still contain noise.
 
+    Where each parameter is varied alone around one pset, as by `stargrid`, nothing is known of
+    pairs. The shares are those on the grid of all levels, if no parameter acts through another;
+    ``exact`` is False.
+
     On other designs ``exact`` is False, and the shares are estimates: the same terms are fitted
     by least squares (cosines of the ranks of numbers, or the levels of other parameters), and
     their covariances with `y` are corrected for the number of coefficients. Pairs are fitted as far
@@ -143,12 +147,17 @@ def importance_of(
     noise = float(np.mean(np.bincount(cells, weights=(values - means[cells]) ** 2) / counts))
     distinct = [factor.of(first) for factor in factors]
     is_grid = np.prod([float(factor.codes.max() + 1) for factor in distinct]) == len(first)
-    total = float(np.var(means)) + noise
+    star = None if is_grid else star_shares(distinct, means)
+    total = float(np.var(means) if star is None else sum(star.values())) + noise
     # what rounding alone makes of values that are the same
     if total <= (8 * np.finfo(float).eps * np.abs(values).max(initial=0)) ** 2:
         total = np.nan
     shares = (
-        grid_shares(distinct, means) if is_grid else estimated_shares(distinct, means, most_rows)
+        grid_shares(distinct, means)
+        if is_grid
+        else star
+        if star is not None
+        else estimated_shares(distinct, means, most_rows)
     )
     table = [(term, variance / total) for term, variance in shares.items()]
     table.sort(key=lambda row: -row[1])
@@ -156,7 +165,7 @@ def importance_of(
     if explained > 1 - noise / total:  # which estimates may be, and rounding
         table = [(term, share * (1 - noise / total) / explained) for term, share in table]
     rest = max(0.0, 1 - explained - noise / total) if total == total else np.nan
-    if len(factors) > 2 or not is_grid:
+    if star is None and (len(factors) > 2 or not is_grid):
         table.append(("higher orders" if is_grid else "rest", rest))
     if len(values) > len(first):
         table.append(("noise", noise / total))

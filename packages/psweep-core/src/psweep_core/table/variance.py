@@ -1,8 +1,8 @@
 """Split the variance of a result among parameters and pairs of them.
 
-On a full grid this is exact arithmetic. Elsewhere the same terms are fitted: for each parameter a
-basis of functions that are orthonormal where its values are spread evenly, and the products of
-two such bases for a pair.
+On a full grid this is exact arithmetic, as it is on a star, where parameters vary one at a time.
+Elsewhere the same terms are fitted: for each parameter a basis of functions that are orthonormal
+where its values are spread evenly, and the products of two such bases for a pair.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..errors import ParamsError
 if TYPE_CHECKING:
     from .importance import Factor
 
-__all__ = ["MAX_ROWS", "estimated_shares", "grid_shares"]
+__all__ = ["MAX_ROWS", "estimated_shares", "grid_shares", "star_shares"]
 
 Array = np.ndarray[Any, Any]
 
@@ -42,6 +42,26 @@ def grid_shares(factors: Sequence[Factor], y: Array) -> dict[str, float]:
         rest = both.reshape(-1, n) - effects[i][:, None] - effects[j][None, :]
         found[f"{one.label}:{other.label}"] = float(np.mean(rest**2))
     return found
+
+
+def star_shares(factors: Sequence[Factor], y: Array) -> dict[str, float] | None:
+    """Compute the variances of the parameters where each is varied alone, around one pset.
+
+    They are those on the grid of all levels, if no parameter acts through another.
+
+    Returns
+    -------
+    dict or None
+        None: the design is not such a star.
+    """
+    # All scans but its own have the middle level of a parameter.
+    varied = np.array([f.codes != np.bincount(f.codes).argmax() for f in factors])
+    n_varied = varied.sum(axis=0)
+    middle = n_varied == 0
+    if not middle.any() or n_varied.max() > 1:
+        return None
+    scans = zip(factors, varied, strict=True)
+    return {factor.label: float(np.var(y[mine | middle])) for factor, mine in scans}
 
 
 def estimated_shares(

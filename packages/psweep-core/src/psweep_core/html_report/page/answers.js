@@ -33,8 +33,8 @@ function designText() {
   return `${many(n, "pset")}${more}${k ? `, ${many(k, "parameter")} varied` : ""}`;
 }
 
-// Psets that a run is to run, and that have not finished.
-const missingIn = (run) => (run.planned && ["running", "crashed", "unfinished", "incomplete"].includes(run.state) ? Math.max(0, run.planned - run.psets) : 0);
+// Psets that a run is to run, and that have not finished; without those that wait for jobs.
+const missingIn = (run) => (run.planned && ["running", "crashed", "unfinished", "incomplete"].includes(run.state) ? Math.max(0, run.planned - run.psets - run.waiting) : 0);
 
 // What became of the jobs of psets that have no result in the database yet.
 function jobStates() {
@@ -56,12 +56,12 @@ function drawHead() {
   const live = data.runs.filter((run) => ["running", "queued"].includes(run.state));
   const missing = data.runs.reduce((sum, run) => sum + missingIn(run), 0);
   const cut = data.runs.filter((run) => ["crashed", "unfinished", "incomplete"].includes(run.state));
-  const good = data.psets - data.failed - waiting;
+  const good = data.psets - data.failed - data.waiting; // psets of tasks have no row while they wait
   const key = (name) => el("span", { class: `swatch ${name}` }); // the colour in the bar below
   const parts = [designText()];
   const planned = live.reduce((sum, run) => sum + (missingIn(run) ? run.planned : 0), 0);
   if (planned) parts[0] = `${count(data.psets)} of ${many(data.psets + missing, "pset")} so far`;
-  else if (live.length) parts[0] += " so far";
+  else if (live.length && data.psets) parts[0] += " so far";
   else if (data.psets && !missing && !waiting && !cut.length && !bad) parts[0] += ", complete";
   if (live.some((run) => run.state === "running")) parts.push(el("b", { class: "busy" }, "running"));
   else if (live.length) parts.push(el("b", { class: "busy" }, "queued"));
@@ -93,7 +93,7 @@ function drawNotes() {
     const of = run.planned ? `${count(run.psets)} of its ${many(run.planned, "pset")} had finished` : `${many(run.psets, "pset")} had finished`;
     if (run.state === "running" && !Object.keys(run.jobs).length) notes.push(`Run ${run.seq} was running when this page was made: ${of}.`);
     if (run.state === "crashed") notes.push(`Run ${run.seq} was stopped early: ${of}. ${run.psets ? "They are safe, and shown here. " : ""}For the rest, run the script again with skip_dups=True.`);
-    if (run.state === "incomplete") notes.push(`Run ${run.seq} has rows of ${count(run.psets)} of its ${many(run.planned, "pset")}. For the rest, run the script again with skip_dups=True.`);
+    if (run.state === "incomplete") notes.push(`Run ${run.seq} has rows of ${count(run.psets)} of its ${many(run.planned, "pset")}. ${run.waiting ? "psweep-status shows what became of the jobs with the rest." : "For the rest, run the script again with skip_dups=True."}`);
     if (run.state === "unfinished") notes.push(`Run ${run.seq} is running or was stopped early, which cannot be determined from here: ${of}.`);
   }
   if (isSample) {
@@ -276,6 +276,6 @@ function drawMatters() {
 function estimateText(name) {
   const { grid, different } = data.design;
   if (grid !== different) return "estimate: the psets are not a full grid";
-  const waiting = data.runs.some((run) => run.waiting);
+  const { waiting } = data;
   return `estimate: ${waiting ? "psets without results" : look.result.gaps ? `psets without ${name}` : "failed psets"} leave gaps in the grid`;
 }
