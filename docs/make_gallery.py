@@ -70,8 +70,9 @@ def run_example(name: str, calls: list[str], pages: Path) -> str:
             shutil.copy(EXAMPLES / name, folder)
         shown = "".join(f"$ {call}\n{run(['sh', '-ec', call], folder)}" for call in calls)
         (dark,) = folder.rglob("*_dark.png")
+        light = dark.with_stem(dark.stem.removesuffix("_dark"))
+        shutil.copy(light, pages / f"{Path(name).stem}.png")
         shutil.copy(dark, pages / f"{Path(name).stem}_dark.png")
-        shutil.copy(dark.with_stem(dark.stem.removesuffix("_dark")), pages / f"{Path(name).stem}.png")
     return shown
 
 

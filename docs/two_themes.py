@@ -92,7 +92,9 @@ def darkened(red: float, green: float, blue: float, alpha: float) -> tuple[float
     """Return the colour for dark pages: black and white are swapped, hues stay."""
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     if np.ptp([red, green, blue]) < GREY:
-        lightness = TEXT + (PAGE - TEXT) * lightness**1.6  # light greys are lines: keep them visible
+        lightness = (
+            TEXT + (PAGE - TEXT) * lightness**1.6
+        )  # light greys are lines: keep them visible
     else:
         lightness = max(lightness, LEAST)
     return (*colorsys.hls_to_rgb(hue, lightness, saturation), alpha)
