@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 
 PAGE, TEXT = 0.08, 0.82  # lightness of the page and of its text, where the theme is dark
 LEAST = 0.55  # lightness of a hue that is still easy to see on such a page
+CURVE = 1.6  # above 1, light greys, which are lines, stay visible
 GREY = 0.12  # colours with less saturation are greys
 COLORS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 DPI = 150  # enough for screens with small pixels
@@ -92,9 +93,7 @@ def darkened(red: float, green: float, blue: float, alpha: float) -> tuple[float
     """Return the colour for dark pages: black and white are swapped, hues stay."""
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     if np.ptp([red, green, blue]) < GREY:
-        lightness = (
-            TEXT + (PAGE - TEXT) * lightness**1.6
-        )  # light greys are lines: keep them visible
+        lightness = TEXT + (PAGE - TEXT) * lightness**CURVE
     else:
         lightness = max(lightness, LEAST)
     return (*colorsys.hls_to_rgb(hue, lightness, saturation), alpha)
