@@ -152,13 +152,12 @@ def importance_of(
     # what rounding alone makes of values that are the same
     if total <= (8 * np.finfo(float).eps * np.abs(values).max(initial=0)) ** 2:
         total = np.nan
-    shares = (
-        grid_shares(distinct, means)
-        if is_grid
-        else star
-        if star is not None
-        else estimated_shares(distinct, means, most_rows)
-    )
+    if is_grid:
+        shares = grid_shares(distinct, means)
+    elif star is not None:
+        shares = star
+    else:
+        shares = estimated_shares(distinct, means, most_rows)
     table = [(term, variance / total) for term, variance in shares.items()]
     table.sort(key=lambda row: -row[1])
     explained = sum(share for _, share in table)
