@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import csv
 import json
-import math
 import os
 import pathlib
 import shutil
@@ -39,7 +38,8 @@ RESULTS = FOLDER / "results.csv"
 OTHER_TOOLS = FOLDER / "other_tools.csv"
 MAX_SECONDS = 600  # for one side, which takes less than 30 on a quiet machine
 COLUMNS = ["case", "what", "median", "least", "most", "unit", "target"]
-_PER_DECADE = 4  # characters of a bar
+_LONGEST_BAR = 24  # characters
+_EIGHTHS = ["", *map(chr, range(0x258F, 0x2587, -1))]  # of a character, from none to all
 README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
@@ -259,21 +259,21 @@ def rows_of(cases: list[Case], measured: dict[str, list[Results]]) -> list[dict[
 def bars(medians: dict[str, float]) -> str:
     """Draw what a pset takes here and in other tools that keep each result at once, in text.
 
-    The bars are logarithmic: on another scale, all but two are too short to be seen.
-
     `medians` are those of the serial case, in µs, by side.
     """
     with OTHER_TOOLS.open(encoding="utf-8", newline="") as file:
         shown = {row["tool"]: float(row["µs per pset"]) for row in csv.DictReader(file)}
     del shown["psweep 0.8.0"]  # writes at the end
     width = max(len(name) for name in shown)
-    longest = round(_PER_DECADE * math.log10(max(shown.values())))
+    longest = max(shown.values())
     lines = []
     for name, value in sorted(shown.items(), key=lambda item: item[1]):
-        bar = chr(0x2588) * round(_PER_DECADE * math.log10(value))
+        eighths = max(1, round(8 * _LONGEST_BAR * value / longest))
+        bar = _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8]
         ratio = f"{rounded(value / shown[HERE])} ×" if name != HERE else ""
         # Bars come first: a phone shows some 40 characters.
-        lines.append(f"{name:<{width}} {bar:<{longest}} {rounded(value):>5} µs {ratio:>6}".rstrip())
+        lines.append(f"{name:<{width}} {bar:<{_LONGEST_BAR}} {rounded(value):>5} µs {ratio:>6}")
+    lines = [line.rstrip() for line in lines]
     names = (HERE, "bare loop", "bare loop with hashes", OLD, XYZPY)
     here, loop, hashed, old, xyzpy = (rounded(medians[name]) for name in names)
     more = (

@@ -240,7 +240,7 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
         dark = sorted((HERE / "gallery").glob(f"{stem}*_dark.png"))[0].name
         light = dark.replace("_dark.png", ".png")
         both = f"![](gallery/{light}){{.only-light}}![](gallery/{dark}){{.only-dark}}"
-        return f"- [{both}<br>{link['title']}](gallery/{stem}.md)"
+        return f"- [{both}{link['title']}](gallery/{stem}.md)"
 
     link = re.compile(r"^- \[(?P<title>[^]]+)\]\(\.\./examples/(?P<name>[\w.]+)\S*\)", re.MULTILINE)
     cards = link.sub(page, source[0])

@@ -4,8 +4,8 @@
     python docs/draw_picture.py --check   # run it, and fail if the terminal shows other text
 
 The study is that of README. The picture is kept in the repository, because README has no build: for
-light pages, for dark ones, and for phones, with the report below the terminal. The text, without
-numbers, is stored in each.
+light pages and for dark ones, and both for phones, with the report below the terminal. The text,
+without numbers, is stored in each.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ VARIANTS = [
     Variant("psweep.png", "light", "row", 440),
     Variant("psweep-dark.png", "dark", "row", 440),
     Variant("psweep-narrow.png", "light", "column", 606),
+    Variant("psweep-narrow-dark.png", "dark", "column", 606),
 ]
 
 

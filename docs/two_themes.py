@@ -7,7 +7,6 @@ pages where the theme hides one of them.
 
 from __future__ import annotations
 
-import colorsys
 import contextlib
 import itertools
 import os
@@ -24,10 +23,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 
-PAGE, TEXT = 0.08, 0.82  # lightness of the page and of its text, where the theme is dark
-LEAST = 0.55  # lightness of a hue that is still easy to see on such a page
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # how bright the parts of a color are, ITU-R BT.709
+PAGE, TEXT = 0.08, 0.82  # how bright the page and its text are, where the theme is dark
+LEAST = 0.48  # what is easy to see on such a page
 CURVE = 1.6  # above 1, light greys, which are lines, stay visible
-GREY = 0.12  # colours with less saturation are greys
+GREY = 0.12  # parts of greys differ by less
 COLORS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 DPI = 150  # enough for screens with small pixels
 
@@ -58,7 +58,7 @@ def show(*_args: object, **_options: object) -> None:
 
     for manager in Gcf.get_all_fig_managers():
         stem = f"figure_{next(NUMBERS)}"
-        manager.canvas.figure.savefig(f"{stem}.png")
+        manager.canvas.figure.savefig(f"{stem}.png", bbox_inches="tight")
         display(Markdown(f"![]({stem}.png){{.only-light}}\n![]({stem}_dark.png){{.only-dark}}"))
     Gcf.destroy_all()
 
@@ -91,9 +91,10 @@ def is_mapped(artist: Artist) -> bool:
 
 def darkened(red: float, green: float, blue: float, alpha: float) -> tuple[float, ...]:
     """Return the colour for dark pages: black and white are swapped, hues stay."""
-    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
-    if np.ptp([red, green, blue]) < GREY:
-        lightness = TEXT + (PAGE - TEXT) * lightness**CURVE
-    else:
-        lightness = max(lightness, LEAST)
-    return (*colorsys.hls_to_rgb(hue, lightness, saturation), alpha)
+    color = np.array([red, green, blue])
+    luma = color @ LUMA
+    if np.ptp(color) < GREY:
+        color = np.full(3, TEXT + (PAGE - TEXT) * luma**CURVE)
+    elif luma < LEAST:
+        color += (1 - color) * (LEAST - luma) / (1 - luma)
+    return (*color, alpha)

@@ -8,17 +8,18 @@
   const HEADING = 4; // what a word in a heading is worth: more than twice as much as in the text, where it is at most 2
   const LEAST = 0.05; // the rating of a page, as a share of the best, from which it is listed
   const AROUND = 90; // characters that are shown on both sides of a word
+  const HIGHLIGHT = "sphinx_highlight_terms"; // where Sphinx keeps the words to highlight
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
   // Words that mean the same here. The manual uses the first one; users type the others, too.
   const SAME = `
-    analysis analyse analyze evaluate; cancel kill; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
+    analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
     macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing remaining unfinished; optimise optimize;
-    performance speed fast overhead; plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue; run calculation computation;
+    performance speed fast overhead; plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue restart; run calculation computation;
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
-  const FILLERS = "psweep can use using want need get make way possible per every vs without simulation simulations work works behavior behaviour".split(" ");
-  const LATER = /^(api\/|gallery|changelog|migration)/; // pages that are listed below the others
-  const ASIDE = /^(claims|comparison|glossary|performance|security)$/; // these, if others are nearly as good
+  const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour".split(" ");
+  const LATER = /^(api\/|claims|gallery|changelog|migration)/; // pages that are listed below the others
+  const ASIDE = /^(comparison|glossary|performance|security)$/; // these, if others are nearly as good
 
   const root = document.documentElement.dataset.content_root.replace(/^\.\//, "");
   let stemmer, sameStems; // once Sphinx's language_data.js is there
@@ -29,7 +30,8 @@
   };
   const tells = (word) => !stopwords.has(word) && !FILLERS.includes(word) && !/^\d{1,2}$/.test(word);
   const telling = (text) => (text.match(WORD) || []).filter((word) => tells(word.toLowerCase()));
-  const wordsOf = (text) => telling(text).map(stemOf);
+  const parts = (word) => (/^[A-Z]+(_[A-Z]+)+$/.test(word) ? [word, ...word.split("_")] : word); // CUDA_VISIBLE_DEVICES
+  const wordsOf = (text) => telling(text).flatMap(parts).map(stemOf);
 
   // Whether one word becomes the other if letters are left out, added, changed or swapped, at most `most` of them.
   const isLike = (one, other, most) => {
@@ -203,7 +205,10 @@
     results.before(form);
     const show = (query) => {
       const answer = answerTo(query);
-      Search._parseQuery(query); // keeps the words that the pages highlight
+      Search._parseQuery(query); // keeps the words that the next page highlights,
+      const words = localStorage.getItem(HIGHLIGHT);
+      localStorage.removeItem(HIGHLIGHT); // but only a page that is opened from here
+      Search.output.onclick = () => localStorage.setItem(HIGHLIGHT, words);
       Search.output.replaceChildren(...answer.results.slice(0, PAGES).map((found) => itemOf(found, answer.wanted)));
       Search.stopPulse();
       Search.title.textContent = "Search results";
