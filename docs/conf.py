@@ -237,14 +237,30 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     def page(link: re.Match[str]) -> str:
         stem = link["name"].partition(".")[0]
         stems.append(f"gallery/{stem}")
-        dark = sorted((HERE / "gallery").glob(f"{stem}*_dark.png"))[0].name
-        light = dark.replace("_dark.png", ".png")
-        both = f"![](gallery/{light}){{.only-light}}![](gallery/{dark}){{.only-dark}}"
-        return f"- [{both}{link['title']}](gallery/{stem}.md)"
+        return f"- [{thumbnail(stem)}{link['title']}](gallery/{stem}.md)"
 
     link = re.compile(r"^- \[(?P<title>[^]]+)\]\(\.\./examples/(?P<name>[\w.]+)\S*\)", re.MULTILINE)
     cards = link.sub(page, source[0])
     source[0] = "\n".join([cards, "```{toctree}", ":hidden:", "", *stems, "```", ""])
+
+
+def thumbnail(stem: str) -> str:
+    """Show the first picture of a page of the gallery, for light and for dark pages."""
+    dark = sorted((HERE / "gallery").glob(f"{stem}*_dark.png"))[0].name
+    light = dark.replace("_dark.png", ".png")
+    return f"![](gallery/{light}){{.only-light}}![](gallery/{dark}){{.only-dark}}"
+
+
+def show_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Show some pictures of the gallery below the paragraph of index.md that names it."""
+    if name == "index":
+        links = [
+            f"[{thumbnail(stem)}](gallery/{stem}.md)"
+            for stem in ("tune_svm", "bifurcation", "ising")
+        ]
+        strip = "\n".join(['<div class="strip">', "", *links, "", "</div>"])
+        (found,) = re.findall(r"^The \[Gallery\].*$", source[0], re.MULTILINE)
+        source[0] = source[0].replace(found, f"{found}\n\n{strip}")
 
 
 def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
@@ -346,6 +362,7 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", make_pictures)
     app.connect("source-read", show_terminals)  # first: it counts lines
     app.connect("source-read", link_gallery)
+    app.connect("source-read", show_gallery)
     app.connect("source-read", link_report)
     app.connect("source-read", leave_out_pictures)
     app.connect("source-read", show_dark_pictures)
