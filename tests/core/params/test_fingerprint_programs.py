@@ -345,3 +345,37 @@ def test_a_loop_around_runs_counts_by_what_it_changes(load, monkeypatch, text, i
     load({"model.py": f"from finder import find\nLOG = []\n{text}"})
     first, second = FOUND
     assert (first == second) is is_equal
+
+
+# What the script changes in another module
+
+SCRIPTS = {
+    "an imported dict": ("K = {}\n", "from h import K, g\nK['a'] = 3\n"),
+    "an imported list, in place": ("K = []\n", "from h import K, g\nK += [3]\n"),
+    "a name": ("K = []\n", "import h\nh.K = [3]\n"),
+    "setattr": ("K = []\n", "import h\nsetattr(h, 'K', [3])\n"),
+    "a list": ("K = []\n", "import h\nh.K.append(3)\n"),
+    "in a loop": ("K = []\n", "import h\nfor n in range(3):\n    h.K.append(n)\n"),
+    "an object": ("class C: pass\nK = C()\n", "import h\nh.K.k = 3\n"),
+    "a function": ("def K(): return 1\n", "import h\nh.K.k = 3\n"),
+    "a class": ("class K: pass\n", "from h import K\nK.k = 3\n"),
+    "what a function returns": ("K = {}\n", "import h\nh.g()['a'] = 3\n"),
+}
+
+
+@pytest.mark.parametrize(("text", "script"), SCRIPTS.values(), ids=SCRIPTS)
+def test_what_the_script_changes_in_another_module_counts(load, monkeypatch, text, script):
+    found = []
+    for value in "3", "4":
+        start = f"import sys; sys.modules['__main__'] = sys.modules[__name__]\n{script}"
+        func = "import h\ndef func(p): return {'y': h.g()}\n"
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+            files = {
+                "h.py": f"{text}L = []\ndef g(): return K\n",
+                "model.py": start.replace("3", value) + func,
+            }
+            found.append(fingerprint(load(files)))
+            files["model.py"] += "h.L.append(3)\nh.g()\nprint(h.K)\n"
+            assert fingerprint(load(files)) == found[-1]
+    assert found[0] != found[1]

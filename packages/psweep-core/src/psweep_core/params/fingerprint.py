@@ -25,6 +25,7 @@ import numpy as np
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MAX_ITEMS, Values
+from .script_changes import ScriptChanges
 from .source_files import (
     SourceFile,
     gives_value,
@@ -143,8 +144,7 @@ class _Search(Values):
             with contextlib.suppress(ValueError):  # not set yet
                 self._hold(id(cell), cell.cell_contents, used)
         self._names(form, func.__globals__, skip=cells)
-        if source.statements(func.__name__):
-            self._added_to(func, source, func.__globals__)
+        self._added_to(func, source, func.__globals__)
         defaults = func.__defaults__ or ()
         for i, default in enumerate(defaults):
             self._default(default, f"{name} default {i}")
@@ -222,6 +222,7 @@ class _Search(Values):
         if not self._is_new((variables["__file__"], name), name):
             return True
         self._add_statements(name, found, source, variables)
+        self._by_script(variables, name)
         value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions
             items = value.values() if type(value) is dict else value
@@ -280,7 +281,22 @@ class _Search(Values):
         """Add what a file does to its function or class after it was made, as ``Model.k = 3``."""
         name = value.__name__
         if name == value.__qualname__:
-            self._add_statements(name, source.added_to(name), source, variables)
+            if source.statements(name):
+                self._add_statements(name, source.added_to(name), source, variables)
+            self._by_script(variables, name)
+
+    def _by_script(self, variables: dict[str, Any], name: str) -> None:
+        """Add the statements of the script that change a global variable of another module."""
+        script = self._script
+        if script is not None and script.variables is not variables:
+            for used, node in script.of(variables, name):
+                self._add_statements(used, [node], script.source, script.variables)
+
+    @functools.cached_property
+    def _script(self) -> ScriptChanges | None:
+        variables = getattr(sys.modules.get("__main__"), "__dict__", {})
+        source = self._source_of(variables)
+        return None if source is None else ScriptChanges(source, variables)
 
     def _imported(self, module: str, level: int, variables: dict[str, Any]) -> None:
         """Add a whole file of the project that a function imports: it may not be imported yet."""
@@ -316,8 +332,7 @@ class _Search(Values):
                 self._changes.note(form, variables, {})
                 self._changes.note_class(cls, form)
                 self._names(form, variables)
-                if source.statements(cls.__name__):
-                    self._added_to(cls, source, variables)
+                self._added_to(cls, source, variables)
                 return
         elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
             # of a notebook

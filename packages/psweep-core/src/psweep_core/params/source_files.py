@@ -21,6 +21,7 @@ from .sources import compiled, shape
 __all__ = [
     "Project",
     "SourceFile",
+    "changed_paths",
     "gives_value",
     "import_of",
     "imported_module",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _START = time.time()
+_IN_LOOPS = (ast.Expr, ast.AugAssign)
 _INNER = ("body", "orelse", "finalbody", "handlers", "cases")
 _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
@@ -125,6 +127,13 @@ class SourceFile:
             if not isinstance(node, ast.Import | ast.ImportFrom) and not gives_value(node, name)
         ]
 
+    def all_statements(self) -> Iterator[tuple[str, ast.stmt]]:
+        """Return each statement outside functions that changes something, and the global name."""
+        self.statements("")
+        for name, nodes in (self._statements or {}).items():
+            for node in nodes:
+                yield name, node
+
     def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -138,29 +147,41 @@ class SourceFile:
 
 def _changed_by(node: ast.stmt) -> set[str]:
     """Return the names that a statement gives a value, or whose value it changes."""
+    return {path[0] for path in changed_paths(node)}
+
+
+def changed_paths(node: ast.stmt) -> set[tuple[str, ...]]:
+    """Return what a statement gives a value or changes, from the name on.
+
+    This is ``("a",)`` for ``a = 1``, ``("h", "a")`` for ``h.a = 1``, and ``("h", "a", "append()")``
+    for ``h.a.append(1)``.
+    """
     if isinstance(node, ast.If | ast.Try):
         return set()  # what is in them is looked at
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        return {(alias.asname or alias.name.partition(".")[0],) for alias in node.names}
     if isinstance(node, ast.Expr):
         value: Any = node.value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-            return {_root(value.func)}  # such as ORDERS.append(3)
-        if isinstance(value, ast.Call) and _root(value.func) in ("setattr", "delattr"):
-            return {_root(each) for each in value.args[:1]}
+            return {(*_path(value.func.value), f"{value.func.attr}()")}
+        if isinstance(value, ast.Call) and _path(value.func)[0] in ("setattr", "delattr"):
+            attribute = getattr(value.args[1], "value", "") if len(value.args) > 1 else ""
+            return {(*_path(each), str(attribute)) for each in value.args[:1]}
         return set()
     targets: list[Any] = []
     if isinstance(node, ast.Assign | ast.Delete):
         targets = node.targets
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return {(node.target.id, "+=")}  # of a list, it changes the list itself
     elif isinstance(node, ast.AugAssign | ast.AnnAssign):
         targets = [node.target]
     elif isinstance(node, ast.For | ast.With | ast.While):
         targets = [node]
     return {
-        name
+        path
         for target in targets
         for part in ast.walk(target)
-        for name in (_changed_by(part) if isinstance(part, ast.Expr) else _stored(part))
+        for path in (changed_paths(part) if isinstance(part, _IN_LOOPS) else _stored_paths(part))
     }
 
 
@@ -189,15 +210,22 @@ def passing_names(node: ast.stmt, name: str) -> set[str]:
 
 
 def _stored(node: ast.AST) -> set[str]:
+    return {path[0] for path in _stored_paths(node)}
+
+
+def _stored_paths(node: ast.AST) -> set[tuple[str, ...]]:
     if not isinstance(getattr(node, "ctx", None), ast.Store):
         return set()
-    return {_root(node)} if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else set()
+    return {_path(node)} if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else set()
 
 
-def _root(node: Any) -> str:
+def _path(node: Any) -> tuple[str, ...]:
+    """Write ``h.a["x"].y`` as ``("h", "a", "[]", "y")``; without a name, it starts with ``""``."""
+    path: list[str] = []
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        path.append(node.attr if isinstance(node, ast.Attribute) else "[]")
         node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    return node.id if isinstance(node, ast.Name) else "", *reversed(path)
 
 
 _files: dict[str, tuple[Any, SourceFile | None]] = {}
