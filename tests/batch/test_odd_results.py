@@ -137,3 +137,22 @@ def test_notes_that_nobody_can_read_are_no_notes(templates, monkeypatch):
     listdir = os.listdir  # a claim that is taken back at that moment
     monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), ".submitted_local.7"])
     assert ps.batch_status().state[1] == "state unknown"  # it has a row
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("end", ["exit 0", "kill -9 $$$$"])
+def test_named_pipes_among_the_files_of_a_job_are_not_waited_for(templates, end):
+    templates(local=("subcmd: sh", f"test $a -eq 1 || {{ mkfifo result.json; {end}; }}"))
+    ps.prep_batch(ps.plist("a", [0, 1]), calc_templ_dir=None)
+    submit()
+    (Path("calc") / ps.batch_status()._pset_id[1] / "result.json").write_text('{"v": 1}')
+    df = ps.batch_collect()
+    assert df._failed.tolist() == [True, False]
+    assert df.v.tolist() == [pd.NA, 1]
+    if end == "exit 0":
+        assert re.search(
+            "result.json cannot be read: FileNotFoundError: .* not a file", df._exc_txt[0]
+        )
+    os.mkfifo(f"calc/{df._pset_id[0]}/.submitted_local.2")
+    assert len(ps.batch_status()) == 2

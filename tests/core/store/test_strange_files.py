@@ -210,3 +210,12 @@ def test_the_name_of_a_folder_need_not_be_utf8():
     ps.run_local(lambda pset: {}, ps.plist("a", [1, 2]), calc_dir=name)
     df = ps.run_local(lambda pset: {}, ps.plist("a", [2, 3]), calc_dir=name, skip_dups=True)
     assert [*df._calc_dir] == [*ps.df_read(name)._calc_dir] == [name] * 3
+
+
+@posix
+def test_the_report_does_not_wait_for_a_pipe_in_the_place_of_a_log():
+    df = ps.run_local(lambda p: {}, [{"a": 1}], capture_logs="file")
+    log = Path(f"calc/{df._pset_id[0]}/logs.txt")
+    log.unlink()
+    os.mkfifo(log)
+    ps.report("calc")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from psweep import ParamsTypeError, ResultError, json_read, pickle_read
+from psweep import ParamsTypeError, ResultError
 from psweep_core.plumbing import (
     ATTEMPTS,
     BOOK,
@@ -32,6 +34,7 @@ from psweep_core.plumbing import (
     holds_data_only,
     is_atomic,
     is_private,
+    open_regular,
     replace_text,
 )
 
@@ -48,7 +51,8 @@ from .tasks import settle
 
 __all__ = ["batch_collect"]
 
-_RESULT_FILES = dict(zip(RESULT_FILES, (pickle_read, json_read), strict=True))
+_RESULT_FILES: dict[str, Callable[[IO[bytes]], Any]]
+_RESULT_FILES = dict(zip(RESULT_FILES, (pickle.load, json.load), strict=True))
 _MISSING = float("nan")
 
 Reader = Callable[[Path], Mapping[Any, Any]]
@@ -305,7 +309,8 @@ def _read_results(folder: Path, reader: Reader | None) -> Mapping[Any, Any]:
             message = f"there is neither {' nor '.join(_RESULT_FILES)}"
             raise ResultError(message)
         try:
-            results = _RESULT_FILES[path.name](path)
+            with open_regular(path, follow=True) as file:
+                results = _RESULT_FILES[path.name](file)
         except Exception as error:
             message = f"{path} cannot be read: {type(error).__name__}: {error}"
             raise ResultError(message) from error

@@ -25,6 +25,8 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psweep_core.plumbing import open_regular
+
 from .scheduler_words import KILLS, cluster_of, job_id_of
 
 __all__ = [
@@ -177,8 +179,8 @@ def next_number(names: set[str]) -> int:
 def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt | None:
     path = f"{folder}/.submitted_{machine}.{number}"
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            how, _, rest = file.read().partition("\n")
+        with open_regular(Path(path), follow=True) as file:
+            how, _, rest = file.read().decode("utf-8", "replace").partition("\n")
             since = os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return None  # it was refused a moment ago
@@ -219,8 +221,8 @@ def _read(folder: str, machine: str, number: int, has_result: bool) -> Attempt |
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        with open_regular(Path(path), follow=True) as file:
+            return file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pickletools
+from pathlib import Path
 from typing import Final
+
+from psweep_core.plumbing import open_regular
 
 from .jobs import RESULT_FILES
 
@@ -28,7 +31,7 @@ def is_complete(folder: str) -> bool:
         if not os.path.exists(path):
             continue
         try:
-            with open(path, "rb") as file:
+            with open_regular(Path(path), follow=True) as file:
                 if name.endswith(".json"):
                     return isinstance(json.load(file), dict)
                 last = ""

@@ -20,7 +20,7 @@ from .store.json_values import check_storable
 from .store.locks import file_lock
 from .store.paths import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.portable_pickle import dumps
-from .store.regular import no_link
+from .store.regular import no_link, open_regular
 from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of
 from .store.study import Study
@@ -77,6 +77,7 @@ __all__ = [
     "merge_runs",
     "no_link",
     "not_failed",
+    "open_regular",
     "printable",
     "replace_text",
     "replacing",

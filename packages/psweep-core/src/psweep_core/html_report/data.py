@@ -25,6 +25,7 @@ from ..errors import ParamsError
 from ..store.atomic import replace_text
 from ..store.paths import PathLike
 from ..store.read import is_folder
+from ..store.regular import open_regular
 from ..store.runs_file import planned_psets
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
@@ -360,7 +361,7 @@ def _logs_of(study: Study, df: pd.DataFrame, shown: Array, texts: Texts) -> list
 
 def _read_log(path: Path) -> str | None:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, follow=True) as file:
             size = os.fstat(file.fileno()).st_size
             data = file.read(2 * MAX_TEXT)
             if size > 4 * MAX_TEXT:  # such as of a program that prints for a day
