@@ -325,3 +325,84 @@ def test_doctests(place):
     failed, tried = doctest.testmod(commits)
     assert tried
     assert not failed
+
+
+@pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
+def test_a_change_that_git_was_told_not_to_see(repo, flag):
+    name = "the code \u00fc.py"
+    Path(name).write_text("1")
+    Path("gone").write_text("1")
+    Path("same").write_text("1")
+    repo("add", "--all")
+    repo("commit", "-qm", "one")
+    repo("update-index", f"--{flag}", name, "gone", "same")
+    Path("gone").unlink()
+    assert len(run()) == 2
+    assert "gone" in repo.files()
+    Path(name).write_text("2")
+    RAN.clear()
+    with pytest.raises(
+        psweep_git.GitError, match=f"'{name}'.*git update-index --no-{flag}"
+    ) as error:
+        run()
+    assert RAN == []
+    cure = str(error.value).partition("first ")[2]
+    subprocess.run(["sh", "-c", cure], check=True)
+    commit = run()._git_commit.iloc[-1]
+    assert repo("show", f"{commit}:{name}") == "2"
+
+
+def test_a_sparse_checkout(repo):
+    for folder in ("inside", "outside"):
+        Path(folder).mkdir()
+        Path(folder, "f.py").write_text("1")
+    repo("add", "--all")
+    repo("commit", "-qm", "one")
+    repo("sparse-checkout", "set", "inside")
+    assert not Path("outside").exists()
+    assert len(run()) == 2
+    assert "outside/f.py" in repo.files()
+    Path("outside").mkdir()
+    Path("outside/f.py").write_text("2")
+    Path("outside/new.py").write_text("3")
+    commit = run()._git_commit.iloc[-1]
+    assert repo("show", f"{commit}:outside/f.py") == "2"
+    assert repo("show", f"{commit}:outside/new.py") == "3"
+    assert repo("status", "--porcelain") == ""
+
+
+def test_a_repository_inside_that_git_does_not_know_yet(repo):
+    def inside(*args):
+        subprocess.run(["git", *args], cwd="a/sub", check=True)
+
+    Path("a/sub").mkdir(parents=True)
+    inside("init", "-q")
+    inside("config", "user.name", "T")
+    inside("config", "user.email", "t@example.com")
+    refused("submodule 'a/sub/'.*commit there first")
+    Path("a/sub/f").write_text("1")
+    inside("add", "f")
+    inside("commit", "-qm", "one")
+    Path("a/sub/f").write_text("2")
+    refused("submodule 'a/sub/'.*commit there first")
+    inside("commit", "-qam", "two")
+    df = run()
+    assert "a/sub" in repo.files(df._git_commit[0])
+
+
+def test_a_lock_of_the_branch_that_stays_leaves_the_index_as_it_was(repo, monkeypatch):
+    from psweep_git import repo as module
+
+    monkeypatch.setattr(module, "_LOCK_SECONDS", 0.2)
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    Path("staged").write_text("1")
+    Path("not staged").write_text("1")
+    repo("add", "staged")
+    before = repo("status", "--porcelain")
+    lock = Path(".git/refs/heads/main.lock")
+    lock.write_text("")
+    refused("cannot lock ref")
+    assert repo("status", "--porcelain") == before
+    lock.unlink()
+    assert len(run()) == 2
+    assert repo("status", "--porcelain") == ""

@@ -8,6 +8,7 @@ import random
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,14 +75,23 @@ class Repo:
             raise GitError(message)
         self._folder = Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
 
-    def _try(self, *args: str) -> subprocess.CompletedProcess[str]:
+    def _try(
+        self,
+        *args: str,
+        given: str = "",
+        folder: Path | None = None,
+        index: Path | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run git with this text as its input, in this folder, and with this index."""
         # Messages in English, because they are parsed; and no prompts.
         env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        if index is not None:
+            env["GIT_INDEX_FILE"] = str(index)
         return subprocess.run(
             ["git", *args],
-            cwd=self._folder,
+            cwd=folder or self._folder,
             env=env,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
@@ -119,6 +129,7 @@ class Repo:
                 )
                 raise GitError(message)
         self._check_submodules()
+        self._check_unseen_changes()
         self._check_signing()
 
     def _git_path(self, name: str) -> Path:
@@ -138,20 +149,62 @@ class Repo:
             time.sleep(0.05)
 
     def _check_submodules(self) -> None:
-        for line in self.run("status", "--porcelain=v2", "-z").split("\0"):
+        status = self.run("status", "--porcelain=v2", "-z", "--untracked-files=all")
+        for line in status.split("\0"):
             fields = line.split(" ", 8)
             # sub: S, then C commit changed, M tracked changes, U untracked files
-            if (
-                len(fields) == 9
-                and fields[0] in ("1", "2")
-                and fields[2][0] == "S"
-                and fields[2][2:] != ".."
-            ):
+            if len(fields) == 9 and fields[0] in ("1", "2") and fields[2][0] == "S":
+                name, has_changes = fields[-1], fields[2][2:] != ".."
+            elif line.startswith("? ") and line.endswith("/"):  # a repository that is not known yet
+                name = line[2:]
+                has_changes = self._has_changes(self._folder / name)
+            else:
+                continue
+            if has_changes:
                 message = (
-                    f"git=True, but the submodule {fields[-1]!r} of {self._folder} has changes "
+                    f"git=True, but the submodule {name!r} of {self._folder} has changes "
                     "that a commit here does not hold; commit there first"
                 )
                 raise GitError(message)
+
+    def _has_changes(self, folder: Path) -> bool:
+        """Return whether a repository has no commit, or changes that are in none."""
+        has_commit = self._try("rev-parse", "--verify", "--quiet", "HEAD", folder=folder)
+        status = self._try("status", "--porcelain", folder=folder)
+        return has_commit.returncode != 0 or status.returncode != 0 or status.stdout != ""
+
+    def _check_unseen_changes(self) -> None:
+        """Refuse changes of files that git was told to take for unchanged: no commit has them."""
+        marks: dict[str, list[str]] = {"assume-unchanged": [], "skip-worktree": []}
+        for line in self.run("ls-files", "-v", "-z").split("\0"):
+            tag, name = line[:1], line[2:]
+            # (Files that a sparse checkout leaves out are not there.)
+            if (tag.islower() or tag == "S") and os.path.lexists(self._folder / name):
+                if tag.islower():
+                    marks["assume-unchanged"].append(name)
+                if tag in "Ss":
+                    marks["skip-worktree"].append(name)
+        if not any(marks.values()):
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            index = Path(folder, "index")
+            shutil.copyfile(self._git_path("index"), index)
+            for mark, names in marks.items():
+                self._try(
+                    "update-index", f"--no-{mark}", "-z", "--stdin",
+                    given="\0".join(names), index=index,
+                )  # fmt: skip
+            diff = self._try("diff", "--no-ext-diff", "--name-only", "-z", index=index)
+        changed = set(diff.stdout.split("\0"))
+        for mark, names in marks.items():
+            for name in names:
+                if name in changed:
+                    message = (
+                        f"git=True, but {name!r} in {self._folder} has changes that git does not "
+                        f"commit, because it is marked as {mark}; commit or undo them: first "
+                        f"git update-index --no-{mark} {shlex.quote(name)}"
+                    )
+                    raise GitError(message)
 
     def _check_signing(self) -> None:
         if self._try("config", "--type=bool", "commit.gpgsign").stdout.strip() != "true":
@@ -173,15 +226,16 @@ class Repo:
     def commit_all(self, message: str) -> None:
         """Commit all changes and new files that are not ignored; nothing if there are none."""
         end = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                with self._alone(), self._index_back_on_failure():
-                    return self._commit_all(message)
-            except GitError as error:
-                # Another run may commit, or replace a file, at the very same moment.
-                if time.monotonic() > end or not any(text in str(error) for text in _PASSING):
-                    raise
-                time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
+        with self._index_back_on_failure():
+            while True:
+                try:
+                    with self._alone():
+                        return self._commit_all(message)
+                except GitError as error:
+                    # Another run may commit, or replace a file, at the very same moment.
+                    if time.monotonic() > end or not any(text in str(error) for text in _PASSING):
+                        raise
+                    time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 (no secret)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -196,7 +250,9 @@ class Repo:
 
     def _commit_all(self, message: str) -> None:
         self._wait_for_lock()
-        self.run("add", "--all")
+        # Of a sparse checkout, also files that are not to be there and are.
+        is_sparse = self._try("config", "--type=bool", "core.sparseCheckout").stdout == "true\n"
+        self.run("add", "--all", *(["--sparse"] if is_sparse else []))
         args = ["commit", "--quiet", f"--message={message}"]
         if self.head() is None:
             self.run(*args, "--allow-empty")
@@ -208,15 +264,17 @@ class Repo:
         """Leave what the user has staged as it was, if the commit is refused."""
         index = self._git_path("index")
         before = index.read_bytes() if index.exists() else None
+        head = self.head()
         try:
             yield
         except GitError as error:
-            if any(text in str(error) for text in _PASSING):
-                raise  # the index is the other run's
-            if before is None:
-                index.unlink(missing_ok=True)
-            else:
-                index.write_bytes(before)
+            with self._alone():
+                if "index.lock" in str(error) or self.head() != head:
+                    raise  # others have changed the index since
+                if before is None:
+                    index.unlink(missing_ok=True)
+                else:
+                    index.write_bytes(before)
             raise
 
     def by_hand(self, message: str) -> str:
