@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures as cf
+import contextlib
 import io
 import logging
 import os
@@ -182,6 +183,12 @@ def closes_the_descriptors(pset):
     os.close(2)
 
 
+def closes_all_descriptors(pset):
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
 def adds_a_handler(pset):
     logging.getLogger("test_isolation").addHandler(logging.StreamHandler(sys.stdout))
 
@@ -210,6 +217,20 @@ def test_whatever_func_does_to_the_output_the_next_pset_has_its_own(harm, poolsi
     assert (state_of_output(), handler.stream) == before
     for each in logger.handlers[1:]:
         logger.removeHandler(each)
+
+
+@pytest.mark.parametrize("capture_logs", ["db", "db+file"])
+def test_func_that_closes_all_descriptors_harms_no_other_pset(capture_logs):
+    def func(pset):
+        print("pset", pset["a"], flush=True)
+        closes_all_descriptors(pset)
+        return {}
+
+    df = ps.run_local(
+        func, ps.plist("a", range(6)), capture_logs=capture_logs, on_error="record", poolsize=2
+    )
+    assert not df._failed.any()
+    assert sum(text.startswith("pset") for text in df._logs) == 6
 
 
 @pytest.mark.parametrize("engine", ["serial", "poolsize=2", "processes"])

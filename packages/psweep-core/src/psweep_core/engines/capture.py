@@ -56,6 +56,7 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
             file: IO[bytes] = open(place, "w+b", buffering=0, opener=no_link)
         else:
             file = tempfile.TemporaryFile(buffering=0)
+        file = _above_streams(file)
         try:
             with file:
                 try:
@@ -66,6 +67,22 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
         finally:
             if place is not None:
                 move_log(place, layout.log(pset_id))
+
+
+def _above_streams(file: IO[bytes]) -> IO[bytes]:
+    """Move a file from the descriptors 0 to 2, where func may close it."""
+    if file.fileno() > 2:
+        return file
+    with file:
+        return os.fdopen(_copy_above_streams(file.fileno()), "w+b", buffering=0)
+
+
+def _copy_above_streams(fd: int) -> int:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return os.dup(fd)
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 def _content(file: IO[bytes]) -> bytes:
@@ -90,7 +107,7 @@ def _redirected(file: IO[bytes]) -> Iterator[None]:
     try:
         for fd in (1, 2):
             if _is_open(fd):
-                saved[fd] = os.dup(fd)
+                saved[fd] = _copy_above_streams(fd)
         for fd in saved:
             os.dup2(file.fileno(), fd)
         # Python writes to sys.stdout and sys.stderr, which in a notebook are something else.
@@ -110,7 +127,7 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
     """Return the text stream on a descriptor, or on `file` where there is no such descriptor."""
     closefd = not _is_open(fd)
     if closefd:
-        fd = os.dup(file.fileno())
+        fd = _copy_above_streams(file.fileno())
     elif fd in _streams and _is_usable(_streams[fd]):
         return _streams[fd]
     stream = open(
