@@ -36,6 +36,12 @@ __all__ = [
 ]
 
 
+# Of an exception, also if its class has properties of these names, which may raise.
+_BASE: Any = BaseException
+_args = _BASE.args.__get__
+_dict = _BASE.__dict__["__dict__"].__get__
+_set_cause = _BASE.__cause__.__set__
+
 STOP = b"stop"  # to a worker: end now, but for a row that is to be written
 
 
@@ -192,8 +198,8 @@ def _pickled_exception(error: BaseException) -> bytes:
     # Exceptions whose __init__ takes arguments of its own pickle, but do not unpickle, or come out
     # with another message.
     # (The args of an OSError leave out its file.)
-    args = OSError.__reduce__(error)[1] if isinstance(error, OSError) else error.args
-    parts = type(error), args, {**error.__dict__}
+    args = OSError.__reduce__(error)[1] if isinstance(error, OSError) else _args(error)
+    parts = type(error), args, {**_dict(error)}
     found = b""
     for attempt in (error, parts):
         with contextlib.suppress(Exception):
@@ -216,12 +222,13 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
                 OSError.__init__(error, *args)
             else:
                 BaseException.__setattr__(error, "args", args)  # also if the class is frozen
-            error.__dict__.update(state)
+            _dict(error).update(state)
     except Exception:
         error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
     cause: BaseException = error
-    BaseException.__setattr__(cause, "__cause__", RemoteTraceback(text))
-    if where not in "".join(getattr(cause, "__notes__", [])):
+    _set_cause(cause, RemoteTraceback(text))
+    notes = _dict(cause).get("__notes__")
+    if where not in "".join(notes if isinstance(notes, list) else []):
         note(cause, raised_for(cause, where))
     return cause
 

@@ -26,6 +26,12 @@ __all__ = [
 CALLERS: set[CodeType] = set()
 
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.10 has none
+# What an exception has, also if its class has properties of these names, which may raise.
+_BASE: Any = BaseException
+_traceback = _BASE.__traceback__.__get__
+_cause = _BASE.__cause__.__get__
+_context = _BASE.__context__.__get__
+_members: Any = _GROUP and _GROUP.exceptions.__get__
 _OURS = frozenset({"psweep", "psweep_core", "psweep_batch", "psweep_git"})
 _MAX_LINE = 300  # characters
 
@@ -49,21 +55,21 @@ def shortened(error: BaseException) -> bool:
         return False
     is_explained = (
         isinstance(error, PsweepError | KeyboardInterrupt | OSError)
-        or isinstance(error.__cause__, RemoteTraceback)
-        or _in_func(error.__traceback__) is not None
+        or isinstance(_cause(error), RemoteTraceback)
+        or _in_func(_traceback(error)) is not None
     )
     if not is_explained:
         return False
     for each in _chain(error):
-        entries = _in_func(each.__traceback__)
+        entries = _in_func(_traceback(each))
         if entries is None:
             # All of these are of psweep, or of what it has called, such as multiprocessing.
-            entries = [] if each is error else [*_entries(each.__traceback__)]
+            entries = [] if each is error else [*_entries(_traceback(each))]
         users: TracebackType | None = None
         for entry in reversed(entries):
             if not is_ours(entry.tb_frame):
                 users = TracebackType(users, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-        each.with_traceback(users)  # (An exception may refuse `each.__traceback__ = users`.)
+        BaseException.with_traceback(each, users)
     return True
 
 
@@ -76,8 +82,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            todo += [each.__cause__, each.__context__]
-            todo += each.exceptions if isinstance(each, _GROUP) else ()
+            todo += [_cause(each), _context(each)]
+            todo += _members(each) if isinstance(each, _GROUP) else ()
 
 
 def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
@@ -103,8 +109,12 @@ def format_error(error: BaseException) -> str:
     shortened(error)
     try:
         return "".join(traceback.format_exception(error))
-    except Exception:  # of what the exception, or one that led to it, has in it
-        return f"{type(error).__name__}: {safe_str(error)}\n"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # of what the exception, or one that led to it, has in it
+        frames = traceback.format_tb(_traceback(error))
+        frames[:0] = ["Traceback (most recent call last):\n"] if frames else []
+        return "".join([*frames, f"{type(error).__name__}: {safe_str(error)}\n"])
 
 
 def error_line(text: str) -> str:
