@@ -9,6 +9,7 @@ import tempfile
 import types
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,6 +35,12 @@ A = [{"a": 1}]
         ({"poolsize": 0}, ValueError, ["poolsize", "0", "≥ 1"]),
         ({"poolsize": 2.0}, ValueError, ["poolsize", "2.0"]),
         ({"poolsize": True}, ValueError, ["poolsize", "True"]),
+        ({"poolsize": np.float64(2)}, ValueError, ["poolsize", "2.0"]),
+        ({"retries": np.True_}, ValueError, ["retries", "True"]),
+        ({"timeout": np.True_, "poolsize": 1}, ValueError, ["timeout", "True"]),
+        ({"timeout": 2 + 1j, "poolsize": 1}, ValueError, ["timeout", "2+1j"]),
+        ({"skip_dups": np.array([1, 2])}, ValueError, ["skip_dups", "array([1, 2])", "'tried'"]),
+        ({"on_error": ["record"]}, ValueError, ["on_error", "['record']"]),
         ({"on_error": "ignore"}, ValueError, ["on_error", "'ignore'", "'record'"]),
         ({"capture_logs": "both"}, ValueError, ["capture_logs", "'both'", "'db+file'"]),
         ({"capture_logs": "file", "save": False}, ValueError, ["save=False", "'file'"]),
@@ -47,6 +54,7 @@ A = [{"a": 1}]
         ({"database_basename": ""}, ValueError, ["''"]),
         ({"database_basename": ".."}, ValueError, ["'..'"]),
         ({"database_basename": "batch"}, ValueError, ["'batch'"]),
+        ({"database_basename": "d" * 227 + ".pk"}, ValueError, ["230 bytes", "at most 220"]),
         ({"database_basename": "a\0.pk"}, ValueError, ["x00"]),
         ({"calc_dir": None}, TypeError, ["calc_dir", "None", "'calc'"]),
         ({"calc_dir": 3}, TypeError, ["calc_dir", "3"]),
@@ -76,6 +84,27 @@ def test_refused_before_anything_is_touched(tmp_path, kwds, error, said, simulat
         assert text in str(caught.value)
     assert not ran
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.array])
+def test_numbers_of_numpy_are_numbers(number):
+    one, two = number(1), number(2)
+    df = ps.run_local(
+        lambda p: {"pid": os.getpid()},
+        ps.plist("a", range(3)),
+        poolsize=two,
+        repeats=two,
+        retries=one,
+        max_tasks_per_child=one,
+        seed=one,
+        timeout=np.float32(100),
+        on_error="record",
+        database_basename="d" * 217 + ".pk",
+    )
+    assert len(df) == df.pid.nunique() == 6
+    assert (
+        df._seed.tolist()[:3] == ps.run_local(dict, ps.plist("a", range(3)), seed=1)._seed.tolist()
+    )
 
 
 def test_simulate_that_is_no_bool_is_refused(tmp_path):

@@ -185,6 +185,7 @@ PSET = "the pset {'a': [\n1, (2)]} (_pset_seq=1, _pset_id='0-1')"
          "1 × WorkerError: the executor could not run a pset: OSError: lost"),
         ([traced("A: 1") + CHAINED + "B: 2\n"], "1 × B: 2"),
         ([GROUP], "1 × ExceptionGroup: many (2 sub-exceptions)"),
+        ([GROUP[GROUP.index("  | Exc") :]], "1 × ExceptionGroup: many (2 sub-exceptions)"),
         ([None, float("nan"), "", 3], "4 × failed"),
     ],
 )  # fmt: skip

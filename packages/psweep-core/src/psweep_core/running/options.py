@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import numbers
+import operator
+import os
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ import numpy as np
 from .. import _siblings
 from ..engines.job import SLOT, Settings
 from ..errors import ParamsError, ParamsTypeError
+from ..messages import safe_repr
 from ..params.grids import brief
 from ..store.file_formats import format_of
 from ..store.json_parquet import need_pyarrow
@@ -20,6 +25,8 @@ from ..store.suffixes import PARQUET, holds_data_only
 from ..table.rows import Header
 
 __all__ = ["Options"]
+
+_MAX_NAME = 220  # bytes, of the 255 that file systems take
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Options:
     only_prepares: bool = False  # func prepares psets that run later, so they have no runtime yet
 
     def __post_init__(self) -> None:
+        for name in ("poolsize", "max_tasks_per_child", "seed", "repeats", "retries", "timeout"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
         if self.worker_env is not None:
             self._check_worker_env()
         poolsize, retries, timeout = self.poolsize, self.retries, self.timeout
@@ -122,6 +131,13 @@ class Options:
                 "put the folder into calc_dir"
             )
             raise ParamsError(message)
+        n_bytes = len(os.fsencode(basename))
+        if n_bytes > _MAX_NAME:
+            message = (
+                f"database_basename={safe_repr(basename, 40)} has {n_bytes} bytes, which leaves no "
+                f"room for what psweep adds to the names of its files; use at most {_MAX_NAME}"
+            )
+            raise ParamsError(message)
         format_of(Path(Layout(self.calc_dir).name, basename))
         if self.save and Path(basename).suffix.lower() == PARQUET:
             need_pyarrow()
@@ -183,7 +199,7 @@ class Options:
         if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
             message = f"repeats must be an integer ≥ 1, not {_number(repeats)}"
             raise ParamsError(message)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             message = f"seed must be None or an integer, not {_number(seed)}"
             raise ParamsError(message)
         _one_of("code", self.code, ("warn", "rerun", "ignore"))
@@ -283,7 +299,17 @@ def _number(value: Any) -> str:
     )
 
 
+def _plain(value: Any) -> Any:
+    """Convert a number, such as one of NumPy, to an int or a float; return others as they are."""
+    if isinstance(value, bool | np.bool_):
+        return value
+    with contextlib.suppress(Exception):
+        return operator.index(value)
+    return float(value) if isinstance(value, numbers.Real) else value
+
+
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        message = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+    # (An array, which cannot be hashed, is compared to something item by item.)
+    if not isinstance(value, Hashable) or value not in choices:
+        message = f"{name} must be one of {', '.join(map(repr, choices))}, not {safe_repr(value)}"
         raise ParamsError(message)

@@ -121,7 +121,7 @@ def error_line(text: str) -> str:
     """Find the line of a formatted traceback that names the exception; its notes follow it."""
     text = re.split(_CHAINED, text)[-1]
     lines = [line for line in text.splitlines() if line.strip()] or [""]
-    if lines[0].startswith("  + Exception Group"):
+    if lines[0].startswith(("  + Exception Group", "  | ")):  # the second without a traceback
         inner = (line[4:] for line in lines if line.startswith("  | "))
         return next((line for line in inner if line[:1] != " "), lines[0])[:_MAX_LINE]
     start = max((i for i, line in enumerate(lines) if line.startswith("  File ")), default=-1)
