@@ -111,8 +111,9 @@ def make_pictures_of(page: Path) -> None:
             photograph(report, folder / f"{report.stem}_dark.png", dark=True)
         if page.stem == "plots":
             text = page.read_text(encoding="utf-8")
-            notebook = run_notebook(text.partition("## In a notebook")[2], folder)
-            photograph(notebook, folder / "report_notebook.png", size=NOTEBOOK)
+            for theme, which in ("light", ""), ("dark", "_dark"):
+                notebook = run_notebook(text.partition("## In a notebook")[2], folder, theme)
+                photograph(notebook, folder / f"report_notebook{which}.png", size=NOTEBOOK)
             photograph(folder / "report.html", folder / "report_table.png", **LOWER_PART)
             dark = folder / "report_table_dark.png"
             photograph(folder / "report.html", dark, dark=True, **LOWER_PART)
@@ -128,7 +129,7 @@ def make_pictures_of(page: Path) -> None:
                 raise FileExistsError(message) from error
 
 
-def run_notebook(text: str, folder: Path) -> Path:
+def run_notebook(text: str, folder: Path, theme: str) -> Path:
     """Run the first block of code in a text as a cell of a notebook; return its HTML."""
     code = text.partition("```python\n")[2].partition("\n```")[0]
     cell = {"cell_type": "code", "id": "study", "metadata": {}, "source": code}
@@ -136,6 +137,7 @@ def run_notebook(text: str, folder: Path) -> Path:
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     command = [sys.executable, "-m", "nbconvert", "--to=html", "--execute", "--log-level=ERROR"]
+    command.append(f"--theme={theme}")
     # these would be loaded from the network
     command += ["--HTMLExporter.mathjax_url=", "--HTMLExporter.require_js_url="]
     subprocess.run([*command, "notebook.ipynb"], cwd=folder, check=True, stderr=subprocess.DEVNULL)

@@ -30,7 +30,7 @@ DOCS = pathlib.Path(__file__).resolve().parent
 STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
-COLUMNS = 52
+COLUMNS = 56
 REPORT = {"width": 470, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 PAGE = """<!DOCTYPE html>
@@ -38,7 +38,7 @@ PAGE = """<!DOCTYPE html>
 <style>
 body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
 pre {{ margin: 0; padding: 14px; width: 580px; border-radius: 10px;
-      background: #282828; color: #ebdbb2; font: 18px/1.82 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 16.7px/1.82 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>

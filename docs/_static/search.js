@@ -53,10 +53,18 @@
     words.map((word) => {
       const [typed, stem] = [word.toLowerCase(), stemOf(word)];
       const found = new Set([...known].filter((one) => one === stem || (stem.length > 5 && one.includes(stem))));
-      const ways = [(one) => typed.length > 1 && one.startsWith(typed), (one) => typed.length > 4 && isLike(typed, one, typed.length > 7 ? 2 : 1)];
+      const ways = [(one) => typed.length > 1 && one.startsWith(typed), (one) => typed.length > 4 && isLike(typed, one, typed.length > 7 && typed[0] === one[0] ? 2 : 1)];
       for (const way of ways) if (!found.size) spelled.filter(way).forEach((one) => found.add(stemOf(one)));
       return found;
     });
+
+  // What is typed as one word may be two: "gridsearch" is "grid search".
+  const withSpaces = (query) => query.replace(/\w{7,}/g, (word) => {
+    const typed = word.toLowerCase();
+    const cuts = [...typed].map((_letter, k) => [typed.slice(0, k), typed.slice(k)]).slice(3, -2);
+    const found = !known.has(stemOf(typed)) && cuts.find((both) => both.every((one) => known.has(stemOf(one))));
+    return found ? found.join(" ") : word;
+  });
 
   // What is typed as two words may be a name, "on error" is on_error, unless a heading has the two words, as "Dry run".
   const isName = (one, two) => spelled.includes(`${one}_${two}`.toLowerCase()) && !sections.some(({ stems: [title] }) => ` ${title.join(" ")} `.includes(` ${stemOf(one)} ${stemOf(two)} `));
@@ -126,7 +134,7 @@
   })());
 
   const answerTo = (query) => {
-    const words = [...new Map(telling(withNames(query)).map((word) => [stemOf(word), word])).values()];
+    const words = [...new Map(telling(withNames(withSpaces(query))).map((word) => [stemOf(word), word])).values()];
     const wanted = meanings(words);
     const pages = new Map();
     for (const section of rated(words, wanted)) {
@@ -134,6 +142,10 @@
       pages.get(section.page).push(section);
     }
     const listed = [...pages.values()];
+    if (!listed.length && words.length) { // the pages for questions of all kinds
+      const all = ["troubleshooting", "faq", "cookbook"].map((page) => sections.find((one) => one.page === page && one.titles.length === 1));
+      return { words, wanted, results: all.map((one) => [one]) };
+    }
     return { words, wanted, results: listed.filter(([{ rating }]) => rating >= LEAST * listed[0][0].rating) };
   };
 
@@ -193,7 +205,7 @@
     const shown = count > PAGES ? `The best ${PAGES} of ${count} pages` : count === 1 ? "1 page" : `${count} pages`;
     if (!words.length) return "Please add a more specific word.";
     if (!unknown.length) return `${shown}:`;
-    return `No page has ${unknown.join(", ")}.${count ? ` ${shown} with other words:` : ""}`;
+    return `No page has ${unknown.join(", ")}. ${unknown.length < words.length ? `${shown} with other words:` : "These may help:"}`;
   };
 
   const results = document.getElementById("search-results");
@@ -235,7 +247,6 @@
       const list = document.createElement("ul");
       list.append(...results.slice(0, SUGGESTED).map((found) => itemOf(found.slice(0, 1), wanted)));
       panel.replaceChildren(list);
-      if (!results.length) panel.textContent = "No page has these words.";
     };
     field.autocomplete = "off";
     field.addEventListener("focus", () => ready().catch(() => {}));
