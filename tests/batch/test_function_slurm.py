@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 import psweep as ps
 import psweep_core
+from psweep_batch import cli
 from psweep_core.status import status
 
 JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=400\n#SBATCH --job-name=study\npsweep-task\n"
@@ -238,8 +239,9 @@ def test_laptop_pushes_runs_and_pulls(here, ssh_cluster, monkeypatch, tmp_path):
     ]
     ps.prep_batch(ps.plist("a", [1, 2]), func=lambda pset: {"b": pset["a"] ** 2})
     subprocess.run([*call, "push"], check=True)
-    ssh_cluster.run("sh study/calc/run_cluster.sh")
     there = ssh_cluster.home / "study/calc"
+    subprocess.run([*call, "pull"], check=True)  # there is no row yet, here or there
+    ssh_cluster.run("sh study/calc/run_cluster.sh")
     until(lambda: len(ps.df_read(there)) == 2)
     subprocess.run([*call, "pull"], check=True)
     assert ps.df_read("calc").b.tolist() == [1, 4]
@@ -258,3 +260,29 @@ def test_laptop_pushes_runs_and_pulls(here, ssh_cluster, monkeypatch, tmp_path):
             check=True,
         ).stderr
     )
+
+
+@pytest.mark.parametrize("array", ["true", "false"])
+def test_laptop_learns_that_tasks_were_cancelled(here, ssh_cluster, monkeypatch, array):
+    slurm = here(f"array: {array}\nremote_dir: study\npack: 1", JOBSCRIPT)
+    info = Path("templates/machines/cluster/info.yaml")
+    info.write_text(info.read_text().replace("subcmd: sbatch", "subcmd: sbatch --hold"))
+    for name, value in ssh_cluster.environ.items():
+        monkeypatch.setenv(name, value)
+    ps.prep_batch(ps.plist("a", [1, 2]), func=lambda pset: {})
+    assert cli.push(["cluster"]) == 0
+    ssh_cluster.run("sh study/calc/run_cluster.sh")
+    assert cli.pull(["cluster"]) == 0
+    found = ps.batch_status()
+    assert found.state.tolist() == ["queued", "queued"]
+    slurm.run("scancel", *{job.partition("_")[0] for job in found.job_id})
+    time.sleep(1.5)  # longer than lost_after
+
+    def ended():
+        assert cli.pull(["cluster"]) == 0
+        found = ps.batch_status()
+        return found if not found.state.isin(["queued", "running"]).any() else None
+
+    assert until(ended, 20).state.tolist() == ["cancelled", "cancelled"]
+    assert status([]) == 4
+    assert len(ps.batch_resubmit(states=["cancelled"])) == 2

@@ -27,7 +27,14 @@ from .scheduler_words import CANCELLED, cluster_of, job_id_of
 from .states import State
 from .status_record import PsetStatus, outcomes_of
 
-__all__ = ["TaskStatus", "chunk_of", "psets_of_tasks", "settle", "task_statuses"]
+__all__ = [
+    "TaskStatus",
+    "chunk_of",
+    "judge_tasks",
+    "psets_of_tasks",
+    "settle",
+    "task_statuses",
+]
 
 
 class TaskStatus(NamedTuple):
@@ -90,6 +97,14 @@ def task_statuses(
     return found
 
 
+def judge_tasks(layout: Layout, judge: Judge, machine: str) -> None:
+    """Judge the tasks on a machine that have noted no end, for `Queues.ask_accounts`."""
+    for spool in spools_of(layout):
+        for claim in spool.claims().values():
+            if not claim.is_over and claim.machine == machine:
+                judge(_attempt(claim, spool)._replace(exit_code=None, end=None), None)
+
+
 def chunk_of(attempt: Attempt) -> tuple[str, int]:
     """Return the run id and the chunk of a task."""
     run_id, _, chunk = Path(attempt.folder).name.rpartition(".")
@@ -136,9 +151,10 @@ def _verdict(
         if verdict.state == State.QUEUED and verdict.reason == RUNS_ANOTHER:
             return Verdict(State.RUNNING, "psweep-task has not begun")
         return verdict
+    # (A task that is cancelled before psweep-task begins counts as killed.)
+    if claim.state in (ClaimState.STOPPED, ClaimState.LOST) and queues.was_cancelled(attempt):
+        return Verdict(State.CANCELLED, "by psweep-cancel")
     if claim.state == ClaimState.STOPPED:
-        if queues.was_cancelled(attempt):
-            return Verdict(State.CANCELLED, "by psweep-cancel")
         return Verdict(State.NOT_SUBMITTED, f"given back: {claim.reason}")
     return Verdict(claim.state, claim.reason)
 

@@ -28,6 +28,7 @@ from .jobs import last_attempt
 from .machines import INFO, Machine
 from .queue import Queue, snapshot_path
 from .remote_study import RemoteStudy, machines_of_study
+from .tasks import judge_tasks
 
 __all__ = ["pull", "push"]
 
@@ -219,7 +220,9 @@ def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
     queues = Queues(remote.folder)
     study = Study.of_folder(remote.folder)
     judge = Judge(remote.folder, queues)
-    for pset_id in study.known()["_pset_id"].tolist() if study.exists() else ():
+    df = study.known() if study.exists() else pd.DataFrame()
+    # (Tasks of a function have no rows before their psets have finished.)
+    for pset_id in df["_pset_id"].tolist() if len(df) else ():
         folder = remote.folder / pset_id
         try:
             attempt = last_attempt(folder, set(os.listdir(folder)), machine.name)
@@ -227,6 +230,7 @@ def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
             continue
         if attempt is not None and (attempt.exit_code is None or attempt.killed):
             judge(attempt, None)
+    judge_tasks(study.layout, judge, machine.name)
     for answered in queues.ask_accounts(remote.ssh):
         answered.save(path)
 
