@@ -85,6 +85,22 @@ def test_only_queued_ones(templates, slurm, monkeypatch):
     assert set(wait_for_jobs().state) == {"cancelled"}
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_jobs_that_a_statcmd_shows(templates, slurm, monkeypatch, mode, capsys):
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+    statcmd = "squeue -h -r -u $(id -un) -o '%i %T'"
+    templates(m=(f'subcmd: sbatch\nstatcmd: "{statcmd}"\n{MODES[mode]}', SLEEP))
+    ps.prep_batch(ps.plist("a", range(4)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    end = time.monotonic() + 30
+    while "running" not in set(ps.batch_status().state):
+        assert time.monotonic() < end, ps.batch_status().to_string()
+    assert cancel([]) == 0
+    assert "m: cancelled 4 psets" in capsys.readouterr().out
+    assert set(wait_for_jobs().state) == {"cancelled"}
+
+
 def test_where_no_jobs_can_be_cancelled(templates, fake_scheduler, capsys, tmp_path, monkeypatch):
     templates(m=("subcmd: fakesub\nstatcmd: echo 1", "true\n"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)

@@ -146,3 +146,14 @@ def test_tasks_that_wait_share_a_record(templates, fake):
     assert ps.batch_status().state.tolist() == ["lost", "queued", "queued", "queued"]
     fake["known"] = line.format(2, 0, "FAILED") + line.format(3, 2, "RUNNING")
     assert ps.batch_status().state.tolist() == ["lost", "lost", "queued", "lost"]
+
+
+def test_an_answer_without_a_cluster_is_of_the_one_that_has_the_job():
+    # as of a statcmd, or of Grid Engine where `scontrol` is there, too
+    queue = Queue("12_3 RUNNING\n13 PENDING\n", 0)
+    assert queue.find("here", "12_3", "a.sh", "3") == "12_3"
+    assert queue.state("here", "12_3") == (True, "")
+    assert queue.find("here", "14", "a.sh", "") is None
+    queue = Queue("ClusterName = here\n12|RUNNING||a.sh\n", 0)
+    assert queue.find("here", "12", "a.sh", "") == "12"
+    assert queue.find("there", "12", "a.sh", "") is None

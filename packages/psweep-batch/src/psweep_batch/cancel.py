@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -115,7 +116,8 @@ def _cancel(
         )
         raise BatchError(message)
     try:
-        queue = Queue.ask(machine, folder)
+        # Not by a statcmd, whose answer does not show whose a job is
+        queue = Queue.ask(replace(machine, statcmd=None), folder)
     except OSError as error:
         message = (
             f"cannot query the queue of {name} from here ({error}); call psweep-cancel where the "
