@@ -17,6 +17,7 @@ from helpers import submit
 import psweep as ps
 import psweep_batch.status
 from psweep_batch import MachineError
+from psweep_core.cli import rm
 from psweep_core.status import status
 
 DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime"]
@@ -140,6 +141,39 @@ def test_status_and_collect_know_these_psets(machine, capsys):
     assert "with skip_dups=True for those that failed" in capsys.readouterr().err
     submit("calc/run_here.sh")
     assert len(ps.recover("calc")) == 5
+
+
+def test_failures_of_one_kind_are_one_line(machine, capsys):
+    machine("subcmd: sh\npack: 3")
+
+    def func(pset):
+        if pset["a"] % 2:
+            time.sleep(60)
+        message = f"x = {pset['a'] / 4} is too large"
+        raise ValueError(message)
+
+    ps.run_batch(func, ps.plist("a", range(6)), "here", timeout=0.5)
+    capsys.readouterr()
+    assert status([]) == 4
+    lines = [
+        line.split(None, 3)[3] for line in capsys.readouterr().out.splitlines() if "failed" in line
+    ]
+    assert len(lines) == 3
+    assert lines[1].startswith("ValueError: x = … is too large  0,2,4")
+    assert lines[2].startswith("timeout  ")
+    assert "took longer than timeout=0.5" in ps.batch_status().reason[1]
+
+
+def test_rows_that_were_removed_are_not_missed(machine):
+    machine()
+    ps.run_batch(square, ps.plist("a", range(5)), "here")
+    assert status([]) == 4
+    assert rm(["_failed"]) == 0
+    assert ps.batch_status().state.tolist() == ["done"] * 4
+    assert status([]) == 0
+    assert len(ps.batch_resubmit()) == 0
+    assert rm(["--undo"]) == 0
+    assert status([]) == 4
 
 
 def test_killed_script_is_continued_by_the_next_call(machine, tmp_path):

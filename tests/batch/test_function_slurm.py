@@ -286,3 +286,14 @@ def test_laptop_learns_that_tasks_were_cancelled(here, ssh_cluster, monkeypatch,
     assert until(ended, 20).state.tolist() == ["cancelled", "cancelled"]
     assert status([]) == 4
     assert len(ps.batch_resubmit(states=["cancelled"])) == 2
+
+
+def test_task_cancelled_before_psweep_task_begins(here):
+    here("array: true", JOBSCRIPT.replace("psweep-task", "touch began\nsleep 60\npsweep-task"))
+    ps.run_batch(lambda pset: {}, [{"a": 1}], "cluster")
+    until(Path("began").exists)
+    assert cli.cancel([]) == 0
+    until(lambda: "exit " in next(Path("calc").glob(".psweep/batch/*/0.claim")).read_text())
+    found = ps.batch_status()
+    assert found.state.tolist() == ["cancelled"]
+    assert found.reason.tolist() == ["by psweep-cancel"]

@@ -192,6 +192,8 @@ def test_unused_params_that_look_misspelt_get_a_hint(templates):
         ("- sbatch", "must be a mapping"),
         ("sbatch", "must be a mapping .* not 'sbatch'"),
         ("subcmd: [", "is not valid YAML"),
+        ("subcmd: 2026-13-45", "info.yaml is not valid YAML: month must be in 1..12"),
+        ("[" * 3000, "info.yaml is not valid YAML: maximum recursion depth exceeded"),
         ("subcmd: 3", "subcmd must be one line of text, not 3"),
         ("subcmd: '  '", "subcmd must be one line"),
         ('subcmd: "a\\nb"', "subcmd must be one line"),

@@ -88,12 +88,21 @@ def _by_reason(df: pd.DataFrame) -> str:
     import pandas as pd
     from tabulate import tabulate
 
+    from psweep_core.plumbing import causes_of
+
+    from .states import State
+
     rows = []
     # details that differ from pset to pset do not make another reason
     reasons = [
         reason.replace(pset_id, "<_pset_id>")
         for reason, pset_id in zip(df["reason"], df["_pset_id"], strict=True)
     ]
+    # Without an exit code, it was an exception in a task of a function.
+    raised = [*((df["state"] == State.FAILED) & df["exit_code"].isna()).to_numpy().nonzero()[0]]
+    for cause, places in causes_of([reasons[i] for i in raised]):
+        for place in places:
+            reasons[raised[place]] = cause
     for (state, machine, reason), part in df.groupby(
         [df["state"], df["machine"], pd.Series(reasons, index=df.index)], sort=False, dropna=False
     ):

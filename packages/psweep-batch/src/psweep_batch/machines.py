@@ -187,7 +187,7 @@ def read_info(path: Path, name: str, of_tasks: bool = True) -> Machine:
     """Read an ``info.yaml``; see `find_machines` for `of_tasks`."""
     try:
         info = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as 2024-13-45
         message = f"{path} is not valid YAML: {error}"
         raise MachineError(message) from error
     if not isinstance(info, dict):

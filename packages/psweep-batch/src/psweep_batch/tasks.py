@@ -15,6 +15,7 @@ from psweep_core.plumbing import (
     Spool,
     Study,
     live_runs,
+    removed_ids,
     replacing,
     spools_of,
 )
@@ -185,6 +186,7 @@ def psets_of_tasks(
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
     live = live_runs(layout)
     taken: dict[str, dict[int, str]] = {}  # what became psets of run_local
+    removed = removed_ids(layout)
     for task in tasks:
         attempt, (state, reason, _) = task.attempt, task.verdict
         # (A run of `run_local` has no machine.)
@@ -204,6 +206,8 @@ def psets_of_tasks(
             if by is not None and (by in live or index.hashes[position] in hashes):
                 continue
             pset_id = index.ids[position]
+            if pset_id in removed:
+                continue
             why = state, reason
             if by is not None:
                 why = (

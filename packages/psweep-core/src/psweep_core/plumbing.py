@@ -10,6 +10,7 @@ from .running.keywords import explain_mistakes
 from .running.options import Options
 from .running.provenance import Code
 from .running.spool_work import Chunk, spool_work
+from .show.closing_line import causes_of
 from .show.progress import Progress
 from .states import ClaimState
 from .status import Report, status
@@ -21,6 +22,7 @@ from .store.locks import file_lock
 from .store.paths import PRIVATE, RUNS, Layout, PathLike, temporary_name
 from .store.portable_pickle import dumps
 from .store.regular import no_link, open_regular
+from .store.removed_numbers import removed_ids
 from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of
 from .store.study import Study
@@ -60,6 +62,7 @@ __all__ = [
     "append_frame",
     "assemble",
     "carry_out",
+    "causes_of",
     "cells",
     "check_df",
     "check_func",
@@ -79,6 +82,7 @@ __all__ = [
     "not_failed",
     "open_regular",
     "printable",
+    "removed_ids",
     "replace_text",
     "replacing",
     "run_command",

@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, PsweepError
+from . import database
 from .atomic import replacing
 from .paths import Layout
 
-__all__ = ["FILE", "removed_numbers", "removed_rows", "write_numbers"]
+__all__ = ["FILE", "removed_ids", "removed_numbers", "removed_rows", "write_numbers"]
 
 FILE = "numbers.json"
 _NAMES = ("_pset_seq", "_run_seq")
@@ -52,4 +53,13 @@ def removed_rows(layout: Layout) -> Counter[str]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             numbers = json.loads((folder / FILE).read_text(encoding="utf-8"))
             found.update({run_id: int(n) for run_id, n in numbers[_RUNS].items()})
+    return found
+
+
+def removed_ids(layout: Layout) -> set[str]:
+    """Find the psets whose rows were removed, as far as this is known."""
+    found: set[str] = set()
+    for folder in layout.removals():
+        with contextlib.suppress(OSError, PsweepError):
+            found.update(database.read_file(folder / layout.basename)["_pset_id"])
     return found
