@@ -73,6 +73,19 @@ def test_there_and_back(there, laptop):
     assert tree("calc") == tree(there / "calc")
 
 
+def test_a_dollar_in_the_name_of_a_folder_is_no_variable(there, laptop, monkeypatch):
+    folder = laptop / "5$ and $HOME"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    run(calc_dir="$x")
+    assert push(["-c", "$x", "cluster"]) == 0
+    home = there.parents[len(STUDY.parts) - 1]
+    assert tree("$x") == tree(home / folder.name / "$x")
+    assert push(["-c", "$x", "cluster:$HOME/b"]) == 0
+    assert tree("$x") == tree(home / "b/$x")
+    assert pull(["-c", "$x", "cluster"]) == 0
+
+
 def test_a_dry_run_changes_nothing_and_says_what_it_would_do(there, laptop, capfd):
     run()
     assert push(["-n", "cluster"]) == 0

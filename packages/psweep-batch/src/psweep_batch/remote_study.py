@@ -76,6 +76,7 @@ class RemoteStudy:
             if os.path.basename(path) != self.folder.name:
                 path = f"{path.rstrip('/')}/{self.folder.name}"
             path = path.removeprefix("~/")
+        self._is_named = bool(path)  # it may contain variables
         self.path = path or self._below_home()
 
     def _below_home(self) -> str:
@@ -100,8 +101,9 @@ class RemoteStudy:
     def __enter__(self) -> RemoteStudy:
         try:
             self._connect()
-            if "$" in self.path:
-                self.path = self._expanded(self.path)
+            place = self.path.removesuffix(self.folder.name)
+            if self._is_named and "$" in place:
+                self.path = f"{self._expanded(place)}{self.folder.name}"
         except BaseException:
             self.__exit__()
             raise
