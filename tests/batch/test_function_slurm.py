@@ -214,8 +214,19 @@ def test_jobscript_that_fails_says_why(here):
     assert Path(found.log[0]).read_text() == "no such module\n"
 
 
-def test_refused_tasks_stay_to_be_submitted(here):
-    here("array: true", JOBSCRIPT.replace("--mem=400", "--mem=900G"))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--mem=900G",
+        "--mem=much",
+        "--mem=100 --mem-per-cpu=100",
+        "--memory=100",
+        "--begin=soon",
+        '--comment="',
+    ],
+)
+def test_refused_tasks_stay_to_be_submitted(here, wrong):
+    here("array: true", JOBSCRIPT.replace("--mem=400", wrong))
     with pytest.raises(ps.PsweepError, match="refused 1 tasks") as error:
         ps.run_batch(lambda pset: {"b": 1}, [{"a": 1}], "cluster")
     assert "make the same call again" in str(error.value)

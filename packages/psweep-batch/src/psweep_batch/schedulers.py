@@ -116,6 +116,7 @@ _SLURM_REFUSALS = (
     "|error: (Invalid|invalid|Unable to open file|Script arguments|This does not look"
     "|Unable to read"
     "|bad|Bad|This doesn|Batch script|lua: |cli_filter)"
+    "|fatal: (--mem|.*: line [0-9]+: )"
 )
 
 SCHEDULERS: Final[dict[str, Scheduler]] = {

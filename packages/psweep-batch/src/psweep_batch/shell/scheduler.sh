@@ -32,7 +32,8 @@ numbered() { # has it said which number the job has, before it failed?
 }
 
 refused() { # is it certain that there is no job? Only if this is known to be what a refusal looks like
-    ! numbered && [ "$code" -le 128 ] && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
+    # (sbatch exits with 255 if it cannot read its options; other numbers above 128 are signals.)
+    ! numbered && { [ "$code" -le 128 ] || [ "$code" = 255 ]; } && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
 }
 
 job() { # what the job file holds after the directives
