@@ -70,7 +70,7 @@ def test_all_keys_of_info_yaml_are_in_the_manual():
 
     from psweep_batch.machines import Machine
 
-    text = (ROOT / "docs/clusters.md").read_text()
+    text = (ROOT / "docs/tasks.md").read_text()
     for field in fields(Machine):
         if field.name != "name":
             assert f"`{field.name}`" in text
