@@ -84,7 +84,7 @@
     const share = sum(weights.filter((_one, i) => points[i])) / sum(weights);
     let rating = sum(points.map((one, i) => one * weights[i])) * share ** 2;
     // a heading that says little else is better; the title of a page may say more, as the page has more
-    rating *= 1 + points.filter((one) => one === HEADING).length / (titles.length > 1 ? stems[0].length : words.length);
+    rating *= 1 + points.filter((one) => one === HEADING).length / (titles.length > 1 ? Math.max(1, stems[0].length) : words.length);
     const [inTitle, , inProse] = stems.map((all) => words.length > 1 && ` ${all.join(" ")}`.includes(phrase));
     rating *= inTitle ? 2 : inProse ? 1.5 : 1; // "progress bar" is more than progress and bar
     // the page of a function comes first for those who type its name
