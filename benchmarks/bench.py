@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+import chart
 from cases import (
     ARROW,
     ENVIRONMENTS,
@@ -35,11 +36,8 @@ from cases import (
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.csv"
-OTHER_TOOLS = FOLDER / "other_tools.csv"
 MAX_SECONDS = 600  # for one side, which takes less than 30 on a quiet machine
 COLUMNS = ["case", "what", "median", "least", "most", "unit", "target"]
-_LONGEST_BAR = 14  # characters
-_EIGHTHS = ["", *map(chr, range(0x258F, 0x2587, -1))]  # of a character, from none to all
 README = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
@@ -211,11 +209,6 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def rounded(value: float) -> str:
-    """Write a number with two digits."""
-    return f"{float(f'{value:.1e}'):.0f}" if value >= 10 else f"{value:.1f}"
-
-
 def spread(values: list[float]) -> str:
     """Write the median, and the range if there is one."""
     text = number(statistics.median(values))
@@ -257,32 +250,22 @@ def rows_of(cases: list[Case], measured: dict[str, list[Results]]) -> list[dict[
 
 
 def bars(medians: dict[str, float]) -> str:
-    """Draw what a pset takes here and in other tools that keep each result at once, in text.
+    """Show what a pset takes here and in other tools that keep each result at once.
 
     `medians` are those of the serial case, in µs, by side.
     """
-    with OTHER_TOOLS.open(encoding="utf-8", newline="") as file:
-        shown = {row["tool"]: float(row["µs per pset"]) for row in csv.DictReader(file)}
-    del shown["psweep 0.8.0"]  # writes at the end
-    shown = {name.replace("journal file", "journal"): value for name, value in shown.items()}
-    width = max(len(name) for name in shown)
-    longest = max(shown.values())
-    lines = []
-    for name, value in sorted(shown.items(), key=lambda item: item[1]):
-        eighths = max(1, round(8 * _LONGEST_BAR * value / longest))
-        bar = _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8]
-        ratio = f"{rounded(value / shown[HERE])} ×" if name != HERE else ""
-        # Bars come first: a phone shows some 40 characters.
-        lines.append(f"{name:<{width}} {bar:<{_LONGEST_BAR}} {rounded(value):>5} µs {ratio:>6}")
-    lines = [line.rstrip() for line in lines]
+    costs = chart.read_costs()
+    chart.PICTURE.write_text(chart.draw(costs), encoding="utf-8")
+    place = chart.PICTURE.relative_to(README.parent).as_posix()
+    picture = f"![Time per call, on a logarithmic axis: {chart.describe(costs)}]({place})"
     names = (HERE, "bare loop", "bare loop with hashes", OLD, XYZPY)
-    here, loop, hashed, old, xyzpy = (rounded(medians[name]) for name in names)
+    here, loop, hashed, old, xyzpy = (chart.rounded(medians[name]) for name in names)
     more = (
         f"With 100 000 psets, psweep needs {here} µs per call, and a hand-written loop that "
         f"pickles each row {loop} µs,\nor {hashed} µs with a hash. xyzpy's `Sampler` ({xyzpy} µs) "
         f"and psweep 0.16.0 ({old} µs) write only at the end."
     )
-    return "\n\n".join(["\n".join(["```text", *lines, "```"]), more])
+    return f"{picture}\n\n{more}"
 
 
 def parts_around(path: pathlib.Path) -> tuple[str, str]:

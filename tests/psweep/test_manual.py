@@ -187,3 +187,13 @@ def test_all_programs_and_their_options_are_in_the_manual(name, capsys):
     options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out.split("options:")[1]))
     for option in options - {"--help", "--version"}:
         assert f"`{option}`" in part
+
+
+def test_bars_of_readme_are_those_of_the_last_measurement():
+    path = ROOT / "benchmarks" / "chart.py"
+    spec = importlib.util.spec_from_file_location("chart", path)
+    chart = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(chart)
+    costs = chart.read_costs()
+    assert chart.PICTURE.read_text(encoding="utf-8") == chart.draw(costs)
+    assert chart.describe(costs) in (ROOT / "README.md").read_text(encoding="utf-8")
