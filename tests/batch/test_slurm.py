@@ -155,7 +155,7 @@ def test_an_array_is_split_where_slurm_takes_no_larger_one(templates, monkeypatc
 def test_a_batch_signal_before_the_time_limit_reaches_the_jobscript(templates, cluster_here):
     text = (
         "#!/bin/bash\n#SBATCH -o log\n#SBATCH --signal=B:USR1@58\n#SBATCH --time=1\n"
-        "trap 'echo \"{}\" >result.json; exit 0' USR1\nsleep 50 & wait\n"
+        "trap 'echo \"{}\" >result.json; exit 0' USR1\nsleep 100 & wait\n"
     )
     templates(m=("subcmd: sbatch\narray: true", text))
     ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None)

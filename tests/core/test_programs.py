@@ -102,7 +102,7 @@ def test_the_best_and_the_last_rows(capsys):
     (state,) = run_states()
     assert state["causes"] == {"ValueError: no luck with …": 4}
     assert (state["lowest"]["_pset_seq"], state["highest"]["_pset_seq"]) == (7, 18)
-    assert state["lowest"] == {"_pset_seq": 7, "pset": {"a": "7"}, "result": "loss", "value": 0.0}
+    assert state["lowest"] == {"_pset_seq": 7, "pset": {"a": 7}, "result": "loss", "value": 0.0}
     assert state["last"]["_pset_seq"] == 19
     assert status(["--watch"]) == 4
     line = capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_runs_whose_rows_lack_columns_or_all_failed():
     assert [state["done"] for state in (first, second, third)] == [0, 1, 1]
     assert first["lowest"] is None
     assert third["lowest"] is None
-    assert second["last"]["pset"].items() >= {"b": "1"}.items()
+    assert second["last"]["pset"].items() >= {"b": 1}.items()
 
 
 RUN = """
