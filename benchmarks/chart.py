@@ -14,8 +14,8 @@ PICTURE = OTHER_TOOLS.parent.parent / "docs" / "_static" / "speed.svg"
 OURS = "psweep"
 AT_THE_END = {"psweep 0.8.0"}  # what does not keep each result at once
 TICKS = {1: "1 µs", 10: "10 µs", 100: "100 µs", 1000: "1 ms", 10_000: "10 ms"}
-NAMES, DECADE, ROW, TOP = 158, 75, 26, 24  # px: width of the names, of a decade; heights
-WIDTH = NAMES + 4 * DECADE + 48
+NAMES, DECADE, ROW, TOP = 150, 68, 26, 24  # px: width of the names, of a decade; heights
+WIDTH = NAMES + 4 * DECADE + 112
 STYLE = """
 text { font: 14px -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
 .tick { font-size: 12px; fill: #656d76; }
@@ -64,18 +64,19 @@ def draw(costs: dict[str, float]) -> str:
         y = TOP + ROW * i
         length = DECADE * math.log10(value)
         kind = ' class="ours"' if name == OURS else ""
-        ratio = f"{rounded(value / costs[OURS])} ×" if name != OURS else f"{rounded(value)} µs"
+        cost = f"{rounded(value)} µs" if value < 1000 else f"{value / 1000:.1f} ms"
+        ratio = f" ({rounded(value / costs[OURS])} ×)" if name != OURS else ""
         text = f'<text{kind} y="{y + 17}"'
         parts += [
             f'{text} x="{NAMES - 8}" text-anchor="end">{name}</text>',
             f'<rect{kind} x="{NAMES}" y="{y + 3}" width="{length:.1f}" height="{ROW - 6}"/>',
-            f'{text} x="{NAMES + length + 6:.1f}">{ratio}</text>',
+            f'{text} x="{NAMES + length + 6:.1f}">{cost}{ratio}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])
 
 
 def describe(costs: dict[str, float]) -> str:
-    """Say in words what the picture shows."""
+    """Report in words what the picture shows."""
     return ", ".join(f"{name} {rounded(value)} µs" for name, value in costs.items())
 
 
