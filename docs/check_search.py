@@ -105,7 +105,7 @@ QUESTIONS = {
     # words that are not complete or with a mistake, and some that are on no page
     "gridsearch": "params#grid-search-pgrid",
     "segfault": "failures#workers-that-die",
-    "skip duplicats": "extending#run-only-what-is-missing-skip-dups",
+    "skip duplicates": "extending#run-only-what-is-missing-skip-dups",
     "slurm gp": "whole_nodes",
     "slrum": "clusters",
     "corupt": "troubleshooting#word-calc-database-pk-is-damaged",
