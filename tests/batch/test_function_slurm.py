@@ -251,7 +251,7 @@ def test_laptop_pushes_runs_and_pulls(here, ssh_cluster, monkeypatch, tmp_path):
     ps.prep_batch(ps.plist("a", [1, 2]), func=lambda pset: {"b": pset["a"] ** 2})
     subprocess.run([*call, "push"], check=True)
     there = ssh_cluster.home / "study/calc"
-    subprocess.run([*call, "pull"], check=True)  # there is no row yet, here or there
+    subprocess.run([*call, "pull"], check=True)  # when neither side has a row yet
     ssh_cluster.run("sh study/calc/run_cluster.sh")
     until(lambda: len(ps.df_read(there)) == 2)
     subprocess.run([*call, "pull"], check=True)

@@ -19,7 +19,8 @@ from ..store.study import Study
 from ..table.bookkeeping import SEED
 from ..table.gc_pause import no_garbage_collection
 from ..table.rows import Header
-from .code_changes import CodeChanges, near_misses, other_seeds
+from .code_changes import CodeChanges, other_seeds
+from .near_misses import near_misses
 from .options import Options
 from .provenance import Code
 from .seeds import Seeds
