@@ -77,6 +77,8 @@ QUESTIONS = {
     "stop a running study": "failures#stop-a-run-ctrl-c",
     "time limit per call": "failures#limit-the-time",
     "use all cores": "parallel",
+    "too many open files": "troubleshooting#word-oserror-errno-24-too-many-open-files",
+    "my results are gone": "troubleshooting#word-studynotfounderror-or-your-results-are-gone",
     "analyze results": "evaluate",
     "behavior on error": "failures#by-default-an-exception-ends-the-run",
     "does it work on mac": "faq#does-it-run-on-windows-and-macos",

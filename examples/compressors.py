@@ -60,17 +60,15 @@ def plot(df, path):
     for (codec, rows), marker in zip(points.groupby("codec"), "osD", strict=True):
         (line,) = ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
         style = {"color": line.get_color(), "textcoords": "offset points"}
-        for i, offset in (0, (6, -12)), (-1, (0, 8)):
-            row = rows.iloc[i]
-            text = f"level {row.level}"
-            ax.annotate(text, (row.speed, row.ratio), offset, **style)
+        for row in rows.itertuples():
+            ax.annotate(row.level, (row.speed, row.ratio), (5, 5), **style)
     ax.margins(0.15, 0.1)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("speed of compressing (MB/s)")
     ax.set_ylabel(f"size before / size after (mean of {len(FILES)} files)")
     ax.set_title("Compressors on Python's own sources")
     ax.grid(which="both", alpha=0.3)
-    ax.legend()
+    ax.legend(title="numbers: level")
     fig.savefig(path)
     print(f"picture: {path}")
 
