@@ -14,9 +14,10 @@ OTHER_TOOLS = pathlib.Path(__file__).with_name("other_tools.csv")
 PICTURE = OTHER_TOOLS.parent.parent / "docs" / "_static" / "speed.svg"
 OURS = "psweep"
 AT_THE_END = {"psweep 0.8.0"}  # what does not keep each result at once
+AXIS = "time per call (logarithmic)"
 TICKS = {1: "1 µs", 10: "10 µs", 100: "100 µs", 1000: "1 ms", 10_000: "10 ms"}
 # px: width of the names, of what they store, of a decade; heights of a row and of the header
-NAMES, STORED, DECADE, ROW, TOP = 150, 152, 72, 26, 24
+NAMES, STORED, DECADE, ROW, TOP = 150, 152, 72, 26, 42
 WIDTH = NAMES + STORED + 4 * DECADE + 112
 STYLE = """
 text { font: 14px -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
@@ -68,13 +69,14 @@ def draw(costs: list[Cost]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">',
         "<title>Time per call, on a logarithmic axis</title>",
         f"<style>{STYLE}</style>",
-        f'<text class="tick" x="{NAMES}" y="14">each result becomes</text>',
+        f'<text class="tick" x="{start + 2 * DECADE}" y="14" text-anchor="middle">{AXIS}</text>',
+        f'<text class="tick" x="{NAMES}" y="{TOP - 10}">each result becomes</text>',
     ]
     for value, text in TICKS.items():
         x = start + DECADE * math.log10(value)
         parts += [
             f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{TOP - 4}" y2="{height}"/>',
-            f'<text class="tick" x="{x:.0f}" y="14" text-anchor="middle">{text}</text>',
+            f'<text class="tick" x="{x:.0f}" y="{TOP - 10}" text-anchor="middle">{text}</text>',
         ]
     for i, (tool, stored, time) in enumerate(costs):
         y = TOP + ROW * i

@@ -256,10 +256,7 @@ def thumbnail(stem: str) -> str:
 def show_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     """Show some pictures of the gallery below the paragraph of index.md that names it."""
     if name == "index":
-        links = [
-            f"[{thumbnail(stem)}](gallery/{stem}.md)"
-            for stem in ("tune_svm", "bifurcation", "ising")
-        ]
+        links = [f"[{thumbnail(stem)}](gallery/{stem}.md)" for stem in ("tune_svm", "bifurcation")]
         strip = "\n".join(['<div class="strip">', "", *links, "", "</div>"])
         (found,) = re.findall(r"^The \[Gallery\].*$", source[0], re.MULTILINE)
         source[0] = source[0].replace(found, f"{found}\n\n{strip}")

@@ -33,6 +33,7 @@ SCALE = 2
 COLUMNS = 56
 REPORT = {"width": 470, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
+STORY = r"\d+ of \d+ psets are finished and\s+safe|\d+ skipped"  # what the picture is about
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
@@ -40,6 +41,7 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width:
 pre {{ margin: 0; padding: 14px; width: 580px; border-radius: 10px;
       background: #282828; color: #ebdbb2; font: 16.7px/1.82 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
+pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
 <pre>{text}</pre><img src="report.png">
@@ -69,7 +71,7 @@ def show(folder: pathlib.Path) -> list[str]:
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
     run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
-    first = run(interrupt_at=r"\b1\d/20 \[")  # half of the psets
+    first = run(interrupt_at=r"\b1[2-9]/20 \[")  # more than half of the psets
     second = run()
     report = subprocess.run(
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
@@ -112,7 +114,8 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
             path=folder / "report.png",
             clip={"x": 0, "y": 0, "width": REPORT["width"], "height": height},
         )
-        text = PAGE.format(text=terminal.mark_up(lines, COLUMNS), **variant._asdict())
+        shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
+        text = PAGE.format(text=shown, **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())
         data = page.locator("body").screenshot(omit_background=True)
