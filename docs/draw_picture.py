@@ -31,9 +31,9 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 56
-REPORT = {"width": 470, "height": 900}
+REPORT = {"width": 530, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
-STORY = r"\d+ of \d+ psets are finished and\s+safe|\d+ skipped"  # what the picture is about
+STORY = r"\d+ of \d+ psets are safe|\d+ skipped"  # what the picture is about
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
@@ -58,8 +58,8 @@ class Variant(NamedTuple):
 
 
 VARIANTS = [
-    Variant("psweep.png", "light", "row", 440),
-    Variant("psweep-dark.png", "dark", "row", 440),
+    Variant("psweep.png", "light", "row", 450),
+    Variant("psweep-dark.png", "dark", "row", 450),
     Variant("psweep-narrow.png", "light", "column", 606),
     Variant("psweep-narrow-dark.png", "dark", "column", 606),
 ]
@@ -81,9 +81,9 @@ def show(folder: pathlib.Path) -> list[str]:
     said = next(i for i, line in enumerate(first) if line.startswith("psweep:"))
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
-        "$ python3 study.py", first[0], *first[said:end], "",
-        "$ python3 study.py", *(line for line in second if line), "",
-        "$ psweep-report --open", report,
+        "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
+        "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
+        "$ psweep-report --open  # shows what matters", report,
     ]  # fmt: skip
 
 

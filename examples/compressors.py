@@ -60,8 +60,9 @@ def plot(df, path):
     for (codec, rows), marker in zip(points.groupby("codec"), "osD", strict=True):
         (line,) = ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
         style = {"color": line.get_color(), "textcoords": "offset points"}
-        for row in rows.itertuples():
-            ax.annotate(row.level, (row.speed, row.ratio), (5, 5), **style)
+        for i, row in enumerate(rows.itertuples()):
+            offset = (5, 5) if i % 2 else (5, -13)
+            ax.annotate(row.level, (row.speed, row.ratio), offset, **style)
     ax.margins(0.15, 0.1)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("speed of compressing (MB/s)")

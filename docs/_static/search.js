@@ -18,8 +18,8 @@
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour".split(" ");
-  const LATER = /^(api\/|claims|gallery|changelog|migration)/; // pages that are listed below the others
-  const ASIDE = /^(comparison|glossary|performance|security)$/; // these, if others are nearly as good
+  const LATER = /^(api\/|claims|gallery|glossary|changelog|migration)/; // pages that are listed below the others
+  const ASIDE = /^(comparison|performance|security)$/; // these, if others are nearly as good
 
   const root = document.documentElement.dataset.content_root.replace(/^\.\//, "");
   let stemmer, sameStems; // once Sphinx's language_data.js is there

@@ -310,10 +310,10 @@ def test_ctrl_c_says_how_many_psets_are_safe_and_how_to_go_on(script, kwds):
     database = Path(kwds.get("calc_dir", "calc"), kwds.get("database_basename", "database.pk"))
     n = len(ps.df_read(database))
     assert 5 < n < 1000
-    how = "make the same call again" if "skip_dups" in kwds else "call it again with skip_dups=True"
+    how = "the same call again" if "skip_dups" in kwds else "the same call with skip_dups=True"
     assert line == (
-        f"psweep: interrupted: {n} of 1000 psets are finished and safe in {database}; to run the "
-        f"rest, {how}; 1 of {n} failed: 1 × ValueError: bad"
+        f"psweep: interrupted: {n} of 1000 psets are safe in {database}; {how} runs "
+        f"the rest; 1 of {n} failed: 1 × ValueError: bad"
     )
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     # the frames of the script, and the one of psweep that Python adds

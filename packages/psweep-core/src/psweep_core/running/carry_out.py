@@ -308,13 +308,13 @@ class _Run:
         rows = rows_of_run(known, header)
         layout = self.study.layout
         how = (
-            "make the same call again"
+            "the same call again"
             if self.options.skip_dups
-            else "call it again with skip_dups=True"
+            else "the same call with skip_dups=True"
         )
         self.closing.interrupted(
-            f"{int(rows.sum())} of {n_psets} psets are finished and safe in "
-            f"{os.path.join(layout.name, layout.basename)}; to run the rest, {how}"
+            f"{int(rows.sum())} of {n_psets} psets are safe in "
+            f"{os.path.join(layout.name, layout.basename)}; {how} runs the rest"
         )
         self.closing.count_failures(known, rows)
 
