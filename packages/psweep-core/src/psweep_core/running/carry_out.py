@@ -308,9 +308,7 @@ class _Run:
         rows = rows_of_run(known, header)
         layout = self.study.layout
         how = (
-            "the same call again"
-            if self.options.skip_dups
-            else "the same call with skip_dups=True"
+            "the same call again" if self.options.skip_dups else "the same call with skip_dups=True"
         )
         self.closing.interrupted(
             f"{int(rows.sum())} of {n_psets} psets are safe in "
