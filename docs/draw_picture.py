@@ -31,20 +31,23 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 56
-REPORT = {"width": 530, "height": 900}
+REPORT = {"width": 500, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 STORY = r"\d+ of \d+ psets are safe|\d+ skipped"  # what the picture is about
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
 body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
-pre {{ margin: 0; padding: 14px; width: 580px; border-radius: 10px;
-      background: #282828; color: #ebdbb2; font: 16.7px/1.82 "DejaVu Sans Mono", monospace; }}
+figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
+figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
+pre {{ margin: 0; padding: 12px 14px; width: 580px; border-radius: 10px; flex: 1;
+      background: #282828; color: #ebdbb2; font: 16.7px/1.83 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
 </style>
-<pre>{text}</pre><img src="report.png">
+<figure><figcaption>Stop it, run it again</figcaption><pre>{text}</pre></figure>
+<figure><figcaption>See what matters</figcaption><img src="report.png"></figure>
 """
 
 
@@ -105,17 +108,20 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         )
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
+        # without what can be chosen, as in print
+        page.locator("#pair .controls").evaluate("one => one.style.display = 'none'")
         # below the title and the choices, so that its text is large enough
         top = page.locator("#matters").bounding_box()["y"]
         page.evaluate(f"scrollBy(0, {top - 6})")
         pair = page.locator("#pair").bounding_box()
-        height = pair["y"] + pair["height"] + 10
+        height = pair["y"] + pair["height"] + 6
         page.screenshot(
             path=folder / "report.png",
             clip={"x": 0, "y": 0, "width": REPORT["width"], "height": height},
         )
         shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
-        text = PAGE.format(text=shown, **variant._asdict())
+        colour = {"light": "#1f2328", "dark": "#e6edf3"}[variant.theme]
+        text = PAGE.format(text=shown, colour=colour, **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page.goto((folder / "picture.html").as_uri())
         data = page.locator("body").screenshot(omit_background=True)
