@@ -39,7 +39,7 @@ from .failures import causes, errors_of, failures, recovered_rows, texts_of
 from .levels import axes_of, design, study_factors
 from .nested import split_dicts
 from .pictures import Pictures
-from .runs import jobs_of, left_to_tasks, runs_of, seconds_of, unfinished
+from .runs import jobs_of, runs_of, seconds_of, unfinished, unfinished_in_spools
 
 __all__ = ["report", "write_page"]
 
@@ -136,7 +136,7 @@ def write_page(
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
     planned = planned_psets(study.layout)
     open_runs = unfinished(study)
-    left = left_to_tasks(study)
+    left = unfinished_in_spools(study)
     df = study.known()
     data = _data_of(study, df, planned, open_runs, left, max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])

@@ -23,7 +23,7 @@ from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.rows import Header
 
-__all__ = ["jobs_of", "left_to_tasks", "runs_of", "seconds_of", "unfinished"]
+__all__ = ["jobs_of", "runs_of", "seconds_of", "unfinished", "unfinished_in_spools"]
 
 Array = np.ndarray[Any, Any]
 
@@ -92,7 +92,7 @@ def jobs_of(study: Study) -> dict[str, dict[str, Any]] | None:
     return {str(record["_pset_id"]): record for record in report.data}
 
 
-def left_to_tasks(study: Study) -> dict[str, tuple[Header, list[str]]]:
+def unfinished_in_spools(study: Study) -> dict[str, tuple[Header, list[str]]]:
     """Find the psets of `prep_batch` with ``func`` that have no row yet: their runs and ids."""
     found: dict[str, tuple[Header, list[str]]] = {}
     for spool in spools_of(study.layout):
@@ -137,7 +137,7 @@ def runs_of(
     open_runs : dict
         See `unfinished`; as it was before the rows were read.
     left : dict
-        See `left_to_tasks`; as it was before the rows were read.
+        See `unfinished_in_spools`; as it was before the rows were read.
     jobs : dict or None
         See `jobs_of`.
     """
