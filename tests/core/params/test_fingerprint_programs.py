@@ -133,6 +133,47 @@ MODULES = {
         "lib/__init__.py": "",
         "lib/h.py": HELPERS,
     },
+    "import_module in func": {
+        "model.py": "import importlib\n"
+        "def func(p): return {'y': importlib.import_module('lib.h').f(p)}\n",
+        "lib/h.py": HELPERS,
+    },
+    "import_module with a dot": {
+        "model.py": "import lib.m\ndef func(p): return {'y': lib.m.g(p)}\n",
+        "lib/m.py": "from importlib import import_module\n"
+        "def g(p): return import_module('.h', __package__).f(p)\n",
+        "lib/h.py": HELPERS,
+    },
+    "import_module at the top": {
+        "model.py": "import importlib\nh = importlib.import_module('h')\n"
+        "def func(p): return {'y': h.f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "import_module in a dict": {
+        "model.py": "import importlib\nMODS = {'a': importlib.import_module('h')}\n"
+        "def func(p): return {'y': MODS['a'].f(p)}\n",
+        "h.py": HELPERS,
+    },
+    "subclasses": {
+        "model.py": "import h\nfrom base import Base\n"
+        "def func(p): return {'y': [c().f(1) for c in Base.__subclasses__()]}\n",
+        "base.py": "class Base: pass\n",
+        "h.py": "import base\nclass A(base.Base):\n    def f(self, x): return x + 1\n",
+    },
+    "subclasses of subclasses": {
+        "model.py": "from base import make\nimport h\ndef func(p): return {'y': make('B').f(1)}\n",
+        "base.py": "class Base: pass\n"
+        "def every(c): return [c, *(e for s in c.__subclasses__() for e in every(s))]\n"
+        "def make(name): return {c.__name__: c for c in every(Base)}[name]()\n",
+        "h.py": "from base import Base\nclass A(Base): pass\n"
+        "class B(A):\n    def f(self, x): return x + 1\n",
+    },
+    "subclasses, found by the base class": {
+        "model.py": "import h\ndef func(p): return {'y': h.Base.make().f(1)}\n",
+        "h.py": "class Base:\n    @classmethod\n"
+        "    def make(cls): return cls.__subclasses__()[0]()\n"
+        "class A(Base):\n    def f(self, x): return x + 1\n",
+    },
     "registry of classes": {
         "model.py": "REG = {}\ndef reg(c):\n    REG[c.__name__] = c\n    return c\n"
         "@reg\nclass A:\n    def f(self, x): return x + 1\n"
@@ -158,6 +199,16 @@ def test_of_a_module_only_what_is_used_counts(load):
     for more in ({}, {"lib/__init__.py": ""}):
         before, after = digests(load, {**files, "lib/h.py": helpers, **more}, "x * 2", "x * 3")
         assert before == after
+
+
+def test_subclasses_count_only_where_code_looks_for_them(load):
+    files = {
+        "model.py": "import h\ndef func(p): return {'y': h.Base().f(1)}\n",
+        "h.py": "class Base:\n    def f(self, x): return x\n"
+        "class A(Base):\n    def f(self, x): return x + 1\n",
+    }
+    before, after = digests(load, files, "x + 1", "x + 2")
+    assert before == after
 
 
 ADDED = {
@@ -360,6 +411,15 @@ SCRIPTS = {
     "a function": ("def K(): return 1\n", "import h\nh.K.k = 3\n"),
     "a class": ("class K: pass\n", "from h import K\nK.k = 3\n"),
     "what a function returns": ("K = {}\n", "import h\nh.g()['a'] = 3\n"),
+    "in a function": ("K = {}\n", "import h\ndef setup():\n    h.K['a'] = 3\nsetup()\n"),
+    "in a function, of a name": (
+        "K = []\n",
+        "from h import K\ndef setup(n):\n    for i in range(n):\n        K.append(3)\nsetup(1)\n",
+    ),
+    "in a function, an object": (
+        "class C: pass\nK = C()\n",
+        "import h\ndef main():\n    if True:\n        h.K.k = 3\nmain()\n",
+    ),
 }
 
 
@@ -379,3 +439,36 @@ def test_what_the_script_changes_in_another_module_counts(load, monkeypatch, tex
             files["model.py"] += "h.L.append(3)\nh.g()\nprint(h.K)\n"
             assert fingerprint(load(files)) == found[-1]
     assert found[0] != found[1]
+
+
+MAIN = """
+import sys; sys.modules['__main__'] = sys.modules[__name__]
+import h
+def func(p): return {'y': h.g()}
+def main():
+    n = 3
+    h.K['a'] = n
+    K = [n]
+    K.append(1)
+    print(func({'a': 1}))
+main()
+"""
+EDITS = {
+    "a local variable of another name": (("n = 3", "m = 3"), ("= n", "= m"), ("[n]", "[m]")),
+    "another statement": (("print(", "str("),),
+    "a local variable of the same name": (("K.append(1)", "K.append(2)"),),
+}
+
+
+@pytest.mark.parametrize("edits", EDITS.values(), ids=EDITS)
+def test_of_a_function_of_the_script_only_what_changes_other_modules_counts(
+    load, monkeypatch, edits
+):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    edited = MAIN
+    for old, new in edits:
+        assert old in edited
+        edited = edited.replace(old, new)
+    helpers = {"h.py": "K = {}\ndef g(): return K\n"}
+    found = [fingerprint(load({**helpers, "model.py": text})) for text in (MAIN, edited)]
+    assert found[0] == found[1]

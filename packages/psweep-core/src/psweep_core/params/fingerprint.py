@@ -62,6 +62,7 @@ def fingerprint(func: Any) -> Fingerprint | None:
     try:
         search.value(func, "func")
         search.finish()
+        search.subclasses()
     except _NoSourceError:
         return None
     except (RecursionError, OSError):
@@ -78,6 +79,7 @@ class _Search(Values):
         super().__init__()
         self._sources: dict[str, SourceFile | None] = {}
         self.found_code = False
+        self._classes: list[type] = []
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
@@ -324,6 +326,7 @@ class _Search(Values):
             node = None if source is None else source.class_(cls.__qualname__)
             if source is not None and node is not None:
                 self.found_code = True
+                self._classes.append(cls)
                 key = "class", cls.__qualname__
                 form = source.forms.get(key)
                 if form is None:
@@ -336,6 +339,7 @@ class _Search(Values):
                 return
         elif cls.__module__ in ("__main__", "builtins") and cls.__flags__ & _HEAP_TYPE:
             # of a notebook
+            self._classes.append(cls)
             self._add(name, cls.__qualname__, "class")
             members: dict[str, Any] = {**vars(cls)}
             for attribute, member in sorted(members.items()):
@@ -350,6 +354,21 @@ class _Search(Values):
                     self._changes.note_class(cls, known)
             return
         self._installed(cls, name)
+
+    def subclasses(self) -> None:
+        """Add the subclasses of all classes that were found, if some code looks for them."""
+        while self._classes and self.parts.uses_subclasses():
+            # The last one of a name: a cell of a notebook may have run twice.
+            found: dict[tuple[str, str], type] = {}
+            for base in self._classes:
+                subclasses: list[type] = type.__subclasses__(base)
+                for cls in subclasses:
+                    if self._is_ours(cls):
+                        found[cls.__qualname__, cls.__module__] = cls
+            self._classes = []
+            for key in sorted(found):
+                self.value(found[key], f"subclass {key[0]}")
+            self.finish()
 
     def _installed(self, value: Any, name: str) -> None:
         """Add something by its name, and what it wraps."""

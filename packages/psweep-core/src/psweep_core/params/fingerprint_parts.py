@@ -66,6 +66,10 @@ class Parts:
         unseeded = set[str]().union(*(form.unseeded for form in forms if not uses_seed))
         return Fingerprint(total.hexdigest(), digests, tuple(sorted(unseeded)))
 
+    def uses_subclasses(self) -> bool:
+        """Return whether some code looks for the subclasses of a class."""
+        return any(part.form and ".__subclasses__" in part.form.text for part in self._parts)
+
     def add(
         self, name: str, label: str, text: str = "", form: Form | None = None, is_run: bool = True
     ) -> None:

@@ -19,6 +19,8 @@ _UNCHANGING = {*ATOMS, tuple, frozenset, types.ModuleType}
 class ScriptChanges:
     """The statements of a script that may change a value of another module.
 
+    Those in its functions count, too, whether or not it calls them.
+
     Parameters
     ----------
     source : SourceFile
@@ -30,9 +32,10 @@ class ScriptChanges:
         self.source = source
         self.variables = variables
         self._found: dict[Hashable, list[tuple[str, ast.stmt]]] = {}
-        for name, node in source.all_statements():
+        at_the_top = [(name, node, node) for name, node in source.all_statements()]
+        for name, node, code in [*at_the_top, *source.changes_in_functions()]:
             for place in {*self._changed(name, node)}:
-                self._found.setdefault(place, []).append((name, node))
+                self._found.setdefault(place, []).append((name, code))
 
     def of(self, variables: dict[str, Any], name: str) -> list[tuple[str, ast.stmt]]:
         """Find those of a global variable; with each, the name in the script that it begins with.

@@ -14,8 +14,9 @@ import sys
 import time
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+from .scopes import Scope, Scopes
 from .sources import compiled, shape
 
 __all__ = [
@@ -55,6 +56,7 @@ class SourceFile:
         self._classes: dict[str, list[ast.ClassDef]] = {}
         self._index(self.tree.body, "")
         self._statements: dict[str, list[ast.stmt]] | None = None
+        self._in_functions: list[tuple[str, ast.stmt, ast.stmt]] | None = None
         self.forms: dict[Any, Any] = {}  # a cache for the user of this class
 
     def _index(self, nodes: list[Any], where: str) -> None:
@@ -134,6 +136,29 @@ class SourceFile:
             for node in nodes:
                 yield name, node
 
+    def changes_in_functions(self) -> list[tuple[str, ast.stmt, ast.stmt]]:
+        """Find the statements in functions that change a value from outside of them.
+
+        Returns
+        -------
+        list of (str, stmt, stmt)
+            The global name, the statement, and the same as a function of the local variables that
+            it uses.
+        """
+        if self._in_functions is None:
+            self._in_functions = []
+            for function in self.tree.body:
+                if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                found: dict[str, list[ast.stmt]] = {}
+                self._find_statements(function.body, found)
+                names = [name for name in found if self.statements(name)]
+                scope = Scopes(function).of(function) if names else None
+                for name in names:
+                    if scope is not None and scope.owner(name) is None:
+                        self._in_functions += [(name, n, _alone(n, scope)) for n in found[name]]
+        return self._in_functions
+
     def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -143,6 +168,15 @@ class SourceFile:
             if isinstance(node, ast.If | ast.Try):
                 for inner in _INNER:
                     self._find_statements(getattr(node, inner, []), found)
+
+
+def _alone(node: ast.stmt, scope: Scope) -> ast.stmt:
+    """Write a statement of a function as a function of the local variables that it uses."""
+    used = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+    function: Any = ast.parse("def alone(): ...").body[0]
+    function.args.args = [ast.arg(n) for n in dict.fromkeys(used) if scope.owner(n) is not None]
+    function.body = [node]
+    return cast("ast.stmt", function)
 
 
 def _changed_by(node: ast.stmt) -> set[str]:

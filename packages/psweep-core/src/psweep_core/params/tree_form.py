@@ -21,6 +21,7 @@ __all__ = ["Form", "Method", "form_of", "text_of"]
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params"})
 # that take fresh entropy unless they are given a seed
 _GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
+_IMPORTERS = frozenset({"import_module", "__import__"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
 # that change what they are called on
 _CHANGE = frozenset({
@@ -58,7 +59,8 @@ class Form:
     chains : dict of tuple to None
         Global names with the attributes that it uses of them, such as ``("np", "linalg", "norm")``.
     imports : dict of (str, int) to None
-        Modules that are imported inside, and the number of dots in front of them.
+        Modules that are imported inside, also by `importlib.import_module`, and the number of dots
+        in front of them.
     keywords : set of str
         Names in calls such as ``f(name=1)``. With ``f(**kwds)``, there is also ``"**"``.
     assigned : set of str
@@ -289,6 +291,10 @@ class _Writer:
         is_none = [isinstance(one, ast.Constant) and one.value is None for one in given]
         if name in _GENERATORS and all(is_none):
             self.form.unseeded.add(str(name))
+        if name in _IMPORTERS and node.args:
+            module = getattr(node.args[0], "value", None)
+            if isinstance(module, str):  # with dots in front, the package is its own, most often
+                self.form.imports[module.lstrip("."), len(module) - len(module.lstrip("."))] = None
         if isinstance(node.func, ast.Attribute) and name in _CHANGE:
             self._changes(node.func.value)
         return self._fields(node)
