@@ -194,6 +194,8 @@ def test_unused_params_that_look_misspelt_get_a_hint(templates):
         ("subcmd: [", "is not valid YAML"),
         ("subcmd: 2026-13-45", "info.yaml is not valid YAML: month must be in 1..12"),
         ("[" * 3000, "info.yaml is not valid YAML: maximum recursion depth exceeded"),
+        ("array: true\nsubcmd: x\narray: no", "'array' comes twice, in lines 1 and 3; remove"),
+        ("subcmd: x\nescalate:\n- {mem: 1G, mem: 2G}", "'mem' comes twice, in lines 3 and 3"),
         ("subcmd: 3", "subcmd must be one line of text, not 3"),
         ("subcmd: '  '", "subcmd must be one line"),
         ('subcmd: "a\\nb"', "subcmd must be one line"),

@@ -183,10 +183,29 @@ def find_machines(folder: Path, of_tasks: bool = False) -> list[Machine]:
     return [read_info(place / INFO, place.name, of_tasks) for place in places]
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, as YAML wants it; PyYAML takes the last one."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        mapping: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[Any, int] = {}
+        for key, _ in mapping.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    message = (
+                        f"the key {key.value!r} comes twice, in lines {lines[key.value]} and "
+                        f"{line}; remove one of them"
+                    )
+                    raise yaml.YAMLError(message)
+                lines[key.value] = line
+        return mapping
+
+
 def read_info(path: Path, name: str, of_tasks: bool = True) -> Machine:
     """Read an ``info.yaml``; see `find_machines` for `of_tasks`."""
     try:
-        info = yaml.safe_load(path.read_text(encoding="utf-8"))
+        info = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a safe one)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as 2024-13-45
         message = f"{path} is not valid YAML: {error}"
         raise MachineError(message) from error
