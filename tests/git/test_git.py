@@ -406,3 +406,41 @@ def test_a_lock_of_the_branch_that_stays_leaves_the_index_as_it_was(repo, monkey
     lock.unlink()
     assert len(run()) == 2
     assert repo("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    "names", [("GIT_DIR",), ("GIT_INDEX_FILE",), ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")]
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_the_variables_of_a_hook(repo, place, monkeypatch, names, is_nested):
+    Path("a/sub").mkdir(parents=True)
+    if is_nested:
+        for args in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+            who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+            subprocess.run(["git", *who, *args], cwd="a/sub", check=True)
+    Path("f").write_text("1")
+    repo("add", "f")
+    repo("commit", "-qm", "one")
+    values = {"GIT_DIR": ".git", "GIT_WORK_TREE": "", "GIT_INDEX_FILE": ".git/index"}
+    with monkeypatch.context() as patch:
+        for name in names:
+            patch.setenv(name, str(place / values[name]))
+        patch.chdir("a")
+        df = run()
+    files = ["a/calc/database.pk", "a/calc/runs.jsonl", *(["a/sub"] if is_nested else []), "f"]
+    assert repo.files() == files
+    assert df._git_commit[0] == repo("rev-parse", "HEAD~1")
+    assert repo("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("names", [("GIT_DIR",), ("GIT_WORK_TREE",), ("GIT_DIR", "GIT_WORK_TREE")])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_variables_that_name_another_repository(repo, tmp_path, monkeypatch, names, is_there):
+    other = tmp_path / "other"
+    if is_there:
+        subprocess.run(["git", "init", "-q", str(other)], check=True)
+    for name in names:
+        monkeypatch.setenv(name, str(other / ".git" if name == "GIT_DIR" else other))
+    refused(
+        f"{names[0]}=.*other.*which is not the repository that .* is in; first unset {names[0]}"
+    )

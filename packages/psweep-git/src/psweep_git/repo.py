@@ -21,6 +21,14 @@ __all__ = ["Repo"]
 
 _LOCK_SECONDS = 10.0
 
+# Variables that say which repository git uses. In a hook, git sets them, and then it takes the
+# folder where it is called for the top of the working tree, and a repository inside for the one
+# around it.
+_PLACES = frozenset({
+    "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
+    "GIT_WORK_TREE",
+})  # fmt: skip
+
 # In messages of git that mean: another process was in the way, try again
 _PASSING = (
     "index.lock",
@@ -55,7 +63,8 @@ class Repo:
     Raises
     ------
     GitError
-        There is no git program, or the folder is in no repository with a working tree.
+        There is no git program, the folder is in no repository with a working tree, or the
+        environment names another one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,6 +72,7 @@ class Repo:
         if shutil.which("git") is None:
             message = "git=True needs the git program, which is not on PATH; install git"
             raise GitError(message)
+        self._check_environment()
         inside = self._try("rev-parse", "--is-inside-work-tree")
         if inside.returncode != 0:
             message = (
@@ -81,10 +91,15 @@ class Repo:
         given: str = "",
         folder: Path | None = None,
         index: Path | None = None,
+        without: frozenset[str] = _PLACES,
     ) -> subprocess.CompletedProcess[str]:
-        """Run git with this text as its input, in this folder, and with this index."""
+        """Run git with this text as its input, in this folder, and with this index.
+
+        Without these variables, so on the repository that the folder is in.
+        """
+        env = {name: value for name, value in os.environ.items() if name not in without}
         # Messages in English, because they are parsed; and no prompts.
-        env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
         return subprocess.run(
@@ -97,6 +112,24 @@ class Repo:
             errors="surrogateescape",
             check=False,
         )
+
+    def _check_environment(self) -> None:
+        """Refuse variables that name another repository than the folder is in."""
+        names = [name for name in ("GIT_DIR", "GIT_WORK_TREE") if name in os.environ]
+        if not names:
+            return
+        # Where GIT_DIR is alone, git takes any folder for the top of the working tree.
+        args = ["--absolute-git-dir", *(["--show-toplevel"] if "GIT_WORK_TREE" in names else [])]
+        here = self._try("rev-parse", *args)
+        # (A path may be relative to the working folder.)
+        there = self._try("rev-parse", *args, folder=Path.cwd(), without=frozenset())
+        if here.stdout != there.stdout:
+            settings = " and ".join(f"{name}={os.environ[name]!r}" for name in names)
+            message = (
+                f"git=True, but the environment has {settings}, which is not the repository that "
+                f"{self._folder} is in; first unset {' '.join(names)}"
+            )
+            raise GitError(message)
 
     def run(self, *args: str) -> str:
         """Run git in the top folder; return its output."""
