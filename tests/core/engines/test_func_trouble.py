@@ -56,12 +56,32 @@ class RaisesWhenLookedAt(Exception):
         raise LookupError("no args")
 
 
-KINDS = {
+class HidesItsClass(Exception):
+    @property
+    def __class__(self):
+        raise LookupError("no class")
+
+    def __str__(self):
+        raise LookupError("no str")
+
+    __repr__ = __reduce__ = __reduce_ex__ = __str__
+
+
+class HidesAll(Exception):
+    def __getattribute__(self, name):
+        raise LookupError(name)
+
+
+CANNOT_BE_LOOKED_AT = {
+    "RaisesWhenLookedAt": RaisesWhenLookedAt,
+    "HidesItsClass": HidesItsClass,
+    "HidesAll": HidesAll,
+}
+KINDS = CANNOT_BE_LOOKED_AT | {
     kind.__name__: kind
     for kind in (
         PanicException, GeneratorExit, asyncio.CancelledError, SystemExit, StopIteration,
         StopAsyncIteration, BaseException, Unshowable, RefusesNotes,
-        RaisesWhenLookedAt,
     )
 }  # fmt: skip
 
@@ -104,8 +124,25 @@ def test_all_that_func_raises_in_one_run_is_recorded(engine, capture_logs):
         assert df._logs.tolist() == ["about to raise\n"] * len(KINDS)
 
 
-# (pytest cannot report RaisesWhenLookedAt.)
-@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"SystemExit", "RaisesWhenLookedAt"}))
+@pytest.mark.parametrize("engine", ["serial", "spawn"])
+def test_an_exception_whose_class_hides_its_name_is_recorded(engine):
+    def func(pset):
+        class Nameless(type):
+            def __getattribute__(cls, name):
+                raise LookupError(name)
+
+        class HidesItsName(Exception, metaclass=Nameless):
+            pass
+
+        raise HidesItsName(1)
+
+    df = run(engine, func, ps.plist("a", [1, 2]), on_error="record")
+    assert df._failed.all()
+    assert df._exc_txt[1].endswith("HidesItsName: 1\n")
+
+
+# (pytest cannot report those that cannot be looked at.)
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"SystemExit"} - CANNOT_BE_LOOKED_AT.keys()))
 @pytest.mark.parametrize("engine", ENGINES[:-1])
 def test_the_user_gets_their_own_exception(engine, name):
     with pytest.raises(KINDS[name]) as caught:

@@ -229,7 +229,7 @@ def _careful_call(
             params, result = _merged(job, returned, settings)
         except BaseException as error:
             runtime = time.perf_counter() - start
-            if settings.on_error == "raise" or isinstance(error, KeyboardInterrupt):
+            if settings.on_error == "raise" or issubclass(type(error), KeyboardInterrupt):
                 problem = _blamed(error, job, settings)
                 if problem is error:
                     raise

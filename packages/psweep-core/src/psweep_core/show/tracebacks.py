@@ -26,11 +26,13 @@ __all__ = [
 CALLERS: set[CodeType] = set()
 
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.10 has none
-# What an exception has, also if its class has properties of these names, which may raise.
+# What an exception has, also if its class has properties of these names, which may raise. For the
+# same reason, `issubclass` is used for exceptions: `isinstance` looks at their ``__class__``.
 _BASE: Any = BaseException
 _traceback = _BASE.__traceback__.__get__
 _cause = _BASE.__cause__.__get__
 _context = _BASE.__context__.__get__
+_name: Any = vars(type)["__name__"].__get__
 _members: Any = _GROUP and _GROUP.exceptions.__get__
 _OURS = frozenset({"psweep", "psweep_core", "psweep_batch", "psweep_git"})
 _MAX_LINE = 300  # characters
@@ -54,8 +56,8 @@ def shortened(error: BaseException) -> bool:
     if os.environ.get("PSWEEP_FULL_TRACEBACK", "0") not in ("", "0"):
         return False
     is_explained = (
-        isinstance(error, PsweepError | KeyboardInterrupt | OSError)
-        or isinstance(_cause(error), RemoteTraceback)
+        issubclass(type(error), PsweepError | KeyboardInterrupt | OSError)
+        or issubclass(type(_cause(error)), RemoteTraceback)
         or _in_func(_traceback(error)) is not None
     )
     if not is_explained:
@@ -83,7 +85,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(each))
             yield each
             todo += [_cause(each), _context(each)]
-            todo += _members(each) if isinstance(each, _GROUP) else ()
+            todo += _members(each) if issubclass(type(each), _GROUP) else ()
 
 
 def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
@@ -114,7 +116,7 @@ def format_error(error: BaseException) -> str:
     except BaseException:  # of what the exception, or one that led to it, has in it
         frames = traceback.format_tb(_traceback(error))
         frames[:0] = ["Traceback (most recent call last):\n"] if frames else []
-        return "".join([*frames, f"{type(error).__name__}: {safe_str(error)}\n"])
+        return "".join([*frames, f"{_name(type(error))}: {safe_str(error)}\n"])
 
 
 def error_line(text: str) -> str:
