@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures as cf
 import os
 import shutil
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -149,6 +150,19 @@ def test_a_func_that_closes_all_files_still_returns_to_the_folder(script):
         wait=True,
     )
     assert out == "True\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are inherited otherwise there")
+@pytest.mark.parametrize("engine", ["poolsize=1", "spawn"])
+@pytest.mark.parametrize("capture_logs", [None, "db"])
+def test_each_pset_of_a_worker_has_a_standard_input(engine, capture_logs):
+    def func(pset):
+        was = subprocess.run(["cat"], check=True, capture_output=True).stdout
+        os.close(0)
+        return {"was": was}
+
+    df = run(engine, func, ps.plist("a", range(6)), capture_logs=capture_logs)
+    assert df.was.tolist() == [b""] * 6
 
 
 def test_a_run_within_a_run_returns_to_where_the_outer_pset_was():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import sys
 import threading
 import time
 from typing import Any
@@ -15,7 +16,14 @@ from typing import Any
 from ..errors import ParamsError
 from ..params.naming import global_generators
 
-__all__ = ["StudyFolder", "WorkingFolder", "copied", "threads_share_output", "with_given_folders"]
+__all__ = [
+    "StudyFolder",
+    "WorkingFolder",
+    "copied",
+    "reopen_stdin",
+    "threads_share_output",
+    "with_given_folders",
+]
 
 # How many runs a thread of this process is in: func may call run_local.
 _busy_threads: dict[int, int] = {}
@@ -197,6 +205,25 @@ def _forget_other_threads() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
+
+
+def reopen_stdin() -> None:
+    """Open the standard input of a worker, which is empty, again if func has closed it.
+
+    Otherwise the next pset could not close it, and the next file that is opened would become the
+    standard input of programs.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        os.get_blocking(0)  # the quickest of all that fail
+    except OSError:
+        with contextlib.suppress(OSError):
+            fd = os.open(os.devnull, os.O_RDONLY)
+            if fd == 0:
+                os.set_inheritable(0, True)
+            else:  # a thread has just opened something
+                os.close(fd)
 
 
 def copied(values: dict[Any, Any]) -> dict[Any, Any]:
