@@ -19,6 +19,8 @@ import psweep_batch.status
 from psweep_batch import MachineError
 from psweep_core.cli import rm
 from psweep_core.status import status
+from psweep_core.store.spool import Spool
+from psweep_core.store.study import Study
 
 DIFFERENT = ["_run_id", "_pset_id", "_time_utc", "_pset_runtime"]
 
@@ -92,17 +94,44 @@ def test_one_call_gives_what_run_local_gives(machine):
     assert not list(Path("calc/arrays_here").iterdir())
 
 
-def test_tasks_that_end_right_after_the_rows_were_read_are_done(machine, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("task_statuses", ["done"] * 3 + ["failed"] + ["done"] * 3),
+        ("df_read", ["not submitted"] * 7),  # as it was when they were looked at
+    ],
+)
+def test_tasks_that_end_while_they_are_looked_at_have_a_result(machine, monkeypatch, name, states):
     machine("subcmd: sh\npack: 3")
     ps.prep_batch(ps.plist("a", range(7)), func=square, calc_templ_dir=None)
+    look = getattr(psweep_batch.status, name)
 
-    def read_before_they_end(*args):
-        df = ps.df_read(*args)
+    def look_before_they_end(*args):
+        found = look(*args)
         submit("calc/run_here.sh")
-        return df
+        return found
 
-    monkeypatch.setattr(psweep_batch.status, "df_read", read_before_they_end)
-    assert ps.batch_status().state.tolist() == ["done"] * 3 + ["failed"] + ["done"] * 3
+    monkeypatch.setattr(psweep_batch.status, name, look_before_they_end)
+    assert ps.batch_status().state.tolist() == states
+
+
+def test_rows_are_read_once(machine, monkeypatch):
+    machine("subcmd: sh\npack: 3")
+    ps.prep_batch(ps.plist("a", range(7)), func=square, calc_templ_dir=None)
+    monkeypatch.setattr(Spool, "unfinished", None)
+    monkeypatch.setattr(Study, "known", _once(Study.known))
+    assert len(ps.batch_status()) == 7
+
+
+def _once(function):
+    calls = []
+
+    def wrapper(*args):
+        assert not calls
+        calls.append(args)
+        return function(*args)
+
+    return wrapper
 
 
 def test_the_same_call_runs_nothing_twice(machine, capsys):

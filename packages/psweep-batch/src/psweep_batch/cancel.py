@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from psweep import df_read
 from psweep_core.plumbing import PathLike, no_link
 
 from .errors import BatchError
@@ -89,7 +88,7 @@ def cancel_jobs(
     folder = Path(calc_dir)
     found = [
         status
-        for status in statuses(df_read(folder), folder, machine, may_ask)
+        for status in statuses(folder, machine, may_ask)
         if status.state in (State.QUEUED, State.RUNNING)
         and status.attempt
         and not status.attempt.here

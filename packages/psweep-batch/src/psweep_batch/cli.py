@@ -40,7 +40,6 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     show_all : bool
         One line per pset.
     """
-    from psweep import df_read
     from psweep_core.plumbing import Report
 
     from .queue import Queue, snapshot_path
@@ -48,7 +47,7 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     from .status import status_frame, statuses
 
     folder = Path(calc_dir)
-    df = status_frame(statuses(df_read(folder), folder, machine, is_confirmed))
+    df = status_frame(statuses(folder, machine, is_confirmed))
     lines = []
     short = []
     for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):

@@ -45,7 +45,7 @@ from .outputs import tail
 from .result_files import UNUSABLE
 from .scripts import run_script_path
 from .states import State
-from .status import nothing_for, remember_collected, statuses
+from .status import job_statuses, nothing_for, remember_collected
 from .status_record import PsetStatus
 from .tasks import settle
 
@@ -137,7 +137,7 @@ def batch_collect(
     settle(study.layout)  # rows of tasks that are gone are moved, too
     df = study.fold_now()
     found = {}
-    jobs = [status for status in statuses(df, folder, None) if not status.of_task]
+    jobs = job_statuses(df, folder, None)
     new = [status for status in jobs if again or not status.is_collected]
     known = _collected(df, {status.pset_id for status in new})
     if machine is not None:

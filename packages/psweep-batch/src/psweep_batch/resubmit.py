@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from psweep import df_read
 from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study
 
 from .errors import BatchError
@@ -101,7 +100,7 @@ def batch_resubmit(
             raise BatchError(message)
     asks = _asks(change)
     folder = Path(calc_dir)
-    known = statuses(df_read(folder), folder, None)
+    known = statuses(folder, None)
     chosen = [s for s in known if s.state in states]
     n_cancelled = sum(s.state == "cancelled" for s in known)
     if n_cancelled and "cancelled" not in states:

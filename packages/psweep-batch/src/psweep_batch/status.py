@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PathLike
+from psweep_core.plumbing import PathLike, Study
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
@@ -21,10 +21,11 @@ from .outputs import outputs, why_ended
 from .scheduler_words import CANCELLED
 from .states import State
 from .status_record import PsetStatus, outcomes_of
-from .tasks import psets_of_tasks
+from .tasks import psets_of_tasks, task_statuses
 
 __all__ = [
     "batch_status",
+    "job_statuses",
     "nothing_for",
     "remember_collected",
     "status_frame",
@@ -95,7 +96,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     0    done          0
     1  failed          3
     """
-    return status_frame(statuses(df_read(calc_dir), Path(calc_dir), machine))
+    return status_frame(statuses(Path(calc_dir), machine))
 
 
 def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
@@ -128,22 +129,35 @@ def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
 
 
 def statuses(
-    df: pd.DataFrame,
-    calc_dir: Path,
-    machine: str | None,
-    may_ask: Callable[[Machine], bool] | None = None,
+    calc_dir: Path, machine: str | None, may_ask: Callable[[Machine], bool] | None = None
 ) -> list[PsetStatus]:
-    """Find the state of the jobs of all psets in a database.
+    """Find the state of the jobs and tasks of all psets of a study.
 
     Parameters
     ----------
-    df : DataFrame
     calc_dir : Path
     machine : str or None
         None: the last job of each pset, on any machine.
     may_ask : callable, optional
         Returns whether the queue of a machine may be queried. None: it may.
     """
+    layout = Study.of_folder(calc_dir).layout
+    tasks = task_statuses(layout, may_ask)
+    df = df_read(calc_dir)
+    of_tasks = psets_of_tasks(tasks, df, layout, machine)
+    of_jobs = job_statuses(df, calc_dir, machine, may_ask)
+    if machine and not of_jobs and not of_tasks:
+        raise BatchError(nothing_for(calc_dir, machine))
+    return [*of_jobs, *of_tasks]
+
+
+def job_statuses(
+    df: pd.DataFrame,
+    calc_dir: Path,
+    machine: str | None,
+    may_ask: Callable[[Machine], bool] | None = None,
+) -> list[PsetStatus]:
+    """Find the state of the jobs that templates made; `df` is all that is known of the study."""
     outcomes = outcomes_of(df)
     collected = read_collected(calc_dir, outcomes)
     found: list[PsetStatus] = []
@@ -167,9 +181,6 @@ def statuses(
             attempt = last_attempt(f"{calc_dir}/{pset_id}", names, machine)
             places.append(_Place(len(found), pset_id, pset_seq, run_seq, attempt))
             found.append(_NOTHING)
-    of_tasks = psets_of_tasks(df, calc_dir, machine, may_ask)
-    if machine and not found and not of_tasks:
-        raise BatchError(nothing_for(calc_dir, machine))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # read again. One that was requeued has notes of an end already, of its first start.
     queues = Queues(calc_dir, may_ask)
@@ -180,7 +191,7 @@ def statuses(
     for place, verdict in zip(places, verdicts, strict=True):
         found[place.position] = _status(place, verdict, calc_dir, machine, judge, outcomes)
     queues.remember()
-    return [*found, *of_tasks]
+    return found
 
 
 class _Place(NamedTuple):

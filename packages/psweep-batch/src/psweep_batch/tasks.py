@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from psweep_core.plumbing import (
     ClaimState,
     Layout,
     Spool,
-    Study,
     live_runs,
     removed_ids,
     replacing,
@@ -46,7 +45,6 @@ class TaskStatus(NamedTuple):
     claim: Claim | None  # None: it was not submitted
     attempt: Attempt | None  # the same, as `find_state` takes it
     verdict: Verdict
-    positions: list[int]  # the psets of the chunk that have no row
 
     @property
     def log(self) -> Path | None:
@@ -56,35 +54,26 @@ class TaskStatus(NamedTuple):
 
 
 def task_statuses(
-    layout: Layout,
-    known: Collection[str],
-    may_ask: Callable[[Machine], bool] | None = None,
-    every: bool = True,
+    layout: Layout, may_ask: Callable[[Machine], bool] | None = None
 ) -> list[TaskStatus]:
     """Find out how all tasks are.
 
     Parameters
     ----------
     layout : Layout
-    known : collection of str
-        The ids of psets that have a row.
     may_ask : callable, optional
         Returns whether the queue of a machine may be queried. None: it may.
-    every : bool, default True
-        Also those whose psets all have rows.
     """
     queues = Queues(layout.calc_dir, may_ask)
     judge = Judge(layout.calc_dir, queues)
     found = []
     for spool in sorted(spools_of(layout), key=lambda spool: spool.header.run_seq):
-        left = spool.unfinished(known)
         claims = spool.claims()
         for chunk in range(len(spool.index.chunks)):
-            if every or chunk in left:
-                claim = claims.get(chunk)
-                attempt = _attempt(claim, spool) if claim is not None else None
-                verdict = _verdict(judge, queues, spool, claim, attempt)
-                found.append(TaskStatus(spool, chunk, claim, attempt, verdict, left.get(chunk, [])))
+            claim = claims.get(chunk)
+            attempt = _attempt(claim, spool) if claim is not None else None
+            verdict = _verdict(judge, queues, spool, claim, attempt)
+            found.append(TaskStatus(spool, chunk, claim, attempt, verdict))
     # One call of a second source for all that the queue does not show
     queues.ask_accounts()
     for i, status in enumerate(found):
@@ -161,24 +150,22 @@ def _verdict(
 
 
 def psets_of_tasks(
-    df: pd.DataFrame,
-    calc_dir: Path,
-    machine: str | None,
-    may_ask: Callable[[Machine], bool] | None,
+    tasks: Sequence[TaskStatus], df: pd.DataFrame, layout: Layout, machine: str | None
 ) -> list[PsetStatus]:
-    """Find out how the psets of `prep_batch` with ``func`` are."""
-    layout = Study.of_folder(calc_dir).layout
-    if not layout.spools():
+    """Find out how the psets of `prep_batch` with ``func`` are.
+
+    Parameters
+    ----------
+    tasks : sequence of TaskStatus
+    df : DataFrame
+        All that is known of the study, read after the tasks: so a task that had ended then has all
+        its rows there.
+    layout : Layout
+    machine : str or None
+        None: on any machine.
+    """
+    if not tasks:
         return []
-    known = _ids_of(df)
-    tasks = task_statuses(layout, known, may_ask)
-    if any(_has_newer_rows(task, known) for task in tasks):
-        df = Study.of_folder(calc_dir).known()
-        known = _ids_of(df)
-        tasks = [
-            task._replace(positions=task.spool.unfinished(known).get(task.chunk, []))
-            for task in tasks
-        ]
     outcomes = outcomes_of(df)
     ids = df["_pset_id"].tolist() if len(df) else []
     times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
@@ -198,7 +185,6 @@ def psets_of_tasks(
         if state == State.DONE:
             state, reason = State.NO_RESULT, "its task has ended, and its row is not here"
         header, index = task.spool.header, task.spool.index
-        without_row = set(task.positions)
         if task.spool.run_id not in taken:
             taken[task.spool.run_id] = task.spool.taken()
         for position in index.chunks[task.chunk]:
@@ -224,7 +210,7 @@ def psets_of_tasks(
                 task.log,
                 of_task=True,
             )
-            if position not in without_row and pset_id in times:
+            if pset_id in times:
                 start = times[pset_id].timestamp()
                 outcome = outcomes.get(pset_id, Outcome(False, "", float("nan")))
                 ran = attempt and attempt._replace(
@@ -236,20 +222,6 @@ def psets_of_tasks(
                 )
             found.append(status)
     return found
-
-
-def _has_newer_rows(task: TaskStatus, known: Collection[str]) -> bool:
-    """Return whether psets of a task may have got rows since those that are known were read."""
-    index = task.spool.index
-    left = () if task.verdict.state == State.DONE else {*task.positions}
-    return any(
-        index.ids[position] not in known and position not in left
-        for position in index.chunks[task.chunk]
-    )
-
-
-def _ids_of(df: pd.DataFrame) -> set[str]:
-    return set(df["_pset_id"].tolist()) if len(df) else set()
 
 
 def _last_line(text: str) -> str:
@@ -264,7 +236,7 @@ def settle(layout: Layout) -> None:
     """
     if all(c.is_over for spool in spools_of(layout) for c in spool.claims().values()):
         return
-    for status in task_statuses(layout, ()):
+    for status in task_statuses(layout):
         claim, (state, reason, _) = status.claim, status.verdict
         if claim is not None and not claim.is_over and state in (State.LOST, State.CANCELLED):
             path = status.spool.lost_path(claim.chunk, claim.attempt)
