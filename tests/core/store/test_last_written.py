@@ -24,6 +24,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def nothing_written():
+    last_written.forget()
+
+
 def run(*values, func=lambda pset: {"y": 10 * pset["x"]}, **kwds):
     return ps.run_local(func, [{"x": x} for x in values], progress=False, **kwds)
 
@@ -40,10 +45,19 @@ def on_disk():
 
 def test_a_loop_does_not_read_the_database():
     run(0)
-    counts = [n_read(lambda i=i: run(i)) for i in range(1, 5)]
-    assert counts == [0] * 4
-    pd.testing.assert_frame_equal(ps.df_read("calc"), run(5)[:-1])
-    assert on_disk().y.tolist() == [0, 10, 20, 30, 40, 50]
+    counts = [n_read(lambda i=i: run(i)) for i in range(1, 6)]
+    assert counts == [1, 0, 0, 0, 0]  # that it is a loop is not known at first
+    pd.testing.assert_frame_equal(ps.df_read("calc"), run(6)[:-1])
+    assert on_disk().y.tolist() == [0, 10, 20, 30, 40, 50, 60]
+
+
+def test_a_single_run_makes_no_copy():
+    run(0)
+    assert not last_written._kept
+    ps.run_local(lambda pset: {}, [{"x": 1}], calc_dir="other")
+    assert not last_written._kept
+    ps.run_local(lambda pset: {}, [{"x": 2}], calc_dir="other")
+    assert last_written._kept
 
 
 def test_many_runs_read_it_now_and_then(monkeypatch):
@@ -52,7 +66,7 @@ def test_many_runs_read_it_now_and_then(monkeypatch):
     monkeypatch.setattr(last_written, "_n_times", 0)
     run(0)
     counts = [n_read(lambda i=i: run(i)) for i in range(1, 15)]
-    assert sum(counts) == 2
+    assert sum(counts) == 3
     assert on_disk().x.tolist() == [*range(15)]
 
 
@@ -68,7 +82,8 @@ def test_a_loop_joins_only_the_texts_that_it_adds(monkeypatch):
     def text(pset):
         return {"text": f"é {pset['x']}" + "\n" * (pset["x"] == 300)}
 
-    run(*range(200), func=text)
+    run(*range(100), func=text)
+    run(*range(100, 200), func=text)
     monkeypatch.setattr(joined_texts, name, counted)
     for x in range(200, 204):
         df = run(x, func=text)

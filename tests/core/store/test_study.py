@@ -139,15 +139,17 @@ def test_the_database_is_read_once_a_run_if_another_process_wrote_it(monkeypatch
     last_written.forget()
     ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
     assert len(reads) == 1
-    ps.run_local(lambda p: {}, [{"a": 2}], skip_dups=True)
-    assert len(reads) == 1  # it is what this process wrote last
+    ps.run_local(lambda p: {}, [{"a": 3}], skip_dups=True)
+    assert len(reads) == 2
+    ps.run_local(lambda p: {}, [{"a": 3}], skip_dups=True)
+    assert len(reads) == 2  # it is what this process wrote last, for the second time
     last_written.forget()
-    header, book = begin(Study("calc"), numbers=(2, 2))
-    book.add_bytes(encode(row(2)))
+    header, book = begin(Study("calc"), numbers=(3, 3))
+    book.add_bytes(encode(row(3)))
     book.close()
     ps.run_local(lambda p: {}, [{"a": 9}], skip_dups=True)
-    assert len(reads) == 2
-    assert ps.df_read("calc").a.tolist() == [1, 2, 2, 9]
+    assert len(reads) == 3
+    assert ps.df_read("calc").a.tolist() == [1, 2, 3, 3, 9]
 
 
 def test_only_one_process_changes_the_database_at_a_time(study):

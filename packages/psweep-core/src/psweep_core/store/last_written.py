@@ -1,5 +1,8 @@
 """The database that this process wrote last, so that a loop of runs need not read it each time.
 
+It is kept from the second time on that a process writes it: most programs make one run, which need
+not take the time and the memory.
+
 What is kept is a copy of plain values, which nobody else has. It counts only for the file that was
 written, and only with the lock of the study held, under which no run changes that file. A program
 that takes no lock may change it nevertheless, perhaps in the same tick of the clock by which a file
@@ -79,6 +82,7 @@ def sign(file: IO[bytes]) -> Signature | None:
 
 
 _kept: list[tuple[Signature, GrowingCopy]] = []
+_written: Path | None = None  # what was written last, kept or not
 _n_times = 0
 
 
@@ -89,7 +93,9 @@ def keep(
     plain: bool,
     before: GrowingCopy | None = None,
 ) -> Signature | None:
-    """Keep a copy of what has just been written to `path`; the lock of the study is held.
+    """Keep a copy of what has just been written to `path`, if this process wrote it last, too.
+
+    The lock of the study is held.
 
     Parameters
     ----------
@@ -108,12 +114,15 @@ def keep(
     Signature or None
         Of the file that holds `df`. None: somebody has replaced it already.
     """
+    global _written
+    written_before, _written = _written, path
     _kept.clear()
     found = signature_of(path)
     is_ours = bool(signed and found and found._replace(changed=signed.changed) == signed)
     # (The size of the file stands for the objects that columns hold.)
     size = max(found.size if found else 0, 8 * df.size)
-    if found and is_ours and plain and _n_times < _MAX_TIMES and size <= _MAX_BYTES:
+    is_worth_it = plain and path == written_before and size <= _MAX_BYTES
+    if found and is_ours and is_worth_it and _n_times < _MAX_TIMES:
         with contextlib.suppress(Exception):  # the file is good; without a copy, it is read again
             if before is None or not before.grow(df):
                 before = GrowingCopy(df)
@@ -139,6 +148,8 @@ def take(signature: Signature) -> GrowingCopy | None:
 
 
 def forget() -> None:
-    """Keep nothing."""
+    """Keep nothing, as if this process had written nothing."""
+    global _written
+    _written = None
     _kept.clear()
     joined_texts.forget()
