@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..show.plots import are_spread_in_ratios, is_log_grid
 from ..table.cells import MISSING, cells
-from ..table.importance import Factor, factors_of
+from ..table.factors import Factor, factors_of
 from ..table.levels import first_rows
 from ..table.outcomes import good_rows, waiting_rows
 from ..table.stats import numbers_of

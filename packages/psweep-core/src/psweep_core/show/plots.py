@@ -13,7 +13,8 @@ import pandas as pd
 from ..errors import NotInstalledError, ParamsError
 from ..messages import safe_repr
 from ..table.cells import MISSING, cells
-from ..table.importance import df_importance, factors_of, numeric_column, spans_decades
+from ..table.factors import factors_of
+from ..table.importance import df_importance, numeric_column, spans_decades
 from ..table.levels import chosen_names, codes_of, first_rows, study_frame
 from ..table.outcomes import good_rows
 from ..table.stats import numbers_of

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
 from .bookkeeping import RUNTIME
+from .factors import Factor, factors_of
 from .frames import groups
-from .levels import codes_of, combined, first_rows, public_params, study_frame
+from .levels import combined, first_rows, study_frame
 from .outcomes import good_rows
 from .stats import numbers_of
 from .variance import MAX_ROWS, estimated_shares, grid_shares, star_shares
 
 __all__ = [
-    "Factor",
     "df_importance",
-    "factors_of",
     "importance_of",
     "numeric_column",
     "spans_decades",
 ]
 
 Array = np.ndarray[Any, Any]
-
-
-class Factor(NamedTuple):
-    """A parameter that varies, or some that vary together."""
-
-    names: tuple[Any, ...]
-    codes: Array  # number of the level of each row
-    values: Array | None  # as floats; None: not a number in every row
-
-    @property
-    def label(self) -> str:
-        """The name of the term."""
-        return ", ".join(map(str, self.names))
-
-    def of(self, rows: Array) -> Factor:
-        """Return the same for some rows."""
-        codes = pd.factorize(self.codes[rows])[0]
-        return Factor(self.names, codes, None if self.values is None else self.values[rows])
 
 
 def df_importance(df: pd.DataFrame, y: Any, *, log: bool | None = None) -> pd.DataFrame:
@@ -198,25 +179,3 @@ def numeric_column(df: pd.DataFrame, y: Any, function: str) -> Array:
         message = f"{function}: the result {y!r} is complex; add its real part or absolute value"
         raise ParamsError(message)
     return np.asarray(found)
-
-
-def factors_of(df: pd.DataFrame) -> list[Factor]:
-    """Find the parameters that vary; those that vary together are one."""
-    factors: list[Factor] = []
-    every = {name: codes_of(df[name]) for name in public_params(df)}
-    n_psets = len(first_rows(combined(every.values(), len(df))))
-    for name, codes in every.items():
-        n = int(codes.max(initial=0)) + 1
-        if n < 2:
-            continue
-        for i, other in enumerate(factors):
-            # (In a random sample each value comes once, so they all would seem to be tied.)
-            if n == other.codes.max() + 1 and 2 * n <= n_psets and (codes == other.codes).all():
-                factors[i] = other._replace(names=(*other.names, name))
-                break
-        else:
-            values = numbers_of(df[name])
-            if values is not None and (values.dtype.kind == "c" or not np.isfinite(values).all()):
-                values = None
-            factors.append(Factor((name,), codes, values))
-    return factors

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ParamsError
-
-if TYPE_CHECKING:
-    from .importance import Factor
+from .factors import Factor
 
 __all__ = ["MAX_ROWS", "estimated_shares", "grid_shares", "star_shares"]
 
