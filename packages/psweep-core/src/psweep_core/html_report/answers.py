@@ -19,7 +19,7 @@ from ..table.frames import groups
 from ..table.importance import importance_of, spans_decades
 from ..table.levels import combined
 from ..table.stats import numbers_of
-from .levels import Axis
+from .axes import Axis
 
 __all__ = ["Answers", "answers_of"]
 

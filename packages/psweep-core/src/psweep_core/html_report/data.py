@@ -34,9 +34,9 @@ from ..table.frames import groups
 from ..table.outcomes import failed_rows, waiting_rows
 from ..table.rows import Header
 from .answers import answers_of
+from .axes import axes_of, design, study_factors
 from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, recovered_rows, texts_of
-from .levels import axes_of, design, study_factors
 from .nested import split_dicts
 from .pictures import Pictures
 from .runs import jobs_of, runs_of, seconds_of, unfinished, unfinished_in_spools
