@@ -159,7 +159,7 @@ class _Pool:
         if worker.method == "fork" and native_threads():
             worker.kill()
             worker.process.join()
-            worker.connection.close()
+            worker.close()
             worker = self._new_worker("spawn", slot)
         self._workers.append(worker)
 
@@ -218,7 +218,7 @@ class _Pool:
                     self._record.keep(message.row_bytes)
         if has_left:
             worker.process.join()
-            worker.connection.close()
+            worker.close()
         return has_left
 
     def results(self) -> Iterator[Step]:
@@ -238,7 +238,8 @@ class _Pool:
                 if message is None:
                     yield self._buried(worker)
                     continue
-                worker.started = True
+                if not worker.started:
+                    worker.has_started()
                 self._n_killed_early.pop(worker.slot, None)
                 if isinstance(message, Failed):
                     raise message.to_exception()
@@ -327,13 +328,20 @@ class _Pool:
     def _replace_retired(self, worker: WorkerProcess) -> None:
         """Start another worker in the place of one that has run enough psets, and has ended."""
         worker.process.join()
-        worker.connection.close()
         self._workers.remove(worker)
         if worker.journal_path is not None:  # there might be thousands of them
             self._reported = None
-            self._record.absorb(worker.journal_path)
+        self._absorb(worker)
         if self._dispatch.has_next:
             self.start(worker.slot)
+
+    def _absorb(self, worker: WorkerProcess) -> list[bytes]:
+        """Take over the rows that are in the journal of a worker that has ended."""
+        rows = worker.rows_in_journal(self._settings.header.run_id)
+        worker.close()  # before its journal is removed, which Windows refuses of an open file
+        if worker.journal_path is not None:
+            self._record.absorb(worker.journal_path, rows)
+        return rows
 
     def _buried(self, worker: WorkerProcess) -> Step:
         """Account for a worker that died: the pset it ran is to blame, the others run elsewhere."""
@@ -342,10 +350,10 @@ class _Pool:
         if worker.process.pid is not None:
             end_group(worker.process.pid, signal.SIGKILL)  # what func had started in it
         self._workers.remove(worker)
-        worker.connection.close()
         if not worker.started:
+            worker.close()
             return self._started_again(worker, fate)
-        finished = worker.unreported_rows(self._settings.header.first_seq)
+        finished = worker.unreported_rows(self._absorb(worker), self._settings.header)
         step = Step(len(finished), sum(map(is_failed, finished.values())))
         dispatch = self._dispatch
         dispatch.n_left -= step.n

@@ -10,11 +10,14 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
+from typing import IO
 
-from ..store.journal_reader import read_journal
-from ..table.rows import RowTuple
+from ..store.records import read_records, salt_of
+from ..store.regular import open_regular
+from ..store.row_bytes import decode
+from ..table.rows import Header, Row
 from .job import SLOT
 from .start_method import new_process
 from .worker import WorkerSetup, end_group, main
@@ -74,10 +77,31 @@ class WorkerProcess:
         self.clock = setup.clock
         self.overdue = False  # it was killed for that
         self.journal_path = setup.journal_path
+        self._journal: IO[bytes] | None = None
         self.started = False
         self.n_sent = 0  # psets
         self.retired_at: float | None = None  # when it was told to end, to make room for another
         self.jobs: collections.deque[int] = collections.deque()  # sent and not reported finished
+
+    def has_started(self) -> None:
+        """Note that it is ready, and open its journal, which somebody may remove later."""
+        self.started = True
+        if self.journal_path is not None:
+            with contextlib.suppress(OSError):  # removed already; then the worker sends its rows
+                self._journal = open_regular(self.journal_path)
+
+    def rows_in_journal(self, run_id: str) -> list[bytes]:
+        """Read the rows that it has written."""
+        if self._journal is None:
+            return []
+        self._journal.seek(0)
+        return read_records(self._journal.read(), salt_of(run_id))[0]
+
+    def close(self) -> None:
+        """Close what this process has of it."""
+        self.connection.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def send_bytes(self, data: bytes) -> None:
         """Send it a chunk, or nothing, which is the end."""
@@ -112,14 +136,14 @@ class WorkerProcess:
             return f"was ended by {name}{hint}"
         return f"was ended by signal {-code}"
 
-    def unreported_rows(self, first_seq: int) -> dict[int, RowTuple]:
+    def unreported_rows(self, rows: Iterable[bytes], header: Header) -> dict[int, Row]:
         """Find what it finished, but died too soon to report, by position."""
-        if self.journal_path is None:
-            return {}
-        with contextlib.suppress(FileNotFoundError):
-            rows = read_journal(self.journal_path).rows
-            return {row.seq - first_seq: row for row in rows if row.seq - first_seq in self.jobs}
-        return {}
+        found = {}
+        for row_bytes in rows:
+            with contextlib.suppress(Exception):  # unpickling can raise nearly anything
+                row = decode(row_bytes)
+                found[row.seq - header.first_seq] = row
+        return {position: found[position] for position in self.jobs if position in found}
 
 
 # A forked process inherits the parent's ends of all pipes. It must close them, or the workers would

@@ -36,7 +36,6 @@ __all__ = [
     "live_runs",
     "read_header",
     "read_journal",
-    "read_payloads",
     "sync",
     "warn_skipped",
 ]
@@ -135,14 +134,6 @@ def read_journal(path: Path) -> JournalContents:
     if n_damaged:
         unreadable.insert(0, f"{n_damaged} bytes between complete records are damaged")
     return JournalContents(head.header, rows, unreadable, blocks)
-
-
-def read_payloads(path: Path) -> list[bytes]:
-    """Read the rows of a journal as they are stored."""
-    head = _read_head(path)
-    with open_regular(path) as file:
-        file.seek(head.end)
-        return read_records(file.read(), head.salt)[0]
 
 
 def _rows(payloads: list[bytes], data_only: bool) -> tuple[list[Row], list[str]]:

@@ -65,6 +65,7 @@ PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
 RUNS: Final = "runs.jsonl"
 _SUFFIX: Final = ".journal"
+_OF_RUN: Final = ".0" + _SUFFIX
 _LOCK: Final = ".lock"
 _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
@@ -236,9 +237,11 @@ class Layout:
 def _journals_in(folder: Path) -> list[Path]:
     # "._0.x.0.journal" of macOS, "copy of ...", folders, pipes and links are none.
     found = entries(folder).items()
-    return [
-        folder / name for name, is_file in sorted(found) if is_file and _JOURNAL.fullmatch(name)
-    ]
+    names = [name for name, is_file in found if is_file and _JOURNAL.fullmatch(name)]
+    # Those of workers first: their rows move to the one of the run, number 0, where whoever reads
+    # the journals in this order finds them again.
+    names.sort(key=lambda name: (name.endswith(_OF_RUN), name))
+    return [folder / name for name in names]
 
 
 def lock_of(journal: Path) -> Path:

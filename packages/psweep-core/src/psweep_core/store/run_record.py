@@ -24,7 +24,7 @@ from typing import IO, Any
 from ..table.row_groups import Block, block_of, joined, packed
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
-from .journal_reader import JournalContents, ids_in, read_payloads, sync
+from .journal_reader import JournalContents, ids_in, sync
 from .paths import Layout, remove_journal, row_groups_of, seeds_of
 from .records import record, salt_of
 from .regular import open_regular
@@ -122,9 +122,13 @@ class RunRecord:
         self._journal.append(row_bytes)
         self.give_up_cache()
 
-    def absorb(self, path: Path) -> None:
-        """Take over the rows of a worker's journal, whose worker has ended, and remove it."""
-        for row_bytes in read_payloads(path):
+    def absorb(self, path: Path, rows: Iterable[bytes]) -> None:
+        """Take over the rows of the journal of a worker that has ended, and remove it.
+
+        Afterwards, what happens to the folder does not matter to them: this process has its journal
+        open. (Others who fold may have the rows as well. `union` takes each once.)
+        """
+        for row_bytes in rows:
             self.reserve()
             self.add_bytes(row_bytes)
         self._worker_journals.remove(path)
@@ -228,7 +232,7 @@ class UnsavedRecord:
         self.header = header
         self.rows: list[RowTuple] = []
 
-    def absorb(self, path: Path) -> None:
+    def absorb(self, path: Path, rows: Iterable[bytes]) -> None:
         """Do nothing: workers have no journals."""
 
     def worker_journal(self, number: int) -> None:

@@ -30,7 +30,6 @@ from .journal_reader import (
     find_journal,
     is_over,
     read_header,
-    read_journal,
     warn_skipped,
 )
 from .locks import LockRefusedError, file_lock, try_lock
@@ -228,13 +227,19 @@ class Study:
         contents: dict[Path, JournalContents] = {}
         for path in [*unread, *spools]:
             try:
-                contents[path] = read_journal(path)
+                journal = find_journal(path)
             except ForeignJournalError as error:
                 warn_skipped(str(error))
                 if path in spools:
                     del spools[path]
                 else:
                     ended.remove(path)
+                continue
+            if journal is not None:
+                contents[path] = journal
+            elif path in spools:
+                del spools[path]
+            # (None: a run that goes on has moved the rows of a worker that has ended.)
         found = [*contents.values()]
         if record is not None:
             found.append(record.in_memory())

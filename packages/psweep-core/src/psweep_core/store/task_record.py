@@ -60,7 +60,7 @@ class TaskRecord:
             self._journal = Journal(self.worker_journal(0), self.header, locked=False)
         self._journal.append(row_bytes)
 
-    def absorb(self, path: Path) -> None:
+    def absorb(self, path: Path, rows: Iterable[bytes]) -> None:
         """Do nothing: the journals of workers that have ended stay."""
 
     def keep(self, rows: Iterable[bytes]) -> None:
