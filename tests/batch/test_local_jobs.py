@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from helpers import SHELLS, submit
 
 import psweep as ps
+from psweep_batch.cli import job_report
 
 
 def prepare(templates, n=4, info="subcmd: fakesub -x", jobscript="#!/bin/sh\ntrue\n", **kwds):
@@ -134,3 +136,25 @@ def test_a_cut_short_local_claim_can_be_submitted_again(templates, monkeypatch):
     assert ps.batch_resubmit().reason.tolist() == ["submitting it was cut short"]
     submit("calc/resubmit_m.sh")
     assert ps.batch_status().state.tolist() == ["done"]
+
+
+def test_the_home_folder_is_expanded_everywhere(monkeypatch, tmp_path, templates, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    templates(local=("subcmd: sh", "test $a = 1 && echo '{}' > result.json\n"))
+    os.mkdir(tmp_path / "home")
+    shutil.move("templates", tmp_path / "home" / "templates")
+    machines = "~/templates/machines"
+    places = {"machine_templ_dir": machines, "calc_templ_dir": "~/templates/calc"}
+    ps.prep_batch(ps.plist("a", [1, 2]), calc_dir="~/study", **places)
+    submit(tmp_path / "home" / "study" / "run_local.sh")
+    assert ps.batch_status("~/study").state.tolist() == ["done", "failed"]
+    assert job_report("~/study", None, False).data is not None
+    assert len(ps.batch_resubmit("~/study")) == 1
+    assert ps.batch_cancel("~/study").empty
+    assert ps.batch_collect("~/study")._failed.tolist() == [False, True]
+    (tmp_path / "home/templates/machines/local/jobscript").write_text("psweep-task\n")
+    df = ps.run_batch(
+        lambda pset: {}, [{"a": 3}], "local", calc_dir="~/other", machine_templ_dir=machines
+    )
+    assert len(df) == 1
+    assert not Path("~").exists()

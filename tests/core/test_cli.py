@@ -7,12 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import psweep as ps
 from psweep_core import cli
+from psweep_core.store import checkdir
+from psweep_core.store.run_record import RunRecord
+from psweep_core.store.study import Study
 
 pytestmark = pytest.mark.processes
 
@@ -162,3 +167,60 @@ def test_checkdir_does_not_call_a_running_study_wrong(script, capsys):
     while not ("unfinished journals: 2" in out and "folders without row: 1" in out):
         assert cli.checkdir(["calc"]) == 1
         out = capsys.readouterr().out
+
+
+def unfinished():
+    return ps.check_calc_dir("calc")["unfinished_journals"]
+
+
+def test_checkdir_does_not_call_a_run_wrong_that_is_ending(monkeypatch):
+    """The run has closed its journals, and waits for the lock of the study."""
+    found = []
+    fold_now = Study.fold_now
+
+    def later(self, record=None):
+        check = threading.Thread(target=lambda: found.append(unfinished()))
+        check.start()
+        time.sleep(0.5)
+        df = fold_now(self, record)
+        check.join()
+        return df
+
+    monkeypatch.setattr(Study, "fold_now", later)
+    ps.run_local(lambda pset: {}, ps.plist("a", range(4)), poolsize=2)
+    assert found == [set()]
+
+
+def test_checkdir_does_not_call_workers_wrong_that_have_ended(monkeypatch):
+    found = []
+    absorb = RunRecord.absorb
+
+    def watched(self, path, rows):
+        found.append(unfinished())
+        absorb(self, path, rows)
+
+    monkeypatch.setattr(RunRecord, "absorb", watched)
+    ps.run_local(lambda pset: {}, ps.plist("a", range(3)), poolsize=1, max_tasks_per_child=1)
+    assert found == [set(), set()]
+
+
+def test_checkdir_leaves_what_a_killed_run_left_to_who_holds_the_lock(script, monkeypatch):
+    script(
+        """
+        import os
+        import psweep as ps
+        ps.run_local(lambda p: os.kill(os.getpid(), 9) if p["a"] else {}, ps.plist("a", [0, 1]))
+        """
+    ).wait()
+    monkeypatch.setattr(checkdir, "_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(checkdir, "_MAX_SECONDS", 0.5)
+    assert len(unfinished()) == 1
+    with Study("calc").locked():
+        assert unfinished() == set()
+
+
+def test_checkdir_expands_the_home_folder(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    ps.run_local(lambda pset: {}, [{"a": 1}], calc_dir="~/study", capture_logs="file")
+    assert not any(ps.check_calc_dir("~/study").values())
+    assert cli.checkdir(["~/study"]) == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from psweep_core.plumbing import PathLike, no_link
+from psweep_core.plumbing import PathLike, folder_of, no_link
 
 from .errors import BatchError
 from .find_state import cancelled_name, machine_of
@@ -85,7 +85,7 @@ def cancel_jobs(
     may_ask: Callable[[Machine], bool] | None,
 ) -> pd.DataFrame:
     """Do what `batch_cancel` does; `may_ask` says whether the queue of a machine may be queried."""
-    folder = Path(calc_dir)
+    folder = folder_of(calc_dir)
     found = [
         status
         for status in statuses(folder, machine, may_ask)

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psweep_core.programs import add_calc_dir, add_dry_run, parser_of, run_command
@@ -40,13 +39,13 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     show_all : bool
         One line per pset.
     """
-    from psweep_core.plumbing import Report
+    from psweep_core.plumbing import Report, folder_of
 
     from .queue import Queue, snapshot_path
     from .states import State, count_states
     from .status import status_frame, statuses
 
-    folder = Path(calc_dir)
+    folder = folder_of(calc_dir)
     df = status_frame(statuses(folder, machine, is_confirmed))
     lines = []
     short = []

@@ -30,6 +30,7 @@ from psweep_core.plumbing import (
     check_storable,
     column,
     dumps,
+    folder_of,
     groups,
     holds_data_only,
     is_atomic,
@@ -132,7 +133,7 @@ def batch_collect(
      3       9
     """
     check_reader(reader)
-    folder = Path(calc_dir)
+    folder = folder_of(calc_dir)
     study = Study.find(folder, database_basename)
     settle(study.layout)  # rows of tasks that are gone are moved, too
     df = study.fold_now()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -25,6 +24,7 @@ from psweep_core.plumbing import (
     check_df,
     check_params,
     explain_mistakes,
+    folder_of,
     not_failed,
 )
 
@@ -275,10 +275,10 @@ def prep_batch(
     df = check_df(df)
     params, names = check_params(params)
     filled = [*BOOK, SEED] if seed is not None or SEED in names else [*BOOK]
-    machine_dir = Path(machine_templ_dir)
+    machine_dir = folder_of(machine_templ_dir, "machine_templ_dir")
     chosen = chosen_machines(find_machines(machine_dir), machines)
     templates = read_templates(
-        None if calc_templ_dir is None else Path(calc_templ_dir),
+        None if calc_templ_dir is None else folder_of(calc_templ_dir, "calc_templ_dir"),
         machine_dir,
         chosen,
         template_class(template_mode),

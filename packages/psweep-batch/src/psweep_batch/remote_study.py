@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from psweep_core.plumbing import PRIVATE, RUNS, SUFFIXES, Study, merge_runs
+from psweep_core.plumbing import PRIVATE, RUNS, SUFFIXES, Study, folder_of, merge_runs
 
 from .errors import TransferError
 from .find_state import machine_of
@@ -66,7 +66,7 @@ class RemoteStudy:
             raise TransferError(message)
         self.host = host
         self.called = host.rpartition("@")[2]
-        self.folder = Path(os.path.abspath(calc_dir))
+        self.folder = Path(os.path.abspath(folder_of(calc_dir)))
         self.machine = self._machine()
         self._sockets: tempfile.TemporaryDirectory[str] | None = None
         self._options: list[str] = []

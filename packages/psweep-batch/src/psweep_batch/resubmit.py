@@ -6,12 +6,11 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study
+from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study, folder_of
 
 from .errors import BatchError
 from .escalate import merged
@@ -99,7 +98,7 @@ def batch_resubmit(
             message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
             raise BatchError(message)
     asks = _asks(change)
-    folder = Path(calc_dir)
+    folder = folder_of(calc_dir)
     known = statuses(folder, None)
     chosen = [s for s in known if s.state in states]
     n_cancelled = sum(s.state == "cancelled" for s in known)

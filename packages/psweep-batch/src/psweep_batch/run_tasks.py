@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -24,6 +23,7 @@ from psweep_core.plumbing import (
     check_func,
     check_params,
     explain_mistakes,
+    folder_of,
     spool_work,
     spools_of,
 )
@@ -58,7 +58,7 @@ def prepare_tasks(
         message = f"resources must be a function of a pset, not {resources!r}"
         raise ParamsError(message)
     options.git_commits()
-    machine_dir = Path(machine_templ_dir)
+    machine_dir = folder_of(machine_templ_dir, "machine_templ_dir")
     chosen = chosen_machines(find_machines(machine_dir, of_tasks=True), machines)
     cut_for = chosen
     if not options.shares_worker_env:  # a worker for each environment

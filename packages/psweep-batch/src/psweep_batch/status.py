@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from psweep import df_read
-from psweep_core.plumbing import PathLike, Study
+from psweep_core.plumbing import PathLike, Study, folder_of
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
@@ -96,7 +96,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     0    done          0
     1  failed          3
     """
-    return status_frame(statuses(Path(calc_dir), machine))
+    return status_frame(statuses(folder_of(calc_dir), machine))
 
 
 def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:

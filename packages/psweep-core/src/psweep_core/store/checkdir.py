@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +14,15 @@ from ..errors import DatabaseError
 from ..table.changing import stale_rows
 from ..table.levels import study_frame
 from .journal_reader import is_over
-from .paths import Layout, PathLike, lock_of
+from .locks import file_lock
+from .paths import Layout, PathLike, calc_dir_of, folder_of, is_of_run, lock_of, run_of
 from .read import df_read
 
 __all__ = ["check_calc_dir", "compared"]
+
+_GRACE_SECONDS = 1.0
+_MAX_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 
 
 def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[str, set[str]]:
@@ -66,7 +72,7 @@ def compared(
     calc_dir: PathLike, df: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, dict[str, set[str]]]:
     """Do what `check_calc_dir` does, and return the rows, too, which take long to read."""
-    folder = Path(calc_dir)
+    folder = folder_of(calc_dir)
     waiting = Layout(folder).all_journals()
     since = _start_of_live_runs(waiting)
     folders = _folders(folder) if folder.is_dir() else {}
@@ -83,7 +89,7 @@ def compared(
     return df, {
         "db_not_disk": rows - later.keys(),
         "disk_not_db": {name for name, when in extra.items() if when < since},
-        "unfinished_journals": {str(path) for path in waiting if path.exists() and is_over(path)},
+        "unfinished_journals": {str(path) for path in _of_killed_runs(waiting)},
         "hash_not_pset": _stale(df),
     }
 
@@ -116,6 +122,37 @@ def _start_of_live_runs(journals: list[Path]) -> float:
             if not is_over(path):
                 starts.append(start)
     return min(starts, default=math.inf)
+
+
+def _of_killed_runs(journals: list[Path]) -> list[Path]:
+    """Find the journals of runs whose own process is gone.
+
+    A run closes its journals before it gets the study's lock and moves their rows. What is still
+    there after that lock was free for a while was left by a killed run.
+    """
+    over = {path: is_over(path) for path in journals if path.exists()}
+    live = {run_of(path) for path in over if is_of_run(path) and not over[path]}
+    found = [path for path in over if over[path] and run_of(path) not in live]
+    locks = {Layout(calc_dir_of(path), path.parent.name).lock for path in found}
+    begin = taken = time.monotonic()
+    while found and time.monotonic() - taken < _GRACE_SECONDS:
+        if time.monotonic() - begin > _MAX_SECONDS:
+            return []  # whoever has the lock all the time moves the rows
+        time.sleep(_POLL_SECONDS)
+        if not all(map(_is_free, locks)):
+            taken = time.monotonic()
+        found = [path for path in found if path.exists()]
+    return found
+
+
+def _is_free(lock: Path) -> bool:
+    from filelock import Timeout
+
+    try:
+        with file_lock(lock).acquire(timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def _is_uuid(name: str) -> bool:

@@ -53,6 +53,8 @@ __all__ = [
     "PathLike",
     "calc_dir_of",
     "expanded",
+    "folder_of",
+    "is_of_run",
     "lock_of",
     "remove_journal",
     "row_groups_of",
@@ -84,6 +86,11 @@ def expanded(path: Any, name: str = "path") -> str:
         return os.path.expanduser(text)
     message = f"{name} must be a path, not {brief(path)}; write it as text, such as 'calc'"
     raise (ParamsTypeError if text is None else ParamsError)(message)
+
+
+def folder_of(path: PathLike, name: str = "calc_dir") -> Path:
+    """Return the folder that a user has named, with ``~`` expanded."""
+    return Path(expanded(path, name))
 
 
 class Layout:
@@ -237,11 +244,10 @@ class Layout:
 def _journals_in(folder: Path) -> list[Path]:
     # "._0.x.0.journal" of macOS, "copy of ...", folders, pipes and links are none.
     found = entries(folder).items()
-    names = [name for name, is_file in found if is_file and _JOURNAL.fullmatch(name)]
+    paths = [folder / name for name, is_file in found if is_file and _JOURNAL.fullmatch(name)]
     # Those of workers first: their rows move to the one of the run, number 0, where whoever reads
     # the journals in this order finds them again.
-    names.sort(key=lambda name: (name.endswith(_OF_RUN), name))
-    return [folder / name for name in names]
+    return sorted(paths, key=lambda path: (is_of_run(path), path.name))
 
 
 def lock_of(journal: Path) -> Path:
@@ -267,6 +273,11 @@ def remove_journal(journal: Path) -> None:
         except OSError:
             if not path.is_dir():  # which psweep has not made
                 raise
+
+
+def is_of_run(journal: Path) -> bool:
+    """Return whether a journal is that of the process that has started the run, not of a worker."""
+    return journal.name.endswith(_OF_RUN)
 
 
 def run_of(journal: Path) -> tuple[int, str]:
