@@ -224,3 +224,19 @@ def test_checkdir_expands_the_home_folder(monkeypatch, tmp_path, capsys):
     ps.run_local(lambda pset: {}, [{"a": 1}], calc_dir="~/study", capture_logs="file")
     assert not any(ps.check_calc_dir("~/study").values())
     assert cli.checkdir(["~/study"]) == 0
+
+
+def test_checkdir_knows_the_rows_of_all_databases_in_the_folder():
+    kwds = {"calc_dir": "calc", "capture_logs": "file"}
+    first = ps.run_local(lambda pset: {}, [{"a": 1}], **kwds)
+    ps.run_local(lambda pset: {}, [{"a": 2}], **kwds, database_basename="other.pk")
+    assert not any(ps.check_calc_dir("calc").values())
+    assert not any(ps.check_calc_dir("calc", first).values())
+
+
+@pytest.mark.parametrize(
+    "function", [ps.check_calc_dir, ps.recover, ps.df_runs, lambda path: ps.edit(path, len)]
+)
+def test_a_file_in_the_place_of_the_folder_is_named(df, function):
+    with pytest.raises(ps.PsweepError, match="is a file.* name its folder, .*calc"):
+        function("calc/database.pk")

@@ -279,6 +279,7 @@ def test_a_value_whose_class_is_gone_is_no_damage():
 
 def test_mistakes_with_dataframes_are_named():
     df = ps.run_local(lambda p: {"b": 1}, A, save=False)
+    os.mkdir("folder")
     with pytest.raises(ps.PsetNotFoundError, match="'nope'.*df._pset_id") as caught:
         ps.df_extract_pset(df, "nope")
     assert isinstance(caught.value, KeyError)
@@ -287,6 +288,8 @@ def test_mistakes_with_dataframes_are_named():
         (lambda: ps.df_extract_params(df[["a"]]), "_run_id"),
         (lambda: ps.df_filter_conds(df, [[True, False]]), "2 values for 1 rows"),
         (lambda: ps.df_filter_conds(df, [df.a]), "not bools"),
+        (lambda: ps.df_write(df, "folder"), "folder is a folder; name a file in it"),
+        (lambda: ps.file_write("a.txt", b"x"), "writes text, not b'x'"),
         (lambda: ps.df_filter_conds(df, [df.a == 1], op="xor"), "op must be a function"),
         (lambda: ps.df_print(df, cols=["z"]), "'z'"),
         (lambda: ps.df_print(df, skip_cols=["z"]), "'z'"),

@@ -210,3 +210,17 @@ def test_the_hash_tells_a_param_from_a_result_of_the_same_name_in_one_run():
 
 def test_missing_marker_has_a_name():
     assert repr(columns.MISSING) == "MISSING"
+
+
+def test_conditions_are_matched_by_their_labels():
+    df = pd.DataFrame({"a": [1, 2, 3]}, index=[7, 8, 9])
+    other = df[::-1]
+    assert ps.df_filter_conds(df, [other.a == 1]).a.tolist() == [1]
+    assert ps.df_filter_conds(df, [other.a <= 2, df.a >= 2]).a.tolist() == [2]
+    assert ps.df_filter_conds(other, [df.a >= 2]).a.tolist() == [3, 2]
+    assert ps.df_filter_conds(df, [(df.a == 1).to_numpy()]).a.tolist() == [1]
+    twice = pd.concat([df, df])
+    assert ps.df_filter_conds(twice, [twice.a == 1]).a.tolist() == [1, 1]
+    for odd in ((df.a == 1).reset_index(drop=True), (twice.a == 1).iloc[[0, 0, 1]]):
+        with pytest.raises(ps.ParamsError, match=r"condition 0 has other row labels than df"):
+            ps.df_filter_conds(df, [odd])

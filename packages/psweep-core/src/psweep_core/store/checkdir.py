@@ -17,6 +17,7 @@ from .journal_reader import is_over
 from .locks import file_lock
 from .paths import Layout, PathLike, calc_dir_of, folder_of, is_of_run, lock_of, run_of
 from .read import df_read
+from .study import Study
 
 __all__ = ["check_calc_dir", "compared"]
 
@@ -82,16 +83,27 @@ def compared(
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
     rows = set(df["_pset_id"].tolist()) if len(df.columns) else set()
+    known = rows | _ids_of_other_databases(folder)
     # Looked at before and after the rows, because both may grow.
     later = _folders(folder)
     since = min(since, _start_of_live_runs(waiting))
-    extra = {name: when for name, when in folders.items() if name not in rows}
+    extra = {name: when for name, when in folders.items() if name not in known}
     return df, {
         "db_not_disk": rows - later.keys(),
         "disk_not_db": {name for name, when in extra.items() if when < since},
         "unfinished_journals": {str(path) for path in _of_killed_runs(waiting)},
         "hash_not_pset": _stale(df),
     }
+
+
+def _ids_of_other_databases(folder: Path) -> set[str]:
+    """Find the rows of all databases, if the folder has several, which share it."""
+    names = Layout(folder).basenames()
+    ids: set[str] = set()
+    for name in names if len(names) > 1 else ():
+        df = Study(folder, name).known()
+        ids.update(df["_pset_id"].tolist() if len(df) else [])
+    return ids
 
 
 def _stale(df: pd.DataFrame) -> set[str]:

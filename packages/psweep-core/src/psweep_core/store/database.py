@@ -75,6 +75,9 @@ def df_write(df: pd.DataFrame | PathLike, path: PathLike | pd.DataFrame) -> None
         raise ParamsTypeError(message)
     path = Path(expanded(path))
     format_of(path)
+    if path.is_dir():
+        message = f"{path} is a folder; name a file in it, such as {path / 'database.pk'}"
+        raise DatabaseError(message)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(df, path)
 

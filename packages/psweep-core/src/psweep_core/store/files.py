@@ -10,7 +10,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from ..errors import ParamsTypeError
 from ..old_words import takes_old_words
+from ..params.psets import brief
 from .atomic import replacing
 from .paths import PathLike, expanded
 
@@ -77,6 +79,12 @@ def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
     'begin, end'
     """
     path = expanded(path)
+    given: Any = txt
+    if not isinstance(given, str):
+        message = (
+            f"file_write writes text, not {brief(given)}; write str(...) of it, or pickle_write"
+        )
+        raise ParamsTypeError(message)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if mode == "w":
         with replacing(path, follow=True) as file:

@@ -89,8 +89,12 @@ def expanded(path: Any, name: str = "path") -> str:
 
 
 def folder_of(path: PathLike, name: str = "calc_dir") -> Path:
-    """Return the folder that a user has named, with ``~`` expanded."""
-    return Path(expanded(path, name))
+    """Return the folder that a user has named, with ``~`` expanded, and refuse a file."""
+    folder = Path(expanded(path, name))
+    if folder.is_file():
+        message = f"{name}={str(folder)!r} is a file; name its folder, {str(folder.parent)!r}"
+        raise ParamsError(message)
+    return folder
 
 
 class Layout:

@@ -205,7 +205,8 @@ def df_filter_conds(
         A database.
     conds : iterable of array_like of bool, each of shape (len(df),)
         Such as ``[df.b == 10, df.c == "foo"]``. A missing value counts as
-        False. With no condition at all every row is kept.
+        False. With no condition at all every row is kept. A Series is matched with the rows by its
+        labels, so it may come from the same rows in another order.
     op : ufunc, "and" or "or", default numpy.logical_and
         Joins the conditions; "or" (``numpy.logical_or``) for any instead of all.
 
@@ -217,7 +218,7 @@ def df_filter_conds(
     Raises
     ------
     ParamsError
-        A condition has another length than `df`.
+        A condition has another length than `df`, or other labels.
     ParamsTypeError
         A condition is not made of bools, or `op` is not a function.
 
@@ -233,11 +234,18 @@ def df_filter_conds(
     join = _joining(op)
     keep = None
     for position, cond in enumerate(conds):
-        series = pd.Series(cond).reset_index(drop=True)
+        series = _in_the_order_of(df, cond)
         if len(series) != len(df):
             message = (
                 f"condition {position} has {len(series)} values for {len(df)} rows; "
                 "make it from this df"
+            )
+            raise ParamsError(message)
+        if not series.index.equals(df.index):
+            message = (
+                f"condition {position} has other row labels than df: {series.index.tolist()[:5]!r} "
+                f"and {df.index.tolist()[:5]!r} ...; make it from this df, or pass its values, "
+                "cond.to_numpy(), if they are in the order of its rows"
             )
             raise ParamsError(message)
         if not pd.api.types.is_bool_dtype(series.dtype):
@@ -249,6 +257,17 @@ def df_filter_conds(
         mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
         keep = mask if keep is None else join(keep, mask)
     return df if keep is None else df[keep]
+
+
+def _in_the_order_of(df: pd.DataFrame, cond: Any) -> pd.Series[Any]:
+    """Return a condition with the rows of `df`, found by their labels as pandas does."""
+    if not isinstance(cond, pd.Series):
+        values = pd.Series(cond)
+        return values.set_axis(df.index) if len(values) == len(df) else values
+    labels = cond.index
+    if labels.is_unique and df.index.is_unique and set(labels) == set(df.index):
+        return cond.reindex(df.index)
+    return cond
 
 
 def _joining(op: Any) -> Callable[..., Any]:
