@@ -23,7 +23,7 @@ from .store.spool import spools_of
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private
 from .table.frames import arranged, groups
-from .table.outcomes import failed_rows
+from .table.outcomes import failed_rows, seconds_of, times_of
 from .table.stats import numbers_of
 
 __all__ = ["for_json", "in_words", "run_states"]
@@ -134,9 +134,8 @@ class _Rows:
         self.df = df
         self.bad = failed_rows(df)
         self.seqs = df["_pset_seq"].to_numpy()
-        begin = pd.to_datetime(df["_time_utc"], utc=True).dt.tz_localize(None)
-        self.ns = begin.astype("datetime64[ns]").to_numpy().view(np.int64)
-        self.runtimes = np.nan_to_num(df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan))
+        self.ns = times_of(df).astype("datetime64[ns]").to_numpy().view(np.int64)
+        self.runtimes = np.nan_to_num(seconds_of(df))
         self.params, _, results = groups(arranged(df))
         self.result = _chosen_result(df, results, result)
         self.values: Any = None if self.result is None else numbers_of(df[self.result])

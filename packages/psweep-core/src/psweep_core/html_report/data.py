@@ -31,7 +31,7 @@ from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
 from ..table.frames import groups
-from ..table.outcomes import failed_rows, waiting_rows
+from ..table.outcomes import failed_rows, seconds_of, waiting_rows
 from ..table.rows import Header
 from .answers import answers_of
 from .axes import axes_of, design, study_factors
@@ -39,7 +39,7 @@ from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, recovered_rows, texts_of
 from .nested import split_dicts
 from .pictures import Pictures
-from .runs import jobs_of, runs_of, seconds_of, unfinished, unfinished_in_spools
+from .runs import jobs_of, runs_of, unfinished, unfinished_in_spools
 
 __all__ = ["report", "write_page"]
 
@@ -346,7 +346,7 @@ def _logs_of(study: Study, df: pd.DataFrame, shown: Array, texts: Texts) -> list
     ids = df["_pset_id"].iloc[shown].tolist()
     column = texts_of(df, "_logs", shown)
     folders = _folders(study)
-    failed = df["_failed"].iloc[shown].tolist() if "_failed" in df.columns else [False] * len(shown)
+    failed = failed_rows(df)[shown].tolist()
     found = []
     # Those of failures first, in case not all fit.
     for i in sorted(range(len(shown)), key=lambda i: not failed[i]):

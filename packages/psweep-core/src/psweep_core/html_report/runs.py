@@ -20,10 +20,10 @@ from ..store.locks import file_lock
 from ..store.runs_file import incomplete_runs, read_runs
 from ..store.spool import spools_of
 from ..store.study import Study
-from ..table.bookkeeping import RUNTIME
+from ..table.outcomes import seconds_of, times_of
 from ..table.rows import Header
 
-__all__ = ["jobs_of", "runs_of", "seconds_of", "unfinished", "unfinished_in_spools"]
+__all__ = ["jobs_of", "runs_of", "unfinished", "unfinished_in_spools"]
 
 Array = np.ndarray[Any, Any]
 
@@ -106,13 +106,6 @@ def unfinished_in_spools(study: Study) -> dict[str, tuple[Header, list[str]]]:
     return found
 
 
-def seconds_of(df: pd.DataFrame) -> Array:
-    """Return the runtime of each row, NaN where it has none."""
-    if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
-        return np.full(len(df), np.nan)
-    return df[RUNTIME].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 def runs_of(
     study: Study,
     df: pd.DataFrame,
@@ -167,7 +160,7 @@ def runs_of(
         n = header.n_psets if header is not None else planned.get(str(run_id))
         n = len(part) + len(ids_left) if ids_left else n
         seconds = seconds_of(part)
-        starts = part["_time_utc"][~waiting[rows]]
+        starts = times_of(part)[~waiting[rows]]
         took = pd.to_timedelta(np.nan_to_num(seconds), unit="s")[~waiting[rows]]
         runs.append(
             {

@@ -15,6 +15,7 @@ from ..store import database
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME, SEED
 from ..table.frames import append_frame, frame_of_rows, usable
+from ..table.outcomes import seconds_of
 from ..table.rows import RowTuple
 from .done import successful
 from .planner import Planner, header_after
@@ -78,7 +79,7 @@ def _say_what_would_run(
     )
     ran = successful(known)
     if RUNTIME in ran.columns and len(ran) and n:
-        seconds = float(ran[RUNTIME].median()) * n / (poolsize or 1)
+        seconds = float(pd.Series(seconds_of(ran)).median()) * n / (poolsize or 1)
         text += f", in about {_duration(seconds)} at the study's median _pset_runtime"
         text += f" with poolsize={poolsize}" if poolsize else ""
     print("; ".join([text, *notices]), file=sys.stderr)

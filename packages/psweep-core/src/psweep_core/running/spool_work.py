@@ -30,6 +30,7 @@ from ..store.spool import Index, Spool, spools_of
 from ..store.study import Study
 from ..table.atoms import are_atomic
 from ..table.bookkeeping import RUNTIME, SEED
+from ..table.outcomes import seconds_of
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
@@ -216,7 +217,7 @@ def _shape(func: Func) -> str:
 def _median_runtime(known: pd.DataFrame) -> float | None:
     if RUNTIME not in known.columns:
         return None
-    median = float(successful(known)[RUNTIME].median())
+    median = float(pd.Series(seconds_of(successful(known))).median())
     return median if median == median else None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..table.outcomes import times_of
 from .locks import file_lock
 from .paths import PRIVATE, Layout
 from .regular import is_strange
@@ -44,7 +45,8 @@ def _backup(study: Study, run_id: str) -> Path | None:
     df = study.read_database()
     when = pd.Timestamp.now("UTC").tz_localize(None)
     if len(df):
-        run_id, when = df["_run_id"].iloc[-1], df["_time_utc"].iloc[-1]
+        run_id, last = df["_run_id"].iloc[-1], times_of(df.tail(1)).iloc[0]
+        when = when if last is pd.NaT else last
     target = _path(layout, when, run_id)
     if target.exists():  # nothing was added since, but files may have changed
         target = _path(layout, pd.Timestamp.now("UTC").tz_localize(None), run_id)

@@ -15,7 +15,9 @@ from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
 from ..table import frames
 from ..table.atoms import ATOMS
+from ..table.bookkeeping import RUNTIME
 from ..table.changing import stale_rows
+from ..table.outcomes import failed_rows, seconds_of, times_of
 from .backup import backup
 from .journal_reader import found_headers, is_over
 from .paths import PathLike
@@ -124,6 +126,7 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     if not len(changed.columns):
         return changed
     _check_ids(before, changed, where)
+    _check_book(before, changed)
     changed = frames.regrouped(changed)
     _check_live_runs(live, before, changed)
     _check_hashes(before, changed)
@@ -151,6 +154,36 @@ def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:
             "rows and their ids, and remove rows by psweep-rm, which can be undone"
         )
         raise ParamsError(message)
+
+
+def _check_book(before: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Refuse bookkeeping that nobody could read; what cannot be read already may stay."""
+    failed_rows(new)
+    known = {name: {*before["_pset_id"][odd]} for name, odd in _unreadable(before).items()}
+    for name, odd in _unreadable(new).items():
+        rows = np.flatnonzero(odd & ~new["_pset_id"].isin(known.get(name, ())).to_numpy())
+        if rows.size:
+            message = (
+                f"edit: the {name} of a row is {brief(new[name].iloc[rows[0]])}, not "
+                f"{_KINDS[name]}; leave this column as it is"
+            )
+            raise ParamsTypeError(message)
+
+
+_KINDS = {"_run_id": "a str", "_time_utc": "a time", RUNTIME: "a number of seconds"}
+
+
+def _unreadable(df: pd.DataFrame) -> dict[str, Any]:
+    """Mark cells of bookkeeping that cannot be read, by column."""
+    if not len(df):
+        return {}
+    found: dict[str, Any] = {
+        "_run_id": np.array([not isinstance(run_id, str) for run_id in df["_run_id"]]),
+        "_time_utc": times_of(df).isna().to_numpy(),
+    }
+    if RUNTIME in df.columns:
+        found[RUNTIME] = np.isnan(seconds_of(df)) & df[RUNTIME].notna().to_numpy()
+    return found
 
 
 def _check_live_runs(live: Iterable[Path], before: pd.DataFrame, new: pd.DataFrame) -> None:

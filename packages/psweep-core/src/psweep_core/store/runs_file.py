@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import StudyNotFoundError
+from ..table.outcomes import failed_rows
 from .paths import Layout, PathLike
 from .regular import is_strange, open_regular
 from .removed_numbers import removed_rows
@@ -201,9 +202,7 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
         df = pd.DataFrame()
     counts: dict[str, list[int]] = {}
     if len(df):
-        failed = [False] * len(df)
-        if "_failed" in df.columns:
-            failed = df["_failed"].isin([True]).tolist()
+        failed = failed_rows(df).tolist()
         book = zip(df["_run_id"], df["_run_seq"], df["_time_utc"], failed, strict=True)
         for run_id, run_seq, time, bad in book:
             some = counts.setdefault(run_id, [0, 0])

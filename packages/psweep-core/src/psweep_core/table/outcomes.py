@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..errors import DatabaseError
+from ..params.psets import brief
 from .bookkeeping import RUNTIME, SEED
 from .frames import groups
 from .levels import codes_of, combined
 
-__all__ = ["failed_rows", "good_rows", "open_failures", "waiting_rows"]
+__all__ = [
+    "failed_rows",
+    "good_rows",
+    "open_failures",
+    "seconds_of",
+    "times_of",
+    "waiting_rows",
+]
 
 Mask = np.ndarray[Any, Any]
 
@@ -21,7 +31,47 @@ def failed_rows(df: pd.DataFrame) -> Mask:
     """Mark the rows that failed."""
     if "_failed" not in df.columns:
         return np.zeros(len(df), dtype=bool)
-    return df["_failed"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    column = df["_failed"]
+    with contextlib.suppress(TypeError, ValueError):
+        return column.astype("boolean").fillna(False).to_numpy(dtype=bool)
+    return np.array([_is_true(value) for value in column], dtype=bool)
+
+
+def _is_true(value: Any) -> bool:
+    """Return whether a cell of ``_failed`` is true, also in a column that the user has changed."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return False
+    text = str(value).lower()  # 1, 1.0, or what a CSV file has made of it
+    if text in ("true", "1", "1.0"):
+        return True
+    if text in ("false", "0", "0.0"):
+        return False
+    message = (
+        f"the column '_failed' holds {brief(value)}, which is neither True nor False; correct it, "
+        f"such as by df['_failed'] = df['_failed'] == {value!r}"
+    )
+    raise DatabaseError(message)
+
+
+def times_of(df: pd.DataFrame) -> pd.Series[Any]:
+    """Return when each row was started; NaT where the user has put something else there."""
+    times = df["_time_utc"]
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        times = pd.to_datetime(times.astype(str), utc=True, format="ISO8601", errors="coerce")
+    return pd.to_datetime(times, utc=True).dt.tz_localize(None)
+
+
+def seconds_of(df: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Return the runtime of each row; NaN where it has none, or the user has put something else."""
+    if RUNTIME not in df.columns:  # there are no rows, or the user has removed it
+        return np.full(len(df), np.nan)
+    seconds = df[RUNTIME]
+    if seconds.dtype.kind == "m":  # which pandas would turn into nanoseconds
+        seconds = seconds.astype(object)
+    numbers = pd.to_numeric(seconds, errors="coerce")
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def waiting_rows(df: pd.DataFrame) -> Mask:
