@@ -226,6 +226,13 @@ def test_a_number_that_is_nearly_one_of_the_study_is_named(capfd):
     assert run_again(lambda p: {}, capfd, [{"a": 0.31, "b": 1.0}], code="ignore")[1] == ""
 
 
+@pytest.mark.parametrize("other", ["text", True, None, [1]])
+def test_a_near_number_is_found_among_values_of_other_types(other, capfd):
+    ps.run_local(lambda p: {}, ps.plist("a", [other, 0.1 * 3]))
+    said = run_again(lambda p: {}, capfd, [{"a": 0.3}], code="ignore")[1]
+    assert "{'a': 0.3} instead of {'a': 0.30000000000000004}" in said
+
+
 def test_near_misses_are_named_before_hours_are_spent(capfd):
     ps.run_local(lambda p: {}, PARAMS)
     capfd.readouterr()

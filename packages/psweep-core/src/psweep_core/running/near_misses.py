@@ -155,6 +155,9 @@ class _NearValues:
                 series = self._df[name]
                 if isinstance(series, pd.Series) and series.dtype == np.float64:
                     self._known[name] = np.unique(series.to_numpy())
+                elif isinstance(series, pd.Series) and series.dtype == object:
+                    floats = [value for value in series if type(value) is float]
+                    self._known[name] = np.unique(np.array(floats, dtype=np.float64))
         numbers = self._known[name]
         place = int(np.searchsorted(numbers, value))
         near = [float(n) for n in numbers[max(place - 1, 0) : place + 2] if n != value]
