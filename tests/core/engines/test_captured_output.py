@@ -7,6 +7,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -295,3 +296,67 @@ def test_the_log_of_a_run_that_was_killed_can_be_read_and_is_moved_later(script)
     assert len(ps.recover("calc")) == 1
     assert Path("calc", log.stem, "logs.txt").read_text() == "still running\n"
     assert not log.parent.exists()
+
+
+@pytest.mark.parametrize("capture_logs", ["db", "db+file"])
+@pytest.mark.parametrize("how", ["timeout", "kill"])
+def test_what_a_pset_printed_whose_worker_was_killed_is_in_its_row(capture_logs, how):
+    def func(pset):
+        print("pset", pset["a"])
+        subprocess.run(["echo", "program"], check=True)
+        if pset["a"] == 1:
+            if how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(600)
+        return {}
+
+    kwds = {"timeout": 2} if how == "timeout" else {}
+    df = ps.run_local(
+        func, ps.plist("a", range(3)), poolsize=1, on_error="record",
+        capture_logs=capture_logs, **kwds,
+    )  # fmt: skip
+    assert df._failed.tolist() == [False, True, False]
+    assert df._logs.tolist() == [f"pset {a}\nprogram\n" for a in range(3)]
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+    folders = {name for name in os.listdir("calc") if name in {*df._pset_id}}
+    assert folders == ({*df._pset_id} if "file" in capture_logs else set())
+
+
+def test_a_log_for_the_database_alone_is_no_file_in_the_study_of_a_killed_run(script):
+    process = script(
+        """
+        import os, signal, time
+        import psweep as ps
+
+        def func(pset):
+            print("begun")
+            if pset["a"]:
+                open("begun", "w").close()
+                time.sleep(600)
+            return {}
+
+        ps.run_local(func, ps.plist("a", [0, 1]), poolsize=1, capture_logs="db")
+        """
+    )
+    while not Path("begun").exists():
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    for _ in range(100):  # until the worker has noticed
+        ps.recover("calc")
+        if os.listdir("calc/.psweep/database.pk") == ["lock"]:
+            break
+        time.sleep(0.1)
+    assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+    assert ps.df_read("calc").a.tolist() == [0]
+    assert ps.check_calc_dir("calc")["disk_not_db"] == set()
+
+
+def test_without_saving_no_log_touches_a_file():
+    def func(pset):
+        print("x")
+        return {"files": os.listdir(".")}
+
+    df = ps.run_local(func, [{"a": 1}], poolsize=1, capture_logs="db", save=False)
+    assert df.files[0] == []
+    assert df._logs[0] == "x\n"

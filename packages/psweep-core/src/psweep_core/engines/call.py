@@ -212,7 +212,8 @@ def _careful_call(
     where = settings.capture_logs
     data, ended = (None, 0.0) if watch is None else (watch.data, watch.RETURNED)
     n_forks = forks[0]
-    with captured(where, settings.layout, settings.header.run_id, job.pset_id) as logs:
+    run_id, outlives = settings.header.run_id, settings.logs_outlive
+    with captured(where, settings.layout, run_id, job.pset_id, outlives) as logs:
         if data is not None:
             data[0] = time.monotonic()
             data[1] = job.position

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from ..store.log_files import move_log
+from ..store.log_files import log_while_running, move_log
 from ..store.paths import Layout
 from ..store.regular import no_link
 
@@ -27,7 +27,9 @@ _streams: dict[int, IO[str]] = {}
 
 
 @contextlib.contextmanager
-def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> Iterator[list[str]]:
+def captured(
+    where: str | None, layout: Layout, run_id: str, pset_id: str, outlives: bool = False
+) -> Iterator[list[str]]:
     """Collect what is printed while the context is open.
 
     Parameters
@@ -38,6 +40,8 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
         Of the study. While the pset runs, the log is in psweep's own folder, because the folder of
         the pset is func's to make.
     run_id, pset_id : str
+    outlives : bool, default False
+        With "db" alone, too, the log is in a file with a name, see `log_files.take_log`.
 
     Yields
     ------
@@ -50,8 +54,8 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
         return
     with _turn:
         place = None
-        if "file" in where:
-            place = layout.unfinished_log(run_id, pset_id)
+        if "file" in where or outlives:
+            place = log_while_running(layout, where, run_id, pset_id)
             place.parent.mkdir(parents=True, exist_ok=True)
             file: IO[bytes] = open(place, "w+b", buffering=0, opener=no_link)
         else:
@@ -65,8 +69,10 @@ def captured(where: str | None, layout: Layout, run_id: str, pset_id: str) -> It
                 finally:
                     logs.append(_content(file).decode("utf-8", "replace"))
         finally:
-            if place is not None:
+            if place is not None and "file" in where:
                 move_log(place, layout.log(pset_id))
+            elif place is not None:
+                place.unlink(missing_ok=True)
 
 
 def _above_streams(file: IO[bytes]) -> IO[bytes]:

@@ -8,6 +8,7 @@ from ..errors import ResultError
 from ..messages import safe_repr, safe_str
 from ..store.database import write_file
 from ..store.json_values import check_storable
+from ..store.log_files import take_log
 from ..store.row_bytes import encode
 from ..table.bookkeeping import SEED
 from ..table.frames import frame_of_rows
@@ -79,6 +80,10 @@ def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: 
     extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
     if job.seed is not None:
         extras[SEED] = job.seed
+    if settings.logs_outlive and settings.capture_logs is not None:
+        run_id = settings.header.run_id
+        log = take_log(settings.layout, settings.capture_logs, run_id, job.pset_id)
+        extras |= {} if log is None else {"_logs": log}
     extras = with_attempts(extras, job.position, settings)
     seq = settings.header.first_seq + job.position
     return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras)

@@ -74,6 +74,7 @@ class Settings:
     in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
     attempts: dict[int, int] | None = None  # by position: which task begins it, if not the first
     gives_back: bool = False  # a pset that runs out of memory gets no row: another task runs it
+    logs_outlive: bool = False  # the parent reads what a pset has printed whose worker is killed
 
 
 def with_attempts(extras: dict[str, Any] | None, position: int, settings: Settings) -> Any:

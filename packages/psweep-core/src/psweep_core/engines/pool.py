@@ -38,6 +38,7 @@ import pickle
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -136,6 +137,8 @@ class _Pool:
         self._max_tasks = max_tasks
         self._stop = stop
         self._stops = False  # no pset begins any more
+        if record.saves and "db" in (settings.capture_logs or ""):
+            settings = replace(settings, logs_outlive=True)
         self._settings = settings
         self._record = record
         self._jobs = jobs

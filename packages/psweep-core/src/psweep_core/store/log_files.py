@@ -8,9 +8,31 @@ import warnings
 from pathlib import Path
 
 from .paths import Layout, run_of
+from .regular import open_regular
 from .spool import spools_of
 
-__all__ = ["move_log", "place_leftovers"]
+__all__ = ["log_while_running", "move_log", "place_leftovers", "take_log"]
+
+_ONLY_DB = ".db"  # the suffix of a log that is for the database alone
+
+
+def log_while_running(layout: Layout, where: str, run_id: str, pset_id: str) -> Path:
+    """Return the file with what a pset has printed so far."""
+    path = layout.unfinished_log(run_id, pset_id)
+    return path if "file" in where else path.with_suffix(_ONLY_DB)
+
+
+def take_log(layout: Layout, where: str, run_id: str, pset_id: str) -> str | None:
+    """Read what a pset had printed before its process was killed; None: nothing is known of it."""
+    path = log_while_running(layout, where, run_id, pset_id)
+    try:
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8", "replace")
+        if path.suffix == _ONLY_DB:
+            path.unlink()
+    except OSError:
+        return None
+    return text
 
 
 def place_leftovers(layout: Layout) -> None:
@@ -24,6 +46,8 @@ def place_leftovers(layout: Layout) -> None:
         if run_id not in live:
             for place in folder.glob("*.txt"):
                 move_log(place, layout.log(place.stem))
+            for place in folder.glob("*" + _ONLY_DB):  # their psets have no row
+                place.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
