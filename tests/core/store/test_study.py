@@ -256,3 +256,14 @@ def test_rows_in_journals_are_named_when_the_database_is_damaged(basename):
     study.layout.database.write_bytes(b"no database")
     with pytest.raises(ps.DatabaseError, match="2 rows in the journals"):
         ps.df_read("calc")
+
+
+def test_a_run_without_a_row_has_the_columns_that_it_will_have():
+    def func(pset):
+        df = ps.df_read("calc")
+        return {"n": len(df), "ids": df._pset_id.tolist(), "stats": len(ps.df_stats(df))}
+
+    df = ps.run_local(func, ps.plist("a", [1, 2]))
+    assert df.n.tolist() == [0, 1]
+    assert df.ids.tolist() == [[], [df._pset_id[0]]]
+    assert df.stats.tolist() == [0, 1]
