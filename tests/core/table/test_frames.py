@@ -224,3 +224,21 @@ def test_conditions_are_matched_by_their_labels():
     for odd in ((df.a == 1).reset_index(drop=True), (twice.a == 1).iloc[[0, 0, 1]]):
         with pytest.raises(ps.ParamsError, match=r"condition 0 has other row labels than df"):
             ps.df_filter_conds(df, [odd])
+
+
+@pytest.mark.parametrize("kind", ["list", "struct", "map"])
+def test_nested_values_of_pyarrow_are_levels_of_a_parameter(kind):
+    pa = pytest.importorskip("pyarrow")
+    dtype, one, two = {
+        "list": (pa.list_(pa.int8()), [1], [2]),
+        "struct": (pa.struct([pa.field("k", pa.int8())]), {"k": 1}, {"k": 2}),
+        "map": (pa.map_(pa.string(), pa.int8()), [("k", 1)], [("k", 2)]),
+    }[kind]
+    df = ps.run_local(lambda p: {"y": p["a"]}, ps.pgrid(a=[1, 2, 3], b=[0, 1]), save=False)
+    values = [two if b else one for b in df.pop("b")]
+    df.insert(0, "nested", pd.array(values, dtype=pd.ArrowDtype(dtype)))
+    df = ps.df_update_pset_hash(df)
+    shares = ps.df_importance(df, "y")
+    assert shares.term.tolist() == ["a", "nested", "nested:a"]
+    assert shares.share.round(6).tolist() == [1, 0, 0]
+    assert ps.df_stats(df, over="nested").n.tolist() == [2, 2, 2]

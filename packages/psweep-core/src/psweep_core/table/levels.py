@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -69,7 +70,8 @@ def codes_of(series: pd.Series[Any]) -> Codes:
         bits[nan & ~np.isin(bits, _MARKS)] = _MISSING_BITS
         return pd.factorize(bits)[0]
     if dtype != np.dtype(object):
-        return pd.factorize(series, use_na_sentinel=False)[0]
+        with contextlib.suppress(NotImplementedError, TypeError):  # lists and structs of pyarrow
+            return pd.factorize(series, use_na_sentinel=False)[0]
     keys: dict[Any, int] = {}
     codes = np.empty(len(series), dtype=np.int64)
     for i, value in enumerate(cells(series)):
