@@ -158,6 +158,35 @@ def test_requeued_task_goes_on(here, tmp_path):
     assert sorted(calls) == sorted([*"0123345"])
 
 
+def test_job_that_starts_again_while_its_processes_live(here, tmp_path):
+    slurm = here("array: true\npack: 10")
+    go, calls = tmp_path / "go", tmp_path / "calls"
+
+    def func(pset):
+        with open(calls, "a") as file:
+            file.write(f"{pset['a']} {os.getpid()}\n")
+        while pset["a"] == 1 and not go.exists():
+            time.sleep(0.05)
+        return {}
+
+    params = ps.plist("a", range(3))
+    ps.run_batch(func, params, "cluster")
+    until(lambda: calls.exists() and "\n1 " in calls.read_text())
+    worker = int(calls.read_text().split()[-1])
+    # As SLURM does after a node has failed: the same script, with the same task
+    (part,) = Path("calc").glob("arrays_cluster/*.sh")
+    slurm.run("sbatch", "--array=0", str(part.relative_to("calc")), cwd="calc")
+    until(lambda: calls.read_text().count("\n1 ") == 2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert ps.batch_status().state.tolist() == ["done", "running", "running"]
+    ps.run_batch(func, params, "cluster")
+    assert len(list(Path("calc").glob("arrays_cluster/*.sh"))) == 1
+    go.touch()
+    until(lambda: set(ps.batch_status().state) == {"done"})
+    assert [line[0] for line in calls.read_text().splitlines()] == [*"0112"]
+
+
 def only_core(folder):
     """Make an environment of psweep-core and what it declares to need, and nothing else."""
     venv.create(folder)

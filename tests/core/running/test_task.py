@@ -99,6 +99,43 @@ def test_a_finished_chunk_and_a_second_process_run_nothing(tmp_path):
     assert (tmp_path / "calls").read_text() == "x"
 
 
+def test_task_that_its_scheduler_lost_contact_with_stops_when_the_job_starts_again(tmp_path):
+    go, calls = tmp_path / "go", tmp_path / "calls"
+
+    def func(pset):
+        with open(calls, "a") as file:
+            file.write(f"{pset['a']} {os.getpid()}\n")
+        while pset["a"] == 1 and not go.exists():
+            time.sleep(0.02)
+        return {}
+
+    spool = prepare(func, ps.plist("a", [0, 1, 2]))
+    claim(spool)
+    first = start(spool, PSWEEP_RUN="/tmp/first")
+    until(lambda: calls.exists() and "\n1 " in calls.read_text())
+    worker = int(calls.read_text().split()[-1])
+    # Started again, with the number that it had: the first one is to be gone before psets begin.
+    second = start(spool, PSWEEP_RUN="/tmp/second")
+    until(lambda: calls.read_text().count("\n1 ") == 2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert first.wait(timeout=60) == 0
+    # and once more, as after another loss
+    third = start(spool, PSWEEP_RUN="/tmp/third")
+    until(lambda: calls.read_text().count("\n1 ") == 3)
+    assert second.wait(timeout=60) == 0
+    assert not spool.claims()[0].is_over
+    go.touch()
+    assert third.wait(timeout=60) == 0
+    for process in (first, second, third):
+        process.stderr.close()
+    ended = [(c.attempt, c.state, c.reason) for c in (spool.claim(0, n) for n in (1, 2, 3))]
+    why = "a later task has its psets"
+    assert ended == [(1, "stopped", why), (2, "stopped", why), (3, "done", "")]
+    assert ps.recover("calc").a.tolist() == [0, 1, 2]
+    assert [line[0] for line in calls.read_text().splitlines()] == [*"01112"]
+
+
 def test_killed_task_is_followed_by_one_that_runs_the_rest_once(tmp_path):
     def func(pset):
         with open(tmp_path / "calls", "a") as file:

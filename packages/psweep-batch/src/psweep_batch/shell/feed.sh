@@ -54,7 +54,7 @@ is_later() { # can what was refused just now be submitted later?
 
 job_of() { # CLAIM: prints the number of its job, and of its task in an array; nothing if not known
     sed -n -e 's/^task \([0-9]*\) .*/task=\1/p' -e 's/^said [^0-9]*\([0-9]*\).*/said=\1/p' \
-        -e 's/^start [^ ]* [^ ]* [^ ]* \([0-9][0-9_]*\)$/start=\1/p' "$1" | {
+        -e 's/^start [^ ]* [^ ]* [^ ]* \([0-9][0-9_]*\)\( .*\)\{0,1\}$/start=\1/p' "$1" | {
         job=
         task=
         while IFS='=' read -r what number; do

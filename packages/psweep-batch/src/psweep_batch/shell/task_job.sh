@@ -79,9 +79,13 @@ run_chunk() { # CHUNK:ATTEMPT [COMMAND...]: run the jobscript for it, by the com
     if [ -s "$ps_run/code" ]; then ps_code=$(cat "$ps_run/code"); fi
     ps_claim=$PSWEEP_SPOOL/$ps_chunk.claim
     [ "$ps_attempt" = 1 ] || ps_claim=$ps_claim.$ps_attempt
-    if [ -s "$ps_run/claim" ]; then ps_claim=$(cat "$ps_run/claim"); fi
+    if [ -s "$ps_run/claim" ]; then
+        ps_claim=$(cat "$ps_run/claim")
+    elif grep -qs '^start ' "$ps_claim"; then
+        ps_claim= # this is of an earlier start of the job, which may still run on another node
+    fi
     # If it was killed, was it for memory? psweep-task had no time to note that.
-    if [ "$ps_code" = 137 ] && [ "$ps_kills_before" != "$(ps_kills)" ]; then
+    if [ -e "$ps_claim" ] && [ "$ps_code" = 137 ] && [ "$ps_kills_before" != "$(ps_kills)" ]; then
         echo "end $(date +%s.%N) lost out of memory" >>"$ps_claim"
     fi
     if [ -e "$ps_claim" ]; then echo "exit $ps_code $(date +%s.%N)" >>"$ps_claim"; fi

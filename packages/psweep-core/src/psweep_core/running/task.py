@@ -25,8 +25,8 @@ from ..show.tracebacks import format_error
 from ..states import ClaimState
 from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
 from ..store.paths import Layout
-from ..store.regular import no_link
-from ..store.spool import Spool
+from ..store.regular import open_regular
+from ..store.spool import Spool, append_line
 from ..store.task_record import TaskRecord
 from .job_environment import job_id, rank
 from .job_memory import count_kills
@@ -39,6 +39,8 @@ __all__ = ["task"]
 
 _MARGIN = 5.0  # s before the end of the job by which a pset should have finished
 _GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
+_LOOK_SECONDS = 2.0  # how often a task looks whether a later one has its psets
+_HAND_OVER_SECONDS = 10.0  # how long a later one waits for it to stop
 _NOTICE = 3.0  # the same after SIGUSR2 of Grid Engine, where it is 5 s or more (queue_conf, notify)
 
 
@@ -74,6 +76,7 @@ class _Task:
         self.chunk = chunk
         self.attempt = attempt
         self.path = spool.claim_path(chunk, attempt)
+        self._start = ""  # its line in the claim
 
     def run(self) -> None:
         if rank() != "0":
@@ -83,6 +86,8 @@ class _Task:
         _tell("task", f"{os.getpid()}")  # where signals are to be sent
         if not self._confirm():
             return
+        self._hand_over(stop)
+        stop.watch(self.path, self._start)
         try:
             self._check_versions()
             state, reason = self._run_psets(stop)
@@ -100,6 +105,10 @@ class _Task:
     def _confirm(self) -> bool:
         """Note in the claim that this task runs; False if another one has the chunk."""
         last = self.spool.claims().get(self.chunk)
+        mine = self.spool.claim(self.chunk, self.attempt)
+        run = Path(os.environ.get("PSWEEP_RUN", "-")).name  # each start of the job has another one
+        if last is not None and mine is not None and last.how == mine.how != "here":
+            self.attempt, self.path = last.attempt, last.path  # made when this job began before
         if last is None:
             # It was withdrawn, because the scheduler seemed to refuse the job.
             if not self._claim(self.attempt, f"job\nby {os.environ.get('PSWEEP_MACHINE', '')}  \n"):
@@ -107,26 +116,39 @@ class _Task:
         elif last.attempt > self.attempt or last.state == ClaimState.DONE:
             self._say("another task has these psets, or had")
             return False
-        elif last.state in FREE:
-            # Started again, after its psets were given back. Whoever is first has them now, so a
-            # new claim is made: the submit script may be making one at this moment.
+        elif last.state in FREE or (last.start is not None and last.run != run):
+            # Started again, after its psets were given back, or it was cut off from its scheduler.
+            # Whoever is first has them now, so a new claim is made: the submit script may be making
+            # one at this moment, and under the old one, the task may still run on another node.
             text = last.path.read_text(encoding="utf-8", errors="replace").split("start ")[0]
             ends = ("end ", "exit ")
             head = [line for line in text.split("\n") if line and not line.startswith(ends)]
             if not self._claim(self.attempt + 1, "".join(f"{line}\n" for line in head)):
-                self._say("these psets were given back, and another task has them")
+                self._say("another task has these psets now")
                 return False
-        _tell("claim", f"{self.path}")
-        mine = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job_id()}"
-        self._note(mine)
+        self._start = f"start {time.time():.3f} {platform.node()} {os.getpid()} {job_id()} {run}"
+        append_line(self.path, self._start)
         for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            if line == mine:
-                return True
+            if line == self._start:
+                break
             words = line.split(" ")
-            if words[0] == "start" and words[2] == platform.node() and _lives(int(words[3])):
+            if words[0] == "start" and words[5:] == [run] and _may_live(words[2], int(words[3])):
                 self._say("another process of this job runs the psets")
                 return False
+        _tell("claim", f"{self.path}")
         return True
+
+    def _hand_over(self, stop: _Stop) -> None:
+        """Let tasks stop that had the chunk before, and wait for those that may still run."""
+        earlier = self.spool.end_earlier(self.chunk, self.attempt)
+        until = time.monotonic() + _HAND_OVER_SECONDS
+        while earlier and time.monotonic() < until and stop.may_go_on():
+            earlier = [
+                (claim, line)
+                for claim, line in earlier
+                if _may_live(claim.host, claim.pid) and not _is_ended(claim.path, line)
+            ]
+            time.sleep(0.1 * bool(earlier))
 
     def _claim(self, attempt: int, text: str) -> bool:
         path = self.spool.claim_path(self.chunk, attempt)
@@ -138,15 +160,9 @@ class _Task:
         self.attempt, self.path = attempt, path
         return True
 
-    def _note(self, line: str) -> None:
-        with open(self.path, "a", encoding="utf-8", opener=no_link) as file:
-            file.write(f"{line}\n")
-            file.flush()
-            os.fsync(file.fileno())
-
     def _end(self, state: str, reason: str) -> None:
         reason = " ".join(reason.split())[:500]
-        self._note(f"end {time.time():.3f} {state} {reason}".rstrip())
+        append_line(self.path, f"end {time.time():.3f} {state} {reason}".rstrip())
 
     def _say(self, text: str) -> None:
         where = f"chunk {self.chunk} of {self.spool.run_id}"
@@ -263,6 +279,8 @@ class _Stop:
         self.given_back: list[int] = []  # psets that ran out of memory, or failed when it ended
         self.n_short = 0  # of these, the former
         self._n_kills = count_kills()
+        self._claim: tuple[Path, str] | None = None
+        self._looked = 0.0
         for name in ("SIGINT", *ENDINGS):
             self._on(name, self._end)
         for name in WARNINGS:
@@ -282,6 +300,18 @@ class _Stop:
             os.environ[END] = str(end)
         self._runtime = runtime or 0.0
 
+    def watch(self, claim: Path, start: str) -> None:
+        """Stop at once when a later task has ended the claim, after the line of this start."""
+        self._claim = claim, start
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._claim is not None and now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            if _is_ended(*self._claim):
+                self._claim, self._until = None, now
+                self.why = "a later task has its psets"
+
     def _end(self, number: int, _: FrameType | None) -> None:
         if self._until is None:
             wait = os.environ.get("PSWEEP_KILL_WAIT", "")
@@ -297,6 +327,7 @@ class _Stop:
 
     def may_begin(self, seconds: float) -> bool:
         """Return whether a pset may begin; the slowest so far took this many seconds."""
+        self._look()
         if self._until is not None:
             return False
         left = time_left()
@@ -312,6 +343,7 @@ class _Stop:
 
     def may_go_on(self) -> bool:
         """Return whether running psets may go on."""
+        self._look()
         return self._until is None or time.monotonic() < self._until
 
     def killed_for_memory(self) -> bool:
@@ -333,7 +365,10 @@ def _tell(ending: str, text: str) -> None:
             Path(place, ending).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _lives(pid: int) -> bool:
+def _may_live(host: str | None, pid: int | None) -> bool:
+    """Return whether another process may live; nothing is known of other nodes."""
+    if host != platform.node() or pid is None:
+        return True
     if pid == os.getpid():
         return False
     try:
@@ -343,3 +378,14 @@ def _lives(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _is_ended(claim: Path, since: str) -> bool:
+    """Return whether a claim says, after this line, that its task has ended."""
+    try:
+        with open_regular(claim) as file:
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return False
+    later = text.partition(f"{since}\n")[2].split("\n")
+    return any(line.startswith(("end ", "exit ")) for line in later)

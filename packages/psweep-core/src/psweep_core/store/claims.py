@@ -35,6 +35,7 @@ class Claim(NamedTuple):
     host: str | None = None
     pid: int | None = None
     job: str | None = None
+    run: str = ""  # which start of the job that is: the scheduler may start it again
     end: float | None = None
     exit_code: int | None = None
     state: str = ""  # how it ended; empty if it has not, as far as is noted
@@ -52,16 +53,15 @@ def parsed_claim(claim: Claim, text: str) -> Claim:
     claim = claim._replace(how=how)
     for line in lines:
         word, _, rest = line.partition(" ")
-        words = [*rest.split(" "), "", "", ""]
+        words = [*rest.split(" "), "", "", "", ""]
         with contextlib.suppress(ValueError):  # whoever wrote that, it was not psweep
             if word == "by":
                 claim = claim._replace(machine=words[0], user=words[1], cluster=words[2])
             elif word == "said":
                 claim = claim._replace(said=rest)
             elif word == "start":
-                claim = claim._replace(
-                    start=float(words[0]), host=words[1], pid=int(words[2]), job=words[3] or None
-                )
+                claim = claim._replace(start=float(words[0]), host=words[1], pid=int(words[2]))
+                claim = claim._replace(job=words[3] or None, run=words[4])
                 claim = claim._replace(end=None, exit_code=None, state="", reason="")
             elif word == "end":
                 reason = rest.split(" ", 2)[2] if rest.count(" ") > 1 else ""

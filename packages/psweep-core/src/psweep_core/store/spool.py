@@ -12,8 +12,9 @@ its files has one writer at a time::
         here | job | task <n> <part>                 how it was submitted
         by <machine> <user> <cluster>
         said <what the submit command answered>
-        start <time> <host> <pid> <number of the job>    the task has confirmed it
-        end <time> done|stopped|failed <reason>
+        start <time> <host> <pid> <number of the job> <start of the job>   the task has confirmed it
+        end <time> done|stopped|failed <reason>    by the task; or by a later one, which has the
+                    chunk now, and before which this one must stop
         exit <status> <time>                         the jobscript has ended
 
     <chunk>.taken.<attempt>.<run_id>   positions of psets that a run on this machine has taken out,
@@ -56,6 +57,7 @@ from .running_psets import Running, count_begun
 __all__ = [
     "Index",
     "Spool",
+    "append_line",
     "seeds_in_spools",
     "spools_of",
 ]
@@ -223,7 +225,28 @@ class Spool:
         except FileExistsError:
             note.unlink()
             return False
+        self.end_earlier(chunk, attempt)
         return True
+
+    def end_earlier(self, chunk: int, attempt: int) -> list[tuple[Claim, str]]:
+        """End the earlier claims of a chunk whose tasks have begun, and noted no end.
+
+        They may still run although their scheduler takes them for gone, as when it lost contact
+        with their node. A task stops when it finds that its claim has ended.
+
+        Returns
+        -------
+        list of (Claim, str)
+            These claims, and the line that ends each.
+        """
+        ended = []
+        for n in range(1, attempt):
+            claim = self.claim(chunk, n)
+            if claim is not None and claim.start is not None and claim.end is None:
+                line = f"end {time.time():.3f} {ClaimState.STOPPED} a later task has its psets"
+                append_line(claim.path, line)
+                ended.append((claim, line))
+        return ended
 
     def taken(self) -> dict[int, str]:
         """Find the psets that were taken out, by their positions, and the run that did it."""
@@ -331,6 +354,14 @@ class Spool:
             for chunk, positions in enumerate(self.index.chunks)
         }
         return {chunk: positions for chunk, positions in found.items() if positions}
+
+
+def append_line(claim: Path, line: str) -> None:
+    """Add a line to a claim."""
+    with open(claim, "a", encoding="utf-8", opener=no_link) as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def spools_of(layout: Layout) -> Iterator[Spool]:
