@@ -187,6 +187,22 @@ def test_job_that_starts_again_while_its_processes_live(here, tmp_path):
     assert [line[0] for line in calls.read_text().splitlines()] == [*"0112"]
 
 
+def test_cancel_finds_a_job_that_waits_to_be_started_again(here):
+    slurm = here("array: true\npack: 3")
+    ps.run_batch(lambda pset: time.sleep(100), ps.plist("a", range(3)), "cluster")
+    until(lambda: bool(_started()))
+    job = ps.batch_status().job_id[0]
+    slurm.run("scontrol", "requeuehold", job)
+    until(lambda: "exit " in _started()[0].read_text() and slurm.states(job) != ["COMPLETING"])
+    found = ps.batch_status()
+    assert set(found.state) == {"not submitted"}
+    assert set(found.reason) == {"given back: got SIGTERM"}
+    assert len(ps.batch_cancel("calc")) == 3
+    assert slurm.run("squeue", "-h", "--format=%T") == ""
+    assert set(ps.batch_status().state) == {"cancelled"}
+    assert not len(ps.batch_cancel("calc"))
+
+
 def only_core(folder):
     """Make an environment of psweep-core and what it declares to need, and nothing else."""
     venv.create(folder)

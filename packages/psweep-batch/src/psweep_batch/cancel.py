@@ -89,9 +89,7 @@ def cancel_jobs(
     found = [
         status
         for status in statuses(folder, machine, may_ask)
-        if status.state in (State.QUEUED, State.RUNNING)
-        and status.attempt
-        and not status.attempt.here
+        if status.attempt and not status.attempt.here and _may_have_job(folder, status)
     ]
     chosen: list[PsetStatus] = []
     for name in dict.fromkeys(status.machine for status in found if status.machine):
@@ -102,6 +100,16 @@ def cancel_jobs(
             raise BatchError(message)
         chosen += _cancel(folder, info, of_machine, queued, dry_run)
     return status_frame(chosen)
+
+
+def _may_have_job(folder: Path, status: PsetStatus) -> bool:
+    if status.state in (State.QUEUED, State.RUNNING):
+        return True
+    # A task that gave its psets back when its job was stopped to be started again, as after
+    # preemption: the job waits, and would run them.
+    machine = machine_of(folder, status.machine) if status.machine else None
+    given_back = status.of_task and status.state == State.NOT_SUBMITTED
+    return given_back and machine is not None and machine.scheduler is not None
 
 
 def _cancel(
