@@ -118,6 +118,26 @@ def test_excludes_and_further_options(there, laptop):
     assert len(ps.df_read("calc")) == 2
 
 
+def test_what_tasks_there_may_run_is_left_to_them(there, laptop, monkeypatch, capsys):
+    def func(pset):
+        return {"b": 1}
+
+    place = there / "templates/machines/cluster"
+    place.mkdir(parents=True)
+    (place / "info.yaml").write_text("subcmd: sbatch\n")
+    (place / "jobscript").write_text("psweep-task\n")
+    params = ps.plist("a", [1, 2])
+    with monkeypatch.context() as patch:
+        patch.chdir(there)
+        ps.prep_batch(params, func=func)
+    assert pull(["cluster"]) == 0
+    assert ps.run_local(func, [*params, {"a": 3}], skip_dups=True).a.tolist() == [3]
+    assert "2 psets are left to batch jobs" in capsys.readouterr().err
+    # but not from that machine
+    monkeypatch.chdir(there)
+    assert ps.run_local(func, params, skip_dups=True).a.tolist() == [1, 2]
+
+
 def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     df = run()
     Path("calc/notes").write_text("old")

@@ -176,6 +176,13 @@ class RemoteStudy:
         names = [name for name in said if Path(name).suffix in SUFFIXES]
         return names[0] if len(names) == 1 else "database.pk"
 
+    def spools(self) -> list[Path]:
+        """Return where the spools that are there belong here."""
+        path = f"{self.path}/{PRIVATE}/batch"
+        names = self._ask(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
+        names = [name.rstrip("/") for name in names]
+        return [self.folder / PRIVATE / "batch" / name for name in names if "/" not in name]
+
     def _expanded(self, path: str) -> str:
         """Put in what variables such as $SCRATCH are there."""
         words = re.split(r"(\$\w+|\$\{\w+\})", path)

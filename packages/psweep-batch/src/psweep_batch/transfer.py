@@ -15,6 +15,7 @@ from psweep_core.plumbing import (
     PRIVATE,
     RUNS,
     RUNTIME,
+    Spool,
     Study,
     append_frame,
     replacing,
@@ -109,6 +110,9 @@ def pull(
             remote.folder.mkdir(parents=True, exist_ok=True)
             # First the queue: a job that ends in between has then noted it in what is copied.
             queue = _ask_queue(remote, may_ask)
+            # Before they are here: what no task has yet may be submitted there at any time.
+            for folder in remote.spools():
+                Spool(folder).note_pushed()
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
         skip += [f"--exclude=/{name}", f"--exclude=/{RUNS}"]
         remote.rsync(

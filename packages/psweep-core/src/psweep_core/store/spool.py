@@ -19,7 +19,7 @@ its files has one writer at a time::
 
     <chunk>.taken.<attempt>.<run_id>   positions of psets that a run on this machine has taken out,
                     so that no task runs them; it counts once the claim says ``run_local <run_id>``
-    .pushed         the spool was copied to another machine, where others may submit its chunks
+    .pushed         the spool is also on another machine, where others may submit its chunks
     <chunk>.lost.<attempt>   ``lost <reason>`` or ``cancelled <reason>``: the scheduler knows that
                     this task is gone, and its claim does not say so
     <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running_psets`
@@ -206,7 +206,7 @@ class Spool:
         return {chunk for chunk, claim in claims.items() if claim.state not in FREE}
 
     def note_pushed(self) -> None:
-        """Note that the spool is about to be copied to another machine."""
+        """Note that the spool is about to be copied to another machine, or from there."""
         replace_text(self.folder / _PUSHED, "")
 
     # what a run on this machine takes out
