@@ -160,6 +160,22 @@ def test_a_stale_queue_and_late_notes_are_not_a_loss(templates, fake):
     assert ps.batch_collect().b.tolist() == [1]
 
 
+def test_a_job_that_the_scheduler_has_forgotten_meanwhile_stays_lost(templates, fake):
+    prepare(templates)
+    submit("calc/run_m.sh")
+    fake["sacct.fails"] = "Slurm accounting storage is disabled"
+    ended = f"RunTime=00:00:01 EndTime={time.time() - 130:.0f}\n"
+    fake["known"] = f"JobId=1 JobState=FAILED ExitCode=0:9 {ended}"
+    assert states() == ["lost"]
+    fake["known"] = None
+    assert states() == ["lost"]
+    # but it counts as missing from the beginning after it was there again
+    fake["queue"] = "1|RUNNING|None|x|y\n"
+    assert states() == ["queued"] or states() == ["running"]
+    fake["queue"] = ""
+    assert "its notes may come" in ps.batch_status().reason[0]
+
+
 def test_a_job_that_lives_after_all_is_not_submitted_again(templates, fake):
     prepare(templates)
     submit("calc/run_m.sh")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ class Queues:
         self._unclear: dict[str, set[tuple[str, str]]] = {}
         self._missing: dict[str, float] | None = None
         self._missing_now: dict[str, float] = {}
+        self._there: set[str] = set()
         self._cancelled: dict[str, set[str]] = {}
 
     def machine(self, name: str) -> Machine:
@@ -121,24 +123,43 @@ class Queues:
         self._unclear.clear()
         return asked
 
-    def missing_for(self, attempt: Attempt, queue: Queue) -> float:
-        """Return for how many seconds the queue has been seen not to have a job."""
+    def missing_for(self, attempt: Attempt, queue: Queue, since: float = math.inf) -> float:
+        """Return for how many seconds a job is known not to be in the queue.
+
+        Parameters
+        ----------
+        attempt : Attempt
+        queue : Queue
+        since : float, optional
+            When it has ended, if the scheduler says so. Otherwise, the time counts from when the
+            queue was first seen without it.
+        """
+        key = _missing_key(attempt)
+        since = min(self._known_missing().get(key, queue.when), queue.when, since)
+        self._missing_now[key] = since
+        return queue.when - since
+
+    def is_there(self, attempt: Attempt) -> None:
+        """Note that a job is there, so that it counts as missing anew when it is seen to be."""
+        self._there.add(_missing_key(attempt))
+        self._missing_now.pop(_missing_key(attempt), None)
+
+    def _known_missing(self) -> dict[str, float]:
         if self._missing is None:
             try:
                 self._missing = json.loads(file_read(self._calc_dir / PRIVATE / _MISSING))
             except (OSError, ValueError):
                 self._missing = {}
-        key = f"{attempt.machine} {attempt.cluster} {attempt.job_id}"
-        since = min(self._missing.get(key, queue.when), queue.when)
-        self._missing_now[key] = since
-        return queue.when - since
+        return self._missing
 
     def remember(self) -> None:
         """Keep since when jobs are missing, where that is possible."""
-        known = self._missing or {}
-        if not self._missing_now.items() <= known.items():
+        known = self._known_missing()
+        missing = {**known, **self._missing_now}
+        missing = {key: since for key, since in missing.items() if key not in self._there}
+        if missing != known:
             with contextlib.suppress(OSError):  # to look needs no right to write
-                text = json.dumps({**known, **self._missing_now})
+                text = json.dumps(missing)
                 replace_text(self._calc_dir / PRIVATE / _MISSING, text)
 
     def was_cancelled(self, attempt: Attempt) -> bool:
@@ -181,6 +202,10 @@ def machine_of(calc_dir: Path, name: str) -> Machine:
     """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
     path = info_path(calc_dir, name)
     return read_info(path, name) if path.exists() else Machine(name, "sbatch", scheduler="slurm")
+
+
+def _missing_key(attempt: Attempt) -> str:
+    return f"{attempt.machine} {attempt.cluster} {attempt.job_id}"
 
 
 class Verdict(NamedTuple):
@@ -312,6 +337,7 @@ class Judge:
             if self._queues.machine(attempt.machine).account is not None:
                 return waits
         elif account.lives:
+            self._queues.is_there(attempt)
             return Verdict(State.QUEUED if account.state in WAITING else state, "", open=True)
         elif not account.unknown:
             reason = account.reason or reason
@@ -319,6 +345,8 @@ class Judge:
             if never_ran and account.elapsed in ("00:00:00", "0", "0s"):
                 return self._gone(attempt, reason, outcome)
             if account.end is not None and not account.may_come_back:
+                # The scheduler may have forgotten it when it is asked again.
+                self._queues.missing_for(attempt, queue, account.end)
                 if queue.when - account.end >= grace:
                     return self._gone(attempt, reason, outcome)
                 return waits
@@ -335,6 +363,7 @@ class Judge:
         job_id = queue.find(attempt.cluster, attempt.job_id, attempt.known_as, attempt.task)
         if job_id is None:
             return None
+        self._queues.is_there(attempt)
         runs, reason = queue.state(attempt.cluster, job_id)
         if runs and attempt.start is None and attempt.task:
             return Verdict(State.QUEUED, RUNS_ANOTHER)

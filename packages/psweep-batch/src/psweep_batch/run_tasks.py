@@ -136,10 +136,11 @@ def _tell_failures(layout: Layout) -> None:
                 if n_before <= n_more
                 else "; nothing in info.yaml gives the next task more (escalate:)"
             )
+        log = spool.folder / f"{claim.chunk}.log"
         print(
             f"psweep: {n} task{'s have' if n > 1 else ' has'} failed and left psets, which are "
             f"free again: {claim.reason or claim.state}{hint}, see "
-            f"{spool.folder / f'{claim.chunk}.log'}",
+            f"{log if log.exists() else 'psweep-status'}",
             file=sys.stderr,
         )
 
