@@ -237,6 +237,19 @@ def test_a_full_disk_there_is_named_and_nothing_here_is_changed(connect, laptop,
         subprocess.run(["umount", "--lazy", there / "calc"], check=True)
 
 
+def test_a_transfer_that_was_killed_can_be_repeated(connect, laptop, capfd, tmp_path, monkeypatch):
+    connect()
+    run()
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "rsync").write_text("#!/bin/sh\nkill -9 $$\n")
+    (bad / "rsync").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{bad}:{os.environ['PATH']}")
+        fails(capfd, push, ["cluster"], "exit status -9", "repeat this")
+    assert push(["cluster"]) == 0
+
+
 def test_pull_while_jobs_rename_their_files(there, laptop, capfd):
     df = run()
     assert push(["cluster"]) == 0

@@ -140,7 +140,7 @@ class Queues:
         return queue.when - since
 
     def is_there(self, attempt: Attempt) -> None:
-        """Note that a job is there, so that it counts as missing anew when it is seen to be."""
+        """Note that a job is there: since when it was missing before counts no more."""
         self._there.add(_missing_key(attempt))
         self._missing_now.pop(_missing_key(attempt), None)
 

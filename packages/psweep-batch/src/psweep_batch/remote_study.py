@@ -34,6 +34,7 @@ _CURES = (
     ("Host key verification failed", "log in once by hand to accept its key: ssh {host}"),
     ("Connection refused", "no sshd answers there; try: ssh {host}"),
     ("Connection timed out", "it does not answer; try: ssh {host}"),
+    ("connection unexpectedly closed", "the connection broke: repeat this"),
     ("rsync: command not found", "install rsync on {host}"),
     ("rsync: not found", "install rsync on {host}"),
     ("rsync: Command not found", "install rsync on {host}"),
@@ -262,7 +263,8 @@ class RemoteStudy:
         if not said and args[0] == "rsync" and status == _FILE_ERROR:
             # The receiver's message can get lost when it exits.
             said = "error in file I/O; most often: No space left on device"
-        cure = next((cure for text, cure in _CURES if text in said), "see what it says")
+        usual = "see what it says" if said else "was it killed, or the connection cut? repeat this"
+        cure = next((cure for text, cure in _CURES if text in said), usual)
         return (
             f"{shlex.join(args)} failed (exit status {status}): {said or 'no message'}\n"
             f"psweep: {cure.format(host=self.host)}"
