@@ -318,6 +318,30 @@ def test_laptop_pushes_runs_and_pulls(here, ssh_cluster, monkeypatch, tmp_path):
     )
 
 
+def test_what_a_site_adds_to_the_answer_of_sbatch_is_no_number(here, monkeypatch, tmp_path):
+    slurm = here("array: true\npack: 1")
+    (tmp_path / "bin").mkdir()
+    text = (
+        '/usr/bin/sbatch --hold "$@" && echo "Your project has 1200 core hours left, until day 365"'
+    )
+    script(tmp_path / "bin/sbatch", f"#!/bin/sh\n{text}\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    def call():
+        return ps.run_batch(lambda pset: {}, ps.plist("a", [1, 2]), "cluster")
+
+    call()
+    found = ps.batch_status()
+    job = found.job_id[0].partition("_")[0]
+    assert slurm.run("squeue", "-h", "-r", "--format=%i", f"--jobs={job}").split() == [
+        *found.job_id
+    ]
+    time.sleep(1.5)  # longer than lost_after
+    assert not len(call())
+    assert ps.batch_status().equals(found)
+    assert len(ps.batch_cancel("calc")) == 2
+
+
 @pytest.mark.parametrize("array", ["true", "false"])
 def test_laptop_learns_that_tasks_were_cancelled(here, ssh_cluster, monkeypatch, array):
     slurm = here(f"array: {array}\nremote_dir: study\npack: 1", JOBSCRIPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -107,6 +108,8 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
     task = words[1] if words[0] == "task" and words[1:] and words[1].isdecimal() else ""
     job_id = job_id_of(claim.said) if claim.said else None
     job_id = f"{job_id}_{task}" if job_id and task else job_id
+    if claim.job and re.fullmatch(r"\d+(_\d+)?", claim.job):
+        job_id = claim.job  # the job itself knows it best
     return Attempt(
         folder=str(spool.folder / f"{spool.run_id}.{claim.chunk}"),
         machine=safe_machine(claim.machine),

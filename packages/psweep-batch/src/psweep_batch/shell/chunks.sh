@@ -184,7 +184,7 @@ submit_chunks() { # COMMAND...: submit what was claimed
     [ -z "$ps_task" ] || array_options "$n" "$limit"
     more_at "$group"
     if call "$part" "$@" $more $ps_array; then
-        for_claims "said $(printf '%s\n' "${said:-nothing}" | tail -n 1)"
+        for_claims "said $(answer)"
         printf '%s: %s tasks\n' "$said" "$n"
         submitted=$((submitted + n))
         fed "$n"
@@ -196,7 +196,7 @@ submit_chunks() { # COMMAND...: submit what was claimed
             if is_later; then return; fi
             stop "$1 refused $n tasks (exit status $status): $said"
         fi
-        if numbered; then for_claims "said $(printf '%s\n' "$said" | tail -n 1)"; fi
+        if numbered; then for_claims "said $(answer)"; fi
         if is_later; then return; fi # the queue shows what there is
         unclear=$((unclear + n))
         stop "it is not known whether $1 has taken $n tasks (exit status $status): $said"

@@ -56,15 +56,16 @@ job_of() { # CLAIM: prints the number of its job, and of its task in an array; n
     sed -n -e 's/^task \([0-9]*\) .*/task=\1/p' -e 's/^said [^0-9]*\([0-9]*\).*/said=\1/p' \
         -e 's/^start [^ ]* [^ ]* [^ ]* \([0-9][0-9_]*\)\( .*\)\{0,1\}$/start=\1/p' "$1" | {
         job=
+        own= # as the job itself says it
         task=
         while IFS='=' read -r what number; do
             case $what in
             task) task=$number ;;
             said) job=$number${task:+_$task} ;;
-            start) job=${job:-$number} ;;
+            start) own=$number ;;
             esac
         done
-        printf '%s\n' "$job"
+        printf '%s\n' "${own:-$job}"
     }
 }
 

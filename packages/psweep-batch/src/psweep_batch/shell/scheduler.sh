@@ -22,10 +22,18 @@ call() { # FILE COMMAND...: submit the file; Ctrl-C waits until it is known whic
     return "$code"
 }
 
-numbered() { # has it said which number the job has, before it failed?
-    printf '%s\n' "$said" | grep -Eq \
+number_lines() { # the lines of its answer that look like those with the number of a job
+    printf '%s\n' "$said" | grep -E \
         -e '^Submitted batch job [0-9]|^Your job(-array)? [0-9]+.*has been submitted|^Job <[0-9]+> is submitted' \
-        -e '^[0-9]+(;[^ ]*)?$|^[0-9]+(\[\])?\.[^ ]+$' && return
+        -e '^[0-9]+(;[^ ]*)?$|^[0-9]+(\[\])?\.[^ ]+$'
+}
+
+answer() { # the line with the number of the job; a site may add others, so the last one only if none looks like it
+    number_lines | tail -n 1 | grep . || printf '%s\n' "${said:-nothing}" | tail -n 1
+}
+
+numbered() { # has it said which number the job has, before it failed?
+    number_lines >/dev/null && return
     # of one that psweep does not know: also what looks like it, in a line that refuses nothing
     [ "$ps_scheduler" = other ] && printf '%s\n' "$said" | grep -Ev -e "$ps_refusals" |
         grep -Eiq 'job[^a-z].*[0-9]|submitted.*[0-9]|[0-9].*submitted'
