@@ -68,6 +68,7 @@ _CLAIM = re.compile(r"(\d+)\.claim(?:\.(\d+))?")
 _TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
 _TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
 _PUSHED = ".pushed"
+_LATER = "a later task has its psets"
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
 
 
@@ -243,9 +244,12 @@ class Spool:
         for n in range(1, attempt):
             claim = self.claim(chunk, n)
             if claim is not None and claim.start is not None and claim.end is None:
-                line = f"end {time.time():.3f} {ClaimState.STOPPED} a later task has its psets"
-                append_line(claim.path, line)
-                ended.append((claim, line))
+                # What is noted of its loss goes on to count, as that it needed more memory.
+                state, reason = claim.state or ClaimState.STOPPED, claim.reason or _LATER
+                line = f"end {time.time():.3f} {state} {reason}"
+                with contextlib.suppress(OSError):  # such as that of another user
+                    append_line(claim.path, line)
+                    ended.append((claim, line))
         return ended
 
     def taken(self) -> dict[int, str]:
