@@ -34,7 +34,6 @@ _CURES = (
     ("Host key verification failed", "log in once by hand to accept its key: ssh {host}"),
     ("Connection refused", "no sshd answers there; try: ssh {host}"),
     ("Connection timed out", "it does not answer; try: ssh {host}"),
-    ("connection unexpectedly closed", "the connection broke: repeat this"),
     ("rsync: command not found", "install rsync on {host}"),
     ("rsync: not found", "install rsync on {host}"),
     ("rsync: Command not found", "install rsync on {host}"),
@@ -51,6 +50,7 @@ _CURES = (
     ("Permission denied", "see who owns these files"),
     ("No such file or directory", "is there a study at that place?"),
     ("parameter not set", "this variable is not set in a login shell on {host}"),
+    ("connection unexpectedly closed", "the connection broke: repeat this"),
 )
 
 
