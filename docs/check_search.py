@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 SHARED_DATA = "how-do-i-share-large-or-constant-data-between-all-psets"
 ANY_RESULT = "can-i-save-an-array-a-trained-model-or-a-dataframe-as-a-result"
+TOO_LONG = "how-do-i-stop-a-calculation-that-takes-too-long-10-minutes"
 READ_DURING_RUN = "can-i-read-the-database-while-a-study-is-running"
 # the words of a user, and a page or section that has the answer
 QUESTIONS = {
@@ -85,10 +86,13 @@ QUESTIONS = {
     "add a new parameter value later": "extending#extend-add-values-later",
     "nested parameters": "params#nested-parameters-merge-flatten-filter",
     "share results with colleague": "faq#how-do-i-share-results-with-a-colleague",
-    "kill a calculation that takes too long": "faq#how-do-i-stop-a-calculation-that-takes-too-long-10-minutes",
+    "kill a calculation that takes too long": f"faq#{TOO_LONG}",
     "sort dataframe by loss": "cookbook#grid-search-the-best-value",
     "loguniform": "params#samples-random-search-continuous-parameters",
     "continuous parameters": "params#samples-random-search-continuous-parameters",
+    "save figure": "plots",
+    "heat map": "plots#a-heatmap-for-two-parameters",
+    "import error on cluster": "troubleshooting",
     "analyze results": "evaluate",
     "behavior on error": "failures#without-on-error-an-exception-ends-the-run",
     "does it work on mac": "faq#does-it-run-on-windows-and-macos",
@@ -96,7 +100,7 @@ QUESTIONS = {
     "lambda pickle": "faq#can-func-be-a-lambda-or-a-closure",
     "read database while running": f"faq#{READ_DURING_RUN}",
     "sensitivity analysis": "designs",
-    "stop calculation after 10 minutes": "faq#how-do-i-stop-a-calculation-that-takes-too-long-10-minutes",
+    "stop calculation after 10 minutes": f"faq#{TOO_LONG}",
     "visualize": "plots",
     "average over seeds": "evaluate#means-and-error-bars",
     "cancel jobs": "cli#psweep-cancel",

@@ -14,7 +14,7 @@
   const SAME = `
     analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
     macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing gone remaining unfinished; optimise optimize;
-    performance speed fast overhead; plot graph chart visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue restart; retry rerun; run calculation computation;
+    performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue restart; retry rerun; run calculation computation;
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour".split(" ");
@@ -68,7 +68,7 @@
 
   // What is typed as two words may be a name, "on error" is on_error, unless a heading has the two words, as "Dry run".
   const isName = (one, two) => spelled.includes(`${one}_${two}`.toLowerCase()) && !sections.some(({ stems: [title] }) => ` ${title.join(" ")} `.includes(` ${stemOf(one)} ${stemOf(two)} `));
-  const withNames = (query) => query.replace(/(?=\b(\w+) (\w+))\1 /g, (one, first, second) => (isName(first, second) ? `${first}_` : one));
+  const withNames = (query) => query.replace(/\bheat map/i, "heatmap").replace(/(?=\b(\w+) (\w+))\1 /g, (one, first, second) => (isName(first, second) ? `${first}_` : one));
 
   // For each word of the query, what its best place in one section is worth; 0 if it is not there. A heading says what
   // its section is about, and a section has the words of the headings above it, too. Code seldom explains anything.
