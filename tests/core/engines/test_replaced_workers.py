@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -10,7 +11,9 @@ import time
 import pytest
 
 import psweep as ps
+from psweep_core.engines import worker_process
 from psweep_core.store import journal_reader, study
+from psweep_core.store.regular import open_regular
 from psweep_core.store.run_record import RunRecord
 
 pytestmark = pytest.mark.processes
@@ -36,6 +39,21 @@ def test_a_removed_folder_costs_no_row_of_workers_that_have_ended(folder, how):
     assert df._pset_seq.tolist() == [*range(8)]
     assert ps.df_read("calc")._pset_id.tolist() == df._pset_id.tolist()
     assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+def test_a_journal_that_could_not_be_opened_at_first_costs_no_row(monkeypatch):
+    """As when this process had too many open files at that moment."""
+    n = [0]
+
+    def refused(path):
+        n[0] += 1
+        if n[0] == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+        return open_regular(path)
+
+    monkeypatch.setattr(worker_process, "open_regular", refused)
+    df = ps.run_local(lambda pset: {}, ps.plist("a", range(4)), poolsize=1, max_tasks_per_child=2)
+    assert df.a.tolist() == [0, 1, 2, 3]
 
 
 def during_moves(monkeypatch, look):

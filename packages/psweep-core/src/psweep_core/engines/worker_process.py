@@ -25,6 +25,7 @@ from .worker import WorkerSetup, end_group, main
 __all__ = ["WorkerProcess"]
 
 _environ_lock = threading.Lock()
+_KEEPS_JOURNAL_OPEN = os.name == "posix"  # Windows does not remove what is open, so others could not
 
 
 @contextlib.contextmanager
@@ -86,12 +87,15 @@ class WorkerProcess:
     def has_started(self) -> None:
         """Note that it is ready, and open its journal, which somebody may remove later."""
         self.started = True
-        if self.journal_path is not None:
-            with contextlib.suppress(OSError):  # removed already; then the worker sends its rows
+        if _KEEPS_JOURNAL_OPEN and self.journal_path is not None:
+            with contextlib.suppress(OSError):  # it is opened when it is read
                 self._journal = open_regular(self.journal_path)
 
     def rows_in_journal(self, run_id: str) -> list[bytes]:
         """Read the rows that it has written."""
+        if self._journal is None and self.journal_path is not None:
+            with contextlib.suppress(FileNotFoundError):  # others have moved its rows
+                self._journal = open_regular(self.journal_path)
         if self._journal is None:
             return []
         self._journal.seek(0)
