@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 
 import pytest
 from small_programs import digests
 
+import psweep as ps
 from psweep_core.params.fingerprint import fingerprint
 
 # Names: which are local, and where
@@ -296,6 +298,10 @@ STATE = {
         "class A:\n    n = 0\ndef make(a):\n    def func(p):\n        a.n += 1\n"
         "        return {'y': 1}\n    return func\nfunc = make(A())\n"
     ),
+    "subclass in a function": (
+        "class A: pass\ndef func(p):\n    class B(A): pass\n"
+        "    return {'y': 1 + len(A.__subclasses__())}\n"
+    ),
     "global in a helper": (
         "N = 0\ndef bump():\n    global N\n    N += 1\ndef func(p):\n    y = N\n    bump()\n"
         "    return {'y': 1}\n"
@@ -311,6 +317,24 @@ def test_what_the_code_changes_is_no_change_of_the_code(load, text):
         assert func({"x": x})["y"] >= 1
         assert fingerprint(func) == before
     assert fingerprint(load({"model.py": text.replace("'y': 1", "'y': 2")})) != before
+
+
+def test_a_module_with_subclasses_that_is_imported_late(load):
+    files = {
+        "model.py": "import importlib\nfrom base import Base\ndef func(p):\n"
+        "    importlib.import_module(p['name'])\n    return {'y': len(Base.__subclasses__())}\n",
+        "base.py": "class Base: pass\n",
+        "plugin.py": "from base import Base\nclass A(Base): pass\n",
+    }
+    func = load(files)
+    before = fingerprint(func)
+    sys.path.insert(0, os.getcwd())
+    try:
+        df = ps.run_local(func, [{"name": "plugin"}], save=False)
+    finally:
+        sys.path.remove(os.getcwd())
+    assert df.y.tolist() == [1]
+    assert fingerprint(func) == before
 
 
 def test_a_global_of_another_module_that_the_code_changes(load):

@@ -19,6 +19,7 @@ from ..engines.shared_generators import generator_notices
 from ..errors import DatabaseError
 from ..params.grids import Pset
 from ..params.hashing import pset_hashes
+from ..params.late_modules import LateModulesNoted
 from ..show.closing_line import ClosingLine, show_line
 from ..show.progress import Progress
 from ..store.backup import backup
@@ -258,9 +259,10 @@ class _Run:
         """Run psets; their rows go to the record."""
         bar = Progress(len(jobs), self.options.progress, n_skipped)
         try:
-            for step in self._steps(jobs, record):
-                bar.add(step.n, step.n_failed, step.failure)
-                self.closing.n_replaced += step.n_replaced
+            with LateModulesNoted():
+                for step in self._steps(jobs, record):
+                    bar.add(step.n, step.n_failed, step.failure)
+                    self.closing.n_replaced += step.n_replaced
         finally:
             bar.close()
         seeded = jobs.seeds is not None
