@@ -265,6 +265,8 @@ def _in_the_order_of(df: pd.DataFrame, cond: Any) -> pd.Series[Any]:
         values = pd.Series(cond)
         return values.set_axis(df.index) if len(values) == len(df) else values
     labels = cond.index
+    if labels.equals(df.index):  # as nearly always, and quick
+        return cond
     if labels.is_unique and df.index.is_unique and set(labels) == set(df.index):
         return cond.reindex(df.index)
     return cond
