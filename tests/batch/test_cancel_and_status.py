@@ -16,6 +16,8 @@ from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit, wait_for_jobs
 
 import psweep as ps
+from psweep_batch import cancel as cancel_of_jobs
+from psweep_batch import status as status_of_jobs
 from psweep_batch.cli import cancel
 from psweep_core.status import status
 
@@ -113,6 +115,22 @@ def test_where_no_jobs_can_be_cancelled(templates, fake_scheduler, capsys, tmp_p
     assert cancel([]) == 1
     assert "call psweep-cancel where the scheduler is" in capsys.readouterr().err
     assert cancel(["x"]) == 1
+
+
+def test_info_yaml_is_not_read_for_each_pset(templates, fake_scheduler, monkeypatch, capsys):
+    templates(m=("subcmd: fakesub\nstatcmd: echo 1", "true\n"))
+    ps.prep_batch(ps.plist("a", range(9)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    ended = [status._replace(state="done") for status in status_of_jobs.statuses(Path("calc"), None)]
+    given_back = [each._replace(state="not submitted", of_task=True) for each in ended]
+    monkeypatch.setattr(cancel_of_jobs, "statuses", lambda *args: found)
+    reads = []
+    read = cancel_of_jobs.machine_of
+    monkeypatch.setattr(cancel_of_jobs, "machine_of", lambda *args: reads.append(1) or read(*args))
+    for found, n in (ended, 0), (given_back, 1):
+        assert cancel([]) == 0
+        assert "there is nothing to cancel" in capsys.readouterr().out
+        assert len(reads) == n
 
 
 def test_jobs_are_grouped_by_reason(templates, capsys):

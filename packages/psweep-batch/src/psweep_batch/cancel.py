@@ -27,6 +27,7 @@ __all__ = ["batch_cancel", "cancel_jobs"]
 
 _AT_ONCE = 200  # arguments of one call
 _SECONDS = 300
+_IN_PROGRESS = (State.QUEUED, State.RUNNING)
 
 
 def batch_cancel(
@@ -89,12 +90,16 @@ def cancel_jobs(
     found = [
         status
         for status in statuses(folder, machine, may_ask)
-        if status.attempt and not status.attempt.here and _may_have_job(folder, status)
+        if status.attempt
+        and not status.attempt.here
+        and (status.state in _IN_PROGRESS or _is_given_back(status))
     ]
     chosen: list[PsetStatus] = []
     for name in dict.fromkeys(status.machine for status in found if status.machine):
         of_machine = [status for status in found if status.machine == name]
         info = machine_of(folder, name)
+        if info.scheduler is None and all(map(_is_given_back, of_machine)):
+            continue
         if may_ask is not None and not may_ask(info):
             message = f"the statcmd of {name} was not confirmed; call psweep-cancel in a terminal"
             raise BatchError(message)
@@ -102,14 +107,12 @@ def cancel_jobs(
     return status_frame(chosen)
 
 
-def _may_have_job(folder: Path, status: PsetStatus) -> bool:
-    if status.state in (State.QUEUED, State.RUNNING):
-        return True
-    # A task that gave its psets back when its job was stopped to be started again, as after
-    # preemption: the job waits, and would run them.
-    machine = machine_of(folder, status.machine) if status.machine else None
-    given_back = status.of_task and status.state == State.NOT_SUBMITTED
-    return given_back and machine is not None and machine.scheduler is not None
+def _is_given_back(status: PsetStatus) -> bool:
+    """Return whether a task has given a pset back, as one does that is stopped by preemption.
+
+    Its job may wait to be started again, and would run the pset then.
+    """
+    return status.of_task and status.state == State.NOT_SUBMITTED
 
 
 def _cancel(
