@@ -121,7 +121,8 @@ def test_info_yaml_is_not_read_for_each_pset(templates, fake_scheduler, monkeypa
     templates(m=("subcmd: fakesub\nstatcmd: echo 1", "true\n"))
     ps.prep_batch(ps.plist("a", range(9)), calc_templ_dir=None)
     submit("calc/run_m.sh")
-    ended = [status._replace(state="done") for status in status_of_jobs.statuses(Path("calc"), None)]
+    submitted = status_of_jobs.statuses(Path("calc"), None)
+    ended = [each._replace(state="done") for each in submitted]
     given_back = [each._replace(state="not submitted", of_task=True) for each in ended]
     monkeypatch.setattr(cancel_of_jobs, "statuses", lambda *args: found)
     reads = []

@@ -39,6 +39,19 @@ def test_done_failed_lost_without_result_and_missing_are_told_apart(templates):
     pd.testing.assert_frame_equal(ps.df_read("calc"), df)
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_failed_may_have_another_dtype(templates, kind):
+    prepare_squares(templates, range(5))
+    submit()
+    ps.batch_collect()
+    states = ps.batch_status().state.tolist()
+    ps.edit("calc", lambda df: df.assign(_failed=df._failed.astype(kind)))
+    assert ps.batch_status().state.tolist() == states
+    df = ps.batch_collect(again=True)
+    assert df.square.dropna().tolist() == [0, 1]
+    assert ps.batch_status().state.tolist() == states
+
+
 def test_columns_are_those_of_run_local(templates):
     def func(pset):
         a = pset["a"]

@@ -30,6 +30,7 @@ from psweep_core.plumbing import (
     check_storable,
     column,
     dumps,
+    failed_rows,
     folder_of,
     groups,
     holds_data_only,
@@ -37,6 +38,7 @@ from psweep_core.plumbing import (
     is_private,
     open_regular,
     replace_text,
+    seconds_of,
 )
 
 from .errors import BatchError
@@ -197,15 +199,13 @@ def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
     if not wanted:
         return {}
     df = df[df["_pset_id"].isin(wanted)]
-    n = len(df)
-    failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
-    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
+    failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)
     names = [name for name in (*BOOK, SEED) if name in df.columns]
     books: Any = df[names].to_dict("records")
     return {
-        book["_pset_id"]: _Known(failure if bad is True else None, runtime, book)
+        book["_pset_id"]: _Known(failure if bad else None, runtime, book)
         for failure, bad, runtime, book in zip(
-            failures, failed, df[RUNTIME].tolist(), books, strict=True
+            failures, failed_rows(df).tolist(), seconds_of(df).tolist(), books, strict=True
         )
     }
 
@@ -380,7 +380,4 @@ def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFr
 def _went_well(df: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Find the rows that have results."""
     ran: np.ndarray[Any, Any] = df[RUNTIME].notna().to_numpy(dtype=bool)
-    if "_failed" in df.columns:
-        ran = ran.copy()
-        ran[df["_failed"].to_numpy(dtype=bool)] = False
-    return ran
+    return ran & ~failed_rows(df)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psweep_core.plumbing import RUNTIME
+from psweep_core.plumbing import failed_rows, seconds_of
 
 from .find_state import Outcome
 from .jobs import Attempt
@@ -38,13 +38,15 @@ def outcomes_of(df: pd.DataFrame) -> dict[str, Outcome]:
     """Read from the database what came of psets, as far as it was collected."""
     if not len(df):
         return {}
-    n = len(df)
-    failed = df["_failed"].tolist() if "_failed" in df.columns else [False] * n
-    causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * n
+    causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)
     return {
-        pset_id: Outcome(bad is True, cause if isinstance(cause, str) else "", runtime)
+        pset_id: Outcome(bad, cause if isinstance(cause, str) else "", runtime)
         for pset_id, bad, cause, runtime in zip(
-            df["_pset_id"].tolist(), failed, causes, df[RUNTIME].tolist(), strict=True
+            df["_pset_id"].tolist(),
+            failed_rows(df).tolist(),
+            causes,
+            seconds_of(df).tolist(),
+            strict=True,
         )
-        if bad is True or runtime == runtime
+        if bad or runtime == runtime
     }

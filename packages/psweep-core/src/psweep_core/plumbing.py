@@ -31,6 +31,7 @@ from .table.atoms import is_atomic
 from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups
+from .table.outcomes import failed_rows, seconds_of
 
 __all__ = [
     "ATTEMPTS",
@@ -71,6 +72,7 @@ __all__ = [
     "column",
     "dumps",
     "explain_mistakes",
+    "failed_rows",
     "file_lock",
     "folder_of",
     "groups",
@@ -87,6 +89,7 @@ __all__ = [
     "replace_text",
     "replacing",
     "run_command",
+    "seconds_of",
     "spool_work",
     "spools_of",
     "status",

@@ -25,7 +25,8 @@ from .worker import WorkerSetup, end_group, main
 __all__ = ["WorkerProcess"]
 
 _environ_lock = threading.Lock()
-_KEEPS_JOURNAL_OPEN = os.name == "posix"  # Windows does not remove what is open, so others could not
+# Windows removes no file that is open, so other runs could not remove the journals there.
+_KEEPS_JOURNAL_OPEN = os.name == "posix"
 
 
 @contextlib.contextmanager
