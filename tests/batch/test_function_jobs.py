@@ -172,6 +172,18 @@ def test_status_and_collect_know_these_psets(machine, capsys):
     assert len(ps.recover("calc")) == 5
 
 
+@pytest.mark.parametrize("change", [str, lambda time: 5], ids=["text", "no time"])
+def test_times_that_the_user_has_changed(machine, change, capsys):
+    machine("subcmd: sh", "psweep-task\n")
+    ps.prep_batch(ps.plist("a", [1, 2]), func=square)
+    submit("calc/run_here.sh")
+    df = ps.recover("calc")
+    ps.df_write(df.assign(_time_utc=df._time_utc.map(change)), "calc/database.pk")
+    assert ps.batch_status().state.tolist() == ["done", "done"]
+    assert status([]) == 0
+    assert "2 done" in capsys.readouterr().out
+
+
 def test_failures_of_one_kind_are_one_line(machine, capsys):
     machine("subcmd: sh\npack: 3")
 

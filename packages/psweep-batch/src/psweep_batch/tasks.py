@@ -18,6 +18,7 @@ from psweep_core.plumbing import (
     removed_ids,
     replacing,
     spools_of,
+    times_of,
 )
 
 from .find_state import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
@@ -171,7 +172,7 @@ def psets_of_tasks(
         return []
     outcomes = outcomes_of(df)
     ids = df["_pset_id"].tolist() if len(df) else []
-    times = dict(zip(ids, df["_time_utc"].tolist(), strict=True)) if ids else {}
+    times = dict(zip(ids, times_of(df).tolist(), strict=True)) if ids else {}
     found = []
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
     live = live_runs(layout)
@@ -214,10 +215,13 @@ def psets_of_tasks(
                 of_task=True,
             )
             if pset_id in times:
-                start = times[pset_id].timestamp()
+                when = times[pset_id]
+                start = None if pd.isna(when) else when.timestamp()
                 outcome = outcomes.get(pset_id, Outcome(False, "", float("nan")))
                 ran = attempt and attempt._replace(
-                    start=start, end=start + outcome.runtime, exit_code=None
+                    start=start,
+                    end=None if start is None else start + outcome.runtime,
+                    exit_code=None,
                 )
                 state_now = State.FAILED if outcome.failed else State.DONE
                 status = status._replace(

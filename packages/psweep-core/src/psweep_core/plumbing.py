@@ -31,7 +31,7 @@ from .table.atoms import is_atomic
 from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups
-from .table.outcomes import failed_rows, seconds_of
+from .table.outcomes import failed_rows, seconds_of, times_of
 
 __all__ = [
     "ATTEMPTS",
@@ -94,4 +94,5 @@ __all__ = [
     "spools_of",
     "status",
     "temporary_name",
+    "times_of",
 ]
