@@ -15,7 +15,8 @@ from spools import claim, prepare, run, start, until
 
 import psweep as ps
 from psweep_core.running.time_left import END, slurm_seconds
-from psweep_core.store.spool import Spool
+from psweep_core.store import spool as spool_of_tasks
+from psweep_core.store.spool import Spool, append_line
 from psweep_core.store.study import Study
 
 pytestmark = pytest.mark.processes
@@ -134,6 +135,24 @@ def test_task_that_its_scheduler_lost_contact_with_stops_when_the_job_starts_aga
     assert ended == [(1, "stopped", why), (2, "stopped", why), (3, "done", "")]
     assert ps.recover("calc").a.tolist() == [0, 1, 2]
     assert [line[0] for line in calls.read_text().splitlines()] == [*"01112"]
+
+
+def test_rows_stay_in_the_journals_of_a_task_until_it_has_seen_that_it_is_to_stop(monkeypatch):
+    spool = prepare(lambda pset: {}, ps.plist("a", [0, 1]))
+    claim(spool)
+    path = spool.claim_path(0, 1)
+    append_line(path, f"start {time.time():.3f} node 1 - first")
+    journal = spool.journal(0, 1, "x", 1)
+    journal.touch()
+    assert spool.ended_journals() == []
+    spool.end_earlier(0, 2)
+    assert spool.claim(0, 1).is_over
+    assert spool.ended_journals() == []
+    with monkeypatch.context() as patch:  # its node has crashed
+        patch.setattr(spool_of_tasks, "_STOP_SECONDS", -1.0)
+        assert spool.ended_journals() == [journal]
+    append_line(path, f"end {time.time():.3f} stopped a later task has its psets")
+    assert spool.ended_journals() == [journal]
 
 
 def test_killed_task_is_followed_by_one_that_runs_the_rest_once(tmp_path):

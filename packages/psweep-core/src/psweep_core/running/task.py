@@ -23,7 +23,7 @@ from ..errors import PsweepError
 from ..messages import safe_str
 from ..show.tracebacks import format_error
 from ..states import ClaimState
-from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
+from ..store.claims import FREE, LATER, OUT_OF_MEMORY, TIME_LIMIT
 from ..store.paths import Layout
 from ..store.regular import open_regular
 from ..store.spool import Spool, append_line
@@ -310,7 +310,7 @@ class _Stop:
             self._looked = now
             if _is_ended(*self._claim):
                 self._claim, self._until = None, now
-                self.why = "a later task has its psets"
+                self.why = LATER
 
     def _end(self, number: int, _: FrameType | None) -> None:
         if self._until is None:

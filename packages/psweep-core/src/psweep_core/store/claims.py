@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from ..states import ClaimState
 
-__all__ = ["FREE", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
+__all__ = ["FREE", "LATER", "OUT_OF_MEMORY", "TIME_LIMIT", "Claim", "parsed_claim"]
 
 # How the reason begins if a task had too little of what `escalate` may give; chunks.sh looks for it
 OUT_OF_MEMORY = "out of memory"
 TIME_LIMIT = "time limit"
+LATER = "a later task has its psets"  # the reason of one that a later task has ended
 # What a shell says of a command that was killed from outside; chunks.sh has the same numbers
 _KILLS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM", 152: "SIGXCPU"}
 # The states of a claim whose chunk another task may have
@@ -40,6 +41,7 @@ class Claim(NamedTuple):
     exit_code: int | None = None
     state: str = ""  # how it ended; empty if it has not, as far as is noted
     reason: str = ""
+    is_told: bool = False  # a later task has ended it, and it has not noted that it has stopped
 
     @property
     def is_over(self) -> bool:
@@ -63,11 +65,15 @@ def parsed_claim(claim: Claim, text: str) -> Claim:
                 claim = claim._replace(start=float(words[0]), host=words[1], pid=int(words[2]))
                 claim = claim._replace(job=words[3] or None, run=words[4])
                 claim = claim._replace(end=None, exit_code=None, state="", reason="")
+                claim = claim._replace(is_told=False)
             elif word == "end":
                 reason = rest.split(" ", 2)[2] if rest.count(" ") > 1 else ""
+                is_told = reason == LATER and claim.end is None
                 claim = claim._replace(end=float(words[0]), state=words[1], reason=reason)
+                claim = claim._replace(is_told=is_told)
             elif word == "exit":
                 claim = claim._replace(exit_code=int(words[0]), end=_seconds(words[1]))
+                claim = claim._replace(is_told=False)
                 if not claim.state:
                     before = "" if claim.start else " before psweep-task began"
                     by = _KILLS.get(claim.exit_code or 0)

@@ -48,7 +48,7 @@ from ..errors import DatabaseError
 from ..states import ClaimState
 from ..table.rows import Header
 from .atomic import replace_text, replacing
-from .claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
+from .claims import FREE, LATER, OUT_OF_MEMORY, TIME_LIMIT, Claim, parsed_claim
 from .journal_reader import found_journals
 from .paths import Layout
 from .regular import entries, no_link, open_regular
@@ -68,7 +68,8 @@ _CLAIM = re.compile(r"(\d+)\.claim(?:\.(\d+))?")
 _TAKEN = re.compile(r"(\d+)\.taken\.(\d+)\.(.+)")
 _TAKEN_BY = "run_local"  # how the claim of a chunk was made that psets were taken out of
 _PUSHED = ".pushed"
-_LATER = "a later task has its psets"
+# s that a task has to note that it has stopped, after a later one has ended its claim
+_STOP_SECONDS = 60.0
 _JOURNAL = re.compile(r"\d+\.[^.]+\.(\d+)-(\d+)-[^.]+\.\d+\.journal")
 
 
@@ -245,7 +246,7 @@ class Spool:
             claim = self.claim(chunk, n)
             if claim is not None and claim.start is not None and claim.end is None:
                 # What is noted of its loss goes on to count, as that it needed more memory.
-                state, reason = claim.state or ClaimState.STOPPED, claim.reason or _LATER
+                state, reason = claim.state or ClaimState.STOPPED, claim.reason or LATER
                 line = f"end {time.time():.3f} {state} {reason}"
                 with contextlib.suppress(OSError):  # such as that of another user
                     append_line(claim.path, line)
@@ -316,7 +317,9 @@ class Spool:
         claims = {claim: self.claim(*claim) for claim in {*journals.values()}}
         # (Without a claim, as when only a part was copied so far, the task may live.)
         return [
-            path for path, of in journals.items() if (c := claims[of]) is not None and c.is_over
+            path
+            for path, of in journals.items()
+            if (c := claims[of]) is not None and c.is_over and not _may_write(c)
         ]
 
     def journal(self, chunk: int, attempt: int, token: str, number: int) -> Path:
@@ -366,6 +369,11 @@ def append_line(claim: Path, line: str) -> None:
         file.write(f"{line}\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _may_write(claim: Claim) -> bool:
+    """Return whether a task may not have seen yet that a later one has ended its claim."""
+    return claim.is_told and time.time() - (claim.end or 0.0) < _STOP_SECONDS
 
 
 def spools_of(layout: Layout) -> Iterator[Spool]:
