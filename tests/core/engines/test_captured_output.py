@@ -7,6 +7,7 @@ import contextlib
 import io
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -360,3 +361,19 @@ def test_without_saving_no_log_touches_a_file():
     df = ps.run_local(func, [{"a": 1}], poolsize=1, capture_logs="db", save=False)
     assert df.files[0] == []
     assert df._logs[0] == "x\n"
+
+
+def test_a_log_for_the_database_needs_no_place_in_the_study():
+    """As on a full disk, or on Windows, where a file that a program has open cannot be removed."""
+
+    def func(pset):
+        print("pset", pset["a"])
+        if pset["a"] == 1:
+            (folder,) = Path("calc/.psweep/database.pk").glob("*.logs")
+            shutil.rmtree(folder)
+            folder.touch()
+        return {"b": 1}
+
+    df = ps.run_local(func, ps.plist("a", range(3)), poolsize=1, capture_logs="db")
+    assert df.b.tolist() == [1, 1, 1]
+    assert df._logs.tolist() == ["pset 0\n", "pset 1\n", "pset 2\n"]

@@ -9,9 +9,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
-from ..store.log_files import log_while_running, move_log
+from ..store.log_files import log_while_running, move_log, remove_log
 from ..store.paths import Layout
 from ..store.regular import no_link
 
@@ -56,11 +57,7 @@ def captured(
         place = None
         if "file" in where or outlives:
             place = log_while_running(layout, where, run_id, pset_id)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file: IO[bytes] = open(place, "w+b", buffering=0, opener=no_link)
-        else:
-            file = tempfile.TemporaryFile(buffering=0)
-        file = _above_streams(file)
+        file = _above_streams(_new_log(place, is_needed="file" in where))
         try:
             with file:
                 try:
@@ -72,7 +69,19 @@ def captured(
             if place is not None and "file" in where:
                 move_log(place, layout.log(pset_id))
             elif place is not None:
-                place.unlink(missing_ok=True)
+                remove_log(place)
+
+
+def _new_log(place: Path | None, is_needed: bool) -> IO[bytes]:
+    """Open a new file at this place; elsewhere if there is none, or it is not needed there."""
+    if place is not None:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            return open(place, "w+b", buffering=0, opener=no_link)
+        except OSError:  # such as a full disk
+            if is_needed:
+                raise
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _above_streams(file: IO[bytes]) -> IO[bytes]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..table.bookkeeping import BOOK
 from .cell_texts import one_line
-from .tables import ERROR, constants, errors_of
+from .tables import ERROR, constants, errors_of, failed
 
 __all__ = ["fold_in_notebooks", "folded_html"]
 
@@ -73,7 +73,7 @@ def folded_html(df: pd.DataFrame) -> str | None:
     if shown is None or book is None:
         return None
     title = f"{sum(folded)} columns of bookkeeping"
-    n_failed = int(df["_failed"].isin([True]).sum()) if "_failed" in df.columns else 0
+    n_failed = int(failed(df).sum())
     if n_failed:
         title += f"; {n_failed} of {len(df)} rows failed"
     return (

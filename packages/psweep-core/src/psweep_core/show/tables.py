@@ -28,7 +28,7 @@ _MANY_ROWS = 1000  # in which arrays and the like are not compared
 
 
 def failed(df: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Mark the rows that failed."""
+    """Mark the rows that failed; unlike `outcomes.failed_rows`, it takes whatever is there."""
     if "_failed" not in df.columns:
         return np.zeros(len(df), dtype=bool)
     return df["_failed"].isin([True]).to_numpy(dtype=bool)

@@ -11,7 +11,7 @@ from .paths import Layout, run_of
 from .regular import open_regular
 from .spool import spools_of
 
-__all__ = ["log_while_running", "move_log", "place_leftovers", "take_log"]
+__all__ = ["log_while_running", "move_log", "place_leftovers", "remove_log", "take_log"]
 
 _ONLY_DB = ".db"  # the suffix of a log that is for the database alone
 
@@ -28,11 +28,20 @@ def take_log(layout: Layout, where: str, run_id: str, pset_id: str) -> str | Non
     try:
         with open_regular(path) as file:
             text = file.read().decode("utf-8", "replace")
-        if path.suffix == _ONLY_DB:
-            path.unlink()
     except OSError:
         return None
+    if path.suffix == _ONLY_DB:
+        remove_log(path)
     return text
+
+
+def remove_log(place: Path) -> None:
+    """Remove a log that is for the database alone, where that is possible.
+
+    Windows refuses it while a program that func has left running has the file open.
+    """
+    with contextlib.suppress(OSError):
+        place.unlink()
 
 
 def place_leftovers(layout: Layout) -> None:
@@ -47,7 +56,7 @@ def place_leftovers(layout: Layout) -> None:
             for place in folder.glob("*.txt"):
                 move_log(place, layout.log(place.stem))
             for place in folder.glob("*" + _ONLY_DB):  # their psets have no row
-                place.unlink(missing_ok=True)
+                remove_log(place)
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
