@@ -172,7 +172,9 @@ def psets_of_tasks(
         return []
     outcomes = outcomes_of(df)
     ids = df["_pset_id"].tolist() if len(df) else []
-    times = dict(zip(ids, times_of(df).tolist(), strict=True)) if ids else {}
+    times: dict[str, pd.Timestamp] = {}
+    if ids:
+        times = dict(zip(ids, times_of(df).tolist(), strict=True))
     found = []
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
     live = live_runs(layout)
