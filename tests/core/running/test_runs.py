@@ -195,8 +195,14 @@ def test_rows_without_a_fingerprint_are_not_reported(capfd):
     ("new", "text"),
     [
         ({"a": 1.0, "b": 0.3}, "differs from a finished one only in the type of a number"),
-        ({"a": 1.0, "b": 0.1 * 3}, "{'a': 1.0} instead of {'a': 1}"),
-        ({"a": 1, "b": 0.1 * 3}, "{'b': 0.30000000000000004} instead of {'b': 0.3}"),
+        (
+            {"a": 1.0, "b": 0.1 * 3},
+            "only in the type and the last digits of a number: {'a': 1.0, 'b': 0.3000000000000000",
+        ),
+        (
+            {"a": 1, "b": 0.1 * 3},
+            "only in the last digits of a number: {'b': 0.30000000000000004} instead of {'b': 0.3}",
+        ),
         ({"a": True, "b": 0.3}, "{'a': True} instead of {'a': 1}"),
         ({"a": 1, "b": 0.3, "c": 3}, "differs from a finished one only by the new name 'c'"),
         ({"a": 1, "b": 0.3, "c": 3, "d": 4}, "only by the new names 'c', 'd'"),
@@ -265,9 +271,7 @@ def test_near_misses_are_named_before_hours_are_spent(capfd):
         (pd.Timestamp("2020"), datetime(2020, 1, 1)),
         (1, np.float64(1)),
         (1.0, np.int64(1)),
-        (0.3, np.float64(0.1 * 3)),
         (True, np.int8(1)),
-        (0.0, -0.0),
         ([1], np.array([1])),
         (np.array([1.5, 2]), [1.5, 2]),
     ],
@@ -280,25 +284,56 @@ def test_near_misses_of_other_types_are_named(then, now, capfd):
 
 
 @pytest.mark.parametrize(
-    ("then", "now"),
+    ("then", "now", "difference"),
     [
-        ({"x": 0.3}, {"x": 0.1 * 3}),
-        ({"x": 0.1 * 3, "s": "q"}, {"s": "q", "x": 0.3}),
-        ([0.1, 0.1 * 3], [0.1, 0.3]),
-        ({"x": [(0.3, 2)]}, {"x": [(0.1 * 3, 2)]}),
-        ({"x": 1, "y": 2.0}, {"x": 1.0, "y": 2}),
-        ([{"x": True}], [{"x": 1}]),
-        ({"x": [1, 2]}, {"x": (1, 2)}),
-        ({"x": 1}, {"x": np.float64(1)}),
+        ({"x": 0.3}, {"x": 0.1 * 3}, "last digits"),
+        ({"x": 0.1 * 3, "s": "q"}, {"s": "q", "x": 0.3}, "last digits"),
+        ([0.1, 0.1 * 3], [0.1, 0.3], "last digits"),
+        ({"x": [(0.3, 2)]}, {"x": [(0.1 * 3, 2)]}, "last digits"),
+        ({"x": 1, "y": 2.0}, {"x": 1.0, "y": 2}, "type"),
+        ([{"x": True}], [{"x": 1}], "type"),
+        ({"x": [1, 2]}, {"x": (1, 2)}, "type"),
+        ({"x": 1}, {"x": np.float64(1)}, "type"),
+        ({"x": 1, "y": 0.3}, {"x": 1.0, "y": 0.1 * 3}, "type and the last digits"),
     ],
 )
-def test_near_numbers_in_containers_are_named(then, now, capfd):
+def test_near_numbers_in_containers_are_named(then, now, difference, capfd):
     ps.run_local(lambda p: {}, [{"a": then, "b": 1}, {"a": "text", "b": 1}])
     said = run_again(lambda p: {}, capfd, [{"a": now, "b": 1}], code="ignore")[1]
-    assert f"only in the type of a value: {{'a': {now!r}}} instead of {{'a': {then!r}}}" in said
+    change = f"{{'a': {now!r}}} instead of {{'a': {then!r}}}"
+    assert f"only in the {difference} of a value: {change}" in said
     assert run_again(lambda p: {}, capfd, [{"a": now, "b": 2}], code="ignore")[1] == ""
     other = {"x": 0.31, "s": "q", "y": 5}
     assert run_again(lambda p: {}, capfd, [{"a": other, "b": 1}], code="ignore")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "other"),
+    [
+        ([1, b"x"], [1.0, b"x"], [1.0, b"y"]),
+        ({"x": 1, "p": Path("q")}, {"x": 1.0, "p": Path("q")}, {"x": 1.0, "p": Path("z")}),
+        ([1, {3}], (1, {3}), (1, {4})),
+        ([1, [np.array([1])]], [1.0, [np.array([1])]], [1.0, [np.array([9])]]),
+        ([1] * 2000, [1.0] * 2000, [1.0] * 1999 + [7.0]),
+    ],
+)
+def test_containers_with_other_values_are_no_near_misses(then, now, other, capfd):
+    ps.run_local(lambda p: {}, [{"a": then, "b": 1}])
+    assert run_again(lambda p: {}, capfd, [{"a": other, "b": 1}], code="ignore")[1] == ""
+    said = run_again(lambda p: {}, capfd, [{"a": now, "b": 1}], code="ignore")[1]
+    assert "only in the type of a value" in said
+
+
+def test_each_kind_of_near_miss_has_a_line(capfd):
+    ps.run_local(lambda p: {}, ps.plist("a", [1, 2, 0.3, 0.0]))
+    new = ps.plist("a", [1.0, 2.0, 0.1 * 3, -0.0])
+    said = run_again(lambda p: {}, capfd, new, code="ignore")[1]
+    for line in (
+        "2 new psets differ from finished ones only in the type of a number: {'a': 1.0}",
+        "1 new pset differs from a finished one only in the last digits of a number: {'a': 0.3000",
+        "1 new pset differs from a finished one only in the sign of a number: {'a': -0.0}",
+    ):
+        assert line in said
 
 
 def test_containers_that_cannot_be_compared_are_no_near_misses(capfd):

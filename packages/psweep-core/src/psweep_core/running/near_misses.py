@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
+import math
 import pathlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ def near_misses(
     step = -(-len(psets) // _MAX_LOOKED_AT)
     names: Collection[Any] = () if df is None else {*df.columns}
     near = _NearValues(df)
-    by_type: list[str] = []
+    by_type: dict[str, list[str]] = {}
     by_name: Counter[tuple[Any, ...]] = Counter()
     for given, sha in zip(psets[::step], hashes[::step], strict=True):
         if sha in done:  # repeated
@@ -61,11 +62,11 @@ def near_misses(
         others = itertools.chain(_other_types(pset), near.psets(pset))
         other = next((other for other in others if pset_hash(other) in done), None)
         if other is not None:
-            names = [name for name in pset if type(pset[name]) is not type(other[name])]
-            names = names or [name for name in pset if pset[name] is not other[name]]
+            names = [name for name in pset if pset[name] is not other[name]]
             now, then = ({name: some[name] for name in names} for some in (pset, other))
             what = "number" if {*map(type, now.values())} <= _NUMBERS else "value"
-            by_type.append(f"{what}: {safe_repr(now, 60)} instead of {safe_repr(then, 60)}")
+            example = f"{what}: {safe_repr(now, 60)} instead of {safe_repr(then, 60)}"
+            by_type.setdefault(_difference(now, then), []).append(example)
             continue
         fresh = tuple(name for name in pset if name not in names)
         for without in [*((name,) for name in pset), *([fresh] if len(fresh) > 1 else [])]:
@@ -73,11 +74,12 @@ def near_misses(
                 by_name[without] += 1
                 break
     some = "" if step == 1 else "at least "
-    if by_type:
-        one = len(by_type) == 1
+    for difference, examples in by_type.items():
+        one = len(examples) == 1
         yield (
-            f"{some}{len(by_type)} new pset{' differs' if one else 's differ'} from "
-            f"{'a finished one' if one else 'finished ones'} only in the type of a {by_type[0]}"
+            f"{some}{len(examples)} new pset{' differs' if one else 's differ'} from "
+            f"{'a finished one' if one else 'finished ones'} only in {difference} of a "
+            f"{examples[0]}"
         )
     for added, n in by_name.items():
         yield (
@@ -86,6 +88,25 @@ def near_misses(
             f"{'s'[: len(added) - 1]} {', '.join(safe_repr(name, 60) for name in added)}"
             "; ps.df_add_param adds a parameter to finished rows"
         )
+
+
+def _difference(now: Pset, then: Pset) -> str:
+    """Name what differs between values and others that are nearly the same."""
+    pairs = [*zip(_tokens_of(now), _tokens_of(then), strict=False)]
+    numbers = [(new, old) for new, old in pairs if _is_number(new) and _is_number(old)]
+    types = any(_kind_of(new) != _kind_of(old) for new, old in pairs)
+    if any(new[1] != old[1] for new, old in numbers):
+        return "the type and the last digits" if types else "the last digits"
+    signs = any(math.copysign(1, new[1]) != math.copysign(1, old[1]) for new, old in numbers)
+    return "the sign" if signs and not types else "the type"  # (the sign of a zero)
+
+
+def _kind_of(token: Any) -> Any:
+    return token[0] if type(token) is tuple else token
+
+
+def _is_number(token: Any) -> bool:
+    return type(token) is tuple and token[0] in _NUMBERS
 
 
 def _as_python(value: Any) -> Any:
@@ -129,7 +150,8 @@ class _NearValues:
                 self._containers[name] = self._containers_of(name)
             others = self._containers[name].get(_tokens_of(value, exact=False), {})
             tokens = _tokens_of(value)
-            return [other for exact, other in others.items() if exact != tokens]
+            unlike = [other for exact, other in others.items() if exact != tokens]
+            return [other for other in unlike if _are_alike(other, value)]
         return []
 
     def _containers_of(self, name: Any) -> dict[Any, dict[Any, Any]]:
@@ -165,6 +187,21 @@ class _NearValues:
         return min(near, key=lambda n: abs(n - value), default=None)
 
 
+def _are_alike(one: Any, other: Any) -> bool:
+    """Compare containers to their ends, and also the values in them that are no numbers."""
+    tokens, others = ([*_tokens(some, exact=False)] for some in (one, other))
+    return tokens == others and _hashes_in(one) == _hashes_in(other)
+
+
+def _hashes_in(value: Any) -> list[str]:
+    value = _as_python(value)
+    if type(value) is dict:
+        value = [value[name] for name in sorted(value, key=repr)]
+    if type(value) in (list, tuple):
+        return [sha for each in value for sha in _hashes_in(each)]
+    return [] if type(value) in _NUMBERS else [pset_hash({"": value})]
+
+
 def _tokens_of(value: Any, *, exact: bool = True) -> tuple[Any, ...]:
     """Return the first values in a container, as something that can be compared.
 
@@ -187,7 +224,7 @@ def _tokens(value: Any, exact: bool) -> Iterator[Any]:
         for each in value:
             yield from _tokens(each, exact)
     elif exact or kind not in _NUMBERS:
-        # (What they are made into is hashed, so nothing more is needed of other values.)
+        # (Other values are compared by their hashes, once all else is alike.)
         yield (kind, value) if kind in _NUMBERS or kind is str else kind
     else:
         yield float(f"{value:.12g}") if kind is float else value
