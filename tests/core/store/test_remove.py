@@ -280,3 +280,30 @@ def test_rows_of_a_run_that_goes_on_are_kept(script, capsys):
     process.communicate()
     assert len(ps.df_read("calc")) == 2
     assert cli.rm(["x == 0"]) == 0
+
+
+def test_undo_counts_rows_that_have_the_random_numbers_of_others(capsys):
+    def func(pset):
+        if pset["x"] == 2:
+            raise ValueError
+        return {}
+
+    def run(x):
+        options = {"skip_dups": True, "on_error": "record", "calc_dir": "seeds"}
+        return ps.run_local(func, ps.plist("x", x), seed=1, **options)
+
+    run([0, 1, 2])
+    assert cli.rm(["x > 0", "-c", "seeds"]) == 0
+    df = run([1, 2])  # (a failed row has the seed of the one that was removed, too)
+    capsys.readouterr()
+    for options in (["--dry-run"], []):
+        assert cli.rm(["--undo", "-c", "seeds", *options]) == 0
+        said = capsys.readouterr().out
+        assert "\n1 row has the pset and the _seed of another row" in said
+    assert len(ps.df_read("seeds")) == 5
+    assert cli.rm(["_run_seq == 1", "-c", "seeds"]) == 0
+    run([3])
+    capsys.readouterr()
+    assert cli.rm(["--undo", "-c", "seeds"]) == 0
+    assert "1 row has" in capsys.readouterr().out
+    assert len(df) == 3

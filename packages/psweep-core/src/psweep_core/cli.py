@@ -260,6 +260,12 @@ def rm(argv: Sequence[str] | None = None) -> int:
         print(encodable(what))
         if done.n_kept:
             print(f"{_count(done.n_kept, 'row')} kept, because the run has not ended")
+        if done.n_same:
+            be = "has" if done.n_same == 1 else "have"
+            print(
+                f"{_count(done.n_same, 'row')} {be} the pset and the _seed of another row, so the "
+                "same random numbers; psweep.df_latest keeps one row per pset"
+            )
         return int(not done.n_rows)
 
     return run_command(remove, "psweep-rm")
