@@ -68,6 +68,17 @@ def test_what_is_written_is_read(df, suffix):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", [".pk", ".json", ".parquet"])
+def test_without_rows_the_numbers_of_the_bookkeeping_are_still_numbers(suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
+    df = ps.run_local(lambda pset: {}, [{"a": 1}], save=False)[:0]
+    ps.df_write(df, "empty" + suffix)
+    found = ps.df_read("empty" + suffix)
+    names = ["_time_utc", "_pset_seq", "_run_seq", "_pset_runtime"]
+    assert found[names].dtypes.tolist() == df[names].dtypes.tolist()
+
+
 def test_the_pickle_names_no_internals_of_pandas_and_numpy():
     df = pd.concat([FRAMES["typical"], FRAMES["nullable"], FRAMES["times"]], axis=1)
     df["o"] = columns.objects([np.arange(2), np.float32(1)])

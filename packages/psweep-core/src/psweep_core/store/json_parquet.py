@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import NotInstalledError, ParamsTypeError
-from ..table.bookkeeping import is_private
+from ..table.bookkeeping import RUNTIME, is_private
 from ..table.cells import MISSING, cells, column
 from ..table.frames import assemble
 from .json_values import decode, encode
@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _TIME = "_time_utc"
+_OF_BOOK = {"_pset_seq": np.int64, "_run_seq": np.int64, RUNTIME: np.float64}
 NATURAL = ("int64", "float64", "bool", "Int64", "boolean", "str", "datetime64[ns]")
 
 
@@ -76,6 +77,11 @@ def _column(name: Any, cells: tuple[Any, ...]) -> Any:
 
 def _frame(names: list[Any], columns: list[Any], labels: list[Any]) -> pd.DataFrame:
     index = pd.Index([decode(label) for label in labels])
+    if not len(index):  # without rows, only the columns of the bookkeeping have known dtypes
+        columns = [
+            np.array([], dtype=_OF_BOOK[name]) if is_private(name) and name in _OF_BOOK else some
+            for name, some in zip(names, columns, strict=True)
+        ]
     if index.equals(pd.RangeIndex(len(index))):
         index = pd.RangeIndex(len(index))
     return assemble(names, columns, index)
