@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from psweep_core.store import paths
 from psweep_core.store.journal import Journal, encode
-from psweep_core.store.journal_reader import read_header, read_journal
+from psweep_core.store.journal_reader import is_over, read_header, read_journal
 from psweep_core.store.locks import file_lock
 from psweep_core.table.rows import Header
 
@@ -246,3 +246,9 @@ def test_room_is_taken_by_writing_where_there_is_no_other_way(path, monkeypatch,
         assert path.stat().st_size >= book.end + 2 * 100_000
     book.close()
     assert read_journal(path).rows == [row(i, "x" * 100_000) for i in range(3)]
+
+
+def test_the_lock_of_a_journal_that_went_is_not_left(tmp_path):
+    path = tmp_path / "0.run.0.journal"
+    assert is_over(path)
+    assert not [*tmp_path.iterdir()]

@@ -265,6 +265,9 @@ def is_over(path: Path, seconds: float = 0) -> bool:
     except Timeout:
         return False
     lock.release()
+    if not path.exists():  # it went meanwhile, and its lock came back by being asked for
+        with contextlib.suppress(OSError):
+            lock_of(path).unlink()
     return True
 
 
