@@ -67,10 +67,19 @@ def test_a_study_with_odd_bookkeeping_stays_usable(df, name, value, capsys):
     ps.run_local(func, [{"a": 5}], simulate=True)
     assert "1 would run" in capsys.readouterr().err
     ps.report("calc")
-    if name != "_run_id":
-        assert len(run_states("calc")) == 2
+    assert len(run_states("calc")) == 2
     assert ps.edit("calc", lambda df: df.assign(mark=1)).mark.tolist() == [1] * 4
     assert len(ps.run_local(func, [{"a": 4}], skip_dups=True)) == 4
+
+
+@pytest.mark.parametrize("value", [None, "first", float("nan")])
+def test_a_number_that_is_none_is_named_by_all_who_need_it(df, value, capsys):
+    df = df.astype({"_run_seq": object})
+    df.loc[1, "_run_seq"] = value
+    ps.df_write(df, "calc/database.pk")
+    for function in (run_states, ps.report, lambda _: ps.df_latest(df), lambda _: ps.df_merge(df)):
+        with pytest.raises(ps.DatabaseError, match="_run_seq' is .* instead of a number"):
+            function("calc")
 
 
 def test_times_of_a_csv_file_are_read(df):

@@ -22,7 +22,7 @@ from .store.runs_file import incomplete_runs, planned_psets, read_runs
 from .store.spool import spools_of
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private
-from .table.frames import arranged, groups
+from .table.frames import arranged, check_numbers, groups
 from .table.outcomes import failed_rows, seconds_of, times_of
 from .table.stats import numbers_of
 
@@ -59,6 +59,8 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
         There is no study in that folder.
     ParamsError
         There is no numeric result of that name.
+    DatabaseError
+        The number of a row is none.
     """
     study = Study.find(calc_dir)
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
@@ -75,6 +77,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
         if not is_over(path):
             live.add(header.run_id)
     df = study.known()
+    check_numbers(df, str(study.layout.database))
     found: dict[str, dict[str, Any]] = {}
     if len(df):
         rows = _Rows(df, result)
@@ -142,7 +145,7 @@ class _Rows:
 
     def runs(self) -> Iterator[tuple[str, Any]]:
         """Yield the ids of runs, and the places of their rows."""
-        codes, ids = pd.factorize(self.df["_run_id"])
+        codes, ids = pd.factorize(self.df["_run_id"], use_na_sentinel=False)
         order = np.argsort(codes, kind="stable")
         ends = np.cumsum(np.bincount(codes, minlength=len(ids)))
         for run_id, places in zip(ids, np.split(order, ends[:-1]), strict=True):

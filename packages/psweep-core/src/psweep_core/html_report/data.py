@@ -30,7 +30,7 @@ from ..store.runs_file import planned_psets
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
-from ..table.frames import groups
+from ..table.frames import check_numbers, groups
 from ..table.outcomes import failed_rows, seconds_of, waiting_rows
 from ..table.rows import Header
 from .answers import answers_of
@@ -138,6 +138,7 @@ def write_page(
     open_runs = unfinished(study)
     left = unfinished_in_spools(study)
     df = study.known()
+    check_numbers(df, str(study.layout.database))
     data = _data_of(study, df, planned, open_runs, left, max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
     data["reload"] = reload if in_progress else None

@@ -25,6 +25,7 @@ __all__ = [
     "arranged",
     "assemble",
     "check_book",
+    "check_numbers",
     "check_unique",
     "frame_of_block",
     "frame_of_rows",
@@ -132,25 +133,31 @@ def check_unique(df: pd.DataFrame, where: str) -> None:
             "one, such as by df.loc[:, ~df.columns.duplicated()]"
         )
         raise DatabaseError(message)
+    check_numbers(df, where)
+    if not len(df):
+        return
+    numbers = df["_pset_seq"].to_numpy()
+    # (They nearly always ascend, and seeing that takes a fraction of the time.)
+    if not (numbers[1:] > numbers[:-1]).all() and len(np.unique(numbers)) < len(numbers):
+        twice = df["_pset_seq"][df["_pset_seq"].duplicated()].unique().tolist()
+        message = (
+            f"{where} has more than one row with the same '_pset_seq': {twice[:5]!r}; remove "
+            "rows that are there twice, or number them again by "
+            "df['_pset_seq'] = range(len(df)); ps.df_merge joins studies and does that"
+        )
+        raise DatabaseError(message)
+
+
+def check_numbers(df: pd.DataFrame, where: str) -> None:
+    """Refuse rows without numbers; `where` names the DataFrame in the error."""
     for name in ("_pset_seq", "_run_seq") if len(df) else ():
-        numbers = df[name].to_numpy()
-        if numbers.dtype != np.int64:
-            numbers = objects(cells(df[name]))
-            odd = [number for number in numbers if not _is_whole(number)]
-            if odd:
-                message = (
-                    f"{where} has rows whose {name!r} is {odd[0]!r} instead of a number; remove "
-                    f"them, such as by df[df.{name}.notna()]"
-                )
-                raise DatabaseError(message)
-        if name == "_run_seq" or (numbers[1:] > numbers[:-1]).all():
-            continue  # (They nearly always ascend, and seeing that takes a fraction of the time.)
-        if len(np.unique(numbers)) < len(numbers):
-            twice = df[name][df[name].duplicated()].unique().tolist()
+        if name not in df.columns or df[name].dtype == np.int64:
+            continue
+        odd = [number for number in objects(cells(df[name])) if not _is_whole(number)]
+        if odd:
             message = (
-                f"{where} has more than one row with the same '_pset_seq': {twice[:5]!r}; remove "
-                "rows that are there twice, or number them again by "
-                "df['_pset_seq'] = range(len(df)); ps.df_merge joins studies and does that"
+                f"{where} has rows whose {name!r} is {odd[0]!r} instead of a number; remove "
+                f"them, such as by df[df.{name}.notna()]"
             )
             raise DatabaseError(message)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
-from .frames import append_frame, check_book, numbered
+from .frames import append_frame, check_book, check_numbers, numbered
 from .levels import study_frame
 from .outcomes import failed_rows, waiting_rows
 
@@ -36,7 +36,7 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
     Raises
     ------
     DatabaseError
-        One of them is not a database.
+        One of them is not a database, or has rows without numbers.
     ParamsTypeError
         An argument is not a DataFrame.
     ParamsError
@@ -95,6 +95,7 @@ def _checked(df: Any, position: int) -> pd.DataFrame:
         return study
     check_book(study, where)
     study = study_frame(study, "df_merge")
+    check_numbers(study, where)
     # Rows may have been sorted by hand; those of a study are in the order of their numbers.
     order = np.argsort(study["_pset_seq"].to_numpy(), kind="stable")
     return study if (np.diff(order) == 1).all() else study.iloc[order]

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import DatabaseError, ParamsTypeError
 from ..params.hashing import pset_hashes
 from ..params.psets import brief
+from .frames import check_numbers
 from .levels import study_frame
 from .outcomes import failed_rows, waiting_rows
 
@@ -35,7 +36,7 @@ def df_latest(df: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DatabaseError
-        `df` is not a database, or lacks ``_pset_hash``.
+        `df` is not a database, lacks ``_pset_hash``, or has rows without numbers.
 
     Examples
     --------
@@ -46,6 +47,7 @@ def df_latest(df: pd.DataFrame) -> pd.DataFrame:
     (4, [2, 2])
     """
     df = _hashed(df, "df_latest")
+    check_numbers(df, "df")
     seqs = df["_pset_seq"].to_numpy() if "_pset_seq" in df.columns else np.arange(len(df))
     rank = np.where(waiting_rows(df), 0, np.where(failed_rows(df), 1, 2))
     codes = pd.factorize(df["_pset_hash"], use_na_sentinel=False)[0]
