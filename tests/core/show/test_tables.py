@@ -215,11 +215,19 @@ def test_db2table_with_rows(capsys):
 
 
 def test_tsv_has_all_digits_and_texts_stay_texts(capsys):
-    df = ps.run_local(lambda p: {"y": p["x"] / 3}, [{"x": 1.0, "id": "007"}], save=False)
+    def func(pset):
+        return {"y": pset["x"] / 3, "z": np.array([pset["x"] / 3, 2])}
+
+    df = ps.run_local(func, [{"x": 1.0, "id": "007"}], save=False)
     ps.df_write(df, "some.pk")
     cli.db2table(["some.pk", "-f", "tsv"])
     row = capsys.readouterr().out.splitlines()[1]
-    assert [cell.strip() for cell in row.split("\t")] == ["1.0", "007", "0.3333333333333333"]
+    assert [cell.strip() for cell in row.split("\t")] == [
+        "1.0",
+        "007",
+        "0.3333333333333333",
+        "[0.3333333333333333 2.]",
+    ]
 
 
 @pytest.mark.parametrize("style", ["simple", "plain", "grid", "pretty", "tsv", "html"])

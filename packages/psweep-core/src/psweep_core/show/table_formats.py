@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -102,6 +103,7 @@ def _to_be_pasted(
     if max_rows is not None and len(df) > max_rows:
         half = (max_rows + 1) // 2
         df = df.iloc[[*range(half), *range(len(df) - max_rows // 2, len(df))]]
+    is_exact = style == "tsv"  # programs need all digits
     columns: list[list[Any]] = []
     texts = []
     own = iter(range(len(names)))
@@ -111,7 +113,9 @@ def _to_be_pasted(
             columns.append(errors_of(df, good=None) or [None] * len(df))
         else:
             series = shown.iloc[:, next(own)]
-            columns.append(raw_cells(series))
+            # (of arrays, too)
+            with np.printoptions(floatmode="unique" if is_exact else "maxprec"):
+                columns.append(raw_cells(series))
             if is_text_column(series) and all(isinstance(v, str | None) for v in columns[-1]):
                 texts.append(len(columns) - 1 + index)  # "007" is not 7
     return tabulate(
@@ -121,5 +125,5 @@ def _to_be_pasted(
         tablefmt=style,
         missingval="-",
         disable_numparse=texts if len(df) and texts else False,
-        floatfmt="" if style == "tsv" else "g",  # programs need all digits
+        floatfmt="" if is_exact else "g",
     )
