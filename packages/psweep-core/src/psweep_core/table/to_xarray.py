@@ -33,7 +33,7 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
     Parameters
     ----------
     df : DataFrame
-        A database. Failed rows are left out.
+        A database. Failed rows are left out, and so are values of parameters that no other row has.
     y : name or list, optional
         The results to convert. None: all.
 
