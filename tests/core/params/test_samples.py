@@ -146,3 +146,5 @@ def test_shuffled_has_the_order_that_it_always_had():
             ps.shuffled([{"a": 1}], bad)
     with pytest.raises(ps.ParamsTypeError, match="list of dicts"):
         ps.shuffled({"a": [1]}, 1)
+    with pytest.raises(ps.ParamsTypeError, match=r"params\[1\] must be a dict, not 3"):
+        ps.shuffled([{"a": 1}, 3], 1)

@@ -112,6 +112,7 @@ def test_a_merged_study_is_extended():
         (lambda df: ps.df_merge(df, None), "argument 1 of df_merge must be a DataFrame"),
         (lambda df: ps.df_merge(df, df[["a"]]), "argument 1 of df_merge is no"),
         (lambda df: ps.df_add_param(df, "_run_id", 1), "reserved"),
+        (lambda df: ps.df_add_param(df, [], 1), "hashable"),
         (lambda df: ps.df_add_param(df, "y", 1), "a result of this study"),
         (lambda df: ps.df_add_param(df.assign(a=5), "b", 1), "df_update_pset_hash(df) first"),
         (lambda df: ps.df_add_param(df, "b", object()), "cannot be hashed"),

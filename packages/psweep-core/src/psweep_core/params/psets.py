@@ -198,7 +198,11 @@ def shuffled(params: Iterable[Pset], seed: int | str) -> list[Pset]:
     if isinstance(params, Mapping | str) or not isinstance(params, Iterable):
         message = f"shuffled: params must be a list of dicts, not {brief(params)}"
         raise ParamsTypeError(message)
-    order = list(params)
+    order: list[Any] = list(params)
+    for position, pset in enumerate(order):
+        if not isinstance(pset, Mapping):
+            message = f"shuffled: params[{position}] must be a dict, not {brief(pset)}"
+            raise ParamsTypeError(message)
     random.Random(seed).shuffle(order)  # noqa: S311 (nothing is to be kept secret)
     return order
 

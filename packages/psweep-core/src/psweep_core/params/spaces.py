@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def logspace(
     Raises
     ------
     ParamsError
-        A bound plus `offset` is not above zero, so it has no logarithm.
+        A bound plus `offset` is not above zero, so it has no logarithm, or a number is not
+        finite.
 
     Examples
     --------
@@ -53,6 +55,9 @@ def logspace(
     """
     kwds.pop("base", None)
     kwds.pop("log_func", None)
+    if not all(map(math.isfinite, (start, stop, offset))):
+        message = f"logspace({start!r}, {stop!r}, offset={offset!r}): these must be finite numbers"
+        raise ParamsError(message)
     low = min(start, stop) + offset
     if not low > 0:
         message = (
@@ -90,6 +95,8 @@ def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.ND
     ------
     ValueError, TypeError
         What `numpy.linspace` cannot make, such as a negative ``num``.
+    ParamsError
+        `dtype` cannot hold the numbers, such as 300 as an uint8, or NaN.
 
     Examples
     --------
@@ -97,4 +104,10 @@ def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.ND
     >>> ps.intspace(0, 4, 10).tolist()
     [0, 1, 2, 3, 4]
     """
-    return np.unique(np.rint(np.linspace(*args, **kwds)).astype(dtype))
+    whole = np.unique(np.rint(np.linspace(*args, **kwds)))
+    with np.errstate(invalid="ignore"):
+        found: npt.NDArray[Any] = whole.astype(dtype)
+    if found.dtype.kind in "iu" and not np.array_equal(found, whole):
+        message = f"intspace: {found.dtype} cannot hold all numbers from {whole[0]} to {whole[-1]}"
+        raise ParamsError(message)
+    return found

@@ -181,7 +181,7 @@ def json_read(path: PathLike) -> Any:
     ------
     OSError
         There is no such file, or it cannot be read.
-    json.JSONDecodeError
+    json.JSONDecodeError, UnicodeDecodeError
         It is not valid JSON.
 
     Examples

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ParamsError
+from ..errors import ParamsError, ParamsTypeError
 from ..params.hashing import hashes_of_columns, pset_hashes
-from ..params.psets import Pset
+from ..params.psets import Pset, brief
 from .bookkeeping import RESERVED, is_private
 from .cells import MISSING, cells, column
 from .extract import psets_and_fits
@@ -46,6 +46,8 @@ def df_add_param(df: pd.DataFrame, name: Any, value: Any) -> pd.DataFrame:
         `df` is not a database.
     ParamsError
         The name is reserved, or that of a result, or hashes are not those of the rows' psets.
+    ParamsTypeError
+        The name is not hashable.
     HashError
         `value` cannot be hashed.
 
@@ -58,6 +60,11 @@ def df_add_param(df: pd.DataFrame, name: Any, value: Any) -> pd.DataFrame:
     [{'x': 1, 'solver': 'cg'}, {'x': 2, 'solver': 'cg'}]
     """
     df = study_frame(df, "df_add_param")
+    try:
+        hash(name)
+    except TypeError:
+        message = f"df_add_param: a name must be hashable, such as a str, not {brief(name)}"
+        raise ParamsTypeError(message) from None
     if isinstance(name, str) and name in RESERVED:
         message = f"df_add_param: the name {name!r} is reserved by psweep; choose another one"
         raise ParamsError(message)
