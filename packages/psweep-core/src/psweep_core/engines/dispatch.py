@@ -12,8 +12,10 @@ from typing import NamedTuple, Protocol
 
 from ..errors import PsweepError
 from ..table.rows import RowTuple
+from .failures import note
 from .finished import failed_row
 from .job import Jobs, Settings, describe
+from .retries import calls_of
 
 __all__ = ["Dispatch", "Step", "Stop"]
 
@@ -116,13 +118,14 @@ class Dispatch:
     def blame(self, position: int, problem: PsweepError, runtime: float = float("nan")) -> RowTuple:
         """Make the row of a pset that could not be run, or raise `problem`."""
         settings = self._settings
-        if settings.retries:
-            calls = self._calls.get(position, 1)
-            problem.args = (f"{problem}; psweep: func was called {calls} times for this pset",)
+        calls = f"psweep: {calls_of(self._calls.get(position, 1))}" if settings.retries else ""
         if settings.on_error == "raise":
+            if calls:
+                note(problem, calls)
             raise problem
         self.n_left -= 1
-        why = f"{type(problem).__name__}: {problem}"
+        # (A line of its own, as below the traceback of func: it is no part of the cause.)
+        why = f"{type(problem).__name__}: {problem}" + (f"\n{calls}\n" if calls else "")
         return failed_row(self._jobs[position], settings, time.time_ns(), runtime, why)
 
     def describe(self, position: int) -> str:

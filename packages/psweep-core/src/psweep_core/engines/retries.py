@@ -12,7 +12,7 @@ from ..table.rows import RowTuple
 from .failures import note
 from .isolation import WorkingFolder, copied
 
-__all__ = ["call_again", "retried"]
+__all__ = ["call_again", "calls_of", "retried"]
 
 Pset = dict[Any, Any]
 Call = Callable[..., tuple[RowTuple, bool]]
@@ -44,21 +44,22 @@ def retried(
             raise
         except BaseException as error:
             if last:
-                note(error, f"psweep: {_calls(calls)}")
+                note(error, f"psweep: {calls_of(calls)}")
                 raise
         else:
             *_, extras = row
             if extras is None or not extras.get("_failed"):
                 return row, atomic
             if last:
-                extras["_exc_txt"] += f"psweep: {_calls(calls)}\n"
+                extras["_exc_txt"] += f"psweep: {calls_of(calls)}\n"
                 return row, atomic
         calls += 1
         if tell is not None:
             tell()
 
 
-def _calls(n: int) -> str:
+def calls_of(n: int) -> str:
+    """Describe how many times func was called."""
     return f"func was called {n} times for this pset" if n > 1 else "func was called once"
 
 
