@@ -406,3 +406,18 @@ def test_seeds_of_tasks_that_wait_are_not_given_again(machine):
     submit("calc/run_here.sh")
     seeds = ps.recover("calc")._seed.tolist()
     assert len({*seeds, *df._seed}) == 4
+
+
+@pytest.mark.parametrize("on_error", ["record", "raise"])
+def test_before_the_first_row_the_study_has_its_columns(machine, on_error):
+    machine("subcmd: 'true'")  # which takes jobs, and never runs them
+    params = ps.plist("a", [1, 2])
+    extras = ["_failed", "_exc_txt"] if on_error == "record" else []
+    prepared = ps.prep_batch(params, func=square, on_error=on_error)
+    submitted = ps.run_batch(square, params, "here", on_error=on_error)
+    columns = [*ps.df_read("calc").columns]
+    assert "_pset_id" in columns
+    for df in (prepared, submitted):
+        assert len(df) == 0
+        assert sorted(df.columns) == sorted([*columns, *extras])
+        assert len(ps.df_stats(df)) == 0

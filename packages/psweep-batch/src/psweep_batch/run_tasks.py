@@ -310,4 +310,4 @@ def run_batch(
     if machine_of(layout.calc_dir, machine).runs_here:
         _tell_failures(study.layout)
     study.fold_now()
-    return study.known()
+    return study.so_far(*(("_failed", "_exc_txt") if on_error == "record" else ()))

@@ -121,7 +121,8 @@ def spool_work(
             if options.backup:
                 backup(study, run_id)
             jobs, notices = planner.plan(params, hashes, study.known)
-            known = study.known()
+            records = options.on_error == "record"
+            known = study.so_far(*(("_failed", "_exc_txt") if records else ()))
             header = None
             spool = None
             if jobs:

@@ -8,8 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from ..old_words import takes_old_words
-from ..table.frames import frame_of_rows
-from ..table.rows import Header
 from . import database
 from .old_files import understood
 from .paths import PathLike, expanded
@@ -59,9 +57,8 @@ def df_read(path: PathLike) -> pd.DataFrame:
     """
     path = expanded(path)
     if is_folder(path):
-        df = Study.find(path).known()
-        # A script that watches a run may be there before its first row.
-        return df if len(df.columns) else frame_of_rows([], Header("", 0, "", 0, 0))
+        # (A script that watches a run may be there before its first row.)
+        return Study.find(path).so_far()
     return understood(database.read_file(Path(path)), path)[0]
 
 

@@ -130,6 +130,13 @@ class Study:
             warn_unreadable(self.layout.calc_dir, contents)
         return union(df, journals)
 
+    def so_far(self, *extras: str) -> pd.DataFrame:
+        """Return `known`; without any row, the columns of the bookkeeping and these."""
+        df = self.known()
+        if len(df.columns):
+            return df
+        return frames.with_extras(frames.frame_of_rows([], Header("", 0, "", 0, 0)), *extras)
+
     def _journals(self) -> list[Path]:
         """List the journals, and warn of what only looks like one."""
         journals = self.layout.journals()
