@@ -173,14 +173,14 @@ class RemoteStudy:
         if Study.of_folder(self.folder).exists():
             return Study.of_folder(self.folder).layout.basename
         path = shlex.quote(f"{self.path}/{PRIVATE}")
-        said = self._ask(f"ls -1 {path} 2>/dev/null || true")
+        said = self.ask(f"ls -1 {path} 2>/dev/null || true")
         names = [name for name in said if Path(name).suffix in SUFFIXES]
         return names[0] if len(names) == 1 else "database.pk"
 
     def spools(self) -> list[Path]:
         """Return where the spools that are there belong here."""
         path = f"{self.path}/{PRIVATE}/batch"
-        names = self._ask(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
+        names = self.ask(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
         names = [name.rstrip("/") for name in names]
         return [self.folder / PRIVATE / "batch" / name for name in names if "/" not in name]
 
@@ -190,31 +190,27 @@ class RemoteStudy:
         for i, word in enumerate(words):
             name = re.sub(r"[${}]", "", word)
             words[i] = f'"${{{name}?}}"' if i % 2 else shlex.quote(word) if word else ""
-        said = self._ask(f"set -u; printf '%s\\n' {''.join(words)}", login_shell=True)
+        said = self.ask(f"set -u; printf '%s\\n' {''.join(words)}", login_shell=True)
         return said[-1] if said else path
 
-    def _ask(self, command: str, login_shell: bool = False) -> list[str]:
+    def ask(self, command: str, login_shell: bool = False) -> list[str]:
+        """Run a shell command there, and return the lines that it prints."""
         # A shell there may greet before it does what it is told.
         script = script_for_there(f"echo {_MARK}; {command}", login_shell)
         said = self._call([*self.ssh, "sh"], quiet=True, script=script)
         return said.partition(f"{_MARK}\n")[2].splitlines()
 
-    def make_there(self) -> None:
-        """Create the folder on the other machine."""
-        script = script_for_there(f"mkdir -p -- {shlex.quote(self.path)}", login_shell=False)
-        self._call([*self.ssh, "sh"], script=script)
-
     @contextlib.contextmanager
     def their_file(self, name: str) -> Iterator[Path | None]:
         """Copy a file of theirs to where it can be looked at; None if there is none."""
         path = f"{self.path}/{name}"
-        if not self._ask(f"test ! -e {shlex.quote(path)} || echo yes"):
+        if not self.ask(f"test ! -e {shlex.quote(path)} || echo yes"):
             yield None
             return
         with tempfile.TemporaryDirectory(prefix="psweep_") as folder:
             args = ["-a", "-s", *self._by_ssh(), "--", f"{self.host}:{path}", f"{folder}/"]
             self._call(["rsync", *args])
-            yield Path(folder, name)
+            yield Path(folder, os.path.basename(name))
 
     def merge_runs(self) -> None:
         """Add to the table of runs here those that are only in the one there."""

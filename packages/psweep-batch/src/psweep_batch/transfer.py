@@ -23,6 +23,7 @@ from psweep_core.plumbing import (
     temporary_name,
 )
 
+from .database_there import TRANSFERS, DatabaseThere
 from .errors import TransferError
 from .find_state import Judge, Queues
 from .jobs import last_attempt
@@ -56,26 +57,33 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     if not remote.folder.is_dir():
         message = f"there is no folder {remote.folder} to push"
         raise TransferError(message)
+    layout = Study.of_folder(remote.folder).layout
+    skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
+    how = _how(bool(layout.spools()))
+    how.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
+    shown = _shown(dry_run)
     with remote:
-        if not dry_run:
-            name = Study.of_folder(remote.folder).layout.basename
-            with remote.their_file(name) as theirs:
-                if theirs and _lacks(_read(remote.folder / name), _read(theirs)):
-                    message = (
-                        f"{remote.there} contains psets that {remote.folder / name} lacks; "
-                        f"run `psweep-pull {host}` first"
-                    )
-                    raise TransferError(message)
+        source, target = f"{remote.folder}/", f"{remote.there}/"
+        if dry_run:
+            remote.rsync([*how, *shown, *skip, *options], source, target)
+            return
+        there = DatabaseThere(remote, layout.basename)
+        with there.kept() as theirs:
+            if theirs and _lacks(_read(layout.database), _read(theirs)):
+                message = (
+                    f"{remote.there} contains psets that {layout.database} lacks; "
+                    f"run `psweep-pull {host}` first"
+                )
+                raise TransferError(message)
             # What other machines have added to the table of runs is not to be replaced.
             remote.merge_runs()
-            remote.make_there()
-        skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
-        skip.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
-        layout = Study.of_folder(remote.folder).layout
-        for spool in [] if dry_run else spools_of(layout):
-            spool.note_pushed()  # from here on, others may submit its chunks there
-        how = _how(dry_run, bool(layout.spools()))
-        remote.rsync([*how, *skip, *options], f"{remote.folder}/", f"{remote.there}/")
+            for spool in spools_of(layout):
+                spool.note_pushed()  # from here on, others may submit its chunks there
+            apart = _left_out(layout.basename)
+            remote.rsync([*how, *shown, *apart, *skip, *options], source, target)
+            ours = layout.database
+            if ours.exists() and (theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime):
+                there.replace([*shown, *skip, *options])
 
 
 def pull(
@@ -114,10 +122,8 @@ def pull(
             for folder in remote.spools():
                 Spool(folder).note_pushed()
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-        skip += [f"--exclude=/{name}", f"--exclude=/{RUNS}"]
-        remote.rsync(
-            [*_how(dry_run, spools=True), *skip, *options], f"{remote.there}/", f"{remote.folder}/"
-        )
+        how = [*_how(spools=True), *_shown(dry_run), *_left_out(name, RUNS)]
+        remote.rsync([*how, *skip, *options], f"{remote.there}/", f"{remote.folder}/")
         if dry_run:
             return
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
@@ -239,7 +245,7 @@ def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
         answered.save(path)
 
 
-def _how(dry_run: bool, spools: bool) -> list[str]:
+def _how(spools: bool) -> list[str]:
     # -s: names go as they are, through no shell; -u: what is newer at the target stays
     # Locks and journals are of one machine; what tasks run, and who has it, is of all.
     batch = f"/{PRIVATE}/batch"
@@ -250,8 +256,16 @@ def _how(dry_run: bool, spools: bool) -> list[str]:
     else:
         how.append(f"--exclude=/{PRIVATE}")
     how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
+    how.append(f"--exclude=/{TRANSFERS}")
+    return how
+
+
+def _left_out(*names: str) -> list[str]:
+    """Leave out what is copied on its own; P: --delete-excluded does not delete it."""
+    return [f"--{rule}/{name}" for name in names for rule in ("exclude=", "filter=P ")]
+
+
+def _shown(dry_run: bool) -> list[str]:
     if dry_run:
-        how.append("-n")
-    if dry_run or not sys.stdout.isatty():
-        return [*how, "-v"]
-    return [*how, "--info=progress2", "--human-readable"]
+        return ["-n", "-v"]
+    return ["--info=progress2", "--human-readable"] if sys.stdout.isatty() else ["-v"]

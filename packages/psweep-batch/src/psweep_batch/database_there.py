@@ -1,0 +1,82 @@
+"""Replace the database on another machine, unless it has changed since it was compared."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from .errors import TransferError
+from .remote_study import RemoteStudy
+from .schedulers import shell_text
+
+__all__ = ["TRANSFERS", "DatabaseThere"]
+
+TRANSFERS: Final = ".push_*"  # folders there, each of one transfer
+_PATIENCE = 600  # tries to get the lock of the study there, 0.1 s apart
+
+
+class DatabaseThere:
+    """The database of a study on another machine, as it is now.
+
+    Parameters
+    ----------
+    remote : RemoteStudy
+    name : str
+        Of the database.
+    """
+
+    def __init__(self, remote: RemoteStudy, name: str) -> None:
+        self._remote = remote
+        self._name = name
+        self._folder = TRANSFERS.replace("*", secrets.token_hex(8))
+        self._exists = False
+        self._is_over = False
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[Path | None]:
+        """Keep it until the end of the transfer, and copy it here; None if there is none."""
+        try:
+            self._run("keep_database")
+            with self._remote.their_file(f"{self._folder}/old/{self._name}") as theirs:
+                self._exists = theirs is not None
+                yield theirs
+        finally:
+            if not self._is_over:
+                with contextlib.suppress(TransferError):  # such as that of a broken connection
+                    self._run("end_transfer")
+
+    def replace(self, options: Sequence[str]) -> None:
+        """Replace it by the one here.
+
+        Raises
+        ------
+        TransferError
+            It is another one by now, or somebody has the lock of the study there.
+        """
+        remote = self._remote
+        if self._exists:
+            options = ["--copy-dest=old", *options]  # only what differs is sent
+        ours, there = remote.folder / self._name, f"{remote.there}/{self._name}"
+        # -L: the file, where there is a link to it
+        remote.rsync(["-a", "-s", "-L", *options], f"{ours}", f"{remote.there}/{self._folder}/")
+        said = self._run("replace_database")
+        self._is_over = True
+        if "changed" in said:
+            message = (
+                f"{there} has changed since it was compared, and was left as it is; "
+                f"run `psweep-pull {remote.host}` first"
+            )
+            raise TransferError(message)
+        if "locked" in said:
+            message = f"{there} was left as it is: a run there keeps it locked; repeat this"
+            raise TransferError(message)
+
+    def _run(self, name: str) -> list[str]:
+        words = {"calc": self._remote.path, "name": self._name, "folder": self._folder}
+        settings = [f"ps_{word}={shlex.quote(text)}" for word, text in words.items()]
+        settings.append(f"ps_patience={_PATIENCE}")
+        return self._remote.ask("\n".join([*settings, shell_text(name)]))

@@ -1,0 +1,1 @@
+rm -rf -- "$ps_calc/$ps_folder"

@@ -1,0 +1,138 @@
+"""`psweep-push` while the study there changes: no row of the database there is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cluster import links
+
+import psweep as ps
+from psweep_batch import database_there
+from psweep_batch.cli import push
+
+NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep".split()
+
+
+@pytest.fixture
+def connect(tmp_path, monkeypatch, make_ssh):
+    """Push a study to another machine, and return where it is there."""
+
+    def connect(**kwds):
+        folder = tmp_path / "laptop/study"
+        folder.mkdir(parents=True)
+        monkeypatch.setenv("HOME", str(folder.parent))
+        monkeypatch.chdir(folder)
+        ssh = make_ssh(**kwds)
+        for name, value in ssh.environ.items():
+            monkeypatch.setenv(name, value)
+        run(2)
+        assert push(["cluster"]) == 0
+        return ssh.home / "study/calc"
+
+    return connect
+
+
+def run(n, **kwds):
+    return ps.run_local(lambda pset: {"b": 1}, ps.plist("a", range(n)), verbose=False, **kwds)
+
+
+def run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch):
+    """Let a run there end just before rsync copies to a place."""
+    (tmp_path / "study.py").write_text(
+        "import psweep as ps\n"
+        f"ps.run_local(lambda pset: {{'b': 2}}, [{{'a': 9}}], calc_dir={str(there)!r})\n"
+    )
+    rsync = tmp_path / "slow/rsync"
+    rsync.parent.mkdir()
+    rsync.write_text(
+        f"#!/bin/sh\nfor last; do :; done\ncase $last in\n"
+        f"{target}) {sys.executable} {tmp_path}/study.py ;;\nesac\n"
+        f'exec {shutil.which("rsync")} "$@"\n'
+    )
+    rsync.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{rsync.parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("target", ["cluster:study/calc/", "cluster:study/calc/.push_*"])
+def test_rows_that_are_new_there_since_they_were_compared_stay(
+    connect, tmp_path, monkeypatch, capfd, target
+):
+    there = connect()
+    run(3)
+    run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch)
+    assert push(["cluster"]) == 1
+    assert "calc/database.pk has changed since it was compared" in capfd.readouterr().err
+    assert ps.df_read(there).a.tolist() == [0, 1, 9]
+    assert not list(there.glob(".push_*"))
+
+
+def test_a_first_push_does_not_replace_a_study_that_is_new_there(
+    connect, tmp_path, monkeypatch, capfd
+):
+    there = connect()
+    shutil.rmtree(there)
+    run_there_when_rsync_copies_to("cluster:study/calc/.push_*", there, tmp_path, monkeypatch)
+    assert push(["cluster"]) == 1
+    assert ps.df_read(there).a.tolist() == [9]
+
+
+@pytest.mark.parametrize("locker", ["flock", "perl"])
+def test_the_database_there_is_replaced_under_its_lock(
+    connect, tmp_path, monkeypatch, capfd, locker
+):
+    there = connect(base_path=str(links(tmp_path / "few", *NEEDED, locker)))
+    monkeypatch.setattr(database_there, "_PATIENCE", 3)
+    run(3)
+    ours = Path("calc/database.pk").read_bytes()
+    lock = there / ".psweep/database.pk/lock"
+    lock.parent.mkdir(parents=True)
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert push(["cluster"]) == 1
+        assert "keeps it locked; repeat this" in capfd.readouterr().err
+        assert len(ps.df_read(there)) == 2
+    assert push(["cluster"]) == 0
+    assert (there / "database.pk").read_bytes() == ours
+    assert not list(there.glob(".push_*"))
+
+
+def test_without_a_program_that_locks_the_database_is_still_compared(connect, tmp_path):
+    there = connect(base_path=str(links(tmp_path / "few", *NEEDED)))
+    run(3)
+    assert push(["cluster"]) == 0
+    assert len(ps.df_read(there)) == len(ps.df_read("calc"))
+
+
+def test_databases_behind_links(connect, tmp_path):
+    there = connect()
+    for folder in (there, Path("calc")):
+        elsewhere = tmp_path / folder.parent.parent.name
+        elsewhere.mkdir(exist_ok=True)
+        (folder / "database.pk").rename(elsewhere / "big.pk")
+        (folder / "database.pk").symlink_to((elsewhere / "big.pk").absolute())
+    run(3)
+    assert push(["cluster"]) == 0
+    assert len(ps.df_read(there)) == 5
+
+
+def test_what_killed_transfers_have_left_there_is_removed(connect):
+    there = connect()
+    old, new = there / ".push_old", there / ".push_new"
+    for folder in (old, new):
+        (folder / "old").mkdir(parents=True)
+    os.utime(old, (1, time.time() - 2 * 86400))
+    assert push(["cluster"]) == 0
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_delete_excluded_spares_the_database(connect):
+    there = connect()
+    assert push(["cluster", "--delete-excluded", "--delete"]) == 0
+    assert len(ps.df_read(there)) == 2
