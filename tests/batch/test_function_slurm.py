@@ -132,6 +132,36 @@ def test_one_job_per_chunk_with_its_own_resources(here):
 
 
 @pytest.mark.slow
+def test_time_left_grows_when_the_job_was_suspended(here, tmp_path):
+    slurm = here("", JOBSCRIPT.replace("--mem=400", "--mem=400 --time=5"))
+    began, go = tmp_path / "began", tmp_path / "go"
+
+    def func(pset):
+        began.touch()
+        while not go.exists():
+            time.sleep(0.05)
+        end = time.monotonic() + 10
+        query = ["squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L"]
+        while time.monotonic() < end:  # until the task has noticed it
+            minutes, seconds = subprocess.check_output(query, text=True).split(":")
+            late = 60 * int(minutes) + int(seconds) - ps.time_left()
+            if late < 3:
+                break
+            time.sleep(0.2)
+        return {"late": late}
+
+    ps.run_batch(func, [{"a": 1}], "cluster")
+    until(began.exists)
+    job = ps.batch_status().job_id[0]
+    slurm.run("scontrol", "suspend", job)
+    time.sleep(7)
+    slurm.run("scontrol", "resume", job)
+    go.touch()
+    df = until(lambda: d if len(d := ps.df_read("calc")) else None)
+    assert abs(df.late[0]) < 3
+
+
+@pytest.mark.slow
 def test_requeued_task_goes_on(here, tmp_path):
     slurm = here("array: true\npack: 10")
     go = tmp_path / "go"

@@ -393,3 +393,29 @@ def test_time_left_outside_a_task(monkeypatch):
     assert ps.time_left() is None
     monkeypatch.setenv(END, "1")
     assert ps.time_left() == 0.0
+
+
+def test_psets_begin_after_a_pause_that_moved_the_end(tmp_path):
+    squeue = tmp_path / "squeue"
+    squeue.write_text("#!/bin/sh\necho 10:00\n")
+    squeue.chmod(0o755)
+
+    def func(pset):
+        (tmp_path / "began").touch()
+        time.sleep(0.3)
+        return {"left": ps.time_left()}
+
+    spool = prepare(func, ps.plist("a", range(8)))
+    claim(spool)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environ = {"SLURM_JOB_ID": "1", "PATH": path, "PSWEEP_RUN": str(tmp_path)}
+    task = start(spool, **environ, **{END: str(time.time() + 9)})
+    until((tmp_path / "began").exists)
+    os.killpg(task.pid, signal.SIGSTOP)
+    time.sleep(5.5)
+    os.killpg(task.pid, signal.SIGCONT)
+    task.communicate(timeout=60)
+    assert task.returncode == 0
+    left = ps.recover("calc").left
+    assert len(left) == 8
+    assert 590 < left.iloc[-1] <= 600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import platform
@@ -33,13 +34,14 @@ from .job_memory import count_kills
 from .needs import Needs
 from .options import Options
 from .spool_work import TASK_PYTHON
-from .time_left import END, find_end, time_left
+from .time_left import END, LATER_END, end_after_pause, find_end, time_left
 
 __all__ = ["task"]
 
 _MARGIN = 5.0  # s before the end of the job by which a pset should have finished
 _GRACE = 5.0  # s that running psets have after SIGTERM, if the scheduler does not tell
 _LOOK_SECONDS = 2.0  # how often a task looks whether a later one has its psets
+_PAUSE_SECONDS = 5.0  # a task that does nothing for so long was suspended, or stopped
 _HAND_OVER_SECONDS = 10.0  # how long a later one waits for it to stop
 _NOTICE = 3.0  # the same after SIGUSR2 of Grid Engine, where it is 5 s or more (queue_conf, notify)
 
@@ -281,6 +283,7 @@ class _Stop:
         self._n_kills = count_kills()
         self._claim: tuple[Path, str] | None = None
         self._looked = 0.0
+        self._awake = math.inf  # when this process last looked, which it does all the time
         for name in ("SIGINT", *ENDINGS):
             self._on(name, self._end)
         for name in WARNINGS:
@@ -299,13 +302,19 @@ class _Stop:
         if end is not None:
             os.environ[END] = str(end)
         self._runtime = runtime or 0.0
+        self._awake = time.monotonic()
 
     def watch(self, claim: Path, start: str) -> None:
         """Stop at once when a later task has ended the claim, after the line of this start."""
         self._claim = claim, start
 
     def _look(self) -> None:
-        now = time.monotonic()
+        if time.monotonic() - self._awake > _PAUSE_SECONDS:
+            end = end_after_pause()
+            if end is not None:
+                os.environ[END] = str(end)
+                _tell(LATER_END, f"{end}")  # for the workers, which have been started
+        self._awake = now = time.monotonic()
         if self._claim is not None and now - self._looked > _LOOK_SECONDS:
             self._looked = now
             if _is_ended(*self._claim):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
-__all__ = ["END", "find_end", "slurm_seconds", "time_left"]
+from .job_environment import job_id
+
+__all__ = ["END", "LATER_END", "end_after_pause", "find_end", "slurm_seconds", "time_left"]
 
 END = "PSWEEP_TASK_END"  # s since 1970; workers, and programs that func starts, inherit it
+LATER_END = "end"  # the file in the folder PSWEEP_RUN with the end that holds after a pause
 _SECONDS = 20
 
 
@@ -34,9 +39,12 @@ def time_left() -> float | None:
     1000 None
     """
     try:
-        return max(0.0, float(os.environ[END]) - time.time())
+        end = float(os.environ[END])
     except (KeyError, ValueError):
         return None
+    with contextlib.suppress(KeyError, ValueError, OSError):  # there was no pause
+        end = float(Path(os.environ["PSWEEP_RUN"], LATER_END).read_bytes())
+    return max(0.0, end - time.time())
 
 
 def find_end() -> float | None:
@@ -47,8 +55,8 @@ def find_end() -> float | None:
         except (KeyError, ValueError):
             continue
     if "SLURM_JOB_ID" in os.environ:
-        left = slurm_seconds(_said("squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L"))
-    elif "PBS_JOBID" in os.environ:
+        return end_after_pause()
+    if "PBS_JOBID" in os.environ:
         left = _number(os.environ.get("PBS_WALLTIME", ""))
     elif "SGE_TASK_ID" in os.environ and "JOB_ID" in os.environ:
         said = _said("qstat", "-j", os.environ["JOB_ID"])
@@ -62,6 +70,14 @@ def find_end() -> float | None:
         left = min((limit for limit in limits if limit is not None), default=None)
     else:
         return None
+    return None if left is None else time.time() + left
+
+
+def end_after_pause() -> float | None:
+    """Ask the scheduler again after the job was suspended, of which only SLURM moves the end."""
+    if "SLURM_JOB_ID" not in os.environ:
+        return None
+    left = slurm_seconds(_said("squeue", "-h", "-j", job_id(), "-o", "%L"))
     return None if left is None else time.time() + left
 
 
