@@ -261,7 +261,7 @@ def test_pull_while_jobs_rename_their_files(there, laptop, capfd):
     here = Path("calc", df._pset_id[0])
 
     def rename_while_the_big_one_is_copied():
-        while not list(here.glob(".a big result.*")):
+        while not list(Path("calc").glob(".transfer_*/*a big result.*")):
             time.sleep(0.01)
         (folder / "checkpoint.new").rename(folder / "checkpoint")
 

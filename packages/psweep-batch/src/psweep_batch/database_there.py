@@ -15,7 +15,7 @@ from .schedulers import shell_text
 
 __all__ = ["TRANSFERS", "DatabaseThere"]
 
-TRANSFERS: Final = ".push_*"  # folders there, each of one transfer
+TRANSFERS: Final = ".transfer_*"  # folders for the files of one transfer each
 _PATIENCE = 600  # tries to get the lock of the study there, 0.1 s apart
 
 
@@ -27,12 +27,17 @@ class DatabaseThere:
     remote : RemoteStudy
     name : str
         Of the database.
+
+    Attributes
+    ----------
+    folder : str
+        For the files of this transfer, in the study there.
     """
 
     def __init__(self, remote: RemoteStudy, name: str) -> None:
         self._remote = remote
         self._name = name
-        self._folder = TRANSFERS.replace("*", secrets.token_hex(8))
+        self.folder = TRANSFERS.replace("*", secrets.token_hex(8))
         self._exists = False
         self._is_over = False
 
@@ -41,7 +46,7 @@ class DatabaseThere:
         """Keep it until the end of the transfer, and copy it here; None if there is none."""
         try:
             self._run("keep_database")
-            with self._remote.their_file(f"{self._folder}/old/{self._name}") as theirs:
+            with self._remote.their_file(f"{self.folder}/old/{self._name}") as theirs:
                 self._exists = theirs is not None
                 yield theirs
         finally:
@@ -62,7 +67,7 @@ class DatabaseThere:
             options = ["--copy-dest=old", *options]  # only what differs is sent
         ours, there = remote.folder / self._name, f"{remote.there}/{self._name}"
         # -L: the file, where there is a link to it
-        remote.rsync(["-a", "-s", "-L", *options], f"{ours}", f"{remote.there}/{self._folder}/")
+        remote.rsync(["-a", "-s", "-L", *options], f"{ours}", f"{remote.there}/{self.folder}/")
         said = self._run("replace_database")
         self._is_over = True
         if "changed" in said:
@@ -76,7 +81,7 @@ class DatabaseThere:
             raise TransferError(message)
 
     def _run(self, name: str) -> list[str]:
-        words = {"calc": self._remote.path, "name": self._name, "folder": self._folder}
+        words = {"calc": self._remote.path, "name": self._name, "folder": self.folder}
         settings = [f"ps_{word}={shlex.quote(text)}" for word, text in words.items()]
         settings.append(f"ps_patience={_PATIENCE}")
         return self._remote.ask("\n".join([*settings, shell_text(name)]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +36,8 @@ from .remote_study import RemoteStudy, machines_of_study
 from .tasks import judge_tasks
 
 __all__ = ["pull", "push"]
+
+_DAY = 86400  # s
 
 
 def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> None:
@@ -65,7 +70,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     with remote:
         source, target = f"{remote.folder}/", f"{remote.there}/"
         if dry_run:
-            remote.rsync([*how, *shown, *skip, *options], source, target)
+            remote.rsync([*how, *shown, f"--exclude=/{TRANSFERS}", *skip, *options], source, target)
             return
         there = DatabaseThere(remote, layout.basename)
         with there.kept() as theirs:
@@ -79,8 +84,9 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             remote.merge_runs()
             for spool in spools_of(layout):
                 spool.note_pushed()  # from here on, others may submit its chunks there
-            apart = _left_out(layout.basename)
-            remote.rsync([*how, *shown, *apart, *skip, *options], source, target)
+            how += _left_out(layout.basename, TRANSFERS)
+            how.append(f"--temp-dir={there.folder}")
+            remote.rsync([*how, *shown, *skip, *options], source, target)
             ours = layout.database
             if ours.exists() and (theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime):
                 there.replace([*shown, *skip, *options])
@@ -122,10 +128,14 @@ def pull(
             for folder in remote.spools():
                 Spool(folder).note_pushed()
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-        how = [*_how(spools=True), *_shown(dry_run), *_left_out(name, RUNS)]
-        remote.rsync([*how, *skip, *options], f"{remote.there}/", f"{remote.folder}/")
+        how = [*_how(spools=True), *_shown(dry_run), *_left_out(name, RUNS, TRANSFERS)]
+        source, target = f"{remote.there}/", f"{remote.folder}/"
         if dry_run:
+            remote.rsync([*how, *skip, *options], source, target)
             return
+        with _folder_for_transfer(remote.folder) as temporary:
+            how.append(f"--temp-dir={temporary}")
+            remote.rsync([*how, *skip, *options], source, target)
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
         if queue is not None:
             _keep_queue(remote, *queue)
@@ -133,6 +143,16 @@ def pull(
             if theirs is not None:
                 _take_database(remote, name, theirs)
         remote.merge_runs()
+
+
+@contextlib.contextmanager
+def _folder_for_transfer(folder: Path) -> Iterator[str]:
+    """Make a folder for the temporary files of rsync, which are named like files of psweep."""
+    for old in folder.glob(TRANSFERS):  # of transfers that were killed
+        if time.time() - old.lstat().st_mtime > _DAY:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=TRANSFERS.rstrip("*"), dir=folder) as path:
+        yield path
 
 
 def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
@@ -256,7 +276,6 @@ def _how(spools: bool) -> list[str]:
     else:
         how.append(f"--exclude=/{PRIVATE}")
     how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
-    how.append(f"--exclude=/{TRANSFERS}")
     return how
 
 

@@ -51,9 +51,10 @@ finished() { # is there nothing to do for this job: the pset has finished, or a 
         esac
     fi
     for ps_file in .submitted_*; do
-        [ "${ps_file##*.}" -le "$ps_attempt" ] 2>/dev/null || {
-            [ ! -e "$ps_file" ] || return 0
-        }
+        case ${ps_file##*.} in
+        *[!0-9]*) ;; # a temporary file of rsync, or there is none
+        *) [ "${ps_file##*.}" -le "$ps_attempt" ] || return 0 ;;
+        esac
     done
     # by an earlier job that counted as lost when this one was submitted
     ps_seen=$(sed -n -e '2s/^by [^ ]* [^ ]* //p' ".submitted_$ps_machine.$ps_attempt" 2>/dev/null)

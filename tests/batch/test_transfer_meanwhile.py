@@ -1,4 +1,4 @@
-"""`psweep-push` while the study there changes: no row of the database there is lost."""
+"""`psweep-push` while the study there changes, and what transfers leave behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cluster import links
 
 import psweep as ps
 from psweep_batch import database_there
-from psweep_batch.cli import push
+from psweep_batch.cli import pull, push
 
 NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep".split()
 
@@ -59,7 +60,7 @@ def run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{rsync.parent}:{os.environ['PATH']}")
 
 
-@pytest.mark.parametrize("target", ["cluster:study/calc/", "cluster:study/calc/.push_*"])
+@pytest.mark.parametrize("target", ["cluster:study/calc/", "cluster:study/calc/.transfer_*"])
 def test_rows_that_are_new_there_since_they_were_compared_stay(
     connect, tmp_path, monkeypatch, capfd, target
 ):
@@ -69,7 +70,7 @@ def test_rows_that_are_new_there_since_they_were_compared_stay(
     assert push(["cluster"]) == 1
     assert "calc/database.pk has changed since it was compared" in capfd.readouterr().err
     assert ps.df_read(there).a.tolist() == [0, 1, 9]
-    assert not list(there.glob(".push_*"))
+    assert not list(there.glob(".transfer_*"))
 
 
 def test_a_first_push_does_not_replace_a_study_that_is_new_there(
@@ -77,7 +78,7 @@ def test_a_first_push_does_not_replace_a_study_that_is_new_there(
 ):
     there = connect()
     shutil.rmtree(there)
-    run_there_when_rsync_copies_to("cluster:study/calc/.push_*", there, tmp_path, monkeypatch)
+    run_there_when_rsync_copies_to("cluster:study/calc/.transfer_*", there, tmp_path, monkeypatch)
     assert push(["cluster"]) == 1
     assert ps.df_read(there).a.tolist() == [9]
 
@@ -99,7 +100,7 @@ def test_the_database_there_is_replaced_under_its_lock(
         assert len(ps.df_read(there)) == 2
     assert push(["cluster"]) == 0
     assert (there / "database.pk").read_bytes() == ours
-    assert not list(there.glob(".push_*"))
+    assert not list(there.glob(".transfer_*"))
 
 
 def test_without_a_program_that_locks_the_database_is_still_compared(connect, tmp_path):
@@ -121,15 +122,39 @@ def test_databases_behind_links(connect, tmp_path):
     assert len(ps.df_read(there)) == 5
 
 
-def test_what_killed_transfers_have_left_there_is_removed(connect):
+def test_temporary_files_of_rsync_are_in_a_folder_of_their_own(connect):
+    # Next to the others, a job would take .submitted_m.2.Ab12Cd for the claim of a later job.
     there = connect()
-    old, new = there / ".push_old", there / ".push_new"
-    for folder in (old, new):
-        (folder / "old").mkdir(parents=True)
-    os.utime(old, (1, time.time() - 2 * 86400))
-    assert push(["cluster"]) == 0
-    assert not old.exists()
-    assert new.exists()
+    name = ".submitted_m.2"
+
+    def is_temporary(other):
+        return other.startswith(f"{name}.")
+
+    for call, source, target in [(push, Path("calc"), there), (pull, there, Path("calc"))]:
+        (source / "pset").mkdir(exist_ok=True)
+        (source / "pset" / name).write_bytes(os.urandom(600_000))
+        seen = set()
+        with ThreadPoolExecutor() as pool:
+            transfer = pool.submit(call, ["cluster", "--bwlimit=1000"])
+            while not transfer.done():
+                walk = os.walk(target)
+                seen |= {Path(at) for at, _, names in walk if any(map(is_temporary, names))}
+        assert transfer.result() == 0
+        assert [path.name[:10] for path in seen] == [".transfer_"]
+        assert not list(target.glob(".transfer_*"))
+
+
+def test_what_killed_transfers_have_left_is_removed_after_a_day(connect):
+    there = connect()
+    for call, target in [(push, there), (pull, Path("calc"))]:
+        old, new = target / ".transfer_old", target / ".transfer_new"
+        for folder in (old, new):
+            (folder / "old").mkdir(parents=True)
+        os.utime(old, (1, time.time() - 2 * 86400))
+        assert call(["cluster"]) == 0
+        assert not old.exists()
+        assert new.exists()
+    assert not (Path("calc") / ".transfer_old").exists()
 
 
 def test_delete_excluded_spares_the_database(connect):
