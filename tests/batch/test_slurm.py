@@ -260,6 +260,18 @@ def test_the_runner_of_a_packed_task_after_a_requeue(templates, fake_scheduler, 
     assert ran == ["x\n", "x\nx\n", "x\n"]
 
 
+def test_a_temporary_file_of_rsync_is_no_claim(templates, fake_scheduler):
+    templates(m=("subcmd: fakesub\narray: true", "echo x >>ran\n"))
+    df = ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    folder = Path("calc", df._pset_id[0])
+    (folder / ".submitted_m.1.eg5Nub").touch()
+    (script,) = Path("calc/arrays_m").glob("*.sh")
+    env = {"SLURM_ARRAY_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": "0", "PATH": "/usr/bin:/bin"}
+    subprocess.run(["sh", script], env=env, check=True)
+    assert (folder / "ran").exists()
+
+
 def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
     text = "#!/bin/sh\n#SBATCH --requeue\n[ -e again ] || { touch again; sleep 60; }\n"
     templates(m=("subcmd: sbatch\nlost_after: 1", text))
@@ -280,6 +292,34 @@ def test_a_job_that_slurm_starts_again_is_not_lost(templates, cluster_here):
     assert ps.batch_resubmit().empty
     cluster_here.run("scancel", job_id)
     assert wait_for_jobs().state.tolist() == ["cancelled"]
+
+
+def test_a_job_that_starts_again_while_its_processes_live(templates, cluster_here):
+    # The program is not the process that psweep has started, but one that this has started.
+    text = "#!/bin/sh\nsh program\nexit $$?\n"
+    program = "echo $$$$ >>pids\nwhile [ ! -e go ]; do sleep 0.1; done\necho '{}' >result.json\n"
+    info = "subcmd: sbatch\nlost_after: 1\narray: true\npack: 2"
+    templates({"program": program}, m=(info, text))
+    df = ps.prep_batch(ps.plist("a", [1, 2]))
+    submit("calc/run_m.sh")
+    folder, other = (Path("calc", pset_id) for pset_id in df._pset_id)
+    (other / "go").touch()
+    pids = folder / "pids"
+    while not pids.exists() or not pids.read_text().endswith("\n"):
+        time.sleep(0.05)
+    # As SLURM does after a node has failed: the same script, with the same task
+    (script,) = Path("calc").glob("arrays_m/*.sh")
+    cluster_here.run("sbatch", "--array=0", str(script.relative_to("calc")), cwd="calc")
+    while pids.read_text().count("\n") < 2:
+        time.sleep(0.05)
+    first = pids.read_text().split()[0]
+    state = subprocess.run(["ps", "-o", "stat=", "-p", first], capture_output=True, check=False)
+    assert state.stdout.strip() in (b"", b"Z")  # Z: has ended
+    assert not (other / "pids").exists()
+    (folder / "go").touch()
+    assert wait_for_jobs().state.tolist() == ["done", "done"]
+    assert len((other / "pids").read_text().split()) == 1
+    assert len(pids.read_text().split()) == 2
 
 
 @pytest.mark.parametrize("array", [False, True])

@@ -69,6 +69,54 @@ start() { # WORD...: run it as if it were not in the background, where sh ignore
     fi
 }
 
+# After it has lost sight of a node, a scheduler may start a job again whose processes still run. The
+# first line of the note is of the start that goes on; all others stop when they see that.
+
+begun() { # print the line of a start of this job that has noted no end, if there is one
+    [ -e "$ps_note" ] || return
+    state_of "./$ps_note"
+    case $ps_state in
+    -*) sed -n '/^start /p' "$ps_note" | tail -n 1 ;;
+    esac
+}
+
+take_over() { # LINE: wait until the processes of that start are gone, 10 s at most
+    read -r _ ps_time ps_host ps_pid _ <<END_OF_LINE
+$1
+END_OF_LINE
+    ps_tries=0
+    until [ "$ps_tries" = 100 ] || grep -qxF "gone $ps_time" "$ps_note"; do
+        if [ "$ps_host" = "$(uname -n)" ] && ! kill -0 "$ps_pid" 2>/dev/null; then break; fi
+        sleep 0.1
+        ps_tries=$((ps_tries + 1))
+    done
+    keep_results
+}
+
+is_started_again() {
+    ps_line=
+    read -r ps_line <"$ps_note"
+    case $ps_line in
+    "$ps_started") return 1 ;;
+    start\ *) return 0 ;;
+    *) return 1 ;; # it is just being written, or cannot be read
+    esac
+}
+
+watch() { # FOLDER: end this whole job, with what its jobscripts have started, when it was started again
+    while kill -0 $$ && sleep 2; do
+        is_started_again || continue
+        : >"$ps_run/TERM" # workers begin nothing
+        ps_group=$(ps -o pgid= -p $$ | tr -d ' ')
+        ps_pid=$(cat "$ps_run/$1.pid")
+        ps_time=${ps_started#start }
+        # Now, as nothing may come between it and the end
+        echo "gone ${ps_time%% *}" >>"$ps_note"
+        if [ "$ps_group" = $$ ]; then kill -s KILL -- -$$; else kill -s KILL "$ps_pid"; fi
+        return
+    done
+}
+
 run_pset() { # FOLDER: run its jobscript there, by what its first line names
     ps_caught=
     cd -- "$ps_calc/$1" || return
@@ -85,7 +133,12 @@ run_pset() { # FOLDER: run its jobscript there, by what its first line names
     '#!'*) ps_with=${ps_first#??} ;;
     *) ps_with=${BASH:-/bin/sh} ;;
     esac
+    ps_note=.job_$ps_machine.$ps_attempt
+    ps_before=$(begun)
     note_start "$ps_log" "$ps_err"
+    [ -z "$ps_before" ] || take_over "$ps_before"
+    watch "$1" </dev/null >/dev/null 2>&1 3<&- &
+    ps_watch=$!
     # The number of the process that becomes the jobscript, for `send`
     ps_start='echo $$ >"$0"; if [ -e "${0%/*}/TERM" ]; then exit 143; fi; exec "$@"'
     if [ -n "$ps_own" ]; then
@@ -94,11 +147,13 @@ run_pset() { # FOLDER: run its jobscript there, by what its first line names
         start sh -c "$ps_start" "$ps_run/$1.pid" $ps_with "./jobscript_$ps_machine" <&3 3<&-
     fi
     ps_code=$?
+    { kill -s KILL "$ps_watch" && wait "$ps_watch"; } 2>/dev/null
     rm -f "$ps_run/$1.pid"
     for ps_signal in QUIT INT; do # which this shell may ignore
         if [ -z "$ps_caught" ] && [ -e "$ps_run/$ps_signal" ]; then ps_caught=$ps_signal; fi
     done
-    note_exit "$ps_code" "$ps_caught"
+    # (Not into the notes of a later start)
+    if ! is_started_again; then note_exit "$ps_code" "$ps_caught"; fi
     [ "$ps_code" = 0 ] || echo "$ps_code" >"$ps_run/code"
 }
 

@@ -1,5 +1,11 @@
 # What is noted of a job in the folder of its pset: .job_<machine>.<attempt>
 
+keep_results() { # what an earlier attempt has left is not a result of this one
+    for ps_file in result.pk result.json; do
+        [ ! -e "$ps_file" ] || mv -f "$ps_file" "$ps_file.old"
+    done
+}
+
 note_start() { # LOG STDERR: where the output goes
     if [ -n "$SLURM_ARRAY_JOB_ID" ]; then
         ps_job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
@@ -12,12 +18,10 @@ note_start() { # LOG STDERR: where the output goes
         ps_job=${JOB_ID:--}
         [ "${SGE_TASK_ID:-undefined}" = undefined ] || ps_job=${JOB_ID}_$SGE_TASK_ID
     fi
-    # What an earlier attempt has left is not a result of this one.
-    for ps_file in result.pk result.json; do
-        [ ! -e "$ps_file" ] || mv -f "$ps_file" "$ps_file.old"
-    done
+    keep_results
+    ps_started="start $(date +%s.%N) $(uname -n) $$ $ps_job $1"
     {
-        echo "start $(date +%s.%N) $(uname -n) $$ $ps_job $1"
+        printf '%s\n' "$ps_started"
         [ -z "$2" ] || [ "$2" = "$1" ] || echo "stderr $2"
     } >".job_$ps_machine.$ps_attempt"
 }
