@@ -185,7 +185,7 @@ def test_a_worker_that_dies_or_hangs_is_a_failure_as_any(method, end, capfd):
     assert os.path.getsize("calls_1") == 3
     text = df._exc_txt[1]
     assert text.endswith("\npsweep: func was called 3 times for this pset\n")
-    assert "func was called" not in capfd.readouterr().err  # which is no part of the cause
+    assert "func was called" not in capfd.readouterr().err  # which does not belong to the cause
     assert {
         "kill": "was ended by SIGKILL, possibly because it was out of memory",
         "exit": "exited with status 3",

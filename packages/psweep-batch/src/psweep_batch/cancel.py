@@ -15,9 +15,9 @@ import pandas as pd
 from psweep_core.plumbing import PathLike, folder_of, no_link
 
 from .errors import BatchError
-from .find_state import cancelled_name, machine_of
 from .machines import Machine
 from .queue import Queue
+from .queues import cancelled_name, machine_of
 from .schedulers import SCHEDULERS
 from .states import State
 from .status import status_frame, statuses

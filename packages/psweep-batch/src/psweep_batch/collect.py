@@ -42,9 +42,10 @@ from psweep_core.plumbing import (
 )
 
 from .errors import BatchError
-from .find_state import READER_MARK, Queues
+from .find_state import READER_MARK
 from .jobs import RESULT_FILES
 from .outputs import tail
+from .queues import Queues
 from .result_files import UNUSABLE
 from .scripts import run_script_path
 from .states import State

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import os
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
 
-from psweep import file_read
-from psweep_core.plumbing import PRIVATE, replace_text
+from psweep_core.plumbing import PRIVATE
 
 from .jobs import RESULT_FILES, Attempt
-from .machines import Machine, read_info
-from .queue import Account, Queue, complain, snapshot_path
+from .queue import Account, Queue
+from .queues import Queues
 from .result_files import UNUSABLE, is_complete
 from .scheduler_words import WAITING
-from .scripts import info_path
 from .states import State
 
 __all__ = [
@@ -27,17 +20,13 @@ __all__ = [
     "RUNS_ANOTHER",
     "Judge",
     "Outcome",
-    "Queues",
     "Verdict",
-    "cancelled_name",
-    "machine_of",
 ]
 
 READER_MARK: Final = "batch_reader"  # in .psweep, if the user has read results by a reader
 
 RUNS_ANOTHER: Final = "its task runs another pset"
 _GRACE_SECONDS = 60  # a local submit script may take this long to start a job
-_MISSING = "batch_missing.json"  # in .psweep: since when the queue does not show jobs
 
 
 class Outcome(NamedTuple):
@@ -46,166 +35,6 @@ class Outcome(NamedTuple):
     failed: bool
     cause: str
     runtime: float
-
-
-class Queues:
-    """The queue of each machine, asked when and only if there is a question."""
-
-    def __init__(self, calc_dir: Path, may_ask: Callable[[Machine], bool] | None = None) -> None:
-        self._calc_dir = calc_dir
-        self._may_ask = may_ask
-        self._machines: dict[str, Machine] = {}
-        self._of: dict[str, Queue | None] = {}
-        self._asked: dict[str, Queue | None] = {}
-        self._saved: set[str] = set()
-        self._elsewhere: set[tuple[str, str]] = set()
-        self._unclear: dict[str, set[tuple[str, str]]] = {}
-        self._missing: dict[str, float] | None = None
-        self._missing_now: dict[str, float] = {}
-        self._there: set[str] = set()
-        self._cancelled: dict[str, set[str]] = {}
-
-    def machine(self, name: str) -> Machine:
-        """Return the settings of a machine."""
-        if name not in self._machines:
-            self._machines[name] = machine_of(self._calc_dir, name)
-        return self._machines[name]
-
-    def of(self, attempt: Attempt) -> Queue | None:
-        """Return the queue that an attempt would be in; None if it cannot be asked."""
-        name = attempt.machine
-        if name not in self._of:
-            self._of[name] = self._ask(name)
-        queue = self._of[name]
-        if queue is None:
-            return None
-        where = (attempt.user, attempt.cluster)
-        if not queue.knows(attempt.cluster) or (
-            queue.user and attempt.user not in ("", queue.user)
-        ):
-            if where not in self._elsewhere:
-                self._elsewhere.add(where)
-                complain(name, f"jobs are of {' on '.join(filter(None, where))}")
-            return None
-        return queue
-
-    def account(self, attempt: Attempt) -> Account | None:
-        """Return what a second source says of a job; None if it was not asked or did not answer."""
-        queue = self.of(attempt)
-        if queue is None or attempt.job_id is None:
-            return None
-        found = queue.account(attempt.cluster, attempt.job_id)
-        if found is None:
-            jobs = self._unclear.setdefault(attempt.machine, set())
-            jobs.add((attempt.cluster, attempt.job_id))
-        return found
-
-    def ask_accounts(self, host: Sequence[str] | None = None) -> list[Queue]:
-        """Ask the second source for all jobs of which `account` had to say None.
-
-        Parameters
-        ----------
-        host : sequence of str, optional
-            The command that runs another where the scheduler is. None: it is here, and where what
-            psweep-pull has brought counts, nobody is asked.
-
-        Returns
-        -------
-        list of Queue
-            Those that have answers.
-        """
-        asked = []
-        for name, jobs in self._unclear.items():
-            queue = self._of[name]
-            if queue is not None and (name not in self._saved or host is not None):
-                queue.ask_accounts(self.machine(name), jobs, host)
-                asked.append(queue)
-        self._unclear.clear()
-        return asked
-
-    def missing_for(self, attempt: Attempt, queue: Queue, since: float = math.inf) -> float:
-        """Return for how many seconds a job is known not to be in the queue.
-
-        Parameters
-        ----------
-        attempt : Attempt
-        queue : Queue
-        since : float, optional
-            When it has ended, if the scheduler says so. Otherwise, the time counts from when the
-            queue was first seen without it.
-        """
-        key = _missing_key(attempt)
-        since = min(self._known_missing().get(key, queue.when), queue.when, since)
-        self._missing_now[key] = since
-        return queue.when - since
-
-    def is_there(self, attempt: Attempt) -> None:
-        """Note that a job is there: since when it was missing before counts no more."""
-        self._there.add(_missing_key(attempt))
-        self._missing_now.pop(_missing_key(attempt), None)
-
-    def _known_missing(self) -> dict[str, float]:
-        if self._missing is None:
-            try:
-                self._missing = json.loads(file_read(self._calc_dir / PRIVATE / _MISSING))
-            except (OSError, ValueError):
-                self._missing = {}
-        return self._missing
-
-    def remember(self) -> None:
-        """Keep since when jobs are missing, where that is possible."""
-        known = self._known_missing()
-        missing = {**known, **self._missing_now}
-        missing = {key: since for key, since in missing.items() if key not in self._there}
-        if missing != known:
-            with contextlib.suppress(OSError):  # to look needs no right to write
-                text = json.dumps(missing)
-                replace_text(self._calc_dir / PRIVATE / _MISSING, text)
-
-    def was_cancelled(self, attempt: Attempt) -> bool:
-        """Return whether psweep has cancelled a job."""
-        name = attempt.machine
-        if name not in self._cancelled:
-            try:
-                text = file_read(self._calc_dir / cancelled_name(name))
-            except OSError:
-                text = ""
-            self._cancelled[name] = set(text.splitlines())
-        folder = os.path.basename(attempt.folder)
-        return f"{folder} {attempt.number}" in self._cancelled[name]
-
-    def _ask(self, name: str) -> Queue | None:
-        saved = snapshot_path(self._calc_dir, name)
-        if saved.exists():
-            self._saved.add(name)
-            return Queue.read(saved)
-        machine = self.machine(name)
-        query = machine.query
-        if query is None:
-            complain(name, "its info.yaml has no statcmd and no scheduler")
-            return None
-        if self._may_ask is not None and not self._may_ask(machine):
-            complain(name, "its statcmd was not confirmed: call this in a terminal")
-            return None
-        if self._calc_dir.joinpath(f".clusters_{name}").exists():
-            query = f"{name} {query}"  # which asks for these clusters
-        if query not in self._asked:
-            try:
-                self._asked[query] = Queue.ask(machine, self._calc_dir)
-            except OSError as error:
-                self._asked[query] = None
-                complain(name, error)
-        return self._asked[query]
-
-
-def machine_of(calc_dir: Path, name: str) -> Machine:
-    """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
-    path = info_path(calc_dir, name)
-    return read_info(path, name) if path.exists() else Machine(name, "sbatch", scheduler="slurm")
-
-
-def _missing_key(attempt: Attempt) -> str:
-    return f"{attempt.machine} {attempt.cluster} {attempt.job_id}"
 
 
 class Verdict(NamedTuple):
@@ -405,8 +234,3 @@ def _first_line(cause: str) -> str:
     # after "no result: job 7 on cluster: "
     line, _, _ = cause.partition("; the end of ")[0].partition("\n")
     return line.split(": ", maxsplit=2)[-1]
-
-
-def cancelled_name(machine: str) -> str:
-    """Name the list of the jobs that psweep has cancelled on a machine."""
-    return f".cancelled_{machine}"

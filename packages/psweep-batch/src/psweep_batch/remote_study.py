@@ -16,9 +16,9 @@ from pathlib import Path
 from psweep_core.plumbing import PRIVATE, RUNS, SUFFIXES, Study, folder_of, merge_runs
 
 from .errors import TransferError
-from .find_state import machine_of
 from .machines import INFO, Machine
 from .queue import script_for_there
+from .queues import machine_of
 
 __all__ = ["RemoteStudy", "machines_of_study"]
 

@@ -14,10 +14,10 @@ from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study, fol
 
 from .errors import BatchError
 from .escalate import merged
-from .find_state import Queues
 from .function_jobs import asked_options, task_lines
 from .jobs import Attempt, machines_of, next_number
 from .machines import Machine, problem_with, read_info
+from .queues import Queues
 from .scripts import Line, info_path, write_script
 from .states import State
 from .status import nothing_for, status_frame, statuses

@@ -30,9 +30,9 @@ from psweep_core.plumbing import (
 
 from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
-from .find_state import machine_of
 from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, find_machines
+from .queues import machine_of
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
 

@@ -14,10 +14,11 @@ from psweep_core.plumbing import PathLike, Study, folder_of
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
-from .find_state import Judge, Outcome, Queues, Verdict
+from .find_state import Judge, Outcome, Verdict
 from .jobs import Attempt, last_attempt, machines_of
 from .machines import Machine
 from .outputs import outputs, why_ended
+from .queues import Queues
 from .scheduler_words import CANCELLED
 from .states import State
 from .status_record import PsetStatus, outcomes_of

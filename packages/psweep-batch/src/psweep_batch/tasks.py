@@ -21,10 +21,11 @@ from psweep_core.plumbing import (
     times_of,
 )
 
-from .find_state import RUNS_ANOTHER, Judge, Outcome, Queues, Verdict
+from .find_state import RUNS_ANOTHER, Judge, Outcome, Verdict
 from .jobs import Attempt, safe_cluster, safe_job_id, safe_machine
 from .machines import Machine
 from .outputs import why_ended
+from .queues import Queues
 from .scheduler_words import CANCELLED, cluster_of, job_id_of
 from .states import State
 from .status_record import PsetStatus, outcomes_of

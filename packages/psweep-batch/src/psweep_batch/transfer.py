@@ -28,10 +28,11 @@ from psweep_core.plumbing import (
 
 from .database_there import TRANSFERS, DatabaseThere
 from .errors import TransferError
-from .find_state import Judge, Queues
+from .find_state import Judge
 from .jobs import last_attempt
 from .machines import INFO, Machine
 from .queue import Queue, snapshot_path
+from .queues import Queues
 from .remote_study import RemoteStudy, machines_of_study
 from .tasks import judge_tasks
 

@@ -124,7 +124,7 @@ class Dispatch:
                 note(problem, calls)
             raise problem
         self.n_left -= 1
-        # (A line of its own, as below the traceback of func: it is no part of the cause.)
+        # (A line of its own, as below the traceback of func: it does not belong to the cause.)
         why = f"{type(problem).__name__}: {problem}" + (f"\n{calls}\n" if calls else "")
         return failed_row(self._jobs[position], settings, time.time_ns(), runtime, why)
 
