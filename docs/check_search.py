@@ -93,6 +93,7 @@ QUESTIONS = {
     "save figure": "plots",
     "heat map": "plots#a-heatmap-for-two-parameters",
     "import error on cluster": "troubleshooting",
+    "what happens if my function raises an exception": "failures",
     "analyze results": "evaluate",
     "behavior on error": "failures#without-on-error-an-exception-ends-the-run",
     "does it work on mac": "faq#does-it-run-on-windows-and-macos",

@@ -69,7 +69,7 @@ def plot(df, path):
     ax.set_ylabel(f"size before / size after (mean of {len(FILES)} files)")
     ax.set_title("Compressors on Python's own sources")
     ax.grid(which="both", alpha=0.3)
-    ax.legend(title="numbers: level")
+    ax.legend(title="label: level")
     fig.savefig(path)
     print(f"picture: {path}")
 

@@ -12,12 +12,12 @@
   const WORD = /[\p{Letter}\p{Number}_]+/gu;
   // Words that mean the same here. The manual uses the first one; users type the others, too.
   const SAME = `
-    analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; fail failure; folder directory; limit maximum max;
+    analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; exception raise throw; fail failure; folder directory; limit maximum max;
     macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing gone remaining unfinished; optimise optimize;
     performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue restart; retry rerun; run calculation computation;
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
-  const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour".split(" ");
+  const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour happens my".split(" ");
   const LATER = /^(api\/|claims|gallery|glossary|changelog|migration)/; // pages that are listed below the others
   const ASIDE = /^(comparison|performance|security)$/; // these, if others are nearly as good
 
