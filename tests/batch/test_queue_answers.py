@@ -157,3 +157,18 @@ def test_an_answer_without_a_cluster_is_of_the_one_that_has_the_job():
     queue = Queue("ClusterName = here\n12|RUNNING||a.sh\n", 0)
     assert queue.find("here", "12", "a.sh", "") == "12"
     assert queue.find("there", "12", "a.sh", "") is None
+
+
+def test_cancel_names_no_cluster_if_the_answer_names_none(templates, fake):
+    """`scancel -M` needs slurmdbd."""
+    df = prepare(templates, 2)
+    submit("calc/run_m.sh")
+    folders = [os.path.realpath(f"calc/{pset_id}") for pset_id in df._pset_id]
+    fake["queue"] = "".join(
+        f"{n}|PENDING|Resources|{folder}/.jobscript_m|{folder}\n"
+        for n, folder in enumerate(folders, 1)
+    )
+    fake["scontrol.fails"] = "slurm_load_jobs error: Unable to contact slurm controller"
+    fake.add("scancel")
+    assert len(ps.batch_cancel()) == 2
+    assert fake.calls("scancel") == ["1 2"]

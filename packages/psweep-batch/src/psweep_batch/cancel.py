@@ -146,7 +146,7 @@ def _cancel(
         if queued and queue.state(attempt.cluster, job_id)[0]:
             continue
         chosen.append(status)
-        cluster = "" if attempt.cluster == queue.cluster else attempt.cluster
+        cluster = queue.name_of(attempt.cluster)
         # (The queue may show its array alone, of which the other tasks are to stay.)
         number, _, task = (attempt.job_id or job_id).partition("_")
         tasks = numbers.setdefault((cluster, number), [])

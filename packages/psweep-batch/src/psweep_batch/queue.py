@@ -137,14 +137,14 @@ class Queue:
             account = account._replace(memory=known.memory)
         self.accounts[self._where(cluster, job)] = account
 
-    def _name(self, cluster: str) -> str:
+    def name_of(self, cluster: str) -> str:
         """Return how a cluster is called; empty if it is the one that was asked."""
         # (An answer that names no cluster, as that of a statcmd, is of the one that has the job.)
         is_own = cluster == self.cluster or (not self.cluster and cluster not in self._clusters)
         return "" if is_own else cluster
 
     def _where(self, cluster: str, job: str) -> tuple[str, str]:
-        return (self._name(cluster), _key(job))
+        return (self.name_of(cluster), _key(job))
 
     @classmethod
     def ask(cls, machine: Machine, folder: Path | str, host: Sequence[str] | None = None) -> Queue:
@@ -188,7 +188,7 @@ class Queue:
             return
         by_cluster: dict[str, list[str]] = {}
         for cluster, job in jobs:
-            by_cluster.setdefault(self._name(cluster), []).append(_key(job))
+            by_cluster.setdefault(self.name_of(cluster), []).append(_key(job))
         for cluster, ids in by_cluster.items():
             command = f"ps_cluster={shlex.quote(cluster)}\n{machine.account}"
             try:
