@@ -25,7 +25,7 @@ import numpy as np
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MAX_ITEMS, Values
-from .late_modules import was_imported_late
+from .late_modules import comes_with_calls
 from .script_changes import ScriptChanges
 from .source_files import (
     SourceFile,
@@ -364,7 +364,7 @@ class _Search(Values):
             for base in self._classes:
                 subclasses: list[type] = type.__subclasses__(base)
                 for cls in subclasses:
-                    if self._is_ours(cls) and not _comes_with_calls(cls):
+                    if self._is_ours(cls) and not comes_with_calls(cls):
                         found[cls.__qualname__, cls.__module__] = cls
             self._classes = []
             for key in sorted(found):
@@ -392,11 +392,6 @@ def _form_of_code(source: SourceFile, code: types.CodeType) -> Form | None:
             return None
         known = source.forms[code] = form_of(node)
     return known
-
-
-def _comes_with_calls(cls: type) -> bool:
-    """Return whether a class may be there because func was called: before, it was not."""
-    return "<locals>" in cls.__qualname__ or was_imported_late(cls.__module__)
 
 
 def _label(func: types.FunctionType) -> str:

@@ -1,14 +1,14 @@
-"""Modules that func has imported while it ran.
+"""Classes that are there because func has run: it made them, or imported their modules.
 
-The same program has not imported them yet when it starts the next time, so what they add to other
-modules, as subclasses, does not count for the fingerprint of func.
+The same program does not have them yet when it starts the next time, so as subclasses of others
+they do not count for the fingerprint of func.
 """
 
 from __future__ import annotations
 
 import sys
 
-__all__ = ["LateModulesNoted", "was_imported_late"]
+__all__ = ["LateModulesNoted", "comes_with_calls"]
 
 _late: set[str] = set()
 
@@ -26,6 +26,6 @@ class LateModulesNoted:
         _late.update(sys.modules.keys() - self._before)
 
 
-def was_imported_late(module: str) -> bool:
-    """Return whether a module was imported while func ran."""
-    return module in _late
+def comes_with_calls(cls: type) -> bool:
+    """Return whether a class may be there because func was called: before, it was not."""
+    return "<locals>" in cls.__qualname__ or cls.__module__ in _late

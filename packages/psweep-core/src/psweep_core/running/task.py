@@ -150,7 +150,8 @@ class _Task:
                 for claim, line in earlier
                 if _may_live(claim.host, claim.pid) and not _is_ended(claim.path, line)
             ]
-            time.sleep(0.1 * bool(earlier))
+            if earlier:
+                time.sleep(0.1)
 
     def _claim(self, attempt: int, text: str) -> bool:
         path = self.spool.claim_path(self.chunk, attempt)

@@ -6,9 +6,7 @@ All that is known of a study is the union of its database and its journals, by `
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +30,11 @@ from .journal_reader import (
     read_header,
     warn_skipped,
 )
-from .locks import LockRefusedError, file_lock, try_lock
+from .locks import file_lock
 from .log_files import place_leftovers
 from .old_files import keep_old, understood
 from .paths import Layout, PathLike, remove_journal, run_of
+from .private_folder import make_private_folder
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import spools_of
@@ -157,38 +156,13 @@ class Study:
                 "edits after it has returned, not in its function"
             )
             raise CalcDirError(message)
-        self._make_folders()
+        make_private_folder(self.layout)
         with self._lock():
             _held.add(key)
             try:
                 yield
             finally:
                 _held.discard(key)
-
-    def _make_folders(self) -> None:
-        try:
-            self.layout.private.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.layout.private) as file:  # it can be written to
-                try_lock(file.fileno())
-            # not to be committed; "x" does not follow a link
-            with contextlib.suppress(FileExistsError), open(self.layout.gitignore, "x") as file:
-                file.write("*\n")
-        except OSError as error:
-            blocked = next(
-                p for p in (self.layout.private, *self.layout.private.parents) if p.exists()
-            )
-            why = (
-                f"the file system of {blocked} does not support file locks ({error}), which psweep "
-                "needs to keep runs apart; use another one, or mount it with locking enabled"
-                if isinstance(error, LockRefusedError)
-                else f"{blocked} is a file"
-                if not blocked.is_dir()
-                else f"{blocked} cannot be written to"
-                if isinstance(error, PermissionError) or error.errno == errno.EROFS
-                else str(error)
-            )
-            message = f"calc_dir={self.layout.name!r}: {why}; name another folder"
-            raise CalcDirError(error.errno, message) from error
 
     def _lock(self) -> BaseFileLock:
         return file_lock(self.layout.lock)
