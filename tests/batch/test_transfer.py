@@ -14,6 +14,7 @@ from cluster import links
 
 import psweep as ps
 from psweep_batch.cli import pull, push
+from psweep_batch.remote_study import RemoteStudy
 
 STUDY = Path("my work/study")
 
@@ -387,3 +388,8 @@ def test_only_a_missing_host_is_missed(capsys):
     with pytest.raises(SystemExit):
         push([])
     assert capsys.readouterr().err.endswith("the following arguments are required: HOST\n")
+
+
+def test_home_in_calc_dir(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert RemoteStudy("cluster", "~/study/calc").folder == tmp_path / "study" / "calc"
