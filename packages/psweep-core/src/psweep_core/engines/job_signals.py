@@ -1,4 +1,4 @@
-"""The signals that a scheduler sends to a batch job; `running.task` says what a task does then."""
+"""The signals that a scheduler sends to a batch job; see `running.task_stop`."""
 
 from __future__ import annotations
 
