@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 import psweep as ps
 import psweep_git
+from psweep_git.repo import Repo
 
 PARAMS = ps.plist("a", [1, 2])
 RAN: list[int] = []
@@ -350,6 +352,41 @@ def test_a_change_that_git_was_told_not_to_see(repo, flag):
     subprocess.run(["sh", "-c", cure], check=True)
     commit = run()._git_commit.iloc[-1]
     assert repo("show", f"{commit}:{name}") == "2"
+
+
+def change_in_the_second_of_the_index(repo, name, *mark):
+    """Change a committed file so that git can tell it only by its content."""
+    second = (1_700_000_000, 1_700_000_000)
+    repo("config", "core.trustctime", "false")
+    Path(name).write_text("1")
+    os.utime(name, second)
+    repo("add", name)
+    repo("commit", "-qm", "one")
+    if mark:
+        repo("update-index", *mark, name)
+    os.utime(".git/index", second)
+    Path(name).write_text("2")
+    os.utime(name, second)
+
+
+def test_an_unseen_change_in_the_second_of_the_index(repo):
+    change_in_the_second_of_the_index(repo, "f.py", "--assume-unchanged")
+    with pytest.raises(psweep_git.GitError, match="'f.py'"):
+        run()
+
+
+def test_a_change_in_the_second_of_the_index_after_a_refused_commit(repo):
+    change_in_the_second_of_the_index(repo, "f.py")
+    hook = Path(".git/hooks/pre-commit")
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    here = Repo(Path.cwd())
+    with pytest.raises(psweep_git.GitError):
+        here.commit_all("two")
+    hook.unlink()
+    here.commit_all("two")
+    assert repo("show", "HEAD:f.py") == "2"
 
 
 def test_a_sparse_checkout(repo):

@@ -131,9 +131,9 @@ class Repo:
             )
             raise GitError(message)
 
-    def run(self, *args: str) -> str:
+    def run(self, *args: str, given: str = "", index: Path | None = None) -> str:
         """Run git in the top folder; return its output."""
-        done = self._try(*args)
+        done = self._try(*args, given=given, index=index)
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()) or f"exit status {done.returncode}"
             message = f"{shlex.join(['git', *args])} failed in {self._folder}: {said}"
@@ -209,26 +209,27 @@ class Repo:
     def _check_unseen_changes(self) -> None:
         """Refuse changes of files that git was told to take for unchanged: no commit has them."""
         marks: dict[str, list[str]] = {"assume-unchanged": [], "skip-worktree": []}
-        for line in self.run("ls-files", "-v", "-z").split("\0"):
-            tag, name = line[:1], line[2:]
+        entries = []
+        for line in self.run("ls-files", "-v", "--stage", "-z").split("\0"):
+            tag, entry, name = line[:1], line[2:], line.partition("\t")[2]
             # (Files that a sparse checkout leaves out are not there.)
             if (tag.islower() or tag == "S") and os.path.lexists(self._folder / name):
+                entries.append(entry)
                 if tag.islower():
                     marks["assume-unchanged"].append(name)
                 if tag in "Ss":
                     marks["skip-worktree"].append(name)
-        if not any(marks.values()):
+        if not entries:
             return
         with tempfile.TemporaryDirectory() as folder:
+            # An index without their sizes and times, so that git compares the contents. Those of
+            # the real one cannot be trusted: after a change within a second and to the same size,
+            # git status takes a marked file for unchanged, and writes that down.
             index = Path(folder, "index")
-            shutil.copyfile(self._git_path("index"), index)
-            for mark, names in marks.items():
-                self._try(
-                    "update-index", f"--no-{mark}", "-z", "--stdin",
-                    given="\0".join(names), index=index,
-                )  # fmt: skip
-            diff = self._try("diff", "--no-ext-diff", "--name-only", "-z", index=index)
-        changed = set(diff.stdout.split("\0"))
+            given = "\0".join([*entries, ""])
+            self.run("update-index", "-z", "--index-info", given=given, index=index)
+            self._try("update-index", "-q", "--refresh", index=index)  # 1: something has changed
+            changed = set(self.run("diff-files", "--name-only", "-z", index=index).split("\0"))
         for mark, names in marks.items():
             for name in names:
                 if name in changed:
@@ -297,6 +298,7 @@ class Repo:
         """Leave what the user has staged as it was, if the commit is refused."""
         index = self._git_path("index")
         before = index.read_bytes() if index.exists() else None
+        written = index.stat().st_mtime_ns if index.exists() else 0
         head = self.head()
         try:
             yield
@@ -308,6 +310,8 @@ class Repo:
                     index.unlink(missing_ok=True)
                 else:
                     index.write_bytes(before)
+                    # git reads the content of files that changed no earlier than the index.
+                    os.utime(index, ns=(written, written))
             raise
 
     def by_hand(self, message: str) -> str:
