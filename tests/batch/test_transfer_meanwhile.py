@@ -17,7 +17,7 @@ import psweep as ps
 from psweep_batch import database_there
 from psweep_batch.cli import pull, push
 
-NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep".split()
+NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep cat tail awk".split()
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def run(n, **kwds):
     return ps.run_local(lambda pset: {"b": 1}, ps.plist("a", range(n)), verbose=False, **kwds)
 
 
-def run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch):
-    """Let a run there end just before rsync copies to a place."""
+def run_there_when_rsync_copies(source, target, there, tmp_path, monkeypatch):
+    """Let a run there end just before rsync copies from a place here to one there."""
     (tmp_path / "study.py").write_text(
         "import psweep as ps\n"
         f"ps.run_local(lambda pset: {{'b': 2}}, [{{'a': 9}}], calc_dir={str(there)!r})\n"
@@ -52,21 +52,24 @@ def run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch):
     rsync = tmp_path / "slow/rsync"
     rsync.parent.mkdir()
     rsync.write_text(
-        f"#!/bin/sh\nfor last; do :; done\ncase $last in\n"
-        f"{target}) {sys.executable} {tmp_path}/study.py ;;\nesac\n"
+        f"#!/bin/sh\nfor last; do before=$here here=$last; done\ncase $before:$last in\n"
+        f"*/{source}:{target}) {sys.executable} {tmp_path}/study.py ;;\nesac\n"
         f'exec {shutil.which("rsync")} "$@"\n'
     )
     rsync.chmod(0o755)
     monkeypatch.setenv("PATH", f"{rsync.parent}:{os.environ['PATH']}")
 
 
-@pytest.mark.parametrize("target", ["cluster:study/calc/", "cluster:study/calc/.transfer_*"])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("", "cluster:study/calc/"), ("database.pk", "cluster:study/calc/.transfer_*")],
+)
 def test_rows_that_are_new_there_since_they_were_compared_stay(
-    connect, tmp_path, monkeypatch, capfd, target
+    connect, tmp_path, monkeypatch, capfd, source, target
 ):
     there = connect()
     run(3)
-    run_there_when_rsync_copies_to(target, there, tmp_path, monkeypatch)
+    run_there_when_rsync_copies(source, target, there, tmp_path, monkeypatch)
     assert push(["cluster"]) == 1
     assert "calc/database.pk has changed since it was compared" in capfd.readouterr().err
     assert ps.df_read(there).a.tolist() == [0, 1, 9]
@@ -78,7 +81,9 @@ def test_a_first_push_does_not_replace_a_study_that_is_new_there(
 ):
     there = connect()
     shutil.rmtree(there)
-    run_there_when_rsync_copies_to("cluster:study/calc/.transfer_*", there, tmp_path, monkeypatch)
+    run_there_when_rsync_copies(
+        "database.pk", "cluster:study/calc/.transfer_*", there, tmp_path, monkeypatch
+    )
     assert push(["cluster"]) == 1
     assert ps.df_read(there).a.tolist() == [9]
 
@@ -96,7 +101,7 @@ def test_the_database_there_is_replaced_under_its_lock(
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert push(["cluster"]) == 1
-        assert "keeps it locked; repeat this" in capfd.readouterr().err
+        assert "keeps the study locked; repeat this" in capfd.readouterr().err
         assert len(ps.df_read(there)) == 2
     assert push(["cluster"]) == 0
     assert (there / "database.pk").read_bytes() == ours
@@ -108,6 +113,34 @@ def test_without_a_program_that_locks_the_database_is_still_compared(connect, tm
     run(3)
     assert push(["cluster"]) == 0
     assert len(ps.df_read(there)) == len(ps.df_read("calc"))
+
+
+def test_runs_that_begin_there_during_a_push_stay_in_the_table(connect, tmp_path, monkeypatch):
+    there = connect()
+    run(3)
+    os.utime("calc/database.pk", (1, 1))  # theirs is newer, and stays
+    run_there_when_rsync_copies("", "cluster:study/calc/", there, tmp_path, monkeypatch)
+    assert push(["cluster"]) == 0
+    ours, theirs = (set(ps.df_runs(calc).run_id) for calc in ("calc", there))
+    assert len(theirs - ours) == 1
+    assert not ours - theirs
+
+
+@pytest.mark.parametrize("end", ["\n", '\n{"run_id": "cut'])
+def test_the_table_of_runs_there_is_extended_also_where_it_is_newer(connect, end):
+    there = connect()
+    table = there / "runs.jsonl"
+    old = table.read_text().rstrip("\n") + end
+    table.write_text(old)
+    in_an_hour = time.time() + 3600  # its clock is ahead
+    os.utime(table, (in_an_hour, in_an_hour))
+    run(3)
+    assert push(["cluster"]) == 0
+    assert table.read_text().startswith(old)
+    assert set(ps.df_runs(there).run_id) == set(ps.df_runs("calc").run_id)
+    new = table.read_text()
+    assert push(["cluster"]) == 0
+    assert table.read_text() == new
 
 
 def test_databases_behind_links(connect, tmp_path):

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from psweep_core.plumbing import RUNS
+
 from .errors import TransferError
 from .remote_study import RemoteStudy
 from .schedulers import shell_text
@@ -20,7 +22,7 @@ _PATIENCE = 600  # tries to get the lock of the study there, 0.1 s apart
 
 
 class DatabaseThere:
-    """The database of a study on another machine, as it is now.
+    """The database of a study on another machine, as it is now, and its table of runs.
 
     Parameters
     ----------
@@ -65,10 +67,9 @@ class DatabaseThere:
         remote = self._remote
         if self._exists:
             options = ["--copy-dest=old", *options]  # only what differs is sent
-        ours, there = remote.folder / self._name, f"{remote.there}/{self._name}"
-        # -L: the file, where there is a link to it
-        remote.rsync(["-a", "-s", "-L", *options], f"{ours}", f"{remote.there}/{self.folder}/")
-        said = self._run("replace_database")
+        there = f"{remote.there}/{self._name}"
+        self._send(self._name, options)
+        said = self._run("study_lock", "replace_database")
         self._is_over = True
         if "changed" in said:
             message = (
@@ -77,11 +78,34 @@ class DatabaseThere:
             )
             raise TransferError(message)
         if "locked" in said:
-            message = f"{there} was left as it is: a run there keeps it locked; repeat this"
-            raise TransferError(message)
+            raise TransferError(self._locked(self._name))
 
-    def _run(self, name: str) -> list[str]:
+    def add_runs(self, options: Sequence[str]) -> None:
+        """Add the runs that only the table here has to the one there.
+
+        Raises
+        ------
+        TransferError
+            Somebody has the lock of the study there.
+        """
+        self._send(RUNS, options)
+        if self._run("study_lock", "add_runs"):
+            raise TransferError(self._locked(RUNS))
+
+    def _send(self, name: str, options: Sequence[str]) -> None:
+        """Copy a file into the folder for this transfer."""
+        ours, target = self._remote.folder / name, f"{self._remote.there}/{self.folder}/"
+        # -L: the file, where there is a link to it
+        self._remote.rsync(["-a", "-s", "-L", *options], f"{ours}", target)
+
+    def _locked(self, name: str) -> str:
+        return (
+            f"{self._remote.there}/{name} was left as it is: a run there keeps the study locked; "
+            "repeat this"
+        )
+
+    def _run(self, *names: str) -> list[str]:
         words = {"calc": self._remote.path, "name": self._name, "folder": self.folder}
         settings = [f"ps_{word}={shlex.quote(text)}" for word, text in words.items()]
         settings.append(f"ps_patience={_PATIENCE}")
-        return self._remote.ask("\n".join([*settings, shell_text(name)]))
+        return self._remote.ask("\n".join([*settings, *map(shell_text, names)]))

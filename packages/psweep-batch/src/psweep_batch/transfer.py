@@ -85,9 +85,11 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
             remote.merge_runs()
             for spool in spools_of(layout):
                 spool.note_pushed()  # from here on, others may submit its chunks there
-            how += _left_out(layout.basename, TRANSFERS)
+            how += _left_out(layout.basename, RUNS, TRANSFERS)
             how.append(f"--temp-dir={there.folder}")
             remote.rsync([*how, *shown, *skip, *options], source, target)
+            if layout.runs.exists():
+                there.add_runs([*shown, *skip, *options])
             ours = layout.database
             if ours.exists() and (theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime):
                 there.replace([*shown, *skip, *options])

@@ -97,14 +97,16 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def planned_psets(layout: Layout) -> dict[str, int]:
-    """Return how many psets each run of `run_local` was to run, by its run id, in order.
+    """Return how many psets each run of `run_local` was to run, by its run id, in order of time.
 
     Those whose rows `psweep-rm` has removed do not count.
     """
     removed = removed_rows(layout)
+    entries = read_runs(layout)
+    # In the file, those of another machine stand where they were added.
     return {
         run_id: entry["n_psets"] - removed[run_id]
-        for run_id, entry in read_runs(layout).items()
+        for run_id, entry in sorted(entries.items(), key=lambda item: str(item[1].get("time_utc")))
         if entry.get("kind") == "run_local"
         and entry.get("database") == layout.basename
         and isinstance(entry.get("n_psets"), int)
