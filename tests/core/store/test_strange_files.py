@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import socket
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -219,3 +220,32 @@ def test_the_report_does_not_wait_for_a_pipe_in_the_place_of_a_log():
     log.unlink()
     os.mkfifo(log)
     ps.report("calc")
+
+
+@posix
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: ps.report("calc", path),
+        lambda path: ps.file_write(path, "text"),
+        lambda path: ps.json_write(path, {"a": 1}),
+        lambda path: ps.pickle_write(path, {"a": 1}),
+    ],
+)
+def test_what_a_user_names_may_be_a_pipe_or_a_device(write):
+    ps.run_local(lambda pset: {"b": 1}, [{"a": 1}])
+    write("file")
+    os.mkfifo("pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE) as cat:
+        write("pipe")
+        said = cat.stdout.read()
+    assert Path("pipe").is_fifo()
+    assert len(said) == pytest.approx(Path("file").stat().st_size, abs=200)  # the time differs
+    end, other_end = os.pipe()
+    with (
+        open(end, "rb") as stdin,
+        subprocess.Popen(["cat"], stdin=stdin, stdout=subprocess.PIPE) as cat,
+    ):
+        write(f"/dev/fd/{other_end}")  # as a shell names it for `>(cat)`
+        os.close(other_end)
+        assert len(cat.stdout.read()) == pytest.approx(len(said), abs=200)

@@ -22,10 +22,10 @@ import pandas as pd
 
 from .._version import __version__
 from ..errors import ParamsError
-from ..store.atomic import replace_text
+from ..store.atomic import writing
 from ..store.paths import PathLike
 from ..store.read import is_folder
-from ..store.regular import open_regular
+from ..store.regular import is_read_only, open_regular
 from ..store.runs_file import planned_psets
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
@@ -80,8 +80,8 @@ def report(
     calc_dir : str or path, default "calc"
         The folder of the study, or a database file in it.
     path : str or path, optional
-        The page; it is replaced if it exists, also if it is a symbolic link. None: ``report.html``
-        in the folder of the study.
+        The page; it is replaced if it exists, also if it is a symbolic link. A device or a pipe,
+        such as ``/dev/stdout``, is written into. None: ``report.html`` in the folder of the study.
     max_psets : int, default 20 000
         If the study has more psets, plots of single psets and the table show only this many:
         the slowest, the best and worst of each result, those that failed, and others chosen at
@@ -100,6 +100,8 @@ def report(
         The database is damaged. It is left as it is.
     ParamsError
         `max_psets` is less than 1.
+    OSError
+        The page cannot be written.
 
     Warnings
     --------
@@ -142,7 +144,15 @@ def write_page(
     data = _data_of(study, df, planned, open_runs, left, max_psets)
     in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
     data["reload"] = reload if in_progress else None
-    replace_text(target, _page(data))
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        with writing(target, follow=False) as file:
+            file.write(_page(data).encode("utf-8"))
+    except OSError as error:
+        if not is_read_only(error):
+            raise
+        message = "the page cannot be written here; name another file (psweep-report -o FILE)"
+        raise OSError(error.errno, message, target) from error
     return target, in_progress
 
 

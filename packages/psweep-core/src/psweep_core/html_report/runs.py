@@ -17,6 +17,7 @@ from ..errors import DatabaseError, PsweepError
 from ..states import RunState
 from ..store.journal_reader import is_over, read_header
 from ..store.locks import file_lock
+from ..store.regular import is_read_only
 from ..store.runs_file import incomplete_runs, read_runs
 from ..store.spool import spools_of
 from ..store.study import Study
@@ -68,11 +69,20 @@ def _live_journals(study: Study, paths: Iterable[Path]) -> set[Path] | None:
 
     # With the lock of the study, as whoever else tries the locks of journals, so that a run which
     # ends at this moment waits, and does not find its own journal in use.
+    lock = file_lock(study.layout.lock)
     try:
-        with file_lock(study.layout.lock).acquire(timeout=_LOCK_SECONDS):
-            return {path for path in paths if path.exists() and not is_over(path)}
-    except (OSError, Timeout):
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout:
         return None
+    except OSError as error:
+        if not is_read_only(error):
+            return None
+    try:
+        return {path for path in paths if path.exists() and not is_over(path)}
+    except OSError:
+        return None
+    finally:
+        lock.release()
 
 
 def jobs_of(study: Study) -> dict[str, dict[str, Any]] | None:

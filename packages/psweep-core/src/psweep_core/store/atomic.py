@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ from .locks import lock_open_file
 from .paths import PathLike, temporary_name
 from .regular import is_strange
 
-__all__ = ["keep_as", "remove_if_abandoned", "replace_text", "replacing"]
+__all__ = ["keep_as", "remove_if_abandoned", "replace_text", "replacing", "writing"]
 
 # A name that is there, or a symbolic link, is refused: others may write into the folder, too.
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -69,6 +70,21 @@ def replacing(
             with contextlib.suppress(OSError):
                 os.close(lock)
     _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def writing(path: PathLike, *, follow: bool) -> Iterator[IO[bytes]]:
+    """Write what a user has named: a file as by `replacing`; into a device or a pipe."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        mode = stat.S_IFREG
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        with replacing(path, follow=follow) as file:
+            yield file
+    else:
+        with open(path, "wb") as file:
+            yield file
 
 
 def replace_text(path: PathLike, text: str) -> None:

@@ -14,7 +14,7 @@ from ..errors import DatabaseError
 from ..table.changing import stale_rows
 from ..table.levels import study_frame
 from .journal_reader import is_over
-from .locks import file_lock
+from .locks import is_locked
 from .paths import Layout, PathLike, calc_dir_of, folder_of, is_of_run, lock_of, run_of
 from .read import df_read
 from .study import Study
@@ -151,20 +151,10 @@ def _of_killed_runs(journals: list[Path]) -> list[Path]:
         if time.monotonic() - begin > _MAX_SECONDS:
             return []  # whoever has the lock all the time moves the rows
         time.sleep(_POLL_SECONDS)
-        if not all(map(_is_free, locks)):
+        if any(map(is_locked, locks)):
             taken = time.monotonic()
         found = [path for path in found if path.exists()]
     return found
-
-
-def _is_free(lock: Path) -> bool:
-    from filelock import Timeout
-
-    try:
-        with file_lock(lock).acquire(timeout=0):
-            return True
-    except Timeout:
-        return False
 
 
 def _is_uuid(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ParamsTypeError
 from ..old_words import takes_old_words
 from ..params.psets import brief
-from .atomic import replacing
+from .atomic import writing
 from .paths import PathLike, expanded
 
 __all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
@@ -87,7 +87,7 @@ def file_write(path: PathLike, txt: str, mode: str = "w") -> None:
         raise ParamsTypeError(message)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if mode == "w":
-        with replacing(path, follow=True) as file:
+        with writing(path, follow=True) as file:
             file.write(txt.encode("utf-8"))
     else:
         with open(path, mode, encoding="utf-8") as file:
@@ -159,7 +159,7 @@ def pickle_write(path: PathLike, obj: Any) -> None:
     data = dumps(obj)
     path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, follow=True) as file:
+    with writing(path, follow=True) as file:
         file.write(data)
 
 

@@ -16,7 +16,7 @@ from ..errors import DatabaseError
 from ..table.row_groups import Block, unpacked
 from ..table.rows import Header, Row
 from .journal import FORMAT
-from .locks import file_lock
+from .locks import is_locked
 from .paths import Layout, calc_dir_of, lock_of, row_groups_of, run_of
 from .records import HEAD, is_record, read_records, salt_of
 from .regular import is_strange, open_regular
@@ -255,16 +255,8 @@ def is_over(path: Path, seconds: float = 0) -> bool:
     bool
         False also if something is in the place of its lock that nobody can ask, such as a folder.
     """
-    from filelock import Timeout
-
-    if is_strange(lock_of(path)):
+    if is_strange(lock_of(path)) or is_locked(lock_of(path), seconds):
         return False
-    lock = file_lock(lock_of(path))
-    try:
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
-    lock.release()
     if not path.exists():  # it went meanwhile, and its lock came back by being asked for
         with contextlib.suppress(OSError):
             lock_of(path).unlink()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import tempfile
 
 from ..errors import CalcDirError
 from .locks import LockRefusedError, try_lock
 from .paths import Layout
+from .regular import is_read_only
 
 __all__ = ["make_private_folder"]
 
@@ -31,7 +31,7 @@ def make_private_folder(layout: Layout) -> None:
             else f"{blocked} is a file"
             if not blocked.is_dir()
             else f"{blocked} cannot be written to"
-            if isinstance(error, PermissionError) or error.errno == errno.EROFS
+            if is_read_only(error)
             else str(error)
         )
         message = f"calc_dir={layout.name!r}: {why}; name another folder"

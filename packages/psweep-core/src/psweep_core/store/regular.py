@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-__all__ = ["entries", "is_strange", "no_link", "open_regular"]
+__all__ = ["entries", "is_read_only", "is_strange", "no_link", "open_regular"]
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = _NO_WAIT | getattr(os, "O_NOFOLLOW", 0)
@@ -73,3 +73,8 @@ def no_link(path: str, flags: int) -> int:
         What is there is a symbolic link, or a pipe.
     """
     return os.open(path, flags | _NO_LINK, 0o666)
+
+
+def is_read_only(error: OSError) -> bool:
+    """Return whether an error says that nothing can be written in a place."""
+    return isinstance(error, PermissionError) or error.errno == errno.EROFS
