@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import psweep as ps
 from psweep_core.run_status import in_words, run_states
@@ -141,3 +142,25 @@ def test_watching_in_a_pipe_prints_one_line_each_time():
         process.wait()
     assert all("run 0: running, " in line and "; last: " in line for line in first)
     assert rest[-1].endswith("run 0: ended, 8 of 8 psets, 1 failed: 1 × ValueError: no luck")
+
+
+def _fails(pset):
+    raise ValueError("at once")
+
+
+@pytest.mark.parametrize("basename", ["database.pk", "mine.json"])
+def test_a_run_that_raised_at_its_first_pset_is_known(basename, capsys):
+    with pytest.raises(ValueError, match="at once"):
+        ps.run_local(_fails, ps.plist("a", [1, 2]), database_basename=basename)
+    assert ps.df_runs("calc").n_psets.tolist() == [2]
+    assert status([]) == 4
+    assert capsys.readouterr().out == "run 0: incomplete, 0 of 2 psets\n"
+    assert status(["--json"]) == 4
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (run["n"], run["done"], run["failed"]) == (2, 0, 0)
+
+
+def test_a_folder_without_runs_is_no_study(capsys):
+    Path("calc").mkdir()
+    assert status([]) == 1
+    assert "there is no database in calc" in capsys.readouterr().err

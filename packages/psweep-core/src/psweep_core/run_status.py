@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import DatabaseError, ParamsError
+from .errors import DatabaseError, ParamsError, StudyNotFoundError
 from .show.cell_texts import one_line
 from .show.closing_line import count_causes, failures_by_cause
 from .states import RunState
@@ -62,7 +62,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     DatabaseError
         The number of a row is none.
     """
-    study = Study.find(calc_dir)
+    study = _study_of(calc_dir)
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
     planned = planned_psets(study.layout)
     entries = read_runs(study.layout)
@@ -103,6 +103,17 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
             more = _without_rows(run_id, run_seq, planned[run_id], RunState.INCOMPLETE)
             found.setdefault(run_id, more)["state"] = RunState.INCOMPLETE
     return sorted(found.values(), key=lambda state: state["run_seq"])
+
+
+def _study_of(calc_dir: PathLike) -> Study:
+    """Find the study in a folder; one of which only the table of runs is known counts, too."""
+    try:
+        return Study.find(calc_dir)
+    except StudyNotFoundError:
+        study = Study.of_folder(calc_dir)
+        if not planned_psets(study.layout):
+            raise
+        return study  # its runs have raised before a pset was finished
 
 
 def _without_rows(run_id: str, run_seq: int, n: int, state: str) -> dict[str, Any]:
