@@ -292,3 +292,29 @@ def test_rows_of_some_psets():
     assert ps.df_select(df, {"x": 1.0}).index.tolist() == [1]
     assert ps.df_select(df, iter([{}, {"x": None}, {"x": 9}])).index.tolist() == [2, 3]
     assert len(ps.df_select(df, [])) == 0
+
+
+def test_na_of_pandas_is_left_out_of_a_mean_like_none():
+    df = study([{"a": 1}] * 3, [{"y": 1.0}, {"y": pd.NA}, {"y": 3.0}])
+    assert df.y.dtype == object
+    assert ps.df_stats(df)[["n", "y_mean"]].values.tolist() == [[3, 2.0]]
+    grid = study(ps.plist("a", [1, 2, 3]), [{"y": 1}, {"y": pd.NA}, {"y": 3}])
+    assert ps.df_importance(grid, "y").share.tolist() == [1.0]
+
+
+def test_missing_complex_values_count_in_neither_part():
+    results = [{"y": v} for v in (1 + 2j, 3 + 4j, None, float("nan"), complex("nan"))]
+    found = ps.df_stats(study([{"a": 1}] * 6, [*results, {}]))
+    assert found.y_mean[0] == 2 + 3j
+    assert found.y_std[0] == pytest.approx(2)
+    assert found.y_sem[0] == pytest.approx(2**0.5)
+    infinite = ps.df_stats(study([{"a": 1}] * 2, [{"y": 1j}, {"y": complex(1, math.inf)}]))
+    assert infinite.y_mean[0] == complex(0.5, math.inf)
+
+
+@pytest.mark.parametrize("other", [1.5, "text", None])
+def test_zero_and_minus_zero_are_two_levels_in_any_column(other):
+    params = ps.pgrid(a=[0.0, -0.0, other], rep=[1, 2])
+    df = study(params, [{"y": i} for i in range(6)])
+    assert len(ps.df_stats(df)) == 6
+    assert ps.df_stats(df, over="rep").y_mean.tolist() == [0.5, 2.5, 4.5]

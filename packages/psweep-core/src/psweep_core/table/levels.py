@@ -77,7 +77,9 @@ def codes_of(series: pd.Series[Any]) -> Codes:
     for i, value in enumerate(cells(series)):
         if value is MISSING:
             key: Any = None
-        elif type(value) in ATOMS and value == value:
+        elif type(value) is float:
+            key = value.hex()  # which tells 0.0 from -0.0, as the hash does
+        elif type(value) in ATOMS:
             key = (type(value), value)
         else:
             key = pset_hash({"": value})

@@ -107,7 +107,9 @@ def numbers_of(series: pd.Series[Any]) -> Any:
         return series.to_numpy(dtype=np.complex128)
     if series.dtype != object:
         return None
-    found = [np.nan if v is MISSING or v is None else _plain(v) for v in cells(series)]
+    found = [
+        np.nan if v is MISSING or v is None or v is pd.NA else _plain(v) for v in cells(series)
+    ]
     types = {type(value) for value in found}
     numeric = (bool, int, float, complex, np.bool_, np.number)
     if not types or not all(issubclass(t, numeric) for t in types) or np.timedelta64 in types:
@@ -133,9 +135,12 @@ def _plain(value: Any) -> Any:
 
 def _moments(values: Any, codes: Any, n: int) -> dict[str, Any]:
     if values.dtype.kind == "c":
-        real, imag = (_moments(part, codes, n) for part in (values.real, values.imag))
-        found = {kind: np.hypot(real[kind], imag[kind]) for kind in ("std", "sem")}
-        return {"mean": real["mean"] + 1j * imag["mean"], **found}
+        # NumPy has a 0 next to a NaN that was a float, which is no imaginary part to average.
+        some, codes = values[~np.isnan(values)], codes[~np.isnan(values)]
+        real, imag = (_moments(part, codes, n) for part in (some.real, some.imag))
+        mean = np.empty(n, dtype=np.complex128)
+        mean.real, mean.imag = real["mean"], imag["mean"]
+        return {"mean": mean, **{kind: np.hypot(real[kind], imag[kind]) for kind in ("std", "sem")}}
     grouped = pd.Series(values).groupby(codes)
     order = range(n)
     return {
