@@ -307,3 +307,55 @@ def test_undo_counts_rows_that_have_the_random_numbers_of_others(capsys):
     assert cli.rm(["--undo", "-c", "seeds"]) == 0
     assert "1 row has" in capsys.readouterr().out
     assert len(df) == 3
+
+
+@pytest.mark.parametrize("suffix", ["pk", "json", "parquet"])
+def test_a_study_without_rows_keeps_its_dtypes(suffix):
+    def everything(pset):
+        return {"i": 1, "f": 0.5, "b": True, "t": "text", "c": 1j, "d": pd.Timedelta(1, "s")}
+
+    params = ps.pgrid(a=[1, 2], k=["u", "v"], x=[0.5, None])
+    basename = f"database.{suffix}"
+    before = ps.run_local(everything, params, database_basename=basename)
+    assert cli.rm(["a > 0"]) == 0
+    empty = ps.df_read("calc")
+    assert len(empty) == 0
+    assert empty.dtypes.tolist() == before.dtypes.tolist()
+    assert list(empty.columns) == list(before.columns)
+    new = ps.run_local(everything, params, database_basename=basename, skip_dups=True)
+    assert new.dtypes.tolist() == before.dtypes.tolist()
+    assert ps.df_extract_params(new) == params
+
+
+@pytest.mark.parametrize("suffix", ["pk", "json", "parquet"])
+def test_rows_with_ints_among_floats_can_be_removed_from_a_column_of_objects(suffix):
+    results = iter(["text", 1, 2.5, None, float("nan"), 7])
+    basename = f"database.{suffix}"
+    params = ps.plist("a", range(6))
+    df = ps.run_local(lambda _: {"y": next(results)}, params, database_basename=basename)
+    before = Path("calc", basename).read_bytes()
+    assert cli.rm(["a > 0"]) == 0
+    (removed,) = Path("calc/removed").glob(f"*/{basename}")
+    assert repr([*ps.df_read(removed).y]) == "[1, 2.5, None, nan, 7]"
+    assert cli.rm(["--undo"]) == 0
+    assert Path("calc", basename).read_bytes() == before
+    assert cli.rm(["a == 0"]) == 0
+    left = ps.df_read("calc")
+    assert repr([*left.y]) == "[1, 2.5, None, nan, 7]"
+    assert ps.df_read("calc").dtypes.tolist() == df.dtypes.tolist()
+
+
+@pytest.mark.parametrize("suffix", ["pk", "json", "parquet"])
+def test_results_of_rows_that_were_removed_stay_ints_when_they_come_back(suffix):
+    basename = f"database.{suffix}"
+
+    def results_of_large(pset):
+        return {"y": 1} if pset["a"] > 1 else {}
+
+    ps.run_local(results_of_large, ps.plist("a", range(4)), database_basename=basename)
+    assert cli.rm(["a > 1"]) == 0
+    ps.run_local(lambda _: {}, [{"a": 9}], database_basename=basename)
+    assert cli.rm(["--undo"]) == 0
+    df = ps.df_read("calc")
+    assert str(df.y.dtype) == "Int64"
+    assert df.y.dropna().tolist() == [1, 1]

@@ -99,3 +99,16 @@ def test_old_cells_are_not_touched_one_by_one():
         finally:
             sys.settrace(before)
     assert lines < 5000
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("ints", [[1, 2], [1, MISSING]])
+def test_floats_without_a_value_make_no_floats_of_ints(ints, exact):
+    empty = pd.Series([NAN, NAN])  # as read from JSON and Parquet
+    expected = [MISSING, MISSING, *ints]
+    made = join(empty, series(ints, exact), (2, 2), exact)
+    assert str(made.dtype) == "Int64"
+    assert cells(made) == expected
+    made = join(series(ints, exact), empty, (2, 2), exact)
+    assert str(made.dtype) == "Int64"
+    assert cells(made) == [*ints, MISSING, MISSING]

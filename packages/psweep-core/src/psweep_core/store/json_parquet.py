@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import NotInstalledError, ParamsTypeError
 from ..table.bookkeeping import RUNTIME, is_private
-from ..table.cells import MISSING, cells, column
+from ..table.cells import MISSING, cells, column, objects
 from ..table.frames import assemble
 from .json_values import decode, encode
 
@@ -24,8 +24,19 @@ __all__ = [
 ]
 
 _TIME = "_time_utc"
-_OF_BOOK = {"_pset_seq": np.int64, "_run_seq": np.int64, RUNTIME: np.float64}
+# These have been written also without a note of dtypes.
+_OF_BOOK = {"_pset_seq": "int64", "_run_seq": "int64", RUNTIME: "float64", _TIME: "datetime64[ns]"}
 NATURAL = ("int64", "float64", "bool", "Int64", "boolean", "str", "datetime64[ns]")
+# Of a column without rows these are noted; others come back as objects.
+_NOTED = {
+    *NATURAL,
+    "complex128",
+    *(
+        f"{kind}64[{unit}]"
+        for kind in ("datetime", "timedelta")
+        for unit in ("s", "ms", "us", "ns")
+    ),
+}
 
 
 def frame_to_json(df: pd.DataFrame) -> dict[str, list[Any]]:
@@ -46,7 +57,27 @@ def frame_to_json(df: pd.DataFrame) -> dict[str, list[Any]]:
         "columns": [encode(name, "the names of the columns") for name in df.columns],
         "index": [encode(label, "the index") for label in df.index.tolist()],
         "data": [list(row) for row in zip(*columns, strict=True)] or [[] for _ in df.index],
+        **_notes_on_dtypes(df),
     }
+
+
+def _notes_on_dtypes(df: pd.DataFrame) -> dict[str, list[Any]]:
+    """Note what the cells do not show: all dtypes without rows, and which objects must stay so."""
+    if not len(df):
+        return {"dtypes": [*map(str, df.dtypes)]}
+    kept = [i for i, name in enumerate(df.columns) if _would_become_floats(df.iloc[:, i], name)]
+    return {"objects": kept} if kept else {}
+
+
+def _would_become_floats(series: pd.Series[Any], name: Any) -> bool:
+    """Return whether ints would be read as floats, in rows that were selected from a database.
+
+    The others may have had text, for example, which made the column one of objects.
+    """
+    if series.dtype != object or not {int, float} <= {*map(type, series)}:
+        return False
+    made = column(cells(series), exact=is_private(name))
+    return bool(made.dtype != object)
 
 
 def json_to_frame(obj: Any) -> pd.DataFrame:
@@ -56,8 +87,12 @@ def json_to_frame(obj: Any) -> pd.DataFrame:
         raise ValueError(message)
     names = [decode(name) for name in obj["columns"]]
     rows = [*zip(*obj["data"], strict=True)] or [()] * len(names)
-    columns = [_column(name, cells) for name, cells in zip(names, rows, strict=True)]
-    return _frame(names, columns, obj["index"])
+    kept = obj.get("objects", ())
+    columns = [
+        _column(name, cells, keep=i in kept)
+        for i, (name, cells) in enumerate(zip(names, rows, strict=True))
+    ]
+    return _frame(names, columns, obj)
 
 
 def _is_time(name: Any) -> bool:
@@ -68,19 +103,20 @@ def _is_plain_time(value: Any) -> bool:
     return type(value) is pd.Timestamp and value.tz is None and value.unit == "ns"
 
 
-def _column(name: Any, cells: tuple[Any, ...]) -> Any:
+def _column(name: Any, cells: tuple[Any, ...], keep: bool) -> Any:
     if _is_time(name) and all(cell is None or type(cell) is str for cell in cells):
         times = [np.datetime64("NaT" if cell is None else cell, "ns") for cell in cells]
         return np.array(times, dtype="M8[ns]")
-    return column([decode(cell) for cell in cells], exact=is_private(name))
+    values = [decode(cell) for cell in cells]
+    return objects(values) if keep else column(values, exact=is_private(name))
 
 
-def _frame(names: list[Any], columns: list[Any], labels: list[Any]) -> pd.DataFrame:
-    index = pd.Index([decode(label) for label in labels])
-    if not len(index):  # without rows, only the columns of the bookkeeping have known dtypes
+def _frame(names: list[Any], columns: list[Any], notes: dict[str, Any]) -> pd.DataFrame:
+    index = pd.Index([decode(label) for label in notes["index"]])
+    if not len(index):
+        dtypes = notes.get("dtypes") or [_OF_BOOK.get(str(name)) for name in names]
         columns = [
-            np.array([], dtype=_OF_BOOK[name]) if is_private(name) and name in _OF_BOOK else some
-            for name, some in zip(names, columns, strict=True)
+            pd.Series([], dtype=dtype if dtype in _NOTED else object) for dtype in map(str, dtypes)
         ]
     if index.equals(pd.RangeIndex(len(index))):
         index = pd.RangeIndex(len(index))
@@ -112,6 +148,7 @@ def write_parquet(df: pd.DataFrame, file: IO[bytes]) -> None:
         "names": [encode(name, "the names of the columns") for name in df.columns],
         "index": [encode(label, "the index") for label in df.index.tolist()],
         "json": as_json,
+        **_notes_on_dtypes(df),
     }
     table = arrow.table(arrays, names=_column_names(df))
     table = table.replace_schema_metadata({"psweep": json.dumps(notes)})
@@ -157,16 +194,15 @@ def parquet_to_frame(file: IO[bytes]) -> pd.DataFrame:
             columns.append(stored.to_numpy())
             continue
         as_json = position in notes["json"]
+        values = [
+            MISSING if value is None else decode(json.loads(value)) if as_json else value
+            for value in stored.to_pylist()
+        ]
+        keep = position in notes.get("objects", ())
         columns.append(
-            column(
-                [
-                    MISSING if value is None else decode(json.loads(value)) if as_json else value
-                    for value in stored.to_pylist()
-                ],
-                exact=is_private(names[position]),
-            )
+            objects(values) if keep else column(values, exact=is_private(names[position]))
         )
-    return _frame(names, columns, notes["index"])
+    return _frame(names, columns, notes)
 
 
 def _given(values: list[Any]) -> list[Any]:

@@ -50,7 +50,9 @@ def join(
     parts = [old, new]
     try:
         if not exact and {str(p.dtype) for p in parts if p is not None} in _INTS_AND_FLOATS:
-            parts = [_as_floats(part) for part in parts]
+            parts = [None if _is_empty(part) else part for part in parts]
+            if all(part is not None for part in parts):
+                parts = [_as_floats(part) for part in parts]
         dtype = _common_dtype([part.dtype for part in parts if part is not None])
         if dtype is not None:
             return _below(parts, lengths, dtype)
@@ -171,6 +173,11 @@ def _data_and_mask(part: Any, n: int, dtype: Any) -> tuple[Any, Any]:
 
 
 _INTS_AND_FLOATS = ({"int64", "float64"}, {"Int64", "float64"})
+
+
+def _is_empty(part: Any) -> bool:
+    """Return whether all cells of a column are missing, for which JSON and Parquet have floats."""
+    return part.dtype == np.float64 and _kinds_in(part) == (set(), True)
 
 
 def _as_floats(part: Any) -> Any:
