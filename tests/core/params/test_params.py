@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -194,3 +195,40 @@ def test_a_single_hash_is_no_list_of_hashes():
     sha = ps.pset_hash({"a": 1})
     with pytest.raises(TypeError, match=f"write \\['{sha}'\\]"):
         ps.filter_params_dup_hash([{"a": 1}], sha)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ps.itr2params(5), "dicts or tuples of dicts, not 5 (int)"),
+        (lambda: ps.itr2params({"a": 1}), "not {'a': 1} (dict)"),
+        (lambda: ps.stargrid({"a": 1}, None), "vary must be a list of plists"),
+        (lambda: ps.merge_dicts(None), "a list of dicts, not None (NoneType)"),
+        (lambda: ps.flatten_dict([{"a": 1}]), "a dict, not [{'a': 1}] (list)"),
+        (lambda: ps.filter_params_unique(5), "params must be a list of dicts, not 5 (int)"),
+        (lambda: ps.filter_params_unique({"a": 1}), "not {'a': 1} (dict)"),
+        (lambda: ps.filter_params_dup_hash([{"a": 1}], None), "a list of hashes, not None"),
+        (lambda: ps.filter_params_dup_hash(["e4ad"], [{"a": 1}]), "not of psets such as {'a': 1}"),
+        (lambda: ps.shuffled({"a": 1}, 0), "params must be a list of dicts, not {'a': 1} (dict)"),
+    ],
+)
+def test_what_is_no_list_of_dicts_is_shown(call, words):
+    with pytest.raises(ps.ParamsTypeError, match=re.escape(words)):
+        call()
+
+
+def test_an_error_in_a_generator_of_the_users_passes_through():
+    def psets():
+        yield {"a": 1}
+        raise TypeError("mine")
+
+    for function in (ps.itr2params, ps.filter_params_unique, ps.merge_dicts):
+        with pytest.raises(TypeError, match="^mine$"):
+            function(psets())
+
+
+def test_shuffled_takes_the_ints_of_numpy():
+    params = ps.plist("a", range(10))
+    assert ps.shuffled(params, np.int64(3)) == ps.shuffled(params, 3) != params
+    with pytest.raises(ps.ParamsTypeError):
+        ps.shuffled(params, True)

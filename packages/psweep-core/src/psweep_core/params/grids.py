@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError
 from ..old_words import takes_old_words
-from .psets import Pset, brief, filter_params_unique
+from .psets import Pset, brief, filter_params_unique, listed
 
 __all__ = ["Pset", "brief", "itr2params", "pgrid", "plist", "stargrid"]
 
@@ -94,7 +94,8 @@ def itr2params(loops: Iterable[Any]) -> list[Pset]:
     >>> ps.itr2params(zip(a, b))
     [{'a': 1, 'b': 'xx'}, {'a': 2, 'b': 'yy'}]
     """
-    return [_merge_entry(entry) for entry in loops]
+    entries = listed(loops, "itr2params: the argument", "dicts or tuples of dicts")
+    return [_merge_entry(entry) for entry in entries]
 
 
 def pgrid(*plists: Any, **values: Any) -> list[Pset]:
@@ -193,6 +194,7 @@ def stargrid(
     if not isinstance(const, Mapping):
         message = f"stargrid: const must be a dict, not {brief(const)}"
         raise ParamsTypeError(message)
+    vary = listed(vary, "stargrid: vary", "plists, such as [plist('a', [1, 2])]")
     if vary_labels is not None and len(vary_labels) != len(vary):
         message = (
             f"stargrid: {len(vary_labels)} vary_labels {list(vary_labels)!r} for {len(vary)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -48,7 +49,8 @@ def merge_dicts(*args: Any) -> Pset:
     >>> ps.merge_dicts({"a": 1, "b": 2}, {"b": 3})
     {'a': 1, 'b': 3}
     """
-    dicts: Any = args[0] if len(args) == 1 and not isinstance(args[0], Mapping) else args
+    is_one_list = len(args) == 1 and not isinstance(args[0], Mapping)
+    dicts: Any = listed(args[0], "merge_dicts: the argument") if is_one_list else args
     merged: Pset = {}
     for position, dct in enumerate(dicts):
         if not isinstance(dct, Mapping):
@@ -78,6 +80,8 @@ def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
     ------
     ParamsError
         Two leaves would get the same name.
+    ParamsTypeError
+        `dct` is not a dict.
 
     Examples
     --------
@@ -85,6 +89,10 @@ def flatten_dict(dct: Mapping[Any, Any], sep: str = "_") -> Pset:
     >>> ps.flatten_dict({"solver": {"name": "cg", "tol": 1e-6}, "n": 10})
     {'solver_name': 'cg', 'solver_tol': 1e-06, 'n': 10}
     """
+    given: Any = dct
+    if not isinstance(given, Mapping):
+        message = f"flatten_dict: the argument must be a dict, not {brief(given)}"
+        raise ParamsTypeError(message)
     flat: Pset = {}
     for name, value in _leaves(dct, sep):
         if name in flat:
@@ -110,7 +118,7 @@ def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
     Raises
     ------
     ParamsTypeError
-        A pset is not a dict.
+        `params` is not a list of dicts.
     HashError
         A value is made of something else than data, such as an open file.
 
@@ -120,7 +128,7 @@ def filter_params_unique(params: Iterable[Pset]) -> list[Pset]:
     >>> ps.filter_params_unique([{"a": 1}, {"a": 1}, {"a": 2}])
     [{'a': 1}, {'a': 2}]
     """
-    psets = list(params)
+    psets = listed(params, "filter_params_unique: params")
     first: dict[str, Pset] = {}
     for sha, pset in zip(pset_hashes(psets), psets, strict=True):
         first.setdefault(sha, pset)
@@ -145,7 +153,7 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     Raises
     ------
     ParamsTypeError
-        A pset is not a dict, or `hashes` is a single one.
+        A pset is not a dict, or `hashes` is not a list of hashes.
     HashError
         A value is made of something else than data, such as an open file.
 
@@ -158,8 +166,16 @@ def filter_params_dup_hash(params: Iterable[Pset], hashes: Iterable[str]) -> lis
     if isinstance(hashes, str):
         message = f"hashes must be a list of hashes, not the single {hashes!r}; write [{hashes!r}]"
         raise ParamsTypeError(message)
-    known = set(hashes)
-    psets = list(params)
+    some = listed(hashes, "filter_params_dup_hash: hashes", "hashes")
+    odd = next((sha for sha in some if isinstance(sha, Mapping)), None)
+    if odd is not None:
+        message = (
+            "filter_params_dup_hash: hashes must be a list of hashes, not of psets such as "
+            f"{brief(odd)}; write filter_params_dup_hash(params, df._pset_hash)"
+        )
+        raise ParamsTypeError(message)
+    known = {*some}
+    psets = listed(params, "filter_params_dup_hash: params")
     return [p for p, sha in zip(psets, pset_hashes(psets), strict=True) if sha not in known]
 
 
@@ -189,20 +205,18 @@ def shuffled(params: Iterable[Pset], seed: int | str) -> list[Pset]:
     >>> ps.shuffled([{"a": 1}, {"a": 2}, {"a": 3}], seed=0)
     [{'a': 1}, {'a': 3}, {'a': 2}]
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | str):
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral | str):
         message = (
             f"shuffled: seed must be an int or a str, not {brief(seed)}; with a fixed one, each "
             "call returns the same order"
         )
         raise ParamsTypeError(message)
-    if isinstance(params, Mapping | str) or not isinstance(params, Iterable):
-        message = f"shuffled: params must be a list of dicts, not {brief(params)}"
-        raise ParamsTypeError(message)
-    order: list[Any] = list(params)
+    order = listed(params, "shuffled: params")
     for position, pset in enumerate(order):
         if not isinstance(pset, Mapping):
             message = f"shuffled: params[{position}] must be a dict, not {brief(pset)}"
             raise ParamsTypeError(message)
+    seed = seed if isinstance(seed, str) else int(seed)  # NumPy's ints choose another order
     random.Random(seed).shuffle(order)  # noqa: S311 (nothing is to be kept secret)
     return order
 
@@ -214,6 +228,18 @@ def _leaves(dct: Mapping[Any, Any], sep: str) -> Iterator[tuple[Any, Any]]:
                 yield f"{name}{sep}{below}", leaf
         else:
             yield name, value
+
+
+def listed(obj: Any, where: str, what: str = "dicts") -> list[Any]:
+    """Return a list of what was passed; refuse a single dict or str, and what has no items."""
+    try:
+        items = None if isinstance(obj, Mapping | str) else iter(obj)
+    except TypeError:
+        items = None
+    if items is None:
+        message = f"{where} must be a list of {what}, not {brief(obj)}"
+        raise ParamsTypeError(message)
+    return list(items)
 
 
 def brief(obj: Any) -> str:
