@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,19 @@ def test_checkdir_knows_the_rows_of_all_databases_in_the_folder():
 def test_a_file_in_the_place_of_the_folder_is_named(df, function):
     with pytest.raises(ps.PsweepError, match="is a file.* name its folder, .*calc"):
         function("calc/database.pk")
+
+
+def test_db2json_prints_values_of_any_type(capsys):
+    class Odd:
+        def __str__(self):
+            raise RuntimeError("no")
+
+    values = [Path("a/b"), Decimal("1.10"), range(3), Odd(), [Path("c"), {"d": Fraction(1, 3)}], 1]
+    ps.run_local(lambda _: {}, ps.plist("a", values))
+    assert cli.db2json(["calc"]) == 0
+    found = [row["a"] for row in json.loads(capsys.readouterr().out)]
+    assert found[:3] == [str(Path("a/b")), "1.10", "range(0, 3)"]
+    assert "Odd" in found[3]
+    assert found[4:] == [["c", {"d": "1/3"}], 1]
+    with pytest.raises(ps.ParamsTypeError, match="PosixPath|WindowsPath"):
+        ps.df_to_json(ps.df_read("calc"))

@@ -88,10 +88,11 @@ def df_to_json(df: pd.DataFrame, orient: str | None = None, **kwds: Any) -> str:
     Parameters
     ----------
     df : DataFrame
-        Any one, with values of the types that `df_write` can keep as JSON.
+        Any one. Without `orient`, its values are of the types that `df_write` can keep as JSON.
     orient : {"records", "split", "index", "columns", "values"}, optional
         Write it as `pandas.DataFrame.to_json` does, for other programs: "records" is a list with
-        one dict per row. None, NaN, infinity and cells without a value are all ``null`` then.
+        one dict per row. None, NaN, infinity and cells without a value are all ``null`` then,
+        and values of a type that has no form in JSON, such as paths, are text.
         None: as in a ``.json`` file, which `df_read` reads without any loss.
     **kwds
         For `json.dumps`, such as ``indent=2``.
@@ -108,7 +109,7 @@ def df_to_json(df: pd.DataFrame, orient: str | None = None, **kwds: Any) -> str:
     ParamsError
         There is no such `orient`.
     ParamsTypeError
-        A value is of a type that has no form in JSON.
+        Without `orient`, a value is of a type that has no form in JSON.
 
     Examples
     --------

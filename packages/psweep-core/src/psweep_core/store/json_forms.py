@@ -1,18 +1,21 @@
 """DataFrames as JSON for other programs, in the forms of pandas' ``to_json(orient=...)``.
 
-They are for ``jq`` and the like: None, NaN, infinity and a cell without a value are all ``null``.
-What psweep itself reads again is in `json_parquet`.
+They are for ``jq`` and the like: None, NaN, infinity and a cell without a value are all ``null``,
+and paths and other values that JSON has no form for are text. What psweep itself reads again is in
+`json_parquet`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from ..errors import ParamsError
+from ..errors import ParamsError, ParamsTypeError
+from ..messages import safe_repr
 from ..table.cells import MISSING, cells
 from .json_values import encode
 
@@ -66,4 +69,9 @@ def _for_json(value: Any, where: str, depth: int = 0) -> Any:
             return [_for_json(item, where, depth + 1) for item in value]
         if kind is dict:
             return {str(name): _for_json(item, where, depth + 1) for name, item in value.items()}
-    return encode(value, where)
+    try:
+        return encode(value, where)
+    except ParamsTypeError:  # a path, for example
+        with contextlib.suppress(Exception):  # its class may do anything
+            return str(value)
+        return safe_repr(value)
