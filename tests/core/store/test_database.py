@@ -32,9 +32,9 @@ FRAMES = {
     "objects": pd.DataFrame({"o": pd.Series([None, "x"], dtype=object)}),
     "times": pd.DataFrame({"t": pd.to_datetime(["2020-01-01", None])}).astype("M8[ns]"),
     "complex": pd.DataFrame({"z": [1j, 2]}),
+    "no rows": pd.DataFrame({"a": np.array([], dtype="int64")}),
 }  # fmt: skip
 ONLY_PICKLE = {
-    "no rows": pd.DataFrame({"a": np.array([], dtype="int64")}),
     "categories": pd.DataFrame({"c": pd.Categorical(["x", "y", "x"], ordered=True)}),
     "zones": pd.DataFrame({"t": pd.to_datetime(["2020-01-01"]).tz_localize("UTC")}),
     "two of a name": pd.DataFrame([[1, "x"]], columns=["a", "a"]),

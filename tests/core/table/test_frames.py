@@ -242,3 +242,9 @@ def test_nested_values_of_pyarrow_are_levels_of_a_parameter(kind):
     assert shares.term.tolist() == ["a", "nested", "nested:a"]
     assert shares.share.round(6).tolist() == [1, 0, 0]
     assert ps.df_stats(df, over="nested").n.tolist() == [2, 2, 2]
+
+
+def test_the_hashes_of_no_rows_keep_their_dtype():
+    df = ps.run_local(lambda _: {}, [{"a": 1}], save=False)[:0]
+    for changed in (ps.df_update_pset_hash(df), ps.df_add_param(df, "b", 1)):
+        assert changed._pset_hash.dtype == df._pset_hash.dtype

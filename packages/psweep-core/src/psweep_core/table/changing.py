@@ -238,4 +238,4 @@ def _whole_numbers_are_ints(psets: list[Pset]) -> dict[Any, bool]:
 
 
 def _texts(values: list[str]) -> pd.Series[Any]:
-    return pd.Series(values, dtype=None if values else object)
+    return pd.Series(values, dtype=None if values else str)
