@@ -248,3 +248,38 @@ def test_the_hashes_of_no_rows_keep_their_dtype():
     df = ps.run_local(lambda _: {}, [{"a": 1}], save=False)[:0]
     for changed in (ps.df_update_pset_hash(df), ps.df_add_param(df, "b", 1)):
         assert changed._pset_hash.dtype == df._pset_hash.dtype
+
+
+def test_none_and_missing_bools_among_objects_count_as_false():
+    results = iter([True, None, False, True])
+    df = ps.run_local(lambda _: {"ok": next(results)}, ps.plist("a", [1, 2, 3, 4]), save=False)
+    assert df.ok.dtype == object
+    assert ps.df_filter_conds(df, [df.ok]).a.tolist() == [1, 4]
+    mixed = pd.Series([True, float("nan"), pd.NA, False], dtype=object)
+    assert ps.df_filter_conds(df, [mixed, df.a < 4]).a.tolist() == [1]
+    assert len(ps.df_filter_conds(df[:0], [[]])) == 0
+    for bad in (["x", True, None, True], [1, None, 0, 1], [1, 2, 3, 4]):
+        with pytest.raises(ps.ParamsTypeError, match="not bools"):
+            ps.df_filter_conds(df, [pd.Series(bad, dtype=object)])
+
+
+@pytest.mark.parametrize("cond", [lambda df: df.a == 1, lambda df: (df.a == 1).to_numpy(), str])
+def test_one_condition_that_is_not_in_a_list_is_shown(cond):
+    df = pd.DataFrame({"a": [1, 2]})
+    with pytest.raises(ps.ParamsTypeError, match=r"must be a list, such as \[df.a == 1\]"):
+        ps.df_filter_conds(df, cond(df))
+
+
+def test_an_id_is_one_text():
+    df = ps.run_local(lambda _: {}, ps.plist("a", [1, 2]), save=False)
+    for odd in (df._pset_id, [df._pset_id[0]], 5, None):
+        with pytest.raises(ps.PsetNotFoundError):
+            ps.df_extract_pset(df, odd)
+
+
+@pytest.mark.parametrize("function", [ps.df_importance, ps.df_plot])
+@pytest.mark.parametrize("y", [["y"], pd.Series([1.0, 2.0]), {"y": 1}, None, "a"])
+def test_what_is_no_name_of_a_result_is_refused(function, y):
+    df = ps.run_local(lambda pset: {"y": pset["a"]}, ps.plist("a", [1, 2]), save=False)
+    with pytest.raises(ps.ParamsError, match="there is no result"):
+        function(df, y)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import DatabaseError, ParamsError, ParamsTypeError, PsetNotFoundError
 from ..old_words import takes_old_words
-from ..params.grids import Pset
+from ..params.grids import Pset, brief
 from ..params.hashing import pset_hashes
 from .by_hash import Reader
 from .cells import MISSING, cells, objects
@@ -185,9 +185,11 @@ def _only_row(df: pd.DataFrame, pset_id: str) -> pd.DataFrame:
     if "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
-    row = df[(df["_pset_id"] == pset_id).to_numpy(dtype=bool)]
+    is_id = isinstance(pset_id, str)
+    row = df[(df["_pset_id"] == pset_id).to_numpy(dtype=bool)] if is_id else df[:0]
     if not len(row):
-        message = f"no row has the _pset_id {pset_id!r}; the ids are in df._pset_id"
+        shown = repr(pset_id) if is_id else brief(pset_id)
+        message = f"no row has the _pset_id {shown}; the ids are in df._pset_id"
         raise PsetNotFoundError(message)
     return row.iloc[:1]
 
@@ -220,7 +222,7 @@ def df_filter_conds(
     ParamsError
         A condition has another length than `df`, or other labels.
     ParamsTypeError
-        A condition is not made of bools, or `op` is not a function.
+        A condition is not made of bools, `conds` is a single one, or `op` is not a function.
 
     Examples
     --------
@@ -232,6 +234,9 @@ def df_filter_conds(
     1  2  10
     """
     join = _joining(op)
+    if isinstance(conds, pd.Series | str) or (isinstance(conds, np.ndarray) and conds.ndim == 1):
+        message = f"df_filter_conds: conds must be a list, such as [df.a == 1], not {brief(conds)}"
+        raise ParamsTypeError(message)
     keep = None
     for position, cond in enumerate(conds):
         series = _in_the_order_of(df, cond)
@@ -248,7 +253,7 @@ def df_filter_conds(
                 "cond.to_numpy(), if they are in the order of its rows"
             )
             raise ParamsError(message)
-        if not pd.api.types.is_bool_dtype(series.dtype):
+        if not _holds_bools(series):
             message = (
                 f"condition {position} holds {series.dtype} values, not bools; "
                 "write a comparison such as df.a == 1"
@@ -257,6 +262,13 @@ def df_filter_conds(
         mask = series.astype("boolean").fillna(False).to_numpy(dtype=bool)
         keep = mask if keep is None else join(keep, mask)
     return df if keep is None else df[keep]
+
+
+def _holds_bools(series: pd.Series[Any]) -> bool:
+    """Return whether a condition is made of bools, some of which may be missing or None."""
+    if series.dtype == object:
+        return pd.api.types.infer_dtype(series, skipna=True) in ("boolean", "empty")
+    return bool(pd.api.types.is_bool_dtype(series.dtype))
 
 
 def _in_the_order_of(df: pd.DataFrame, cond: Any) -> pd.Series[Any]:

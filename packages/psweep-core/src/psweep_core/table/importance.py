@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -166,13 +166,11 @@ def spans_decades(values: Array) -> bool:
 def numeric_column(df: pd.DataFrame, y: Any, function: str) -> Array:
     """Return a result as floats, with NaN where a row has none; refuse what is not numeric."""
     results = [*groups(df)[2], *([RUNTIME] if RUNTIME in df.columns else [])]
-    numbers = {name: numbers_of(df[name]) for name in ([y] if y in results else results)}
-    known = [name for name, found in numbers.items() if found is not None]
-    found = numbers.get(y)
+    is_result = isinstance(y, Hashable) and y in results
+    found = numbers_of(df[y]) if is_result else None
     if found is None:
-        what = f"the result {y!r} is not numeric" if y in results else f"there is no result {y!r}"
-        if y in results:
-            known = [name for name in results if numbers_of(df[name]) is not None]
+        known = [name for name in results if numbers_of(df[name]) is not None]
+        what = f"the result {y!r} is not numeric" if is_result else f"there is no result {y!r}"
         message = f"{function}: {what}; numeric results are {', '.join(map(repr, known)) or 'none'}"
         raise ParamsError(message)
     if found.dtype.kind == "c":
