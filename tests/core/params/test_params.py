@@ -108,6 +108,7 @@ def test_psets_of_a_grid_do_not_share_their_dicts(a, b):
         (lambda a, b: ps.logspace(0, 10), ValueError, "0 has no logarithm", "offset above 0"),
         (lambda a, b: ps.logspace(5, -2, offset=1), ValueError, "-1", "offset above 2"),
         (lambda a, b: ps.logspace(1, float("inf")), ValueError, "inf", "finite"),
+        (lambda a, b: ps.logspace("a", 1), ValueError, "'a'", "finite"),
         (lambda a, b: ps.intspace(0, 300, 4, dtype="uint8"), ValueError, "300", "uint8 cannot"),
         (lambda a, b: ps.intspace(0, float("nan"), 4), ValueError, "nan", "int64 cannot"),
         (lambda a, b: ps.pset_hash(a), TypeError, "[{'a': 1}, {'a': 2}] (list)", "dict"),

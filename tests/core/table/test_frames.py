@@ -283,3 +283,30 @@ def test_what_is_no_name_of_a_result_is_refused(function, y):
     df = ps.run_local(lambda pset: {"y": pset["a"]}, ps.plist("a", [1, 2]), save=False)
     with pytest.raises(ps.ParamsError, match="there is no result"):
         function(df, y)
+
+
+@pytest.mark.parametrize("given", ["calc", None, {"a": [1]}])
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("df_add_param", ("c", 1)),
+        ("df_extract_params", ()),
+        ("df_extract_pset", ("id",)),
+        ("df_extract_row", ("id",)),
+        ("df_filter_conds", ([],)),
+        ("df_importance", ("b",)),
+        ("df_latest", ()),
+        ("df_plot", ("b",)),
+        ("df_print", ()),
+        ("df_select", ([{"a": 1}],)),
+        ("df_stats", ()),
+        ("df_to_json", ()),
+        ("df_to_xarray", ()),
+        ("df_update_pset_hash", ()),
+    ],
+)
+def test_what_is_not_a_dataframe_is_named(name, args, given):
+    with pytest.raises(ps.ParamsTypeError, match=f"^{name} needs a DataFrame") as error:
+        getattr(ps, name)(given, *args)
+    assert repr(given) in str(error.value)
+    assert ("; write" in str(error.value)) == (given == "calc")

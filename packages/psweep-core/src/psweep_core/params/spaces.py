@@ -55,7 +55,11 @@ def logspace(
     """
     kwds.pop("base", None)
     kwds.pop("log_func", None)
-    if not all(map(math.isfinite, (start, stop, offset))):
+    try:
+        are_fine = all(map(math.isfinite, (start, stop, offset)))
+    except (TypeError, ValueError):  # text, for example
+        are_fine = False
+    if not are_fine:
         message = f"logspace({start!r}, {stop!r}, offset={offset!r}): these must be finite numbers"
         raise ParamsError(message)
     low = min(start, stop) + offset

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import ParamsError
 from ..old_words import takes_old_words
+from ..table.levels import check_frame
 from .cell_texts import one_line
 from .tables import ERROR, failed, table_of
 from .widths import encodable, fit, shortened, terminal_width, text_width, wrapped
@@ -63,6 +64,8 @@ def df_print(
     ------
     ParamsError
         `df` has no such column, or `max_rows` is not a positive number.
+    ParamsTypeError
+        `df` is not a DataFrame.
 
     Examples
     --------
@@ -71,6 +74,7 @@ def df_print(
      a   b
      1 2.5
     """
+    check_frame(df, "df_print")
     if max_rows is not None and (type(max_rows) is not int or max_rows < 1):
         message = f"max_rows must be None or an integer ≥ 1, not {max_rows!r}; len(df) prints all"
         raise ParamsError(message)

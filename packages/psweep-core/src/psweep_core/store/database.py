@@ -21,6 +21,7 @@ from ..old_words import takes_old_words
 from ..table.atoms import ATOMS
 from ..table.cells import cells, objects
 from ..table.frames import assemble
+from ..table.levels import check_frame
 from .atomic import replacing
 from .file_formats import format_of, odd_columns
 from .journal_reader import count_rows
@@ -109,7 +110,7 @@ def df_to_json(df: pd.DataFrame, orient: str | None = None, **kwds: Any) -> str:
     ParamsError
         There is no such `orient`.
     ParamsTypeError
-        Without `orient`, a value is of a type that has no form in JSON.
+        `df` is not a DataFrame. Without `orient`, a value is of a type that has no form in JSON.
 
     Examples
     --------
@@ -120,6 +121,7 @@ def df_to_json(df: pd.DataFrame, orient: str | None = None, **kwds: Any) -> str:
     >>> print(ps.df_to_json(pd.DataFrame({"a": [1, 2]}), orient="records"))
     [{"a": 1}, {"a": 2}]
     """
+    check_frame(df, "df_to_json")
     return json.dumps(frame_to_json(df) if orient is None else frame_as(df, orient), **kwds)
 
 

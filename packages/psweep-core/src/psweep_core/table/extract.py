@@ -16,6 +16,7 @@ from ..params.hashing import pset_hashes
 from .by_hash import Reader
 from .cells import MISSING, cells, objects
 from .frames import arranged, groups, index_of_names, places_of
+from .levels import check_frame
 
 __all__ = [
     "df_extract_params",
@@ -48,6 +49,8 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     ------
     PsetNotFoundError
         No row has this `pset_id`.
+    ParamsTypeError
+        `df` is not a DataFrame.
     DatabaseError
         `df` has no column ``_run_id``, which separates params from bookkeeping.
 
@@ -58,6 +61,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     >>> ps.df_extract_pset(df, df._pset_id[1])
     {'b': None}
     """
+    check_frame(df, "df_extract_pset")
     return df_extract_params(_only_row(arranged(df), pset_id))[0]
 
 
@@ -77,6 +81,8 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
 
     Raises
     ------
+    ParamsTypeError
+        `df` is not a DataFrame.
     DatabaseError
         `df` has no column ``_run_id``, which separates params from bookkeeping.
 
@@ -88,6 +94,7 @@ def df_extract_params(df: pd.DataFrame) -> list[Pset]:
     >>> ps.df_extract_params(df) == params
     True
     """
+    check_frame(df, "df_extract_params")
     return psets_and_fits(df)[0]
 
 
@@ -155,6 +162,8 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     ------
     PsetNotFoundError
         No row has this `pset_id`.
+    ParamsTypeError
+        `df` is not a DataFrame.
 
     Examples
     --------
@@ -163,6 +172,7 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     >>> int(ps.df_extract_row(df, df._pset_id[0]).c)
     3
     """
+    check_frame(df, "df_extract_row")
     df = arranged(df)
     row = _only_row(df, pset_id)
     values = [cells(row.iloc[:, position])[0] for position in range(row.shape[1])]
@@ -222,7 +232,8 @@ def df_filter_conds(
     ParamsError
         A condition has another length than `df`, or other labels.
     ParamsTypeError
-        A condition is not made of bools, `conds` is a single one, or `op` is not a function.
+        `df` is not a DataFrame, a condition is not made of bools, `conds` is a single one, or `op`
+        is not a function.
 
     Examples
     --------
@@ -233,6 +244,7 @@ def df_filter_conds(
        a   b
     1  2  10
     """
+    check_frame(df, "df_filter_conds")
     join = _joining(op)
     if isinstance(conds, pd.Series | str) or (isinstance(conds, np.ndarray) and conds.ndim == 1):
         message = f"df_filter_conds: conds must be a list, such as [df.a == 1], not {brief(conds)}"

@@ -11,12 +11,21 @@ import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
 from ..params.hashing import pset_hash
+from ..params.psets import brief
 from .atoms import ATOMS
 from .bookkeeping import is_private
 from .cells import MISSING, cells
 from .frames import arranged, check_unique, groups
 
-__all__ = ["chosen_names", "codes_of", "combined", "first_rows", "public_params", "study_frame"]
+__all__ = [
+    "check_frame",
+    "chosen_names",
+    "codes_of",
+    "combined",
+    "first_rows",
+    "public_params",
+    "study_frame",
+]
 
 Codes = np.ndarray[Any, Any]
 
@@ -24,16 +33,18 @@ _MARKS = (0x7FF8_0000_0000_0E5E, 0x7FF8_0000_0000_0E6E)  # see `cells`
 _MISSING_BITS = 0x7FF8_0000_0000_0000
 
 
-def study_frame(df: Any, function: str) -> pd.DataFrame:
-    """Return a database with its columns in three groups, or refuse what is none."""
+def check_frame(df: Any, function: str, origin: str = "") -> None:
+    """Refuse what is not a DataFrame, such as the folder of a study."""
     if not isinstance(df, pd.DataFrame):
-        message = (
-            f"{function} needs a DataFrame that run_local or df_read returned, not a "
-            f"{type(df).__name__}"
-        )
+        message = f"{function} needs a DataFrame{origin}, not {brief(df)}"
         if isinstance(df, str):
             message += f"; write {function}(psweep.df_read({df!r}))"
         raise ParamsTypeError(message)
+
+
+def study_frame(df: Any, function: str) -> pd.DataFrame:
+    """Return a database with its columns in three groups, or refuse what is none."""
+    check_frame(df, function, " that run_local or df_read returned")
     if not df.columns.is_unique:
         check_unique(df, "df")
     study = arranged(df)
