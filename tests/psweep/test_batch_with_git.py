@@ -54,6 +54,24 @@ def test_templates_that_git_ignores_are_named(repo):
     assert not [name for name in files if name.startswith("calc/")]
 
 
+def test_there_is_no_git_program(repo, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ps.PsweepError, match="git=True needs the git program"):
+        ps.prep_batch(ps.plist("a", [1]), git=True)
+    assert not Path("calc").exists()
+
+
+def test_ignored_templates_are_named_in_a_hook_of_git_too(repo, tmp_path, monkeypatch):
+    study = tmp_path / "study"
+    study.mkdir()
+    (tmp_path / "templates").rename(study / "templates")
+    monkeypatch.chdir(study)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # without GIT_WORK_TREE, study is the top
+    (tmp_path / ".gitignore").write_text("run.py\n")
+    with pytest.warns(UserWarning, match=r"git ignores templates/calc/run.py"):
+        ps.prep_batch(ps.plist("a", [1]), git=True)
+
+
 def test_the_example_names_the_commit_of_the_templates(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))

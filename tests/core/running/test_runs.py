@@ -89,6 +89,78 @@ def test_the_commit_and_whether_the_tree_is_dirty():
     assert runs.git_dirty.tolist() == [None, False, True]
 
 
+@pytest.mark.parametrize("is_worktree", [True, False])
+def test_the_commit_is_the_newest_one(is_worktree, monkeypatch):
+    def git(*args):
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        done = subprocess.run(["git", *who, *args], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "-q", "main")
+    monkeypatch.chdir("main")
+    git("commit", "-q", "--allow-empty", "-m", "one")
+    if is_worktree:
+        git("worktree", "add", "-q", "../tree")
+        monkeypatch.chdir("../tree")
+    func = func_with(1)
+    commits = []
+    for _ in range(5):
+        git("commit", "-q", "--allow-empty", "-m", "next")
+        ps.run_local(func, PARAMS)
+        commits.append(git("rev-parse", "HEAD"))
+    assert ps.df_runs("calc").git_commit.tolist() == commits
+
+
+@pytest.mark.parametrize("names", [("GIT_DIR",), ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")])
+@pytest.mark.parametrize("is_in_repository", [True, False])
+def test_the_commit_is_that_of_the_working_folder_in_a_hook_too(
+    names, is_in_repository, monkeypatch, tmp_path
+):
+    def commit(folder):
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        for args in (["init", "-q"], ["add", "-N", "."], ["commit", "-qam", folder]):
+            subprocess.run(["git", *who, *args], cwd=folder, check=True)
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    for folder in ("here", "there"):
+        Path(folder).mkdir()
+        Path(folder, folder).write_text("1")
+    expected = [commit("here"), False] if is_in_repository else [None, None]
+    there = Path("there").absolute()
+    commit("there")
+    values = {"GIT_DIR": ".git", "GIT_INDEX_FILE": ".git/index", "GIT_WORK_TREE": ""}
+    for name in names:
+        monkeypatch.setenv(name, str(there / values[name]))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.chdir("here")
+    ps.run_local(func_with(1), PARAMS)
+    runs = ps.df_runs("calc")
+    assert [runs.git_commit[0], runs.git_dirty[0]] == expected
+
+
+def test_a_submodule_whose_changes_git_does_not_report_makes_the_tree_dirty():
+    def git(*args):
+        who = ["-c", "user.name=n", "-c", "user.email=e", "-c", "protocol.file.allow=always"]
+        subprocess.run(["git", *who, *args], check=True, capture_output=True)
+
+    git("init", "-q", "lib")
+    Path("lib/tracked").write_text("1")
+    git("-C", "lib", "add", "tracked")
+    git("-C", "lib", "commit", "-qm", "one")
+    git("init", "-q")
+    git("submodule", "add", "./lib", "sub")
+    git("config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
+    git("add", ".gitmodules", "sub")
+    git("commit", "-qm", "one")
+    ps.run_local(func_with(1), PARAMS)
+    Path("sub/tracked").write_text("2")
+    ps.run_local(func_with(2), PARAMS)
+    assert ps.df_runs("calc").git_dirty.tolist() == [False, True]
+
+
 @pytest.mark.parametrize("git", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\nsleep 20\n", None])
 def test_git_that_fails_or_hangs_is_no_reason_to_fail(git, monkeypatch):
     Path(".git").mkdir()

@@ -25,6 +25,7 @@ from psweep_core.plumbing import (
     check_params,
     explain_mistakes,
     folder_of,
+    git_environment,
     not_failed,
 )
 
@@ -351,7 +352,17 @@ def _refuse_with_func(
 def _warn_if_ignored(paths: Sequence[str]) -> None:
     """Warn of templates that git does not commit: ``calc/`` is also templates/calc."""
     args = ["git", "check-ignore", "--", *paths]
-    done = subprocess.run(args, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run(
+            args,
+            env=git_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError:  # psweep-git reports that there is no git
+        return
     ignored = done.stdout.splitlines()
     if ignored:
         warnings.warn(

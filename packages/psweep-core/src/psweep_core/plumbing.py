@@ -1,5 +1,6 @@
 """All that psweep_batch and psweep_git use of psweep_core, besides the public names."""
 
+from .git_environment import git_environment
 from .messages import printable
 from .params.grids import Pset
 from .programs import run_command
@@ -10,7 +11,7 @@ from .running.keywords import explain_mistakes
 from .running.options import Options
 from .running.provenance import Code
 from .running.spool_work import Chunk, spool_work
-from .show.closing_line import causes_of
+from .show.closing_line import causes_of, show_line
 from .show.progress import Progress
 from .states import ClaimState
 from .status import Report, status
@@ -75,6 +76,7 @@ __all__ = [
     "failed_rows",
     "file_lock",
     "folder_of",
+    "git_environment",
     "groups",
     "holds_data_only",
     "is_atomic",
@@ -90,6 +92,7 @@ __all__ = [
     "replacing",
     "run_command",
     "seconds_of",
+    "show_line",
     "spool_work",
     "spools_of",
     "status",

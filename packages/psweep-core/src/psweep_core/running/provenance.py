@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..git_environment import git_environment
 from ..params.naming import MAIN, main_name
 from ..store.paths import Layout
 from ..store.runs_file import append_run
@@ -177,11 +178,13 @@ def _git(digest: str | None) -> tuple[str | None, bool | None]:
     """Return the commit of the working folder, and whether files of it were changed."""
     global _git_answer
     folder = _git_folder(os.getcwd())
-    if folder is None and "GIT_DIR" not in os.environ:
+    if folder is None:
         return None, None
-    signature = [_changed(os.path.join(folder or "", name)) for name in ("index", "HEAD")]
+    names = "index", "HEAD", "logs/HEAD"
+    signature = [_changed(os.path.join(folder, name)) for name in names]
     key = os.getcwd(), digest, signature
-    if _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS:
+    is_old = _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS
+    if is_old or None in signature:  # in a worktree, they are elsewhere
         _git_answer = key, time.monotonic(), _ask_git()
     return _git_answer[2]
 
@@ -208,10 +211,15 @@ def _ask_git() -> tuple[str | None, bool | None]:
     import subprocess
 
     args = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", "status"]
-    args += ["--porcelain=v2", "--branch", "--untracked-files=no"]
+    args += ["--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=untracked"]
     try:
         done = subprocess.run(
-            args, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_SECONDS, check=True
+            args,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None, None
