@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import doctest
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,21 @@ def test_a_merge_in_progress(repo):
     with pytest.raises(subprocess.CalledProcessError):
         repo("rebase", "other")
     refused("a rebase is in progress.*git rebase --continue")
+
+
+def test_a_sequence_of_cherry_picks_in_progress(repo):
+    for text in ("1", "2", "3"):
+        Path("f").write_text(text)
+        repo("add", "f")
+        repo("commit", "-qm", text)
+    repo("checkout", "-qb", "other", "HEAD~2")
+    Path("f").write_text("4")
+    repo("commit", "-qam", "four")
+    with pytest.raises(subprocess.CalledProcessError):
+        repo("cherry-pick", "main~1", "main")
+    refused("a cherry-pick is in progress")
+    repo("commit", "-qam", "resolved")  # the second one is still to come
+    refused("a cherry-pick or revert is in progress")
 
 
 def test_a_lock_that_stays(repo, monkeypatch):
@@ -481,3 +498,227 @@ def test_variables_that_name_another_repository(repo, tmp_path, monkeypatch, nam
     refused(
         f"{names[0]}=.*other.*which is not the repository that .* is in; first unset {names[0]}"
     )
+
+
+def test_a_conflict_without_a_merge_in_progress(repo):
+    for text in ("1", "2"):
+        Path("f").write_text(text)
+        repo("add", "f")
+        repo("commit", "-qm", text)
+    Path("f").write_text("3")
+    repo("stash", "--quiet")
+    Path("f").write_text("4")
+    repo("commit", "-qam", "four")
+    with pytest.raises(subprocess.CalledProcessError):
+        repo("stash", "pop")
+    refused("'f' in .* has a conflict; first resolve it")
+    assert repo("status", "--porcelain") == "UU f"
+
+
+@pytest.mark.parametrize(
+    ("command", "match"),
+    [
+        (["merge", "other"], "a merge is in progress.*git merge --continue"),
+        (["checkout", "-q", "--detach"], "detached.*git switch -c NAME"),
+    ],
+)
+def test_what_the_user_begins_during_the_run_is_not_ended(repo, command, match):
+    Path("f").write_text("1")
+    repo("add", "f")
+    repo("commit", "-qm", "one")
+    repo("checkout", "-qb", "other")
+    Path("f").write_text("2")
+    repo("commit", "-qam", "two")
+    repo("checkout", "-q", "main")
+    Path("f").write_text("3")
+    repo("commit", "-qam", "three")
+
+    def func(pset):
+        subprocess.run(["git", *command], capture_output=True, check=False)
+        return {}
+
+    with pytest.raises(psweep_git.GitError, match=f"database is safe.*{match}"):
+        ps.run_local(func, [{"a": 1}], git=True)
+    assert len(ps.df_read("calc/database.pk")) == 1
+    assert repo.log() == ["three", "one"]
+    assert repo("status", "--porcelain").splitlines()[-1] == "?? calc/"
+
+
+@pytest.fixture
+def submodule(repo, tmp_path):
+    """A submodule, in which git status is told to see nothing."""
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+    (other / "lib.py").write_text("1")
+    for args in (["add", "lib.py"], ["commit", "-qm", "one"]):
+        subprocess.run(["git", *who, *args], cwd=other, check=True)
+    repo("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    repo("config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
+    repo("add", "--all")
+    repo("commit", "-qm", "one")
+    subprocess.run(["git", "config", "status.showUntrackedFiles", "no"], cwd="sub", check=True)
+    return Path("sub")
+
+
+@pytest.mark.parametrize("name", ["lib.py", "new.py"])
+def test_changes_in_a_submodule_that_git_does_not_report(repo, submodule, name):
+    (submodule / name).write_text("2")
+    refused("submodule 'sub'.*commit there first")
+
+
+def test_a_new_commit_in_a_submodule_that_git_does_not_report(repo, submodule):
+    (submodule / "lib.py").write_text("2")
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", *who, "commit", "-qam", "two"], cwd=submodule, check=True)
+    there = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=submodule, capture_output=True, text=True, check=True
+    )
+    commit = run()._git_commit[0]
+    assert repo("rev-parse", f"{commit}:sub") == there.stdout.strip()
+
+
+def test_untracked_files_that_git_does_not_report(repo):
+    repo("config", "status.showUntrackedFiles", "no")
+    Path("new.py").write_text("1")
+    inside = Path("inside")
+    inside.mkdir()
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+    for args in (["init", "-q"], ["config", "status.showUntrackedFiles", "no"],
+                 ["commit", "-q", "--allow-empty", "-m", "one"]):  # fmt: skip
+        subprocess.run(["git", *who, *args], cwd=inside, check=True)
+    assert "new.py" in repo.files(run()._git_commit[0])
+    subprocess.run(["git", "rm", "-q", "--cached", "inside"], check=True)
+    (inside / "code.py").write_text("1")
+    with pytest.raises(psweep_git.GitError, match="submodule 'inside/'"):
+        run()
+
+
+def test_git_that_marks_files_as_unchanged_by_itself(repo):
+    repo("config", "core.ignoreStat", "true")
+    Path("f.py").write_text("1")
+    commits = [run()._git_commit.iloc[-1]]
+    Path("f.py").write_text("2")
+    commits.append(run()._git_commit.iloc[-1])
+    assert [repo("show", f"{commit}:f.py") for commit in commits] == ["1", "2"]
+    repo("add", "--renormalize", "f.py")  # which marks it
+    Path("f.py").write_text("3")
+    with pytest.raises(psweep_git.GitError, match="'f.py'.*assume-unchanged"):
+        run()
+
+
+def test_git_that_is_not_found_after_the_run(repo, monkeypatch):
+    def func(pset):
+        monkeypatch.setenv("PATH", "")
+        return {}
+
+    with pytest.raises(psweep_git.GitError, match="database is safe.*git did not start"):
+        ps.run_local(func, [{"a": 1}], git=True)
+    assert len(ps.df_read("calc/database.pk")) == 1
+
+
+def test_a_program_that_a_hook_leaves_behind_is_not_waited_for(repo, tmp_path):
+    repo.hook("post-commit", "sleep 100 &\necho $! >>../pids\n")
+    start = time.monotonic()
+    assert len(run()) == 2
+    assert time.monotonic() - start < 60
+    for pid in (tmp_path / "pids").read_text().split():
+        os.kill(int(pid), signal.SIGTERM)
+
+
+STUDY = """
+import psweep as ps
+ps.run_local(lambda pset: {}, ps.plist("a", [1, 2]), git=True)
+"""
+
+
+def interrupted(started, *, to_git):
+    """Run the study, and interrupt it, or it and its git, as soon as there is that file."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUDY], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    (os.killpg if to_git else os.kill)(process.pid, signal.SIGINT)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in stderr
+    return stderr
+
+
+@pytest.mark.parametrize("to_git", [True, False])
+def test_an_interrupted_commit_leaves_the_index_as_it_was(repo, tmp_path, to_git):
+    for text in ("1", "2"):
+        Path("f").write_text(text)
+        repo("add", "f")
+        if text == "1":
+            repo("commit", "-qm", "one")
+    Path("f").write_text("3")
+    Path("new").write_text("1")
+    before = repo("status", "--porcelain")
+    repo.hook("pre-commit", "touch ../started; sleep 5\n")
+    interrupted(tmp_path / "started", to_git=to_git)
+    assert repo("status", "--porcelain") == before
+    assert repo("show", ":f") == "2"
+    assert repo.log() == ["one"]
+    assert not Path("calc").exists()
+
+
+def test_two_runs_that_are_refused_at_once_leave_the_index_as_it_was(repo, tmp_path):
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    Path("f").write_text("1")
+    before = repo("status", "--porcelain")
+    repo.hook("pre-commit", "touch ../started; sleep 3; exit 1\n")
+    with subprocess.Popen([sys.executable, "-c", STUDY], stderr=subprocess.DEVNULL) as first:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.05)
+        with pytest.raises(psweep_git.GitError, match="git commit"):
+            run()
+    assert first.returncode == 1
+    assert repo("status", "--porcelain") == before
+
+
+def test_an_interrupted_commit_of_the_results(repo, tmp_path):
+    repo("commit", "-q", "--allow-empty", "-m", "one")
+    repo.hook("pre-commit", "touch ../started; sleep 5\n")
+    stderr = interrupted(tmp_path / "started", to_git=True)
+    assert "database is safe" in " ".join(stderr.split())
+    assert len(ps.df_read("calc/database.pk")) == 2
+    assert repo("status", "--porcelain") == "?? calc/"
+    Path(".git/hooks/pre-commit").unlink()
+    run()
+    assert len(repo.log()) == 3
+
+
+def test_an_interrupted_git_leaves_no_lock(repo, tmp_path):
+    repo("config", "filter.slow.clean", "touch ../started; sleep 5; cat")
+    Path(".gitattributes").write_text("large filter=slow\n")
+    Path("large").write_text("1")
+    interrupted(tmp_path / "started", to_git=False)
+    assert sorted(path.name for path in Path(".git").glob("*.lock")) == ["psweep.lock"]
+
+
+def test_a_full_disk_does_not_harm_the_index(repo):
+    for i in range(100):
+        Path(f"file {i}").write_text("1")
+    repo("add", "--all")
+    repo("commit", "-qm", "one")
+    Path("staged").write_text("1")
+    repo("add", "staged")
+    Path("new").write_bytes(os.urandom(1_000_000))
+    before = repo("status", "--porcelain")
+    program = (  # no file can be as large as the index
+        "import os, resource\n"
+        "from pathlib import Path\n"
+        "from psweep_git.repo import Repo\n"
+        "size = os.path.getsize('.git/index') // 2\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
+        "Repo(Path.cwd()).commit_all('two')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1].startswith("psweep_git.errors.GitError: ")
+    assert repo("status", "--porcelain") == before
+    assert repo.log() == ["one"]

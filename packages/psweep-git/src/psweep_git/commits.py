@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from psweep_core.plumbing import show_line
+
 from .errors import GitError
 from .repo import Repo
 
@@ -32,7 +34,8 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
     ------
     GitError
         Before anything runs: no git, no repository, ``GIT_DIR`` or ``GIT_WORK_TREE`` that name
-        another one, a merge or the like in progress, no branch, no identity, a refusing hook,
+        another one, a merge or the like in progress, a conflict, no branch, no identity, a refusing
+        hook,
         changes in a submodule or in a file that git was told to take for unchanged, no key to sign
         with. Afterwards: the results could not be committed; the message says how to do it by hand.
         An exception in between passes through, and the next commit takes the results of the run.
@@ -58,8 +61,15 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
         raise GitError(problem)
     yield commit
     try:
+        repo.check_state()  # the user may have begun a merge in the meantime
         repo.commit_all(message)
-    except GitError as error:
+    except KeyboardInterrupt:
+        show_line(
+            "interrupted. The run is over and its database is safe, but its results are not "
+            f"committed; the next run does it, or by hand: {repo.by_hand(message)}"
+        )
+        raise
+    except (GitError, OSError) as error:
         problem = (
             f"the run is over and its database is safe, but its results could not be committed: "
             f"{error}. To do it by hand: {repo.by_hand(message)}"

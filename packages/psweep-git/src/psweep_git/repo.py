@@ -12,8 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from psweep_core.plumbing import file_lock
+from psweep_core.plumbing import file_lock, git_environment
 
 from .errors import GitError
 
@@ -21,13 +22,9 @@ __all__ = ["Repo"]
 
 _LOCK_SECONDS = 10.0
 
-# Variables that say which repository git uses. In a hook, git sets them, and then it takes the
-# folder where it is called for the top of the working tree, and a repository inside for the one
-# around it.
-_PLACES = frozenset({
-    "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
-    "GIT_WORK_TREE",
-})  # fmt: skip
+# git must mark no file as assume-unchanged by itself, and must name all untracked files, in
+# submodules, too.
+_SETTINGS = ("-c", "core.ignoreStat=false", "-c", "status.showUntrackedFiles=all")
 
 # In messages of git that mean: another process was in the way, try again
 _PASSING = (
@@ -49,6 +46,7 @@ _IN_PROGRESS = {
     "rebase-apply": ("a rebase or git am", "git rebase --continue (or --abort)"),
     "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue (or --abort)"),
     "REVERT_HEAD": ("a revert", "git revert --continue (or --abort)"),
+    "sequencer": ("a cherry-pick or revert", "git cherry-pick (or revert) --continue (or --abort)"),
     "BISECT_LOG": ("a bisection", "git bisect reset"),
 }
 
@@ -91,27 +89,41 @@ class Repo:
         given: str = "",
         folder: Path | None = None,
         index: Path | None = None,
-        without: frozenset[str] = _PLACES,
+        env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run git with this text as its input, in this folder, and with this index.
 
-        Without these variables, so on the repository that the folder is in.
+        In this environment, by default in one where it uses the repository that the folder is in.
         """
-        env = {name: value for name, value in os.environ.items() if name not in without}
+        env = git_environment() if env is None else env
         # Messages in English, because they are parsed; and no prompts.
         env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
-        return subprocess.run(
-            ["git", *args],
-            cwd=folder or self._folder,
-            env=env,
-            input=given,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=False,
-        )
+        # The output goes to files: a program that a hook has left behind would keep a pipe open.
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            try:
+                process = subprocess.Popen(
+                    ["git", *_SETTINGS, *args],
+                    cwd=str(folder or self._folder),
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=stdout,
+                    stderr=stderr,
+                )
+            except OSError as error:
+                message = f"git did not start in {folder or self._folder}: {error}"
+                raise GitError(message) from error
+            try:
+                process.communicate(given.encode("utf-8", "surrogateescape"))
+            except BaseException:
+                # Not killed, as subprocess.run does: then its lock of the index would stay.
+                process.terminate()
+                process.wait()
+                raise
+            return subprocess.CompletedProcess(
+                args, process.returncode, _content(stdout), _content(stderr)
+            )
 
     def _check_environment(self) -> None:
         """Refuse variables that name another repository than the folder is in."""
@@ -122,7 +134,7 @@ class Repo:
         args = ["--absolute-git-dir", *(["--show-toplevel"] if "GIT_WORK_TREE" in names else [])]
         here = self._try("rev-parse", *args)
         # (A path may be relative to the working folder.)
-        there = self._try("rev-parse", *args, folder=Path.cwd(), without=frozenset())
+        there = self._try("rev-parse", *args, folder=Path.cwd(), env=dict(os.environ))
         if here.stdout != there.stdout:
             settings = " and ".join(f"{name}={os.environ[name]!r}" for name in names)
             message = (
@@ -141,18 +153,8 @@ class Repo:
         return done.stdout
 
     def check_ready(self) -> None:
-        """Refuse states in which a commit would fail or be lost."""
-        for name, (what, hint) in _IN_PROGRESS.items():
-            if self._git_path(name).exists():
-                message = f"git=True, but {what} is in progress in {self._folder}; first {hint}"
-                raise GitError(message)
-        self._wait_for_lock()
-        if self._try("symbolic-ref", "--quiet", "HEAD").returncode != 0:
-            message = (
-                f"git=True, but HEAD of {self._folder} is detached, so commits would be on no "
-                "branch; first git switch -c NAME"
-            )
-            raise GitError(message)
+        """Refuse states in which a commit would fail, be lost, or not hold all changes."""
+        self.check_state()
         for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
             done = self._try("var", who)
             if done.returncode != 0:
@@ -164,6 +166,29 @@ class Repo:
         self._check_submodules()
         self._check_unseen_changes()
         self._check_signing()
+
+    def check_state(self) -> None:
+        """Refuse to commit in the middle of other work, or on no branch."""
+        for name, (what, hint) in _IN_PROGRESS.items():
+            if self._git_path(name).exists():
+                message = f"git=True, but {what} is in progress in {self._folder}; first {hint}"
+                raise GitError(message)
+        # Of git stash pop, for example. To add a file takes its conflict for resolved.
+        unmerged = self.run("ls-files", "--unmerged", "-z").partition("\0")[0]
+        if unmerged:
+            name = unmerged.partition("\t")[2]
+            message = (
+                f"git=True, but {name!r} in {self._folder} has a conflict; "
+                "first resolve it, then git add it"
+            )
+            raise GitError(message)
+        self._wait_for_lock()
+        if self._try("symbolic-ref", "--quiet", "HEAD").returncode != 0:
+            message = (
+                f"git=True, but HEAD of {self._folder} is detached, so commits would be on no "
+                "branch; first git switch -c NAME"
+            )
+            raise GitError(message)
 
     def _git_path(self, name: str) -> Path:
         # which in a worktree, or with a separate git folder, is not .git/NAME
@@ -182,7 +207,7 @@ class Repo:
             time.sleep(0.05)
 
     def _check_submodules(self) -> None:
-        status = self.run("status", "--porcelain=v2", "-z", "--untracked-files=all")
+        status = self.run("status", "--porcelain=v2", "-z", "--ignore-submodules=none")
         for line in status.split("\0"):
             fields = line.split(" ", 8)
             # sub: S, then C commit changed, M tracked changes, U untracked files
@@ -203,7 +228,7 @@ class Repo:
     def _has_changes(self, folder: Path) -> bool:
         """Return whether a repository has no commit, or changes that are in none."""
         has_commit = self._try("rev-parse", "--verify", "--quiet", "HEAD", folder=folder)
-        status = self._try("status", "--porcelain", folder=folder)
+        status = self._try("status", "--porcelain", "--ignore-submodules=none", folder=folder)
         return has_commit.returncode != 0 or status.returncode != 0 or status.stdout != ""
 
     def _check_unseen_changes(self) -> None:
@@ -259,12 +284,11 @@ class Repo:
 
     def commit_all(self, message: str) -> None:
         """Commit all changes and new files that are not ignored; nothing if there are none."""
-        end = time.monotonic() + _LOCK_SECONDS
-        with self._index_back_on_failure():
+        with self._alone(), self._index_back_on_failure():
+            end = time.monotonic() + _LOCK_SECONDS
             while True:
                 try:
-                    with self._alone():
-                        return self._commit_all(message)
+                    return self._commit_all(message)
                 except GitError as error:
                     # Another run may commit, or replace a file, at the very same moment.
                     if time.monotonic() > end or not any(text in str(error) for text in _PASSING):
@@ -273,7 +297,7 @@ class Repo:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Let the commits of runs follow each other: they all write their message to one file."""
+        """Let the commits of runs follow each other: they share the index and one message file."""
         lock = file_lock(self._git_path("psweep.lock"))
         with contextlib.suppress(OSError, NotImplementedError):  # it takes long, or has no locks
             lock.acquire(timeout=_LOCK_SECONDS)
@@ -290,29 +314,34 @@ class Repo:
         args = ["commit", "--quiet", f"--message={message}"]
         if self.head() is None:
             self.run(*args, "--allow-empty")
-        elif self._try("diff", "--cached", "--quiet").returncode != 0:
+        elif self._try("diff", "--cached", "--quiet", "--ignore-submodules=none").returncode != 0:
             self.run(*args)
 
     @contextlib.contextmanager
     def _index_back_on_failure(self) -> Iterator[None]:
-        """Leave what the user has staged as it was, if the commit is refused."""
+        """Leave what the user has staged as it was, if the commit is refused or interrupted."""
         index = self._git_path("index")
-        before = index.read_bytes() if index.exists() else None
-        written = index.stat().st_mtime_ns if index.exists() else 0
         head = self.head()
-        try:
-            yield
-        except GitError as error:
-            with self._alone():
+        # A copy on disk, which also a full disk lets us put back. It keeps its time: git reads the
+        # content of files that changed no earlier than the index.
+        with tempfile.TemporaryDirectory(prefix="psweep.", dir=index.parent) as folder:
+            before = Path(folder, "index")
+            try:
+                if index.exists():
+                    shutil.copy2(index, before)
+            except OSError as error:
+                message = f"git=True, but there is no room for a copy of {index}: {error}"
+                raise GitError(message) from error
+            try:
+                yield
+            except BaseException as error:
                 if "index.lock" in str(error) or self.head() != head:
                     raise  # others have changed the index since
-                if before is None:
-                    index.unlink(missing_ok=True)
+                if before.exists():
+                    before.replace(index)
                 else:
-                    index.write_bytes(before)
-                    # git reads the content of files that changed no earlier than the index.
-                    os.utime(index, ns=(written, written))
-            raise
+                    index.unlink(missing_ok=True)
+                raise
 
     def by_hand(self, message: str) -> str:
         """Return the commands that finish a commit by hand."""
@@ -323,3 +352,8 @@ class Repo:
 def _last(text: str) -> str:
     """Return the last line of git's output, which states the cause."""
     return (text.strip().splitlines() or [""])[-1]
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "surrogateescape")
