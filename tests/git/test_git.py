@@ -567,6 +567,51 @@ def test_changes_in_a_submodule_that_git_does_not_report(repo, submodule, name):
     refused("submodule 'sub'.*commit there first")
 
 
+def test_a_file_in_a_submodule_that_is_marked_as_unchanged(repo, submodule):
+    subprocess.run(
+        ["git", "update-index", "--assume-unchanged", "lib.py"], cwd=submodule, check=True
+    )
+    assert len(run()) == 2
+    (submodule / "lib.py").write_text("2")
+    with pytest.raises(psweep_git.GitError, match="'lib.py' in .*sub has changes"):
+        run()
+
+
+def test_changes_in_a_submodule_of_a_submodule(repo, submodule, tmp_path):
+    args = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"]
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+    for command in ([*args, str(tmp_path / "other"), "deep"],
+                    ["config", "-f", ".gitmodules", "submodule.deep.ignore", "all"],
+                    [*who, "commit", "-qam", "deep"]):  # fmt: skip
+        subprocess.run(["git", *command], cwd=submodule, check=True)
+    assert len(run()) == 2
+    (submodule / "deep/lib.py").write_text("2")
+    with pytest.raises(psweep_git.GitError, match="submodule 'deep' of .*sub has changes"):
+        run()
+
+
+def test_files_in_the_folder_of_a_submodule_that_is_not_checked_out(repo, submodule):
+    repo("submodule", "--quiet", "deinit", "sub")
+    assert len(run()) == 2
+    (submodule / "code.py").write_text("1")
+    with pytest.raises(psweep_git.GitError, match="submodule 'sub'"):
+        run()
+
+
+def test_a_monitor_that_reports_no_changes(repo):
+    Path("monitor").write_text("#!/bin/sh\nprintf 'token\\0'\n")
+    Path("monitor").chmod(0o755)
+    Path("f.py").write_text("1")
+    repo("add", "--all")
+    repo("commit", "-qm", "one")
+    repo("config", "core.fsmonitor", "./monitor")
+    for _ in range(2):
+        repo("status")
+    Path("f.py").write_text("2")
+    commit = run()._git_commit[0]
+    assert repo("show", f"{commit}:f.py") == "2"
+
+
 def test_a_new_commit_in_a_submodule_that_git_does_not_report(repo, submodule):
     (submodule / "lib.py").write_text("2")
     who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]

@@ -34,11 +34,11 @@ def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
     ------
     GitError
         Before anything runs: no git, no repository, ``GIT_DIR`` or ``GIT_WORK_TREE`` that name
-        another one, a merge or the like in progress, a conflict, no branch, no identity, a refusing
-        hook,
-        changes in a submodule or in a file that git was told to take for unchanged, no key to sign
-        with. Afterwards: the results could not be committed; the message says how to do it by hand.
-        An exception in between passes through, and the next commit takes the results of the run.
+        another one, a merge or the like in progress, a conflict, no branch, no identity, a
+        refusing hook, changes in a submodule or in a file that git was told to take for unchanged,
+        no key to sign with. Afterwards: the results could not be committed; the message says how
+        to do it by hand. An exception in between passes through, and the next commit takes the
+        results of the run.
 
     Examples
     --------

@@ -22,9 +22,12 @@ __all__ = ["Repo"]
 
 _LOCK_SECONDS = 10.0
 
-# git must mark no file as assume-unchanged by itself, and must name all untracked files, in
-# submodules, too.
-_SETTINGS = ("-c", "core.ignoreStat=false", "-c", "status.showUntrackedFiles=all")
+# git must mark no file as assume-unchanged by itself, must name all untracked files, and must look
+# for changes by itself.
+_SETTINGS = (
+    "-c", "core.ignoreStat=false", "-c", "status.showUntrackedFiles=all",
+    "-c", "core.fsmonitor=false",
+)  # fmt: skip
 
 # In messages of git that mean: another process was in the way, try again
 _PASSING = (
@@ -61,8 +64,7 @@ class Repo:
     Raises
     ------
     GitError
-        There is no git program, the folder is in no repository with a working tree, or the
-        environment names another one.
+        There is no git program, or the folder is in no repository with a working tree.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,7 +72,6 @@ class Repo:
         if shutil.which("git") is None:
             message = "git=True needs the git program, which is not on PATH; install git"
             raise GitError(message)
-        self._check_environment()
         inside = self._try("rev-parse", "--is-inside-work-tree")
         if inside.returncode != 0:
             message = (
@@ -154,6 +155,7 @@ class Repo:
 
     def check_ready(self) -> None:
         """Refuse states in which a commit would fail, be lost, or not hold all changes."""
+        self._check_environment()
         self.check_state()
         for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
             done = self._try("var", who)
@@ -178,8 +180,8 @@ class Repo:
         if unmerged:
             name = unmerged.partition("\t")[2]
             message = (
-                f"git=True, but {name!r} in {self._folder} has a conflict; "
-                "first resolve it, then git add it"
+                f"git=True, but {name!r} in {self._folder} has a conflict; first resolve it, "
+                "then git add it"
             )
             raise GitError(message)
         self._wait_for_lock()
@@ -207,29 +209,31 @@ class Repo:
             time.sleep(0.05)
 
     def _check_submodules(self) -> None:
-        status = self.run("status", "--porcelain=v2", "-z", "--ignore-submodules=none")
-        for line in status.split("\0"):
-            fields = line.split(" ", 8)
-            # sub: S, then C commit changed, M tracked changes, U untracked files
-            if len(fields) == 9 and fields[0] in ("1", "2") and fields[2][0] == "S":
-                name, has_changes = fields[-1], fields[2][2:] != ".."
-            elif line.startswith("? ") and line.endswith("/"):  # a repository that is not known yet
-                name = line[2:]
-                has_changes = self._has_changes(self._folder / name)
-            else:
-                continue
-            if has_changes:
+        entries = self.run("ls-files", "--stage", "-z").split("\0")
+        names = [entry.partition("\t")[2] for entry in entries if entry.startswith("160000 ")]
+        status = self.run("status", "--porcelain", "-z", "--ignore-submodules=all").split("\0")
+        # Repositories that are not known yet
+        names += [line[3:] for line in status if line.startswith("?? ") and line.endswith("/")]
+        for name in names:
+            if not self._is_committed(self._folder / name):
                 message = (
                     f"git=True, but the submodule {name!r} of {self._folder} has changes "
                     "that a commit here does not hold; commit there first"
                 )
                 raise GitError(message)
 
-    def _has_changes(self, folder: Path) -> bool:
-        """Return whether a repository has no commit, or changes that are in none."""
-        has_commit = self._try("rev-parse", "--verify", "--quiet", "HEAD", folder=folder)
-        status = self._try("status", "--porcelain", "--ignore-submodules=none", folder=folder)
-        return has_commit.returncode != 0 or status.returncode != 0 or status.stdout != ""
+    def _is_committed(self, folder: Path) -> bool:
+        """Return whether a commit in the repository in this folder holds all that is there."""
+        if not os.path.lexists(folder / ".git"):  # a submodule without its repository
+            return not folder.is_dir() or not any(folder.iterdir())
+        inside = Repo(folder)
+        if inside._folder == self._folder or inside.head() is None:
+            return False
+        if inside.run("status", "--porcelain", "--ignore-submodules=dirty"):
+            return False
+        inside._check_submodules()
+        inside._check_unseen_changes()
+        return True
 
     def _check_unseen_changes(self) -> None:
         """Refuse changes of files that git was told to take for unchanged: no commit has them."""
