@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -183,24 +184,27 @@ def _git(digest: str | None) -> tuple[str | None, bool | None]:
     names = "index", "HEAD", "logs/HEAD"
     signature = [_changed(os.path.join(folder, name)) for name in names]
     key = os.getcwd(), digest, signature
-    is_old = _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS
-    if is_old or None in signature:  # in a worktree, they are elsewhere
+    if _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS:
         _git_answer = key, time.monotonic(), _ask_git()
     return _git_answer[2]
 
 
-def _changed(path: str) -> int | None:
+def _changed(path: str) -> tuple[int, int] | None:
     try:
-        return os.stat(path).st_mtime_ns
+        stat = os.stat(path)
     except OSError:
         return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _git_folder(folder: str) -> str | None:
     while True:
         git = os.path.join(folder, ".git")
-        if os.path.exists(git):
+        if os.path.isdir(git):
             return git
+        with contextlib.suppress(OSError), open(git, encoding="utf-8", errors="replace") as file:
+            # of a worktree or a submodule, as a path from here or from the root
+            return os.path.join(folder, file.readline().removeprefix("gitdir: ").rstrip("\n"))
         parent = os.path.dirname(folder)
         if parent == folder:
             return None
