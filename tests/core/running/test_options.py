@@ -139,6 +139,19 @@ def test_backup_copies_the_folder_with_the_time_and_run_of_its_last_row():
     assert ps.run_local(double, [{"a": 5}]).a.tolist() == [1, 5]
 
 
+def test_a_backup_is_made_before_the_changes_of_df_are_written():
+    old = ps.run_local(double, ps.plist("a", [1, 2]))
+    df = ps.run_local(double, [{"a": 3}], old.assign(mine=["u", "v"], b=99), backup=True)
+    (backup,) = Path().glob("calc.bak_*")
+    pd.testing.assert_frame_equal(ps.df_read(backup), old)
+    pd.testing.assert_frame_equal(ps.df_read("calc"), df)
+    assert df.b.tolist() == [99, 99, 6]
+    stranger = ps.run_local(double, [{"a": 3}], calc_dir="other")
+    with pytest.raises(ps.ParamsError, match="two studies"):
+        ps.run_local(double, [{"a": 4}], stranger, backup=True)
+    assert [*Path().glob("calc.bak_*")] == [backup]
+
+
 def test_a_backup_that_fails_leaves_nothing_under_its_name(monkeypatch):
     ps.run_local(double, [{"a": 1}])
     Path("calc", "secret").write_text("x")

@@ -140,11 +140,14 @@ class _Run:
             with study.locked():
                 known = study.fold()  # what killed runs have left comes first
                 n_columns = known.shape[1]
+                changed = None
                 if df is not None:
                     df = study.storable(df)
-                    known = study.adopt(df)
+                    changed = study.changed_by(df)
                 if self.options.backup:
                     backup(study, run_id)
+                if changed is not None:
+                    known = study.adopt(changed)
                 jobs = self._plan(params, hashes, study.known)
                 if not jobs:
                     with contextlib.suppress(OSError):

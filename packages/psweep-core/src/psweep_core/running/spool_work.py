@@ -115,11 +115,12 @@ def spool_work(
     run_id = str(uuid.uuid4())
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
         with study.locked():
-            known = study.fold()
-            if df is not None:
-                known = study.adopt(study.storable(df))
+            study.fold()
+            changed = None if df is None else study.changed_by(study.storable(df))
             if options.backup:
                 backup(study, run_id)
+            if changed is not None:
+                study.adopt(changed)
             jobs, notices = planner.plan(params, hashes, study.known)
             records = options.on_error == "record"
             known = study.so_far(*(("_failed", "_exc_txt") if records else ()))

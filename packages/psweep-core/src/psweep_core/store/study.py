@@ -263,21 +263,22 @@ class Study:
         with self.locked():
             return self.fold(record)
 
-    def adopt(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Take over a DataFrame of the user's: its new rows, and its changes to the others.
+    def changed_by(self, df: pd.DataFrame) -> pd.DataFrame | None:
+        """Join a DataFrame of the user's: its new rows, and its changes to the others.
 
-        Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are.
+        Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are. None: it
+        changes nothing.
         """
         known = frames.usable(self.read_database(), str(self.layout.database))
         if not len(df) or frames.are_same(known, df):
-            return known
+            return None
         ids = set(df["_pset_id"])
         if set(known.columns) <= set(df.columns):
             known, new = known[~known["_pset_id"].isin(ids)] if len(known) else known, df
         else:
             new = df[~df["_pset_id"].isin(set(known["_pset_id"]))]
         if not len(new):
-            return known
+            return None
         taken = set(known["_pset_seq"]) & set(new["_pset_seq"]) if len(known) else set()
         if taken:
             message = (
@@ -286,7 +287,11 @@ class Study:
                 "extend the one on disk, or name another calc_dir"
             )
             raise ParamsError(message)
-        known = self.write_database(append_frame(known, new))
+        return append_frame(known, new)
+
+    def adopt(self, changed: pd.DataFrame) -> pd.DataFrame:
+        """Write what `changed_by` returned."""
+        known = self.write_database(changed)
         # The user, and so func, has the memory of some of these rows: read what was written.
         self._read = (None, pd.DataFrame())
         return known
