@@ -171,6 +171,18 @@ def test_a_backup_that_fails_leaves_nothing_under_its_name(monkeypatch):
     assert [path.name for path in Path().iterdir()] == ["calc"]
 
 
+def test_simulate_with_df_skips_what_a_run_with_it_skips(capsys):
+    first = ps.run_local(double, ps.plist("a", [1, 2]))
+    ps.run_local(double, ps.plist("a", [3, 4]))
+    options = {"params": ps.plist("a", [1, 2, 3, 4, 5]), "skip_dups": True}
+    sim = ps.run_local(double, df=first, simulate=True, **options)
+    assert "5 psets, 1 new, 4 with a successful row already; 1 would run" in capsys.readouterr().err
+    assert ps.df_read("calc.simulate").a.tolist() == [1, 2, 3, 4, 5]
+    df = ps.run_local(double, df=first, **options)
+    assert df.a.tolist() == sim.a.tolist() == [1, 2, 5]
+    assert df.index.tolist() == sim.index.tolist()
+
+
 def test_simulate_leaves_the_study_alone(capsys):
     def func(pset):
         calls.append(1)

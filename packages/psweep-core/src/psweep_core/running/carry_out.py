@@ -143,7 +143,7 @@ class _Run:
                 changed = None
                 if df is not None:
                     df = study.storable(df)
-                    changed = study.changed_by(df)
+                    changed = study.changed_by(df, known)
                 if self.options.backup:
                     backup(study, run_id)
                 if changed is not None:

@@ -34,9 +34,11 @@ def run_simulated(
 ) -> pd.DataFrame:
     """Append rows without results to a copy of the study, and say what a real run would do."""
     hashes = pset_hashes(params)
-    known = study.known() if df is None and save else df
+    known = study.known() if save else df
     if known is not None:
         known = usable(known, str(study.layout.database))
+        changed = None if df is None or not save else study.changed_by(df, known)
+        known = known if changed is None else changed
     there = Counter((planner.done or successful)(known)["_pset_hash"])
     jobs, notices = planner.plan(params, hashes, lambda: known)
     copy = Study(study.layout.next_to(".simulate"), study.layout.basename)
@@ -55,11 +57,14 @@ def run_simulated(
         )
         for job in jobs
     ]
-    simulated = append_frame(known, frame_of_rows(rows, header))
+    new = frame_of_rows(rows, header)
+    simulated = append_frame(known, new)
     if save:
         with copy.locked():
             copy.forget_journals()
             simulated = database.write_file(simulated, copy.layout.database).df
+    if df is not None:
+        simulated = append_frame(df, new)
     _say_what_would_run(known, hashes, there, len(jobs), poolsize, notices)
     return simulated
 

@@ -115,8 +115,8 @@ def spool_work(
     run_id = str(uuid.uuid4())
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
         with study.locked():
-            study.fold()
-            changed = None if df is None else study.changed_by(study.storable(df))
+            known = study.fold()
+            changed = None if df is None else study.changed_by(study.storable(df), known)
             if options.backup:
                 backup(study, run_id)
             if changed is not None:

@@ -263,13 +263,12 @@ class Study:
         with self.locked():
             return self.fold(record)
 
-    def changed_by(self, df: pd.DataFrame) -> pd.DataFrame | None:
+    def changed_by(self, df: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame | None:
         """Join a DataFrame of the user's: its new rows, and its changes to the others.
 
-        Rows that it lacks stay. If it lacks columns, the rows on disk stay as they are. None: it
-        changes nothing.
+        Rows that it lacks stay. If it lacks columns, the rows that are known stay as they are.
+        None: it changes nothing.
         """
-        known = frames.usable(self.read_database(), str(self.layout.database))
         if not len(df) or frames.are_same(known, df):
             return None
         ids = set(df["_pset_id"])
