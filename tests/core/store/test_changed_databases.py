@@ -291,3 +291,32 @@ def test_a_result_may_meet_a_column_of_any_dtype():
             found = ps.run_local(lambda _: {"mine": value}, [{"a": 3}], df, save=False)  # noqa: B023
             row = ps.df_extract_row(found, found._pset_id[3])
             assert type(row.mine) is Refuses or row.mine == value, name
+
+
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+def test_ints_and_floats_of_a_private_param_keep_a_study_usable(suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
+    options = {"database_basename": f"database{suffix}"}
+    params = [{"a": 1, "_p": 0}, {"a": 2, "_p": 2.5}]
+    df = ps.run_local(lambda pset: {}, params, **options)
+    df = ps.run_local(lambda pset: {}, params, df, **options)
+    ps.edit("calc", lambda df: df.assign(note="text"))
+    df = ps.recover("calc")
+    assert ps.df_extract_params(df) == params * 2
+    assert [*map(type, df._p)] == [int, float] * 2
+
+
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+def test_some_rows_of_a_mixed_column_can_be_stored(suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
+    options = {"database_basename": f"database{suffix}"}
+    params = ps.plist("a", [0, 2.5, "x"])
+    df = ps.run_local(lambda pset: {}, params, **options)
+    some = df[df.a != "x"]
+    ps.df_write(some, f"some{suffix}")
+    assert ps.df_extract_params(ps.df_read(f"some{suffix}")) == params[:2]
+    longer = ps.run_local(lambda pset: {}, [{"a": 7}], some, **options)
+    assert ps.df_extract_params(longer) == [*params[:2], {"a": 7}]
+    assert ps.df_extract_params(ps.df_read("calc")) == [*params, {"a": 7}]
