@@ -139,6 +139,14 @@ def test_backup_copies_the_folder_with_the_time_and_run_of_its_last_row():
     assert ps.run_local(double, [{"a": 5}]).a.tolist() == [1, 5]
 
 
+@pytest.mark.processes
+def test_tmpsave_writes_the_row_of_a_pset_that_ended_its_worker():
+    options = {"tmpsave": True, "poolsize": 1, "on_error": "record"}
+    df = ps.run_local(lambda pset: os._exit(pset["a"]), [{"a": 3}], **options)
+    row = ps.df_read(Path("calc/tmpsave") / df._run_id[0] / f"{df._pset_id[0]}.pk")
+    assert "status 3" in row._exc_txt[0]
+
+
 def test_a_backup_is_made_before_the_changes_of_df_are_written():
     old = ps.run_local(double, ps.plist("a", [1, 2]))
     df = ps.run_local(double, [{"a": 3}], old.assign(mine=["u", "v"], b=99), backup=True)

@@ -343,6 +343,7 @@ class _Engine:
         problem.__cause__ = error
         row = dispatch.blame(position, problem)
         self._record.add_bytes(encode(row, self._settings.data_only))
+        save_row(row, self._settings)
         return 1
 
     def keep_what_comes(self) -> None:

@@ -52,6 +52,7 @@ from ..table.row_groups import Block, cells_of, joined, unpacked
 from ..table.rows import RowTuple, failure_of, is_failed
 from .call import note
 from .dispatch import Dispatch, Step, Stop
+from .finished import save_row
 from .job import Func, Job, Jobs, Settings
 from .overdue import Overdue
 from .start_method import native_threads, other_threads, usual_method, worker_method
@@ -376,6 +377,7 @@ class _Pool:
             fate += ", because the job ran out of memory" if is_short else ""
             row = self._blamed(worker, unfinished[0], fate)
             self._record.add_bytes(encode(row, self._settings.data_only))
+            save_row(row, self._settings)
             step = Step(step.n + 1, step.n_failed + 1, failure=failure_of(row))
         n_replaced = 1 if dispatch.n_left else 0
         if n_replaced:
