@@ -83,6 +83,8 @@ class Repo:
             message = f"git=True, but {folder} is not a working tree; run from a checkout"
             raise GitError(message)
         self._folder = Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
+        # Of a worktree its own one: it holds the index, and what says that a merge is in progress.
+        self._git_folder = Path(self.run("rev-parse", "--absolute-git-dir").rstrip("\n"))
 
     def _try(
         self,
@@ -172,7 +174,7 @@ class Repo:
     def check_state(self) -> None:
         """Refuse to commit in the middle of other work, or on no branch."""
         for name, (what, hint) in _IN_PROGRESS.items():
-            if self._git_path(name).exists():
+            if (self._git_folder / name).exists():
                 message = f"git=True, but {what} is in progress in {self._folder}; first {hint}"
                 raise GitError(message)
         # Of git stash pop, for example. To add a file takes its conflict for resolved.
@@ -192,12 +194,8 @@ class Repo:
             )
             raise GitError(message)
 
-    def _git_path(self, name: str) -> Path:
-        # which in a worktree, or with a separate git folder, is not .git/NAME
-        return self._folder / self.run("rev-parse", "--git-path", name).rstrip("\n")
-
     def _wait_for_lock(self) -> None:
-        lock = self._git_path("index.lock")
+        lock = self._git_folder / "index.lock"
         end = time.monotonic() + _LOCK_SECONDS
         while lock.exists():
             if time.monotonic() > end:
@@ -302,7 +300,7 @@ class Repo:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Let the commits of runs follow each other: they share the index and one message file."""
-        lock = file_lock(self._git_path("psweep.lock"))
+        lock = file_lock(self._git_folder / "psweep.lock")
         with contextlib.suppress(OSError, NotImplementedError):  # it takes long, or has no locks
             lock.acquire(timeout=_LOCK_SECONDS)
         try:
@@ -324,7 +322,7 @@ class Repo:
     @contextlib.contextmanager
     def _index_back_on_failure(self) -> Iterator[None]:
         """Leave what the user has staged as it was, if the commit is refused or interrupted."""
-        index = self._git_path("index")
+        index = self._git_folder / "index"
         head = self.head()
         # A copy on disk, which also a full disk lets us put back. It keeps its time: git reads the
         # content of files that changed no earlier than the index.
