@@ -74,7 +74,7 @@ def show(folder: pathlib.Path) -> list[str]:
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
     run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
-    first = run(interrupt_at=r"\b1[2-9]/20 \[")  # more than half of the psets
+    first = run(interrupt_at=r"\b1[12]/20 \[")  # more than half of the psets
     second = run()
     report = subprocess.run(
         [sys.executable, "-c", "import psweep; print(psweep.report())"],
@@ -115,7 +115,7 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
         # without what can be chosen, as in print, and what would be too small to read
-        for one in ("#pair .controls", "#pair .keys.quiet", "#matters .keys"):
+        for one in ("#pair .controls", "#pair .keys.quiet"):
             page.locator(one).evaluate("one => one.style.display = 'none'")
         # below the title and the choices, so that its text is large enough
         top = page.locator("#matters").bounding_box()["y"]

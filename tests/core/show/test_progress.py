@@ -73,6 +73,15 @@ def test_the_bar_is_as_wide_as_the_terminal():
         assert columns - 2 <= len(shown[-1]) <= columns
 
 
+def test_in_a_narrow_terminal_the_bar_has_the_place_of_the_rate():
+    code = "ps.run_local(func, params(0.01, 1, 2, 3), progress=True)"
+    for columns in (63, 64):
+        *_, last = re.split("[\r\n]+", in_terminal(code, columns).strip())
+        assert ("pset/s]" in last) == (columns == 64)
+        bar = re.fullmatch(r"100%\|(.*)\| 3/3 \[00:\d\d<00:00(, .*)?\]", last)[1]
+        assert len(bar) >= columns - (38 if columns == 64 else 27)
+
+
 @pytest.mark.parametrize("engine", ["poolsize=1", "executor=futures.ThreadPoolExecutor(1)"])
 def test_it_shows_that_time_goes_by_while_nothing_is_finished(engine):
     code = f"""

@@ -25,6 +25,8 @@ _LOG_SECONDS = 60.0
 _USUAL_WIDTH = 64  # characters of a bar without causes, if it is rather short
 _MIN_CAUSE, _MAX_CAUSE = 14, 60
 _NOTEBOOK_WIDTH = 100
+# without the rate, for which a narrow terminal would have to shorten the bar
+_NARROW_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _LOG_LINE = "{n_fmt}/{total_fmt} psets [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
@@ -104,6 +106,9 @@ class Progress:
             if self._bar is None:
                 self._bar = _new_bar(self._total, self._start, self._stream)
             self._bar.n = self._n
+            if not in_notebook():
+                is_narrow = shutil.get_terminal_size().columns < _USUAL_WIDTH
+                self._bar.bar_format = _NARROW_BAR if is_narrow else None
             self._bar.set_postfix_str(text, refresh=False)
             if last:
                 self._bar.close()
