@@ -17,7 +17,7 @@
     performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; remove delete erase drop; resume continue restart; retry rerun; run calculation computation;
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
-  const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour happens my".split(" ");
+  const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour happens my many multiple".split(" ");
   const LATER = /^(api\/|claims|gallery|glossary|changelog|migration)/; // pages that are listed below the others
   const ASIDE = /^(comparison|performance|security)$/; // these, if others are nearly as good
 

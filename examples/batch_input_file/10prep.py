@@ -15,8 +15,8 @@ import psweep as ps
 # A mother nuclide decays to the daughter that a hospital wants; half-lives are in hours.
 GENERATORS = [
     {"title": "Mo-99's Tc-99m", "mother": 65.94, "daughter": 6.007, "branching": 0.876},
-    {"title": 'Ge-68 "generator" of Ga-68', "mother": 6502, "daughter": 1.129, "branching": 1.0},
-    {"title": "Sr-82 $ Rb-82, the `dear` one", "mother": 608, "daughter": 0.0212, "branching": 1.0},
+    {"title": "Ge-68's Ga-68", "mother": 6502, "daughter": 1.129, "branching": 1.0},
+    {"title": "Sr-82's Rb-82", "mother": 608, "daughter": 0.0212, "branching": 1.0},
 ]
 
 if __name__ == "__main__":
