@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 
 import numpy as np
@@ -92,6 +93,8 @@ def test_log_axes_where_values_are_in_equal_ratios():
         ([0, 1, 10, 100], False),
         ([1, 100], False),
         ([5e-324, 1.0, 1e308], True),
+        ([2019, 2020, 2021, 2022], False),
+        ([1.0000001, 1.0000002, 1.0000003], False),
     ],
 )
 def test_which_values_get_a_log_axis(values, log):
@@ -154,3 +157,15 @@ def test_mistakes_are_named(call, said):
     with pytest.raises(ps.PsweepError) as caught:
         call(run(lambda pset: {"y": pset["i"], "t": "x"}, params))
     assert said in str(caught.value)
+
+
+def test_ticks_of_whole_numbers_are_whole_and_dates_are_short():
+    days = [datetime.date(2024, 1, day) for day in (1, 2)]
+    params = ps.pgrid(year=range(2000, 2021), day=days)
+    df = ps.run_local(lambda p: {"y": p["year"] * p["day"].day}, params, save=False)
+    figure = ps.df_plot(df, "y", "year", "day")
+    figure.canvas.draw()
+    assert all(tick % 1 == 0 for tick in figure.axes[0].get_xticks())
+    assert len(figure.axes[0].get_xticks()) > 3
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["2024-01-01", "2024-01-02"]

@@ -59,6 +59,7 @@ class _Result(NamedTuple):
     log: bool
     gaps: int  # rows that succeeded without it
     noise: Array  # see `_noise`, of the rows that have one
+    digits: int  # of means; seven of those that differ
 
 
 def answers_of(
@@ -172,16 +173,20 @@ def _results(
         some = values[rows]
         if len(some) < 2 or some.min() == some.max():
             continue
-        two = bool(((some == 0) | (some == 1)).all())  # such as whether it has converged
-        key = (name == RUNTIME, len(rows) < n_good, two, _follows(some, rows, factors), place)
         log = spans_decades(some)
+        if np.abs(some).max() > (1e300 if log else 1e150):  # sums of these, or squares, overflow
+            continue
         scaled = values
         if log:
             scaled = np.full(len(values), np.nan)
             scaled[rows] = np.log10(some)
+        two = bool(((some == 0) | (some == 1)).all())  # such as whether it has converged
+        follows = _follows(scaled[rows], rows, factors)
+        key = (name == RUNTIME, len(rows) < n_good, two, follows, place)
         lost = np.flatnonzero(tried & ~(good & np.isfinite(values)))
         gaps = n_good - len(rows)
-        found.append((key, _Result(name, values, scaled, rows, lost, log, gaps, rows)))
+        digits = _digits(scaled[rows])
+        found.append((key, _Result(name, values, scaled, rows, lost, log, gaps, rows, digits)))
     found.sort(key=lambda item: item[0])
     most = max(2, min(_MAX_RESULTS, _MAX_ROWS_OF_ALL // len(df)))
     return [
@@ -260,7 +265,7 @@ def _moments(result: _Result, axis: Axis) -> dict[str, list[Any]]:
 
 
 def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
-    """Return number, mean and standard deviation (of the population) of each level.
+    """Return number, mean and standard deviation of each level.
 
     Of results that span decades these are of the logarithms. Rows that ran without giving a result
     are counted as lost. If there are repeats, noise is their standard deviation, pooled.
@@ -270,7 +275,7 @@ def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any
     at_least_one = np.maximum(counts, 1)
     means = np.bincount(codes, weights=values, minlength=n) / at_least_one
     squares = np.bincount(codes, weights=(values - means[codes]) ** 2, minlength=n)
-    stds = np.sqrt(squares / at_least_one)
+    stds = np.sqrt(squares / np.maximum(counts - 1, 1))
     empty = counts == 0
     repeated = ~np.isnan(result.noise)
     n_repeated = np.bincount(codes[repeated], minlength=n)
@@ -279,7 +284,10 @@ def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any
     moments = {
         "n": counts.tolist(),
         "lost": np.bincount(all_codes[result.lost], minlength=n).tolist(),
-        "mean": [None if no else _round(v) for no, v in zip(empty, means.tolist(), strict=True)],
+        "mean": [
+            None if no else _round(v, result.digits)
+            for no, v in zip(empty, means.tolist(), strict=True)
+        ],
         "std": [None if no else _round(v) for no, v in zip(empty, stds.tolist(), strict=True)],
     }
     if repeated.any():
@@ -339,17 +347,23 @@ def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str
     values = result.values[result.good]
     counts = np.bincount(some, minlength=n)
     means = np.bincount(some, weights=values, minlength=n) / np.maximum(counts, 1)
-    squares = np.bincount(some, weights=(values - means[some]) ** 2, minlength=n)
+    # Relative to the largest of a combination, whose square may overflow.
+    deviations = np.abs(values - means[some])
+    largest = np.zeros(n)
+    np.maximum.at(largest, some, deviations)
+    relative = deviations / np.where(largest > 0, largest, 1)[some]
+    squares = np.bincount(some, weights=relative**2, minlength=n)
+    stds = np.where(counts > 1, largest * np.sqrt(squares / np.maximum(counts - 1, 1)), np.nan)
     n_failed = np.bincount(codes[failed], minlength=n)
     by_code = result.good[np.argsort(some, kind="stable")]
     ends = np.cumsum(counts)
     with_values = np.flatnonzero(counts)
     order = with_values[np.argsort(means[with_values], kind="stable")]
-    sem2 = np.where(counts > 1, squares / np.maximum((counts - 1) * counts, 1), np.nan)
+    sems = stds / np.sqrt(np.maximum(counts, 1))
     found: dict[str, Any] = {"ties": {}}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
         if len(chosen):
-            near = np.abs(means - means[chosen[0]]) <= 2 * np.sqrt(sem2 + sem2[chosen[0]])
+            near = np.abs(means - means[chosen[0]]) <= 2 * np.hypot(sems, sems[chosen[0]])
             found["ties"][name] = int(np.count_nonzero(near[with_values]))
         averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [
@@ -357,8 +371,8 @@ def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str
                 "row": int(mine[0]),
                 "rows": mine[:_MAX_AVERAGED].tolist(),
                 "psets": _ranges(seqs[mine]),
-                "mean": _round(means[i]),
-                "std": _round(math.sqrt(squares[i] / (counts[i] - 1))) if counts[i] > 1 else None,
+                "mean": float(means[i]),
+                "std": _round(stds[i]) if counts[i] > 1 else None,
                 "n": int(counts[i]),
                 "failed": int(n_failed[i]),
             }
@@ -375,6 +389,12 @@ def _ranges(numbers: Array) -> str:
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
-def _round(value: float) -> float:
+def _digits(values: Array) -> int:
+    """Return how many digits numbers need so that seven of those that differ are left."""
+    ratio = np.abs(values).max() / (values.max() - values.min())
+    return min(17, 7 + max(0, math.ceil(math.log10(ratio))))
+
+
+def _round(value: float, digits: int = 7) -> float:
     """Leave out digits that nobody sees, so that the page is smaller."""
-    return float(f"{value:.7g}")
+    return float(f"{value:.{digits}g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from ..table.factors import Factor, factors_of
 from ..table.levels import first_rows
 from ..table.outcomes import good_rows, waiting_rows
 from ..table.stats import numbers_of
-from .cells import short
+from .cells import Column, short
 
 __all__ = ["REPEATS", "Axis", "axes_of", "design", "study_factors"]
 
@@ -40,6 +41,7 @@ class Axis(NamedTuple):
     is_number: bool
     is_log: bool
     is_binned: bool
+    values: list[Any]  # of levels that are not numbers, as the page has them; else empty
 
     @property
     def repeats(self) -> bool:
@@ -56,6 +58,7 @@ class Axis(NamedTuple):
             "log": self.is_log,
             "binned": self.is_binned,
             "repeats": self.repeats,
+            "values": self.values,
         }
 
 
@@ -78,7 +81,8 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]
-            return Axis(factor, codes.reshape(-1), values.tolist(), labels, True, log, False)
+            codes = codes.reshape(-1)
+            return Axis(factor, codes, values.tolist(), labels, True, log, False, [])
         return _binned(numbers, factor)
     n = int(factor.codes.max()) + 1
     if n > _MAX_LEVELS:
@@ -87,8 +91,12 @@ def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     order = sorted(range(n), key=lambda i: _place(found[i]))
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
-    labels = [_label(found[i]) for i in order]
-    return Axis(factor, rank[factor.codes], [*map(float, range(n))], labels, False, False, False)
+    levels = [found[i] for i in order]
+    labels = [*map(_label, levels)]
+    if len({*labels}) < n:  # such as 1 and "1"
+        labels = [*map(short, levels)]
+    codes, places = rank[factor.codes], [*map(float, range(n))]
+    return Axis(factor, codes, places, labels, False, False, False, Column(levels).values)
 
 
 def _binned(numbers: Array, factor: Factor) -> Axis:
@@ -102,7 +110,7 @@ def _binned(numbers: Array, factor: Factor) -> Axis:
     ends = [(some.min(), some.max()) for some in (numbers[bins == i] for i in range(len(counts)))]
     labels = [f"{low:.3g} to {high:.3g}" for low, high in ends]
     places = (10**middle if log else middle).tolist()
-    return Axis(factor, bins, places, labels, True, log, True)
+    return Axis(factor, bins, places, labels, True, log, True, [])
 
 
 def _is_bool(series: pd.Series[Any]) -> bool:
@@ -122,7 +130,9 @@ def _place(value: Any) -> tuple[int, float]:
 def _label(value: Any) -> str:
     if value is MISSING:
         return "(missing)"
-    if isinstance(value, str):
+    if isinstance(value, datetime.date):
+        text = value.isoformat()
+    elif isinstance(value, str):
         text = repr(value) if value in _LIKE_OTHERS else value
     else:
         text = f"{value:g}" if isinstance(value, (float, np.floating)) else short(value)

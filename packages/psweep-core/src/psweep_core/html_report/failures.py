@@ -11,6 +11,7 @@ import pandas as pd
 from ..show.closing_line import causes_of
 from ..show.tracebacks import error_line
 from ..table.cells import cells
+from ..table.outcomes import open_failures
 from .cells import Texts
 
 __all__ = ["causes", "errors_of", "failures", "recovered_rows", "texts_of"]
@@ -23,11 +24,13 @@ _MAX_LINKED: Final = 200  # rows of a cause that the page can open
 
 
 def recovered_rows(df: pd.DataFrame, failed: Array, waiting: Array) -> Array:
-    """Mark the failed rows whose parameters have succeeded in another row."""
+    """Mark the failed rows whose psets have succeeded in a later run."""
     if not failed.any():
         return failed
-    good = set(df["_pset_hash"][~failed & ~waiting])
-    return failed & df["_pset_hash"].isin(good).to_numpy(dtype=bool)
+    good = df[~failed & ~waiting]
+    last = df["_pset_hash"].map(good.groupby("_pset_hash")["_run_seq"].max())
+    later = (last > df["_run_seq"]).to_numpy(dtype=bool, na_value=False)
+    return failed & later & ~open_failures(df)
 
 
 def texts_of(df: pd.DataFrame, name: str, rows: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import itertools
 import sys
@@ -202,7 +203,8 @@ def is_log_grid(values: Array) -> bool:
         return False
     with np.errstate(over="ignore"):
         ratios = values[1:] / values[:-1]
-    if np.allclose(ratios, ratios[0], rtol=1e-3):
+    # (The ratios of numbers that hardly differ, such as years, are nearly equal, too.)
+    if values[-1] >= 2 * values[0] and np.allclose(ratios, ratios[0], rtol=1e-3):
         return True
     if values[-1] < 20 * values[0]:
         return False
@@ -222,7 +224,8 @@ def are_spread_in_ratios(numbers: Array) -> bool:
 
 def _text(value: Any) -> str:
     """Show a value or a name in a figure, where a $ would start a formula."""
-    text = value if isinstance(value, str) else safe_repr(value)
+    is_date = isinstance(value, datetime.date) and value == value  # not NaT
+    text = value if isinstance(value, str) else str(value) if is_date else safe_repr(value)
     text = "".join(char if char.isprintable() else " " for char in text)
     return (text if len(text) <= 40 else text[:39] + "…").replace("$", r"\$")
 
@@ -253,6 +256,8 @@ def _draw(figure: Any, y: str, values: Array, levels: tuple[Any, Any, Any]) -> N
             panel.set_title(f"{cols.name} = {cols.labels[i]}")
         if axis.is_log:
             _log_axis(panel, axis)
+        elif axis.is_number and (axis.places % 1 == 0).all():
+            panel.locator_params(axis="x", integer=True)
         if log:
             panel.set_yscale("log")
         if not axis.is_number:

@@ -29,7 +29,7 @@ function designText() {
     return `${many(n, "pset")}: ${count(different)} of the ${count(grid)} combinations of ${parts.join(" × ")}`;
   }
   const k = values.length + repeats.length;
-  const more = different < n ? `, ${count(different)} of them different` : "";
+  const more = different === 1 && n > 1 ? ", all of them equal" : different < n ? `, ${count(different)} of them different` : "";
   return `${many(n, "pset")}${more}${k ? `, ${many(k, "parameter")} varied` : ""}`;
 }
 

@@ -98,9 +98,9 @@ function intervals(list, sem) {
     dot.style.left = `${part(one.mean)}%`;
     return el("div", { class: "track-of-mean", ariaHidden: "true" }, bar, dot);
   };
-  const text = (value) => shortNumber(Number(value.toPrecision(3)));
+  const ends = roughly([low, high], 3);
   const some = list.some((one) => one.n > 1);
-  return [draw, el("div", { class: "scale-of-mean" }, el("span", {}, text(low)), el("span", {}, some ? "mean ± std error" : ""), el("span", {}, text(high)))];
+  return [draw, el("div", { class: "scale-of-mean" }, el("span", {}, ends[0]), el("span", {}, some ? "mean ± std error" : ""), el("span", {}, ends[1]))];
 }
 
 // ---- failures by cause ----
@@ -116,15 +116,15 @@ function drawCauses() {
   $("failures-list").replaceChildren(simpleTable(
     [["failures", "number"], ["cause", "long"], ["where", "long"], ["look", ""]],
     data.causes.slice(0, 50).map((cause) => {
-      const chips = cause.shared.slice(0, 12).flatMap(([place, value]) => [el("code", {}, `${shortText(columns[place].name, 30)}=${shortText(value, 30)}`), " "]);
+      const chips = cause.shared.slice(0, 12).flatMap(([place, value]) => [el("code", {}, `${shortText(columns[place].name, 30)}=${columns[place].shown(value, 30)}`), " "]);
       const { among } = cause;
       if (among) {
-        const values = among.values.map((value) => shortText(value, 20)).join(", ");
+        const values = among.values.map((value) => columns[among.column].shown(value, 20)).join(", ");
         chips.push(el("code", {}, `${shortText(columns[among.column].name, 30)} in ${values}${among.n > among.values.length ? ", …" : ""}`), " ");
         cause.n_such = cause.n;
       }
       const fixed = cause.recovered === cause.n;
-      const such = cause.n_such < 2 ? "" : cause.n === cause.n_such ? `(all ${count(cause.n)} fail)` : `(${count(cause.n)} of ${count(cause.n_such)} fail)`;
+      const such = cause.n_such < 2 ? "" : cause.n === cause.n_such ? `(all ${count(cause.n)} fail)` : `(${count(cause.n)} of ${count(cause.n_such)})`;
       return [
         el("b", { class: fixed ? "quiet" : "bad" }, `${count(cause.n)} ×`),
         el("span", { class: fixed ? "quiet" : "", title: cause.cause }, shortText(cause.cause, 200), cause.recovered ? el("span", { class: "good" }, fixed ? " – succeeded later" : ` – ${count(cause.recovered)} succeeded later`) : null),

@@ -71,6 +71,19 @@ function logTicks(low, high, most) {
   return some.length >= 2 ? thinned(some, most) : niceTicks(low, high, most).filter((tick) => tick > 0);
 }
 
+// Times in milliseconds, at full seconds, minutes, hours or days; and which part of their texts that takes.
+const [MINUTE, HOUR, DAY] = [6e4, 36e5, 864e5];
+const TIME_STEPS = [...[1, 2, 5, 10, 15, 30].map((n) => n * 1000), ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 3, 6, 12].map((n) => n * HOUR), ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].map((n) => n * DAY)];
+
+function timeTicks(low, high, most) {
+  const step = TIME_STEPS.find((one) => (high - low) / one <= most);
+  if (!step || high - low < 2000) return [niceTicks(low, high, most), step ? [11, 23] : [0, 10]];
+  const ticks = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(tick);
+  return [ticks, [0, step < MINUTE ? 19 : step < DAY ? 16 : 10]];
+}
+
 function thinned(places, most) {
   const step = Math.ceil(places.length / Math.max(1, most));
   return places.filter((_, i) => i % step === 0);
@@ -78,7 +91,7 @@ function thinned(places, most) {
 
 // All ticks of an axis have one form.
 function tickTexts(ticks, log) {
-  if (log && ticks.some((tick) => tick >= 1e5)) return ticks.map((tick) => shortExponent(tick));
+  if (log && ticks.some((tick) => tick >= 1e5)) return apart(ticks, shortExponent, 6);
   const large = ticks.some((tick) => Math.abs(tick) >= 1e5) && ticks.every((tick) => Number.isInteger(tick) && Math.abs(tick) < 1e9);
   return large ? ticks.map(count) : alike(ticks);
 }
@@ -101,9 +114,10 @@ function scaleOf(axis, most) {
     const at = ticks.map((tick) => (to(tick) - low) / (high - low));
     if (at.some((place, i) => i > 0 && place - at[i - 1] < 0.6 / most)) ticks = null;
   }
-  if (axis.date) ticks = niceTicks(low, high, Math.max(2, most / 2));
+  let part = [];
+  if (axis.date) [ticks, part] = timeTicks(low, high, Math.max(2, most / 2));
   if (!ticks) ticks = axis.log ? logTicks(from(low), from(high), most) : niceTicks(low, high, most);
-  const dateText = (value) => new Date(value).toISOString().slice(0, high - low > 4 * 864e5 ? 10 : 16).replace("T", " ");
+  const dateText = (value) => new Date(value).toISOString().slice(...part).replace("T", " ");
   const texts = axis.date ? ticks.map(dateText) : tickTexts(ticks, axis.log);
   return { at: (value) => (to(value) - low) / (high - low), ticks: ticks.map((tick, i) => [tick, texts[i]]) };
 }
@@ -121,7 +135,10 @@ function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = 
   const inner = width - left - right;
   const longest = x.labels ? Math.max(...x.labels.map((text) => text.length)) : 0;
   const turned = Boolean(x.labels) && longest * 7 + 10 > inner / x.labels.length;
-  const xScale = scaleOf({ ...x, keepLabels: turned ? x.labels.length * 14 < inner : true }, turned ? Math.floor(inner / 14) : Math.max(2, Math.floor(inner / (narrow ? 52 : 68))));
+  let xScale = scaleOf({ ...x, keepLabels: turned ? x.labels.length * 14 < inner : true }, turned ? Math.floor(inner / 14) : Math.max(2, Math.floor(inner / (narrow ? 52 : 68))));
+  const room = 6.6 * Math.max(...xScale.ticks.map(([, text]) => text.length)) + 8;
+  const overlap = xScale.ticks.some(([value], i) => i > 0 && inner * (xScale.at(value) - xScale.at(xScale.ticks[i - 1][0])) < room);
+  if (!x.labels && overlap) xScale = scaleOf(x, Math.max(2, Math.floor(inner / (1.3 * room))));
   const bottom = (x.title ? 40 : 24) + (turned ? Math.min(110, longest * 5) : 0);
   const [top, high] = [12, height - 12 - bottom];
   const px = (value) => left + inner * xScale.at(value);
@@ -141,7 +158,7 @@ function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = 
     if (!x.labels) grid.append(svg("line", { x1: at, x2: at, y1: top, y2: top + high }));
     texts.append(turned
       ? svg("text", { x: at, y: top + high + 14, "text-anchor": "end", transform: `rotate(-40 ${at} ${top + high + 10})` }, clipText(text, 20))
-      : svg("text", { x: at, y: top + high + 17, "text-anchor": "middle" }, clipText(text, 22)));
+      : svg("text", { x: Math.min(at, width - 3.3 * Math.min(text.length, 22)), y: top + high + 17, "text-anchor": "middle" }, clipText(text, 22)));
   }
   grid.append(svg("path", { class: "frame", d: `M${left} ${top}V${top + high}H${left + inner}` }));
   root.append(grid, texts);

@@ -13,18 +13,31 @@ function textOf(value) {
 }
 
 // 6 digits at most, and an exponent only where zeros would have to be counted.
-function shortNumber(value) {
+function shortNumber(value, digits = 6) {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return shortExponent(value);
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return shortExponent(value, digits);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(digits)));
 }
 
-const shortExponent = (value) => (value === 0 ? "0" : value.toExponential(5).replace(/\.?0*e\+?/, "e"));
+const shortExponent = (value, digits = 6) => (value === 0 ? "0" : value.toExponential(digits - 1).replace(/\.?0*e\+?/, "e"));
+
+// Write numbers with as many digits as it takes to tell them apart, such as 1000000.1 and 1000000.2.
+function apart(values, write, digits) {
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const gaps = new Map(sorted.map((value, i) => [value, Math.min(...[sorted[i - 1], sorted[i + 1]].filter((other) => other !== undefined).map((other) => Math.abs(other - value)))]));
+  for (let n = digits; n < 17; n++) {
+    const texts = values.map((value) => write(value, n));
+    if (texts.every((text, i) => Math.abs(Number(text) - values[i]) <= 0.05 * gaps.get(values[i]))) return texts;
+  }
+  return values.map(String);
+}
+
+// The same with few digits, also of integers.
+const roughly = (values, digits) => apart(values, (value, n) => shortNumber(Number(value.toPrecision(n)), n), digits);
 
 // Numbers that belong together: all have an exponent, or none.
 function alike(values) {
-  const texts = values.map(shortNumber);
-  return texts.some((text) => text.includes("e")) ? values.map(shortExponent) : texts;
+  return apart(values, values.some((value) => shortNumber(value).includes("e")) ? shortExponent : shortNumber, 6);
 }
 
 // How the numbers of a column are written: one form for all, with decimals below each other. Where all
@@ -36,7 +49,7 @@ function numberForm(values) {
   const different = [...new Set(values)];
   const texts = different.length <= 20 ? alike(different) : [];
   if (texts.length && texts.every((text) => text.length <= 7)) {
-    if (texts.some((text) => text.includes("e"))) return shortExponent;
+    if (texts.some((text) => text.includes("e"))) return (value) => shortExponent(value);
     const decimals = (text) => (text.split(".")[1] || "").length;
     const most = Math.max(...texts.map(decimals));
     return (value) => { // spaces as wide as digits, and as a point
@@ -45,16 +58,19 @@ function numberForm(values) {
     };
   }
   const [low, high] = [at(some, 0.05), at(some, 0.95)];
-  if (low < 1e-3 || high >= 1e9 || high / low >= 1000) return (value) => (value === 0 ? "0" : value.toExponential(3).replace("e+", "e"));
   const sorted = [...values].sort((a, b) => a - b);
   const spread = at(sorted, 0.95) - at(sorted, 0.05);
+  if (low < 1e-3 || high >= 1e9 || high / low >= 1000) {
+    const decimals = spread > 0 ? Math.min(15, Math.max(3, 2 + Math.ceil(Math.log10(high / spread)))) : 3;
+    return (value) => (value === 0 ? "0" : value.toExponential(decimals).replace("e+", "e"));
+  }
   const digits = Math.max(3 - Math.floor(Math.log10(at(some, 0.25))), spread > 0 ? 2 - Math.floor(Math.log10(spread)) : 0);
   return (value) => value.toFixed(Math.min(12, Math.max(0, digits)));
 }
 
 // Numbers of a column with the same number of decimals.
 function sameDigits(values) {
-  const texts = values.map(shortNumber);
+  const texts = alike(values);
   const split = texts.map((text) => text.match(/^(-?\d+)(?:\.(\d+))?(e.*)?$/));
   if (split.includes(null) || new Set(split.map(([, , , end]) => Boolean(end))).size > 1) return texts;
   const most = Math.max(...split.map(([, , decimals]) => (decimals || "").length));
@@ -107,11 +123,16 @@ class Column {
     }
     return this._rank;
   }
+  // The axis that has its values as levels. (That of parameters that vary together has the first one's.)
+  get axis() {
+    return axes.find((one) => one && data.factors[one.place][0] === this.place);
+  }
   // The places in the order of plots: as the study has them, so that a value has one colour everywhere.
   get order() {
     if (!this._order) {
-      const axis = axes.find((one) => one && !one.number && data.factors[one.place].includes(this.place));
-      const at = this.different.map((value) => (axis ? axis.labels.indexOf(shortText(value)) : -1));
+      const axis = this.axis;
+      const levels = axis && !axis.number ? axis.values.map((value) => JSON.stringify(value)) : [];
+      const at = this.different.map((value) => levels.indexOf(JSON.stringify(value)));
       this._order = new Set(at).size === at.length && !at.includes(-1) ? at : this.rank;
     }
     return this._order;
@@ -133,6 +154,10 @@ class Column {
     }
     return this._places;
   }
+  // A value of it, as the table shows it.
+  shown(value, most) {
+    return typeof value === "number" ? this.textOf(value).trim() : shortText(value, most);
+  }
   // The text of such a place.
   textAt(place, most = 30) {
     return shortText(this.isNumber ? place : this.different[place], most);
@@ -140,11 +165,10 @@ class Column {
   // Whether a logarithmic axis shows the values better.
   get isLog() {
     if (!this.isNumber || this.places.length < 3 || this.places[0] <= 0) return false;
-    const axis = axes.find((one) => one && one.number && data.factors[one.place].includes(this.place));
-    if (axis) return axis.log;
-    const { places } = this;
+    const { axis, places } = this;
+    if (axis && axis.number) return axis.log;
     const ratio = places[1] / places[0];
-    if (places.length <= 60 && places.every((place, i) => i === 0 || Math.abs(place / places[i - 1] / ratio - 1) < 1e-3)) return true;
+    if (places.length <= 60 && places[places.length - 1] >= 2 * places[0] && places.every((place, i) => i === 0 || Math.abs(place / places[i - 1] / ratio - 1) < 1e-3)) return true;
     // All but the outermost tenths: a few numbers near zero are no reason for logarithms.
     const last = places.length - 1;
     return places[Math.ceil(0.9 * last)] / places[Math.floor(last / 10)] >= 100;

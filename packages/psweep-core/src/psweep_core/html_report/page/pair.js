@@ -46,7 +46,8 @@ function rawMeans(result, list) {
   for (const one of found.values()) {
     if (!one.n) continue;
     one.mean = one.sum / one.n;
-    one.std = Math.sqrt(one.parts.reduce((sum, cell) => sum + n[cell] * (std[cell] ** 2 + (mean[cell] - one.mean) ** 2), 0) / one.n);
+    const squares = one.parts.reduce((sum, cell) => sum + (n[cell] && (n[cell] - 1) * std[cell] ** 2 + n[cell] * (mean[cell] - one.mean) ** 2), 0);
+    one.std = Math.sqrt(squares / Math.max(1, one.n - 1));
     if (!repeated) continue;
     one.repeated = one.parts.reduce((sum, cell) => sum + repeated[cell], 0);
     one.noise = Math.sqrt(one.parts.reduce((sum, cell) => sum + repeated[cell] * noise[cell] ** 2, 0) / Math.max(1, one.repeated));
@@ -155,7 +156,7 @@ function tipOf(one, levels, name, result = look.result, over = look.over) {
   const lost = one.lost ? [`${count(one.n)} of ${many(one.n + one.lost, "pset")}: ${count(one.lost)} ${whyLost(result)}`] : [];
   if (!one.n) return [...levels, ...lost];
   const [mean, std] = log ? [shortNumber(Number(one.mean.toPrecision(4))), `(${[one.low, one.high].map((end) => shortNumber(Number(end.toPrecision(3)))).join(" to ")})`] : plusMinus(one.mean, one.std);
-  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std${over ? ` over ${over}` : ""})` : `${name} = ${shortNumber(one.mean)}`, ...lost];
+  return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std${over ? ` over ${over}` : ""})` : `${name} = ${columns[result.column].shown(one.mean)}`, ...lost];
 }
 
 function drawLines(div, at, facet, y, height, name) {
@@ -186,7 +187,7 @@ function drawLines(div, at, facet, y, height, name) {
 }
 
 // Of bins their middle is enough.
-const mapLabels = (axis) => (axis.binned ? axis.places.map((place) => shortNumber(Number(place.toPrecision(2)))) : axis.labels);
+const mapLabels = (axis) => (axis.binned ? roughly(axis.places, 2) : axis.labels);
 
 function drawMap(div, at, facet, shade, height, name) {
   const cells = [];
@@ -200,5 +201,6 @@ function drawMap(div, at, facet, shade, height, name) {
 function scaleBar(low, high, log, name) {
   const bar = el("span", { class: "scale" });
   bar.style.background = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(viridis).join(",")})`;
-  return el("span", {}, name, " ", shortNumber(Number(low.toPrecision(3))), " ", bar, " ", shortNumber(Number(high.toPrecision(3))), log ? " (log)" : "");
+  const [first, last] = roughly([low, high], 3);
+  return el("span", {}, name, " ", first, " ", bar, " ", last, log ? " (log)" : "");
 }

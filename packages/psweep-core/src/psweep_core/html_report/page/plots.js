@@ -19,10 +19,13 @@ function scattered(rows, most) {
 // A number from 0 to 1 for each row, always the same.
 const jitter = (row) => ((row + 1) * 0.6180339887498949) % 1;
 
+// Axes show times as they are written: one without a time zone is taken for UTC, which axes have.
+const timeOf = (value) => Date.parse(/T[^Z+-]*$/.test(textOf(value)) ? `${textOf(value)}Z` : textOf(value));
+
 function columnAxis(column, log = column.isLog) {
   const title = column.label;
   if (column.kind === "date") {
-    const times = column.different.map((value) => Date.parse(textOf(value)));
+    const times = column.different.map(timeOf);
     return { title, date: true, low: Math.min(...times), high: Math.max(...times) };
   }
   if (!column.isNumber) return { title, labels: labelsOf(column) };
@@ -41,12 +44,12 @@ function labelsOf(column) {
 function placeOn(column, row, log = column.isLog) {
   const at = column.at(row);
   if (Number.isNaN(at)) return NaN;
-  if (column.kind === "date") return Date.parse(textOf(column.different[at]));
+  if (column.kind === "date") return timeOf(column.different[at]);
   if (!column.isNumber) return column.order[at];
   return log && at <= 0 ? NaN : at;
 }
 
-const tipOfRow = (row, list) => [`pset ${seqs.value(row)}`, ...list.map((column) => `${column.name} = ${shortText(column.value(row), 50)}`)];
+const tipOfRow = (row, list) => [`pset ${seqs.value(row)}`, ...list.map((column) => `${column.name} = ${column.shown(column.value(row), 50)}`)];
 
 // ---- one result against each parameter ----
 
@@ -71,15 +74,16 @@ function drawEach() {
       type: "dots", points: points.map((row) => [placeOn(x, row), placeOn(y, row, log)]), aside: (k) => jitter(points[k]) - 0.5, colour: 0, size: some.length < 100 ? 3.5 : 2.2, opacity: some.length < 100 ? 0.7 : 0.4,
       tip: (k) => tipOfRow(points[k], [...against.slice(0, 8), y]), row: (k) => points[k],
     }];
-    const axis = axes.find((one) => one && data.factors[one.place].includes(x.place));
+    const { axis } = x;
     if (axis && axis.number === x.isNumber && result && result.means[axis.place]) marks.push(...meanMarks(axis, result, x, log));
     chart(boxes.children[i], { label: `${y.name} against ${x.name}`, height: 260, x: { ...columnAxis(x), margin: 0.1 }, y: columnAxis(y, log), marks, onRow: showDetails });
   });
 }
 
 function meanMarks(axis, result, x, log) {
+  const at = (i) => (x.isNumber ? axis.places[i] : axis.values[i] === null ? NaN : x.kind === "date" ? timeOf(axis.values[i]) : i);
   const found = [...meansOf(result, [axis]).entries()].filter(([, one]) => one.n && (!log || one.mean > 0))
-    .map(([i, one]) => [x.isNumber ? axis.places[Number(i)] : Number(i), one, axis.labels[Number(i)]]);
+    .map(([i, one]) => [at(Number(i)), one, axis.labels[Number(i)]]).filter(([place]) => !Number.isNaN(place));
   if (found.length >= 0.7 * data.psets) return [];
   if (x.isNumber && x.isLog && axis.places[0] <= 0) return [];
   const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, hollow: (k) => found[k][1].lost > 0, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result, spreadOver([axis])) };

@@ -36,12 +36,14 @@ function drawParams() {
       const { values } = param;
       let shown;
       if (param.low !== null && param.n_values > 12) {
-        const [low, high] = [param.low, param.high].map((value) => el("span", { class: "value" }, shortNumber(value)));
+        const [low, high] = alike([param.low, param.high]).map((text) => el("span", { class: "value" }, text));
         shown = [low, "to ", high];
       } else {
         const some = values.slice(0, 24);
         if (param.column.isNumber || param.column.kind === "date") some.sort(compareValues);
-        shown = some.map((value) => el("span", { class: "value" }, shownValue(value, 40)));
+        const numbers = some.filter((value) => typeof value === "number");
+        const texts = apart(numbers, shortNumber, 6);
+        shown = some.map((value) => el("span", { class: "value" }, typeof value === "number" ? texts[numbers.indexOf(value)] : shownValue(value, 40)));
         if (param.n_values > 24) shown.push(`… and ${count(param.n_values - 24)} more`);
       }
       return [shortText(param.column.name, 60), param.types.join(", "), count(param.n_values), el("span", {}, ...shown), param.missing ? count(param.missing) : null];

@@ -3,6 +3,12 @@
 const PAGE = 100;
 const table = { shown: [], rows: allRows, page: 0, sort: null, down: false, chosen: false, filters: new Map(), only: null, onlyText: "" };
 
+// A number, also one that JSON has no value for; NaN for all else.
+function numberOf(value) {
+  if (typeof value === "number") return value;
+  return isOdd(value) ? { inf: Infinity, "-inf": -Infinity }[value[0]] ?? NaN : NaN;
+}
+
 function filterTest(column, text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return null;
@@ -10,7 +16,7 @@ function filterTest(column, text) {
   const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
   if (range && column.isNumber) {
     const [low, high] = [Number(range[1]), Number(range[2])];
-    return (row) => { const at = column.at(row); return at >= low && at <= high; };
+    return (row) => { const at = numberOf(column.value(row)); return at >= low && at <= high; };
   }
   if (comparison && comparison[2] !== "") {
     const [, sign, other] = comparison;
@@ -24,7 +30,7 @@ function filterTest(column, text) {
     }
     if (column.isNumber && !Number.isNaN(number)) {
       const compare = { "<": (at) => at < number, "<=": (at) => at <= number, ">": (at) => at > number, ">=": (at) => at >= number }[sign];
-      return (row) => compare(column.at(row));
+      return (row) => compare(numberOf(column.value(row)));
     }
     if (column.kind === "date") {
       const compare = { "<": (text) => text < other, "<=": (text) => text <= other, ">": (text) => text > other, ">=": (text) => text >= other }[sign];
@@ -74,6 +80,23 @@ function showRows(rows, text) {
 
 // ---- what is left, as code and as a file ----
 
+// Whether pandas compares the cells of a column as the table does. It knows no order of None and numbers,
+// and has two answers to whether a cell without a value differs from a number.
+function comparesAlike(column, sign) {
+  const isEmpty = (cell) => cell === null || (isOdd(cell) && !["inf", "-inf"].includes(cell[0]));
+  return !(column.path || sign === "!=") || !column.cells.some(isEmpty);
+}
+
+// Whether pandas puts the rows into the order of the table.
+function sortsAlike(column) {
+  if (["_error", "_job_state"].includes(column.name)) return false; // the database does not have these
+  if (column.isNumber) return !column.cells.some((cell) => isOdd(cell) && cell[0] !== "nan");
+  if (column.kind !== "text") return true;
+  // pandas has capitals before small letters, and "10" before "9".
+  const texts = column.different.map((value, code) => [column.rank[code], value]).sort(([a], [b]) => a - b).map(([, value]) => value);
+  return texts.every((text, i) => typeof text === "string" && (i === 0 || texts[i - 1] < text));
+}
+
 // The filters as an expression of pandas; what pandas would not do alike is left to a list of numbers.
 function pandasCode() {
   const lines = [`df = ps.df_read(${pythonText(data.calc_dir)})`];
@@ -86,9 +109,14 @@ function pandasCode() {
     const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i);
     const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
     const number = comparison && comparison[2] !== "" ? Number(comparison[2]) : NaN;
-    if (range && column.isNumber) conditions.push(`${name}.between(${Number(range[1])}, ${Number(range[2])})`);
-    else if (comparison && column.isNumber && !Number.isNaN(number)) conditions.push(`(${name} ${comparison[1] === "=" ? "==" : comparison[1]} ${number})`);
+    if (!comparesAlike(column, comparison && comparison[1])) exact = false;
+    else if (range && column.isNumber) conditions.push(`${name}.between(${Number(range[1])}, ${Number(range[2])})`);
+    else if (comparison && column.isNumber && Number.isFinite(number)) conditions.push(`(${name} ${comparison[1] === "=" ? "==" : comparison[1]} ${number})`);
     else exact = false;
+  }
+  if (table.sort && !sortsAlike(table.sort)) {
+    lines.push(`df = df.loc[[${table.rows.map((row) => seqs.value(row)).join(", ")}]]`);
+    return `${lines.join("\n")}\n`;
   }
   if (!exact) {
     const seqsOf = table.rows.map((row) => seqs.value(row)).sort((a, b) => a - b);
