@@ -110,6 +110,12 @@ def test_the_state_of_the_page_is_in_its_address(study, open_page):
     page.locator("#rows thead input").nth(1).fill("sgd")
     page.locator("#rows thead th button").nth(2).click()
     page.select_option("#explore-hue", "")
+    page.select_option("#explore-x", label="lr")
+    boxes = ["#explore-logx", "#explore-logy", "#each-log"]
+    for box in boxes:
+        page.locator(box).click()
+    ticked = [page.is_checked(box) for box in boxes]
+    assert ticked == [False, True, True]
     wait_for(page, "#table-count", "90 of 270 rows")
     first = page.locator("#rows tbody tr").first.inner_text()
     page.reload()
@@ -119,6 +125,7 @@ def test_the_state_of_the_page_is_in_its_address(study, open_page):
     assert page.inner_text("#table-count") == "90 of 270 rows"
     assert page.locator("#rows tbody tr").first.inner_text() == first
     assert page.locator("#explore-hue").input_value() == ""
+    assert [page.is_checked(box) for box in boxes] == ticked
     page.goto(page.url.partition("#")[0] + "#filters=[&sort=%2Bnothing&pset=99999&brush=3&x=q")
     page.reload()
     page.wait_for_selector("body[data-ready]", state="attached")

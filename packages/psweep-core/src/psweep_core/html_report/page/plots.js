@@ -151,13 +151,11 @@ function startPlots() {
   const draws = [];
   if (varied.length && look.result && first) {
     options($("each-result"), [["results", goodResults]], first);
-    $("each-log").checked = answers.results.some((result) => result.column === first.place && result.log);
-    bind($("each-result"), "each", () => {
-      const column = chosenIn($("each-result"));
-      $("each-log").checked = answers.results.some((result) => result.column === column.place && result.log);
-      drawEach();
-    });
-    $("each-log").addEventListener("change", drawEach);
+    const isLog = () => answers.results.some((result) => result.column === chosenIn($("each-result")).place && result.log);
+    const choose = () => { $("each-log").checked = isLog(); };
+    bind($("each-result"), "each", () => { choose(); setState("each-log", null); drawEach(); });
+    choose();
+    bindBox($("each-log"), isLog, drawEach);
     draws.push(drawEach);
   } else $("each").remove();
   const choices = [["parameters", varied.filter(canPlot)], ["results", goodResults], ["bookkeeping", plain], ["constant", constant]];
@@ -177,9 +175,9 @@ function startPlots() {
         box.checked = column.isLog;
         box.disabled = !column.isNumber || column.places[column.places.length - 1] <= 0;
       };
-      bind(select, `explore-${axis}`, () => { setBox(); drawExplore(); });
+      bind(select, `explore-${axis}`, () => { setBox(); setState(box.id, null); drawExplore(); });
       setBox();
-      box.addEventListener("change", drawExplore);
+      bindBox(box, () => chosenIn(select).isLog, drawExplore);
     }
     bind($("explore-hue"), "explore-hue", drawExplore);
     draws.push(drawExplore);

@@ -78,3 +78,12 @@ function bind(select, key, onChange) {
     onChange();
   });
 }
+
+// A box to tick, in the same way; `usual` returns how it is as long as nobody has changed it.
+function bindBox(box, usual, onChange) {
+  if (getState(box.id) !== null && !box.disabled) box.checked = getState(box.id) === "yes";
+  box.addEventListener("change", () => {
+    setState(box.id, box.checked === usual() ? null : box.checked ? "yes" : "no");
+    onChange();
+  });
+}
