@@ -138,6 +138,19 @@ def test_times_are_drawn_where_their_ticks_are(browser, gap):
     context.close()
 
 
+def test_ints_that_are_equal_as_floats_are_levels_of_their_own():
+    params = ps.pgrid(n=[2**60, 2**60 + 1, 2**60 + 2], k=[1, 2])
+    df = ps.run_local(lambda p: {"y": p["n"] % 7 * p["k"]}, params)
+    data = page_data(ps.report())
+    place, axis = axis_of(data, "n")
+    assert axis["labels"] == [str(2**60 + i) for i in range(3)]
+    result = next(r for r in data["answers"]["results"] if not r["gaps"])
+    assert result["means"][place]["mean"] == df.groupby("n").y.mean().tolist()
+    pytest.importorskip("matplotlib")
+    figure = ps.df_plot(df, "y", "n")
+    assert len(figure.axes[0].get_xticklabels()) == 3
+
+
 def test_means_keep_the_digits_that_differ():
     df = ps.run_local(
         lambda p: {"energy": 1_000_000 + 0.1 * p["a"] + 0.001 * p["b"]},

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..show.plots import are_spread_in_ratios, is_log_grid
+from ..show.plots import are_spread_in_ratios, are_told_apart, is_log_grid
 from ..table.cells import MISSING, cells
 from ..table.factors import Factor, factors_of
 from ..table.levels import first_rows
@@ -74,6 +74,8 @@ def axes_of(df: pd.DataFrame, factors: list[Factor]) -> list[Axis | None]:
 
 def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
     numbers = numbers_of(series) if factor.values is not None else None
+    if numbers is not None and not are_told_apart(numbers, factor.codes):
+        numbers = None
     if numbers is not None and not _is_bool(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:

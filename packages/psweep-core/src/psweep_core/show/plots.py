@@ -23,7 +23,7 @@ from ..table.stats import numbers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["are_spread_in_ratios", "df_plot", "is_log_grid"]
+__all__ = ["are_spread_in_ratios", "are_told_apart", "df_plot", "is_log_grid"]
 
 Array = np.ndarray[Any, Any]
 
@@ -163,7 +163,13 @@ def _levels(
 ) -> _Levels:
     label = _text(name)
     numbers = numbers_of(series)
-    if numbers is not None and numbers.dtype == np.float64 and np.isfinite(numbers).all():
+    if numbers is not None and not (
+        numbers.dtype == np.float64
+        and np.isfinite(numbers).all()
+        and are_told_apart(numbers, codes_of(series))
+    ):
+        numbers = None
+    if numbers is not None:
         values, codes = np.unique(numbers, return_inverse=True)
         codes = codes.reshape(-1)
         if len(values) <= most:
@@ -191,6 +197,12 @@ def _levels(
         )
         raise ParamsError(message)
     return _Levels(label, codes, np.arange(len(labels)), labels, False, False)
+
+
+def are_told_apart(numbers: Array, codes: Array) -> bool:
+    """Return whether floats are as different as the levels; ints above 2**53 may not be."""
+    largest = np.abs(numbers).max(initial=0)
+    return bool(largest <= 2**53 or len(np.unique(numbers)) == codes.max() + 1)
 
 
 def is_log_grid(values: Array) -> bool:
