@@ -269,3 +269,15 @@ def test_what_is_copied_selects_and_sorts_the_rows_of_the_table(open_page):
         assert found["df"]._pset_seq.tolist() == shown, (name, text, code)
         if (name, text) == ("odd", "> 0"):
             assert sorted(shown) == [0, 2]
+
+
+@pytest.mark.slow
+def test_infinite_results_are_not_missing(open_page):
+    values = [1.0, 2.0, np.inf, 4.0]
+    ps.run_local(lambda p: {"y": values[p["a"]] * p["b"]}, ps.pgrid(a=range(4), b=[1, 2]))
+    page = open_page(ps.report())
+    page.select_option("#result", label="y")
+    assert "2 psets that succeeded have no finite y" in page.inner_text("#best-note")
+    page.select_option("#each-result", label="y")
+    assert "2 psets without finite y not drawn" in page.inner_text("#each-note")
+    assert "gave no finite y" in page.inner_text("#pair-keys")

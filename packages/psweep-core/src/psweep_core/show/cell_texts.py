@@ -78,8 +78,14 @@ def _formatted(series: pd.Series[Any]) -> list[str]:
     """Format numbers or times as pandas does: all in one format."""
     if not len(series):
         return []
-    text = series.to_string(index=False, header=False, name=False, dtype=False, length=False)
-    texts = [line.strip() for line in text.split("\n")]
+    texts = _by_pandas(series)
+    if len({*texts}) == 1 and series.dtype.kind == "f" and series.nunique() > 1:
+        # Six digits would make all numbers equal, such as 1.0000001 and 1.0000002.
+        for precision in (9, 12, 16):
+            with pd.option_context("display.precision", precision):
+                texts = _by_pandas(series)
+            if len({*texts}) > 1:
+                break
     if len(texts) != len(series):  # a dtype whose texts have several lines
         return list(map(one_line, series.tolist()))
     found = [_SCIENTIFIC.fullmatch(text) for text in texts]
@@ -91,6 +97,11 @@ def _formatted(series: pd.Series[Any]) -> list[str]:
         f"{match[1]}{match[2][n_spare:]}{match[3]}" if match else text
         for text, match in zip(texts, found, strict=True)
     ]
+
+
+def _by_pandas(series: pd.Series[Any]) -> list[str]:
+    text = series.to_string(index=False, header=False, name=False, dtype=False, length=False)
+    return [line.strip() for line in text.split("\n")]
 
 
 def one_line(value: Any) -> str:

@@ -248,7 +248,7 @@ function drawMatters() {
   const shown = importance.terms.slice(0, Math.min(9, Math.max(big.length, Math.min(9, importance.terms.length))));
   const rest = importance.rest >= 0.005 ? `; ${percent(importance.rest)} ${importance.exact ? "three and more parameters together" : "not explained"}` : "";
   const noise = importance.noise === null ? "" : `; noise of repeats: ${percent(importance.noise)}`;
-  say(`share of the variance of ${look.result.log ? `log ${name}` : name}${noise}${rest}${importance.exact ? "" : `; ${estimateText(name)}`}`);
+  say(`share of the variance of ${look.result.log ? `log ${name}` : name}${noise}${rest}${importance.exact ? "" : `; ${estimateText()}`}`);
   if (shown.some(([term]) => term.length > 1)) box.append(el("div", { class: "keys" }, legend([["one parameter", "var(--one)"], ["two together (interaction)", "var(--two)"]])));
   const widest = Math.max(...shown.map(([, share]) => share), 0.3); // few percent should not look like much
   const barOf = ([term, share]) => {
@@ -273,9 +273,9 @@ function drawMatters() {
 }
 
 // Why the shares are no exact ones.
-function estimateText(name) {
+function estimateText() {
   const { grid, different } = data.design;
   if (grid !== different) return "estimate: the psets are not a full grid";
   const { waiting } = data;
-  return `estimate: ${waiting ? "psets without results" : look.result.gaps ? `psets without ${name}` : "failed psets"} leave gaps in the grid`;
+  return `estimate: ${waiting ? "psets without results" : look.result.gaps ? `psets without ${columns[look.result.column].lacked(40)}` : "failed psets"} leave gaps in the grid`;
 }

@@ -21,8 +21,8 @@ function drawBest() {
   // The standard error of the difference of two means.
   const ties = best.filter((one) => Math.abs(one.mean - best[0].mean) <= 2 * Math.hypot(sem(one), sem(best[0])));
   const isTie = (one) => ties.length > 1 && ties.includes(one);
-  const notes = [`${look.lower ? "lowest" : "highest"} ${name} of ${combinationsText(repeated, name)}`];
-  if (result.gaps) notes.push(`${many(result.gaps, "pset that succeeded has", "psets that succeeded have")} no ${name}`);
+  const notes = [`${look.lower ? "lowest" : "highest"} ${name} of ${combinationsText(repeated)}`];
+  if (result.gaps) notes.push(`${many(result.gaps, "pset that succeeded has", "psets that succeeded have")} no ${columns[result.column].lacked(40)}`);
   if (some.length < names.length) notes.push(`${some.length} of ${names.length} parameters, the strongest ones`);
   $("best-note").textContent = notes.join("; ");
   const key = repeated ? [`std ${over.length ? `over ${overText(over)}` : "over repeats"}; std error: std / √repeats`] : [];
@@ -48,14 +48,14 @@ function drawBest() {
 }
 
 // How many combinations have a value, and why the others have none.
-function combinationsText(repeated, name) {
+function combinationsText(repeated) {
   const { all, good, failed, waiting } = view().combos;
   if (good === all) return many(all, "combination");
   const rest = all - good - failed - waiting;
   const why = [];
   if (failed) why.push(`${repeated ? many(failed, "combination") : count(failed)} failed${repeated ? " in every repeat" : ""}`);
   if (waiting) why.push(`${count(waiting)} not finished`);
-  if (rest) why.push(`${count(rest)} without ${name}`);
+  if (rest) why.push(`${count(rest)} without ${columns[look.result.column].lacked(40)}`);
   return `${count(good)} of ${many(all, "combination")} (${why.join(", ")})`;
 }
 

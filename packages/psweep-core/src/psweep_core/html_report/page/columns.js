@@ -154,6 +154,11 @@ class Column {
     }
     return this._places;
   }
+  // What a pset lacks that cannot be drawn or averaged: infinite values are shown, but are no places.
+  lacked(most) {
+    const isInfinite = this.cells.some((cell) => isOdd(cell) && cell[0].endsWith("inf"));
+    return `${isInfinite && this.isNumber ? "finite " : ""}${shortText(this.name, most)}`;
+  }
   // A value of it, as the table shows it.
   shown(value, most) {
     return typeof value === "number" ? this.textOf(value).trim() : shortText(value, most);

@@ -63,7 +63,7 @@ function spreadOver(chosen) {
   return names.length <= 5 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} others`;
 }
 
-const whyLost = (result) => (result.gaps ? `failed or gave no ${shortText(result.name, 30)}` : "failed");
+const whyLost = (result) => (result.gaps ? `failed or gave no ${columns[result.column].lacked(30)}` : "failed");
 
 // Marks of points that miss psets, so that they do not look like the others.
 function lostKeys(all, result, map) {

@@ -62,7 +62,7 @@ function drawEach() {
   const some = scattered(rows, MOST_POINTS);
   const notes = [result ? `large dots: ${result.log ? "geometric means" : "means"} over all psets of a value${result.means.some((one) => one && one.lost.some(Boolean)) ? ` (○ some ${whyLost(result)})` : ""}; points: single psets` : "points: single psets"];
   const without = data.shown - rows.length;
-  if (without) notes.push(`${many(without, "pset")} without ${log ? "a positive " : ""}${shortText(y.name, 30)} not drawn`);
+  if (without) notes.push(`${many(without, "pset")} without ${log ? "a positive " : ""}${y.lacked(30)} not drawn`);
   if (some.length < data.psets - without) notes.push(`points: ${count(some.length)} of ${count(data.psets)} psets`);
   if (against.length < varied.length) notes.push(`the first ${against.length} of ${varied.length} parameters`);
   $("each-note").textContent = notes.join("; ");
@@ -102,7 +102,7 @@ function drawExplore() {
   const rows = allRows.filter((row) => has(x, row, logx) && has(y, row, logy) && (!hue || !Number.isNaN(hue.at(row))));
   const without = data.shown - rows.length;
   const lacking = [[x, logx], [y, logy], [hue, false]].filter(([column, log]) => column && allRows.some((row) => !has(column, row, log)));
-  const unique = [...new Set(lacking.map(([column]) => shortText(column.name, 30)))];
+  const unique = [...new Set(lacking.map(([column]) => column.lacked(30)))];
   $("explore-note").textContent = without ? `${many(without, "pset")} not drawn: no ${unique.join(" or no ")}${logx || logy ? ", or not positive" : ""}` : "";
   const wide = (column) => (column.isNumber || column.kind === "date" ? 0 : 0.6);
   const place = (row) => [placeOn(x, row, logx) + wide(x) * (jitter(row) - 0.5), placeOn(y, row, logy) + wide(y) * (jitter(7 * row + 3) - 0.5)];

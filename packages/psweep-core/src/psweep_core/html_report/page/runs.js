@@ -59,7 +59,7 @@ function textsOfRow(row) {
   if (failure) {
     parts.push(el("h3", {}, "Traceback"), failure.text === null
       ? el("p", { class: "quiet" }, "There is none on this page.") : el("pre", { tabIndex: 0 }, data.texts[failure.text]));
-    if (failure.recovered) parts.push(el("p", { class: "good" }, "The same parameters have succeeded in another row."));
+    if (failure.recovered) parts.push(el("p", { class: "good" }, "The same parameters have succeeded in a later run."));
   }
   if (logOf.has(row)) parts.push(el("h3", {}, "Log"), el("pre", { tabIndex: 0 }, data.texts[logOf.get(row)]));
   return parts;
