@@ -159,10 +159,13 @@ def test_failures_and_spreads_are_marked_in_the_plot(study, open_page):
     assert "band" not in page.inner_text("#pair-keys")
     page.click("#heatmap")
     # the band may be that of repeats alone
-    wide = page.locator("#pair-plots .band").first.bounding_box()["height"]
+    shapes = "all => all.map(band => band.getAttribute('d'))"
+    wide = page.eval_on_selector_all("#pair-plots .band", shapes)
     page.select_option("#pair-band-over", label="seed")
     assert page.inner_text("#pair-band").strip() == "band: ± std over seed"
-    assert page.locator("#pair-plots .band").first.bounding_box()["height"] != wide
+    narrow = page.eval_on_selector_all("#pair-plots .band", shapes)
+    assert len(narrow) == len(wide)
+    assert not {*narrow} & {*wide}
     page.reload()
     page.wait_for_selector("body[data-ready]", state="attached")
     assert page.inner_text("#pair-band").strip() == "band: ± std over seed"
