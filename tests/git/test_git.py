@@ -764,6 +764,6 @@ def test_a_full_disk_does_not_harm_the_index(repo):
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    assert done.stderr.splitlines()[-1].startswith("psweep_git.errors.GitError: ")
+    assert "\npsweep_git.errors.GitError: " in done.stderr
     assert repo("status", "--porcelain") == before
     assert repo.log() == ["one"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -317,7 +318,7 @@ def test_ctrl_c_says_how_many_psets_are_safe_and_how_to_go_on(script, kwds):
     )
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     # the frames of the script, and the one of psweep that Python adds
-    assert err.count('  File "') - err.count("script_0.py") == 1
+    assert len(re.findall('  File ".*psweep_core', err)) == 1
     if "poolsize" not in kwds and "executor" not in kwds:
         assert "in func" in err
 
