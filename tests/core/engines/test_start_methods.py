@@ -249,6 +249,103 @@ def test_a_script_without_guard_that_has_a_thread(script):
     assert out == "once\n[3, 6] {True}\n", err
 
 
+def test_functions_and_classes_that_have_caches(script):
+    """They are sent to workers that do not import the script, like those of a notebook."""
+    out, err = script(
+        """
+        import functools, threading, time
+        import psweep as ps
+
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+        @functools.lru_cache(maxsize=7)
+        def fib(n):
+            return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+        def local():
+            @functools.cache
+            def function(n):
+                return n + 1
+            return function
+
+        class Model:
+            def __init__(self, a):
+                self.a = a
+
+            @functools.cached_property
+            def double(self):
+                return 2 * self.a
+
+            @functools.cache
+            def triple(self):
+                return Model(3 * self.a).double // 2
+
+            @functools.singledispatchmethod
+            def kind(self, value):
+                return "object"
+
+            @kind.register
+            def _(self, value: int):
+                return "int"
+
+        class More(Model):
+            @functools.cached_property
+            def double(self):
+                return super().double + 1
+
+        @functools.singledispatch
+        def kind(value):
+            return "object"
+
+        @kind.register
+        def _(value: Model):
+            return "Model"
+
+        kind(1)
+
+        def func(pset, one_more=local()):
+            model = More(pset["a"])
+            return {
+                "numbers": [fib(30), fib.cache_parameters()["maxsize"], one_more(1)],
+                "of_model": [model.double, model.triple(), model.kind(1), model.kind("")],
+                "kinds": [kind(model), kind(1)],
+                "model": model,
+            }
+
+        serial = ps.run_local(func, [{"a": 1}], save=False)
+        workers = ps.run_local(func, [{"a": 1}], poolsize=1)
+        for name in ["numbers", "of_model", "kinds"]:
+            print(serial[name][0], serial[name][0] == workers[name][0])
+        print(type(workers.model[0]) is More, workers.model[0].double)
+        """,
+        wait=True,
+    )
+    assert out.splitlines() == [
+        "[832040, 7, 2] True",
+        "[3, 3, 'int', 'object'] True",
+        "['Model', 'object'] True",
+        "True 3",
+    ], err
+    code = "import psweep as ps; m = ps.df_read('calc').model[0]; m.a = 4; print(m.triple())"
+    assert printed(code) == ["12"]  # in another program
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_script_from_the_standard_input(method):
+    code = f"""
+import multiprocessing
+import psweep as ps
+multiprocessing.set_start_method({method!r})
+def func(pset):
+    return {{"b": 2 * pset["a"]}}
+print(ps.run_local(func, ps.plist("a", [1, 2]), poolsize=2, save=False).b.tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-"], input=code, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "[2, 4]\n", done.stderr
+
+
 def test_a_script_with_guard_is_imported_as_usual(script):
     """So what it sets when it starts, such as the precision of floats, is set in workers, too."""
     out, _ = script(

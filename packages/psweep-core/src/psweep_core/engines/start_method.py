@@ -114,12 +114,20 @@ def check_may_start_workers(poolsize: int) -> None:
 
 def new_process(method: str, name: str, target: Any, args: tuple[Any, ...]) -> BaseProcess:
     """Make a process that is not started yet."""
-    if method == "spawn" and usual_method() == "fork" and _main_has_no_guard():
+    relies_on_fork = usual_method() == "fork" and method == "spawn" and _main_has_no_guard()
+    if relies_on_fork or _main_has_no_file():
         _let_processes_leave_main_out()
         name = _WithoutMain(name)
     context: Any = multiprocessing.get_context(method)
     process: BaseProcess = context.Process(target=target, args=args, name=name)
     return process
+
+
+def _main_has_no_file() -> bool:
+    """Return whether a script was read from the standard input, or has been removed."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    return file is not None and main.__spec__ is None and not os.path.exists(file)
 
 
 def _main_has_no_guard() -> bool:

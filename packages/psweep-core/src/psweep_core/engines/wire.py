@@ -17,6 +17,8 @@ from ..messages import safe_str
 from ..params.naming import found_here, generator_name, mark_main
 from ..show.tracebacks import format_error
 from ..store import portable_pickle
+from ..store.pickled_caches import reduce_cache
+from ..store.pickled_pandas import Call
 from .failures import carried, note, original, raised_for
 from .job import Func, Job
 
@@ -134,9 +136,14 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._files: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is Call:
+            return obj.reduced
         if type(obj) is not types.CodeType:
             generator = generator_name(obj)
-            return super().reducer_override(obj) if generator is None else (_of_module, generator)
+            if generator is not None:
+                return _of_module, generator
+            reduced = reduce_cache(obj, by_value=True)
+            return super().reducer_override(obj) if reduced is None else reduced
         file = obj.co_filename
         lines: list[str] = []
         if file not in self._files:

@@ -34,6 +34,7 @@ from ..params.datatypes import is_numpy_scalar, plain_scalar
 from ..params.naming import MAIN, found_here, generator_name, mark
 from ..params.state import own_state
 from ..table.atoms import ATOMS, is_atomic
+from .pickled_caches import reduce_cache
 from .pickled_pandas import Call, public_name, reduce_pandas
 
 __all__ = ["dump", "dumps", "dumps_atomic_first"]
@@ -157,9 +158,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return operator.methodcaller("replace", co_filename=obj.co_filename), (
                 Call(make, *args),
             )
-        reduced = None
-        with contextlib.suppress(Exception):  # then pandas' own way, which is read back, too
-            reduced = reduce_pandas(obj, kind)
+        reduced = reduce_cache(obj, self.by_value)
+        if reduced is None:
+            with contextlib.suppress(Exception):  # then pandas' own way, which is read back, too
+                reduced = reduce_pandas(obj, kind)
         return super().reducer_override(obj) if reduced is None else reduced
 
     def _definition(self, obj: Any) -> Any:
