@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -57,6 +58,15 @@ class Refused(Jobs):
         return Job(fail, args)
 
 
+class Now:
+    """Runs what is submitted at once, like executors for debugging."""
+
+    def submit(self, function, *args):
+        future = Future()
+        future.set_result(function(*args))
+        return future
+
+
 def func(pset):
     return {"b": 1 / (pset["a"] - 3)} if pset["a"] < 4 else {"b": pset["a"]}
 
@@ -68,6 +78,20 @@ def test_jobs_are_asked_whether_they_have_ended():
     assert df._seed.nunique() == 12
     with pytest.raises(ZeroDivisionError):
         ps.run_local(func, PARAMS, executor=Jobs(), calc_dir="two")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_nothing_is_called_after_the_end_where_submit_itself_calls(error, tmp_path):
+    def fails(pset):
+        (tmp_path / str(pset["a"])).touch()
+        if pset["a"] == 1:
+            raise error
+        return {"b": pset["a"]}
+
+    with pytest.raises(error):
+        ps.run_local(fails, PARAMS, executor=Now())
+    assert sorted(path.name for path in tmp_path.glob("[0-9]*")) == ["0", "1"]
+    assert ps.df_read("calc").b.tolist() == [0]
 
 
 def test_a_job_that_fails_is_recorded():

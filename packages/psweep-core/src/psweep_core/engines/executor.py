@@ -189,6 +189,8 @@ class _Engine:
         workers = self._n_workers()
         while self._dispatch.has_next and len(self._sent) < 2 * workers:
             self._submit(self._dispatch.next_chunk(workers))
+            if not self._done.empty():
+                return  # what has ended may end the run; such as Ctrl-C if submit() itself runs it
         if not self._sent:
             self._submit([self._suspects.popleft()])
 
