@@ -67,6 +67,17 @@ def test_dask_workers_with_one_thread_are_seeded(expected):
         df = ps.run_local(draw, PARAMS, seed=7, repeats=3, executor=client)
         assert numbers(df) == expected
 
+        def draw_beside_dask(pset):
+            from dask.sizeof import sizeof  # draws a sample of a list
+
+            thread = threading.Thread(target=sizeof, args=([*range(100)],))
+            thread.start()  # as the event loop of a worker does at any time
+            thread.join()
+            return {"y": random.random()}
+
+        df = ps.run_local(draw_beside_dask, PARAMS, seed=7, executor=client, calc_dir="beside")
+        assert df.y.tolist() == [random.Random(seed).random() for seed in df._seed]
+
 
 def test_an_executor_that_calls_at_once_is_as_good_as_a_serial_run(expected):
     class AtOnce(cf.Executor):

@@ -7,6 +7,7 @@ import functools
 import os
 import pickle
 import platform
+import random
 import sys
 import threading
 import time
@@ -115,6 +116,24 @@ def _is_only_thread() -> bool:
     """Return whether this is a dask worker that runs one pset at a time."""
     distributed = sys.modules.get("distributed")
     try:
-        return distributed is not None and distributed.get_worker().state.nthreads == 1
+        if distributed is None or distributed.get_worker().state.nthreads != 1:
+            return False
     except Exception:  # not a dask worker
         return False
+    _give_dask_a_generator()
+    return True
+
+
+@functools.cache
+def _give_dask_a_generator() -> None:
+    """Let dask's own threads draw from another generator than the global one, which func uses.
+
+    While a pset runs, they draw samples of lists to estimate their size (`dask.sizeof`), or
+    choose a worker to get data from.
+    """
+    own = random.Random()
+    for name, module in [*sys.modules.items()]:
+        is_dask = name.partition(".")[0] in ("dask", "distributed", "tornado")
+        namespace = getattr(module, "__dict__", {})
+        if is_dask and namespace.get("random") is random:
+            namespace["random"] = own
