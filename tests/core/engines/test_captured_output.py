@@ -180,6 +180,10 @@ def detaches_it(pset):
     sys.stdout.detach()
 
 
+def changes_its_encoding(pset):
+    sys.stdout.reconfigure(encoding="ascii", errors="strict")
+
+
 def closes_the_descriptors(pset):
     os.close(1)
     os.close(2)
@@ -202,11 +206,19 @@ def raises(pset):
 @pytest.mark.parametrize("poolsize", [None, 1])
 @pytest.mark.parametrize(
     "harm",
-    [replaces_it, closes_it, detaches_it, closes_the_descriptors, adds_a_handler, raises],
+    [
+        replaces_it,
+        closes_it,
+        detaches_it,
+        changes_its_encoding,
+        closes_the_descriptors,
+        adds_a_handler,
+        raises,
+    ],
 )
 def test_whatever_func_does_to_the_output_the_next_pset_has_its_own(harm, poolsize, handler):
     def func(pset):
-        print("pset", pset["a"], flush=True)
+        print("pset", pset["a"], "ä", flush=True)
         harm(pset)
         return {}
 
@@ -215,7 +227,7 @@ def test_whatever_func_does_to_the_output_the_next_pset_has_its_own(harm, poolsi
     df = ps.run_local(
         func, ps.plist("a", range(3)), capture_logs="db", on_error="record", poolsize=poolsize
     )
-    assert [text.splitlines()[0] for text in df._logs] == [f"pset {a}" for a in range(3)]
+    assert [text.splitlines()[0] for text in df._logs] == [f"pset {a} ä" for a in range(3)]
     assert (state_of_output(), handler.stream) == before
     for each in logger.handlers[1:]:
         logger.removeHandler(each)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +25,7 @@ _turn = threading.RLock()
 
 # Streams on the descriptors 1 and 2, made once a process and never closed: a logging handler that
 # func makes holds on to the one that it finds.
-_streams: dict[int, IO[str]] = {}
+_streams: dict[int, TextIOWrapper] = {}
 
 
 @contextlib.contextmanager
@@ -143,7 +144,7 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
     closefd = not _is_open(fd)
     if closefd:
         fd = _copy_above_streams(file.fileno())
-    elif fd in _streams and _is_usable(_streams[fd]):
+    elif fd in _streams and _as_new(_streams[fd]):
         return _streams[fd]
     stream = open(
         fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=closefd
@@ -153,12 +154,15 @@ def _stream(fd: int, file: IO[bytes]) -> IO[str]:
     return stream
 
 
-def _is_usable(stream: IO[str]) -> bool:
-    """Return whether func has closed or detached a stream."""
+def _as_new(stream: TextIOWrapper) -> bool:
+    """Undo what func has set of a stream; return whether it is still open."""
     try:
-        return not stream.closed
-    except ValueError:
+        stream.reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False
+        )
+    except ValueError:  # func has closed or detached it
         return False
+    return True
 
 
 @contextlib.contextmanager
