@@ -86,6 +86,32 @@ def test_refused_before_anything_is_touched(tmp_path, kwds, error, said, simulat
     assert list(tmp_path.iterdir()) == []
 
 
+async def is_async(pset):
+    return {"b": 1}
+
+
+def has_yield(pset):
+    yield {"b": 1}
+
+
+async def has_both(pset):
+    yield {"b": 1}
+
+
+@pytest.mark.parametrize(
+    "func, said",
+    [
+        (is_async, r"is_async is async; write lambda pset: asyncio\.run\(is_async\(pset\)\)"),
+        (has_yield, "has_yield is a generator function; use return instead of yield"),
+        (has_both, "has_both is a generator function; use return instead of yield"),
+    ],
+)
+def test_functions_that_return_no_dict_are_refused_before_anything_is_touched(func, said, tmp_path):
+    with pytest.raises(TypeError, match=said):
+        ps.run_local(func, [{"a": 1}], on_error="record")
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("number", [np.int64, np.uint8, np.array])
 def test_numbers_of_numpy_are_numbers(number):
     one, two = number(1), number(2)

@@ -131,7 +131,7 @@ def _give_dask_a_generator() -> None:
     While a pset runs, they draw samples of lists to estimate their size (`dask.sizeof`), or
     choose a worker to get data from.
     """
-    own = random.Random()
+    own = random.Random()  # noqa: S311 (for no secrets)
     for name, module in [*sys.modules.items()]:
         is_dask = name.partition(".")[0] in ("dask", "distributed", "tornado")
         namespace = getattr(module, "__dict__", {})

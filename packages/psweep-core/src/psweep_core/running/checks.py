@@ -37,6 +37,7 @@ def check_func(func: Any, params: Any = None) -> None:
             f"{brief(func)}; {_instead_of(func, params)}"
         )
         raise ParamsTypeError(message)
+    _check_returns(func)
     try:
         if getattr(func, "__signature__", None) is not None:
             return  # written by hand, or by a decorator, so perhaps not that of the call
@@ -56,6 +57,19 @@ def check_func(func: Any, params: Any = None) -> None:
             f"called like that; {hint}"
         )
         raise ParamsTypeError(message) from None
+
+
+def _check_returns(func: Any) -> None:
+    """Refuse functions that cannot return a dict, whatever is in them."""
+    name = str(getattr(func, "__name__", "func"))
+    if inspect.iscoroutinefunction(func):
+        hint = f"is async; write lambda pset: asyncio.run({name}(pset))"
+    elif inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+        hint = "is a generator function; use return instead of yield"
+    else:
+        return
+    message = f"func must return a dict, but {name} {hint}"
+    raise ParamsTypeError(message)
 
 
 def _instead_of(func: Any, params: Any) -> str:
