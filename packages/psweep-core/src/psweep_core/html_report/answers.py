@@ -359,11 +359,13 @@ def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str
     ends = np.cumsum(counts)
     with_values = np.flatnonzero(counts)
     order = with_values[np.argsort(means[with_values], kind="stable")]
-    sems = stds / np.sqrt(np.maximum(counts, 1))
+    std_errors = stds / np.sqrt(np.maximum(counts, 1))
     found: dict[str, Any] = {"ties": {}}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
         if len(chosen):
-            near = np.abs(means - means[chosen[0]]) <= 2 * np.hypot(sems, sems[chosen[0]])
+            near = np.abs(means - means[chosen[0]]) <= 2 * np.hypot(
+                std_errors, std_errors[chosen[0]]
+            )
             found["ties"][name] = int(np.count_nonzero(near[with_values]))
         averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [
