@@ -34,8 +34,10 @@ def reduce_cache(obj: Any, by_value: bool) -> tuple[Any, ...] | None:
         make = Call(functools.lru_cache, *obj.cache_parameters().values())
         state = {name: value for name, value in vars(obj).items() if name != "cache_parameters"}
         return make, (obj.__wrapped__,), state
-    if kind is functools.cached_property:  # which has a lock before Python 3.12
-        state = {name: value for name, value in vars(obj).items() if name not in ("func", "lock")}
+    if kind in (functools.cached_property, functools.singledispatchmethod):
+        # Before Python 3.12, the first has a lock; since 3.13, the second has a cache.
+        made = ("func", "lock", "_method_cache")
+        state = {name: value for name, value in vars(obj).items() if name not in made}
         return kind, (obj.func,), state
     if kind is weakref.WeakKeyDictionary and all(isinstance(key, type) for key in obj):
         return kind, (), None, None, iter([*obj.items()])  # as in functools.singledispatch
