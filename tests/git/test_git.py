@@ -173,7 +173,8 @@ def test_a_detached_head(repo):
     refused("detached.*git switch -c NAME")
 
 
-def test_a_merge_in_progress(repo):
+def make_a_branch_with_a_conflict(repo):
+    """Change a file on the branch other and on main."""
     Path("f").write_text("1")
     repo("add", "f")
     repo("commit", "-qm", "one")
@@ -183,6 +184,10 @@ def test_a_merge_in_progress(repo):
     repo("checkout", "-q", "main")
     Path("f").write_text("3")
     repo("commit", "-qam", "three")
+
+
+def test_a_merge_in_progress(repo):
+    make_a_branch_with_a_conflict(repo)
     with pytest.raises(subprocess.CalledProcessError):
         repo("merge", "other")
     refused("a merge is in progress.*git merge --continue")
@@ -523,15 +528,7 @@ def test_a_conflict_without_a_merge_in_progress(repo):
     ],
 )
 def test_what_the_user_begins_during_the_run_is_not_ended(repo, command, match):
-    Path("f").write_text("1")
-    repo("add", "f")
-    repo("commit", "-qm", "one")
-    repo("checkout", "-qb", "other")
-    Path("f").write_text("2")
-    repo("commit", "-qam", "two")
-    repo("checkout", "-q", "main")
-    Path("f").write_text("3")
-    repo("commit", "-qam", "three")
+    make_a_branch_with_a_conflict(repo)
 
     def func(pset):
         subprocess.run(["git", *command], capture_output=True, check=False)

@@ -332,7 +332,7 @@ class Repo:
                 if index.exists():
                     shutil.copy2(index, before)
             except OSError as error:
-                message = f"git=True, but there is no room for a copy of {index}: {error}"
+                message = f"git=True, but a copy of {index} cannot be written: {error}"
                 raise GitError(message) from error
             try:
                 yield

@@ -83,7 +83,7 @@ def answers_of(
     failed, waiting : array of bool
         Rows that failed, and those that were prepared and not run yet.
     recovered : array of bool
-        Rows that failed, and whose parameters have succeeded in another row.
+        Rows that failed, and whose parameters have succeeded in a later run.
     """
     repeats = [i for i, axis in enumerate(axes) if axis is not None and axis.repeats]
     if len(repeats) == len(factors):
@@ -363,9 +363,8 @@ def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str
     found: dict[str, Any] = {"ties": {}}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
         if len(chosen):
-            near = np.abs(means - means[chosen[0]]) <= 2 * np.hypot(
-                std_errors, std_errors[chosen[0]]
-            )
+            best = chosen[0]
+            near = np.abs(means - means[best]) <= 2 * np.hypot(std_errors, std_errors[best])
             found["ties"][name] = int(np.count_nonzero(near[with_values]))
         averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [

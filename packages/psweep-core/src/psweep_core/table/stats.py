@@ -135,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 def _moments(values: Any, codes: Any, n: int) -> dict[str, Any]:
     if values.dtype.kind == "c":
-        # NumPy has a 0 next to a NaN that was a float, which is no imaginary part to average.
+        # NumPy has a 0 next to a NaN that was a float, which is not an imaginary part to average.
         some, codes = values[~np.isnan(values)], codes[~np.isnan(values)]
         real, imag = (_moments(part, codes, n) for part in (some.real, some.imag))
         mean = np.empty(n, dtype=np.complex128)
