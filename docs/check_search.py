@@ -134,6 +134,11 @@ QUESTIONS = {
     "hyperparamter": "cookbook#the-best-hyperparameters",
     "random seed qwertz": "extending#random-seeds",
     "qwertz": "troubleshooting",
+    "OutOfMemory killed": "troubleshooting",
+    "can't pickle lambda": "faq#can-func-be-a-lambda-or-a-closure",
+    "save numpy arrays": "cookbook#arrays-as-files",
+    "optuna": "comparison",
+    "MPI": "parallel",
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000

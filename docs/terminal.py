@@ -15,6 +15,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from pathlib import Path
 
 COLUMNS = 76  # fits in the text of the manual, and can be read on a phone
@@ -29,6 +30,7 @@ def run(
     columns: int = COLUMNS,
     look_at: str | None = None,
     interrupt_at: str | None = None,
+    interrupt_after: float = 0,
 ) -> list[str]:
     """Run a command of the shell in a terminal, to its end; return the lines that it shows.
 
@@ -44,6 +46,8 @@ def run(
         A regular expression. Return what was shown when it was first found. None: at the end.
     interrupt_at : str or None
         A regular expression. Press Ctrl-C when it is first found.
+    interrupt_after : float
+        How many seconds later to press it.
     """
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", LINES, columns, 0, 0))
@@ -62,7 +66,12 @@ def run(
     while new := _read(parent):
         output += new
         if interrupt_at and re.search(interrupt_at, _text(output)):
-            output += b"^C\r\n"
+            end = time.monotonic() + interrupt_after
+            while select.select([parent], [], [], max(0, end - time.monotonic()))[0]:
+                if not (new := _read(parent)):
+                    break
+                output += new
+            output += b"^C"  # the terminal stays on this line
             os.killpg(process.pid, signal.SIGINT)
             interrupt_at = None
         if look_at and seen is None and re.search(look_at, _text(output)):

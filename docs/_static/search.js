@@ -18,7 +18,8 @@
     stop abort interrupt; take took; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour happens my many multiple".split(" ");
-  const LATER = /^(api\/|claims|gallery|glossary|changelog|migration)/; // pages that are listed below the others
+  const LATER = /^(api\/|claims|gallery|glossary|migration)/; // pages that are listed below the others
+  const LAST = /^(changelog|figures)/; // these have one long section with nearly all words
   const ASIDE = /^(comparison|performance|security)$/; // these, if others are nearly as good
 
   const root = document.documentElement.dataset.content_root.replace(/^\.\//, "");
@@ -58,8 +59,9 @@
       return found;
     });
 
-  // What is typed as one word may be two: "gridsearch" is "grid search".
-  const withSpaces = (query) => query.replace(/\w{7,}/g, (word) => {
+  // What is typed as one word may be two or more: "OutOfMemory" is "Out Of Memory", and "gridsearch" is "grid search".
+  const withoutCapitals = (query) => query.replace(/\w+/g, (word) => (known.has(stemOf(word)) ? word : word.replace(/([a-z])(?=[A-Z])/g, "$1 ")));
+  const withSpaces = (query) => withoutCapitals(query).replace(/\w{7,}/g, (word) => {
     const typed = word.toLowerCase();
     const cuts = [...typed].map((_letter, k) => [typed.slice(0, k), typed.slice(k)]).slice(3, -2);
     const found = !known.has(stemOf(typed)) && cuts.find((both) => both.every((one) => known.has(stemOf(one))));
@@ -90,6 +92,7 @@
     // the page of a function comes first for those who type its name
     const named = words.some((word) => word.includes("_") && titles[0].endsWith(`.${word}`));
     if (LATER.test(page) && !named) rating *= 0.25;
+    if (LAST.test(page)) rating *= 0.06;
     return ASIDE.test(page) ? 0.6 * rating : rating;
   };
 

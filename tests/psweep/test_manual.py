@@ -111,7 +111,7 @@ def test_blocks_of_a_terminal_are_run_in_one(tmp_path):
     page.write_text(
         "<!-- terminal -->\n```console\n$ test -t 1 && stty size && echo '<'\n24 ...\n<\n```\n\n"
         "<!-- terminal at 3 of -->\n```console\n$ python3 count.py\n3 of 5\n```\n\n"
-        "<!-- terminal, Ctrl-C at 3 of -->\n```console\n$ python3 count.py\n...^C\nstop\n```\n\n"
+        "<!-- terminal, Ctrl-C at 3 of -->\n```console\n$ python3 count.py\n...^Cstop\n```\n\n"
         "<!-- terminal -->\n```console\n$ echo one\ntwo\n```\n"
     )
     folder = tmp_path / "run"
@@ -129,11 +129,11 @@ def test_blocks_of_a_terminal_are_run_in_one(tmp_path):
         [sys.executable, str(RUNNER), str(page), str(folder)],
         capture_output=True, text=True,
     )  # fmt: skip
-    assert done.stderr == "page.md, line 23: echo one\nshown:\ntwo\n\nprinted:\none\n\n"
+    assert done.stderr == "page.md, line 22: echo one\nshown:\ntwo\n\nprinted:\none\n\n"
     texts = {path.name: path.read_text() for path in folder.glob("terminal_*.html")}
     assert texts["terminal_3.html"].endswith("&lt;")
     assert texts["terminal_10.html"] == "<b>$ python3 count.py</b>\n3 of 5"
-    assert texts["terminal_16.html"].endswith("^C\nstop")
+    assert texts["terminal_16.html"].endswith("3 of 5^Cstop")
 
 
 def test_all_public_names_are_in_the_reference():

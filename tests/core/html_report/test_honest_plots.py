@@ -281,3 +281,42 @@ def test_infinite_results_are_not_missing(open_page):
     page.select_option("#each-result", label="y")
     assert "2 psets without finite y not drawn" in page.inner_text("#each-note")
     assert "gave no finite y" in page.inner_text("#pair-keys")
+
+
+@pytest.mark.slow
+def test_a_star_marks_the_best_point(open_page):
+    def func(pset):
+        y = (pset["a"] - 2) ** 2 + 3 * pset["b"] + pset["a"] * pset["b"] + 0.1 * pset["k"]
+        return {"y": float(y), "same": float(pset["a"] % 2)}
+
+    df = ps.run_local(func, ps.pgrid(a=[1, 2, 3, 4], b=[0, 1, 2], k=[0, 2]))
+    means = df.groupby(["a", "b"]).y.mean()
+    page = open_page(ps.report())
+    page.select_option("#result", label="y")
+    for better, (a, b) in [("higher", means.idxmax()), ("lower", means.idxmin())]:
+        page.select_option("#better", better)
+        page.select_option("#pair-facet", "")
+        page.select_option("#pair-x", label="a")
+        page.select_option("#pair-hue", label="b")
+        star = page.locator("#pair-plots .star")
+        assert star.count() == 1
+        assert page.text_content("#pair-plots .halo") == f"best mean: {means[a, b]:.3g}"
+        star.hover(force=True)
+        assert f"a = {a}b = {b}" in page.inner_text("#tip").replace("\n", "")
+        page.click("#heatmap")
+        star.hover(force=True)
+        assert f"a = {a}b = {b}" in page.inner_text("#tip").replace("\n", "")
+        assert page.inner_text("#pair-keys").split("\n")[-2:] == ["★", "best mean"]
+        page.click("#heatmap")
+        page.select_option("#pair-facet", label="k")
+        in_facets = df.loc[df.y == (df.y.max() if better == "higher" else df.y.min())]
+        assert star.count() == 1
+        assert (
+            page.locator("#pair-plots > div")
+            .filter(has=page.locator(".star"))
+            .inner_text()
+            .startswith(f"k = {in_facets.k.item()}")
+        )
+    page.select_option("#result", label="same")  # several are as good
+    assert page.locator("#pair-plots circle").count() > 0
+    assert page.locator("#pair-plots .star").count() == 0

@@ -140,6 +140,7 @@ function startAnswers() {
   better.addEventListener("change", () => {
     look.lower = better.value === "lower";
     setState("better", look.lower === look.result.lower ? null : better.value);
+    drawPair();
     drawBest();
     resort();
   });
@@ -248,7 +249,7 @@ function drawMatters() {
   const shown = importance.terms.slice(0, Math.min(9, Math.max(big.length, Math.min(9, importance.terms.length))));
   const rest = importance.rest >= 0.005 ? `; ${percent(importance.rest)} ${importance.exact ? "three and more parameters together" : "not explained"}` : "";
   const noise = importance.noise === null ? "" : `; noise of repeats: ${percent(importance.noise)}`;
-  say(`share of the variance of ${look.result.log ? `log ${name}` : name}${noise}${rest}${importance.exact ? "" : `; ${estimateText()}`}`);
+  say(`share of the variance of ${look.result.log ? `log(${name})` : name}${noise}${rest}${importance.exact ? "" : `; ${estimateText()}`}`);
   if (shown.some(([term]) => term.length > 1)) box.append(el("div", { class: "keys" }, legend([["one parameter", "var(--one)"], ["two together (interaction)", "var(--two)"]])));
   const widest = Math.max(...shown.map(([, share]) => share), 0.3); // few percent should not look like much
   const barOf = ([term, share]) => {

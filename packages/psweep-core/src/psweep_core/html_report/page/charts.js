@@ -165,10 +165,10 @@ function chart(div, { label, height = 320, x, y, marks, onRow = null, onBrush = 
   if (x.title) root.append(svg("text", { class: "title", x: left + inner / 2, y: height - 6, "text-anchor": "middle" }, clipText(x.title, Math.floor(inner / 6.5))));
   if (y.title) root.append(svg("text", { class: "title", transform: `translate(13 ${top + high / 2}) rotate(-90)`, "text-anchor": "middle" }, clipText(y.title, Math.floor(height / 6.5))));
   const spots = []; // [x, y, lines of the tip, row], in pixels
-  const labels = []; // [x, y, text], in pixels
+  const labels = []; // [x, y, text, class or nothing], in pixels
   for (const mark of marks) drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, labels });
   const lines = marks.filter((mark) => mark.type === "line").flatMap((mark) => alongLine(mark.points.map((point) => point && [px(point[0]), py(point[1])])));
-  placeLabels(root, labels, [...spots, ...lines], { left, top, inner, high });
+  placeLabels(root, labels, spots, lines, { left, top, inner, high });
   div.replaceChildren(root);
   const cells = marks.find((mark) => mark.type === "cells");
   const reach = cells ? [inner / x.labels.length / 2, high / y.labels.length / 2] : [14, 14];
@@ -188,21 +188,21 @@ function alongLine(points) {
   return along;
 }
 
-// Write each label where it covers the least of what is drawn and of the other labels.
-function placeLabels(root, labels, drawn, { left, top, inner, high }) {
+// Write each label, the longest first, where it covers the least of what is drawn and of the others.
+function placeLabels(root, labels, spots, lines, { left, top, inner, high }) {
   const boxes = [];
-  for (const [a, b, text] of labels) {
-    const [w, h] = [6 * text.length, 11];
+  for (const [a, b, text, kind] of labels.sort((one, other) => other[2].length - one[2].length)) {
+    const [w, h] = [(kind ? 7 : 6) * text.length, 11];
     const corners = [[a - w / 2, b - 8 - h], [a - w / 2, b + 8], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
     const covered = ([x0, y0]) => {
       const outside = x0 < left || x0 + w > left + inner + 8 || y0 < top - 4 || y0 + h > top + high;
-      const points = drawn.filter(([x, y]) => x > x0 - 3 && x < x0 + w + 3 && y > y0 - 3 && y < y0 + h + 3).length;
+      const under = (points) => points.filter(([x, y]) => x > x0 - 3 && x < x0 + w + 3 && y > y0 - 3 && y < y0 + h + 3).length;
       const others = boxes.filter(([x, y, wide]) => x < x0 + w && x + wide > x0 && Math.abs(y - y0) < h).length;
-      return points + 20 * others + (outside ? 1000 : 0);
+      return 20 * under(spots) + under(lines) + 20 * others + (outside ? 1000 : 0);
     };
     const [x0, y0] = corners.reduce((best, corner) => (covered(corner) < covered(best) ? corner : best));
     boxes.push([x0, y0, w]);
-    root.append(svg("text", { class: "halo", x: x0 + w / 2, y: y0 + h - 2, "text-anchor": "middle" }, text));
+    root.append(svg("text", { class: kind ? `halo ${kind}` : "halo", x: x0 + w / 2, y: y0 + h - 2, "text-anchor": "middle" }, text));
   }
 }
 
@@ -257,6 +257,10 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, lab
       });
       root.append(group);
     }
+  } else if (mark.type === "star") {
+    const [a, b] = [px(mark.point[0]), py(mark.point[1])];
+    root.append(svg("path", { class: "star", d: starPath(a, b, 9), fill: mark.colour }));
+    labels.push([a, b, mark.label, "best"]);
   } else if (mark.type === "crosses") {
     mark.points.forEach((place, i) => {
       const [a, b] = [px(place), top + high - 8 - 11 * mark.number];
@@ -265,15 +269,25 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, lab
     });
   } else if (mark.type === "cells") {
     const [w, h] = [inner / x.labels.length, high / y.labels.length];
-    for (const [column, line, colour, tip, lost] of mark.cells) {
+    for (const [column, line, colour, tip, lost, star] of mark.cells) {
       const [a, b] = [left + column * w, top + high - (line + 1) * h];
       root.append(svg("rect", { x: a, y: b, width: w + 0.5, height: h + 0.5, fill: colour }));
       const corner = Math.min(12, w / 3, h / 3);
       if (lost === "some") root.append(svg("path", { class: "corner", d: `M${a + w} ${b}v${corner}l${-corner} ${-corner}Z` }));
+      if (star) root.append(svg("path", { class: "star", d: starPath(a + w / 2, b + h / 2, Math.min(9, w / 2, h / 2)), fill: "var(--text)" }));
       if (lost === "all") root.append(svg("text", { x: a + w / 2, y: b + h / 2 + 4, "text-anchor": "middle" }, "×"));
       spots.push([a + w / 2, b + h / 2, () => tip, undefined]);
     }
   }
+}
+
+// A star with five points around (x, y).
+function starPath(x, y, radius) {
+  const corners = [...Array(10).keys()].map((k) => {
+    const [angle, length] = [Math.PI * k / 5, k % 2 ? 0.45 * radius : radius];
+    return `${(x + length * Math.sin(angle)).toFixed(1)} ${(y - length * Math.cos(angle)).toFixed(1)}`;
+  });
+  return `M${corners.join("L")}Z`;
 }
 
 // How far the points of a level may be spread, in pixels; 0 where there are too many levels.

@@ -74,6 +74,13 @@ function lostKeys(all, result, map) {
   return keys.length ? [el("ul", { class: "legend" }, ...keys)] : [];
 }
 
+// The best of the points of a plot, if it is one alone.
+function bestOf(all) {
+  const end = (look.lower ? Math.min : Math.max)(...all.map((one) => one.mean));
+  const found = all.filter((one) => one.mean === end);
+  return found.length === 1 && all.length > 1 ? found[0] : null;
+}
+
 const axisSpec = (axis) => (axis.number
   ? { title: axis.label, low: Math.min(...axis.places), high: Math.max(...axis.places), log: axis.log, places: axis.places.length <= 12 && !axis.binned ? axis.places : null }
   : { title: axis.label, labels: axis.labels });
@@ -116,6 +123,8 @@ function drawPair() {
   const of = `${result.log ? "geometric " : ""}mean${look.map ? "" : "s"} of ${fewest < most ? `${count(fewest)} to ` : ""}${many(most, "pset")}`;
   $("pair-note").textContent = single ? `${name} of each pset` : `${look.map ? "colour" : "points"}: ${of}`;
   const facets = look.facet ? look.facet.places.map((_, i) => i) : [null];
+  const best = bestOf(all);
+  const bestText = single ? "best" : "best mean";
   const box = $("pair-plots");
   while (box.children.length > facets.length) box.lastChild.remove();
   while (box.children.length < facets.length) box.append(el("div", {}, el("h4"), el("div")));
@@ -123,14 +132,14 @@ function drawPair() {
   const at = (i, j, k) => means.get([i, j, k].filter((part) => part !== null).join(","));
   const height = facets.length > 1 ? 230 : 285;
   const log = result.log;
-  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log };
+  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log, margin: best ? 0.1 : 0.04 }; // the label of the star is beyond it
   const shade = shades(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log);
   facets.forEach((facet, f) => {
     const [title, div] = box.children[f].children;
     title.textContent = facet === null ? "" : `${look.facet.label} = ${look.facet.labels[facet]}`;
     title.hidden = facet === null;
-    if (look.map && look.hue) drawMap(div, at, facet, shade, height, name);
-    else drawLines(div, at, facet, y, height, name);
+    if (look.map && look.hue) drawMap(div, at, facet, shade, height, name, best);
+    else drawLines(div, at, facet, y, height, name, best, bestText);
   });
   const entries = look.hue && !look.map ? look.hue.labels.map((label, j) => [label, hueColour(j)]) : [];
   const isLine = look.x.number && !look.x.repeats;
@@ -138,7 +147,8 @@ function drawPair() {
     el("span", { class: isLine ? "swatch spread" : "sign" }, isLine ? "" : "I"), `${isLine ? "band" : "bar"}: ± std${result.log ? " of the logarithm" : ""}${over ? ` over ${over}` : ""}`))];
   $("pair-legend").replaceChildren(...(entries.length ? [el("span", {}, shortText(look.hue.label, 30)), legend(entries)] : []),
     ...(look.map && all.length ? [scaleBar(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log, name)] : []));
-  $("pair-keys").replaceChildren(...bands, ...lostKeys(every, result, look.map));
+  const stars = look.map && best ? [el("ul", { class: "legend" }, el("li", {}, el("span", { class: "sign" }, "★"), bestText))] : [];
+  $("pair-keys").replaceChildren(...bands, ...stars, ...lostKeys(every, result, look.map));
 }
 
 // The end of the scale that is near the colour of the page could not be seen.
@@ -159,13 +169,15 @@ function tipOf(one, levels, name, result = look.result, over = look.over) {
   return [...levels, one.n > 1 ? `${name} = ${mean} ${std} (mean of ${count(one.n)} psets, ± std${over ? ` over ${over}` : ""})` : `${name} = ${columns[result.column].shown(one.mean)}`, ...lost];
 }
 
-function drawLines(div, at, facet, y, height, name) {
+function drawLines(div, at, facet, y, height, name, best, bestText) {
   const hues = look.hue ? look.hue.places.map((_, j) => j) : [null];
-  const marks = [[], [], []]; // bands below lines below dots
+  const marks = [[], [], [], []]; // bands below lines below dots below the star
   // Bars of several lines are next to each other.
   const gaps = look.x.number ? look.x.places.slice(1).map((place, i) => place - look.x.places[i]) : [1];
   const space = hues.length < 2 || (look.x.number && (!look.x.repeats || look.x.log)) ? 0 : (look.x.number ? 0.3 : 0.6) * Math.min(...gaps);
   const few = hues.flatMap((j) => look.x.places.map((_, i) => at(i, j, facet))).filter((one) => one && one.n && one.lost).length <= 6;
+  const partOf = (one) => (few && one.lost ? `${count(one.n)} of ${count(one.n + one.lost)}` : "");
+  const bestLabel = (one) => `${bestText}: ${shortNumber(Number(one.mean.toPrecision(3)))}${partOf(one) && ` (${partOf(one)})`}`;
   hues.forEach((j, number) => {
     const colour = j === null ? 0 : hueColour(j);
     const found = look.x.places.map((place, i) => [place, i, at(i, j, facet)]);
@@ -181,7 +193,9 @@ function drawLines(div, at, facet, y, height, name) {
     const gone = found.filter(([, , one]) => one && !one.n);
     if (gone.length) marks[2].push({ type: "crosses", points: gone.map(([place]) => place + aside), number: look.x.number ? number : 0, colour, tip: (k) => tipOf(gone[k][2], levels(gone[k][1]), name) });
     marks[2].push({ type: "dots", points: dots, colour, size: look.x.places.length > 40 ? 2 : 3.5, hollow: (k) => dots[k][3].lost > 0,
-      label: few ? (k) => (dots[k][3].lost ? `${count(dots[k][3].n)} of ${count(dots[k][3].n + dots[k][3].lost)}` : "") : null, tip: (k) => tipOf(dots[k][3], levels(dots[k][2]), name) });
+      label: (k) => (dots[k][3] === best ? "" : partOf(dots[k][3])), tip: (k) => tipOf(dots[k][3], levels(dots[k][2]), name) });
+    const star = dots.find((dot) => dot[3] === best);
+    if (star) marks[3].push({ type: "star", point: star, colour, label: bestLabel(best) });
   });
   chart(div, { label: `${name} against ${look.x.label}${look.hue ? `, one line for each ${look.hue.label}` : ""}`, height, x: { ...axisSpec(look.x), margin: space ? 0.1 : 0 }, y, marks: marks.flat() });
 }
@@ -189,11 +203,11 @@ function drawLines(div, at, facet, y, height, name) {
 // Of bins their middle is enough.
 const mapLabels = (axis) => (axis.binned ? roughly(axis.places, 2) : axis.labels);
 
-function drawMap(div, at, facet, shade, height, name) {
+function drawMap(div, at, facet, shade, height, name, best) {
   const cells = [];
   look.x.places.forEach((_, i) => look.hue.places.forEach((__, j) => {
     const one = at(i, j, facet);
-    if (one) cells.push([i, j, one.n ? shade(one.mean) : "transparent", tipOf(one, [`${look.x.label} = ${look.x.labels[i]}`, `${look.hue.label} = ${look.hue.labels[j]}`], name), one.lost ? (one.n ? "some" : "all") : ""]);
+    if (one) cells.push([i, j, one.n ? shade(one.mean) : "transparent", tipOf(one, [`${look.x.label} = ${look.x.labels[i]}`, `${look.hue.label} = ${look.hue.labels[j]}`], name), one.lost ? (one.n ? "some" : "all") : "", one === best]);
   }));
   chart(div, { label: `heatmap of ${name}: ${look.x.label} and ${look.hue.label}`, height, x: { title: look.x.label, labels: mapLabels(look.x) }, y: { title: look.hue.label, labels: mapLabels(look.hue) }, marks: [{ type: "cells", cells }] });
 }
