@@ -68,7 +68,7 @@ def test_a_worker_of_dask_that_is_killed_costs_no_row(script):
 
 
 def test_dask_without_workers_is_told_of(monkeypatch):
-    monkeypatch.setattr("psweep_core.engines.executor._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("psweep_core.engines.dask_cluster._PATIENCE_SECONDS", 0.1)
     with dask(n_workers=0) as client:
 
         def later():

@@ -14,7 +14,6 @@ import os
 import queue
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ from ..messages import safe_repr, safe_str
 from ..store.row_bytes import decode, encode
 from ..store.run_record import Record
 from .chunk import Result, run_chunk, started_here
+from .dask_cluster import DaskCluster, is_dask_client, uses_threads
 from .dispatch import Dispatch, Step
 from .finished import save_row
 from .isolation import threads_share_output
@@ -38,7 +38,6 @@ _JOB_SECONDS = 30.0  # the same where each chunk is a job, which takes time to s
 _POLL_SECONDS = 0.1
 _MAX_CHUNK = 1000
 _TICK_SECONDS = 1.0  # yield at least this often
-_PATIENCE_SECONDS = 20.0  # without a single worker, until something is done about it
 _LAST_SECONDS = 2.0  # how long to wait for rows in transit when a run is ended
 
 
@@ -59,26 +58,8 @@ def check_executor(executor: Any, poolsize: int | None, capture_logs: str | None
         )
         raise ParamsTypeError(message)
     is_pool = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
-    if capture_logs and (is_pool or _uses_threads(executor)):
+    if capture_logs and (is_pool or uses_threads(executor)):
         raise ParamsError(threads_share_output())
-
-
-def _uses_threads(executor: Any) -> bool:
-    """Return whether a dask cluster has workers that run several psets at once in one process."""
-    with contextlib.suppress(Exception):  # a scheduler that does not answer; the run will see
-        if _is_dask_client(executor):
-            workers = executor.nthreads()
-            return any(n > 1 or at.startswith("inproc:") for at, n in workers.items())
-    return False
-
-
-def _is_dask_client(executor: Any) -> bool:
-    return _is_a(executor, "distributed.client.Client")
-
-
-def _is_a(value: Any, kind: str) -> bool:
-    """Return whether something is of a class whose library is perhaps not there."""
-    return any(f"{base.__module__}.{base.__name__}" == kind for base in type(value).__mro__)
 
 
 def run_executor(
@@ -126,7 +107,9 @@ class _Engine:
         self._settings = settings
         self._record = record
         self._jobs = jobs
-        is_quick = isinstance(executor, concurrent.futures.Executor) or _is_dask_client(executor)
+        self._executor = executor
+        self._dask = DaskCluster(executor) if is_dask_client(executor) else None
+        is_quick = self._dask or isinstance(executor, concurrent.futures.Executor)
         self._chunk_seconds = _CHUNK_SECONDS if is_quick else _JOB_SECONDS
         self._dispatch = Dispatch(jobs, settings, self._chunk_seconds, _MAX_CHUNK)
         self._polled: list[_Polled] = []  # they do not report their end
@@ -137,9 +120,6 @@ class _Engine:
         # the one that killed it. They are run once more, one at a time, after all others.
         self._suspects: collections.deque[int] = collections.deque()
         self._suspected: set[int] = set()
-        self._client = executor if _is_dask_client(executor) else None
-        self._executor = executor
-        self._seen = time.monotonic()  # when dask last had a worker
         self._shares_memory = isinstance(executor, concurrent.futures.ThreadPoolExecutor)
         self._func: Any = func if self._shares_memory else pickled_func(func)
         if not self._shares_memory:
@@ -152,7 +132,8 @@ class _Engine:
                 future = self._done.get(timeout=_POLL_SECONDS if self._polled else _TICK_SECONDS)
             except queue.Empty:
                 self._poll()
-                self._look_for_workers()
+                if self._dask:
+                    self._dask.look_for_workers()
                 yield Step(0, 0)
                 continue
             positions = self._sent.pop(future)
@@ -161,7 +142,8 @@ class _Engine:
                 result = self._outcome(future)
                 if result is None:
                     self._expect(future, positions)
-                    self._look_for_workers()
+                    if self._dask:
+                        self._dask.look_for_workers()
                     yield Step(0, 0)
                     continue
             except WorkerError:
@@ -177,7 +159,8 @@ class _Engine:
                 n_failed = self._given_up(positions, error)
                 yield Step(n_failed, n_failed, failure=f"{type(error).__name__}: {error}")
                 continue
-            self._seen = time.monotonic()
+            if self._dask:
+                self._dask.saw_worker()
             self._dispatch.put_back(positions[len(result.row_bytes) :])
             self._keep(result)
             self._taken = None
@@ -205,7 +188,7 @@ class _Engine:
             # Not by dask's get_executor(): a future of that never ends where a worker dies between
             # its task's end and the result's way home, and then the task fails when it is repeated.
             # And dask would run a task once for two that look the same to it.
-            kwds = {} if self._client is None else {"pure": False}
+            kwds = {"pure": False} if self._dask else {}
             args = self._func, sent, self._settings, 2 * self._chunk_seconds
             future = self._executor.submit(run_chunk, *args, **kwds)
         except Exception as error:  # broken, or shut down
@@ -235,7 +218,7 @@ class _Engine:
 
     def _outcome(self, future: Any) -> Result | None:
         """Return the result of a chunk; None if it has to be waited for once more."""
-        seconds = _TICK_SECONDS if self._client else None
+        seconds = _TICK_SECONDS if self._dask else None
         while True:
             try:
                 result: Any = future.result(timeout=seconds)
@@ -246,7 +229,7 @@ class _Engine:
                         "is what the submitted function returned"
                     )
                     raise WorkerError(message)
-                if self._client is not None:
+                if self._dask:
                     future.release()  # or dask runs it again when this worker dies
                 return result
             except Exception as error:
@@ -258,58 +241,16 @@ class _Engine:
                 seconds *= 2  # large, or on a slow network
 
     def _n_workers(self) -> int:
-        if self._client is not None:
-            if self._settings.capture_logs and _uses_threads(self._client):  # that came later
+        if self._dask:
+            if self._settings.capture_logs and uses_threads(self._executor):  # that came later
                 raise ParamsError(threads_share_output())
-            with contextlib.suppress(Exception):
-                n_threads: int = sum(self._client.nthreads().values())  # these may come and go
-                return max(1, n_threads)
+            if n_threads := self._dask.n_threads():
+                return n_threads
         for name in ("_max_workers", "num_workers"):  # of the standard library, loky; mpi4py
             n = getattr(self._executor, name, None)
             if isinstance(n, int) and n > 0:
                 return n
         return os.cpu_count() or 1
-
-    def _check_scheduler(self) -> None:
-        """End the run if dask has no scheduler any more: nothing would come of what is submitted.
-
-        A client that has lost the connection has also given up all that it was waiting for.
-        """
-        status = getattr(self._client, "status", None)
-        if status in ("connecting", "closing", "closed"):
-            message = (
-                f"the connection to the dask scheduler is lost (the client is {status}): was the "
-                "cluster closed? Rows that had come back are safe; make a new client and call "
-                "again with skip_dups=True"
-            )
-            raise WorkerError(message)
-
-    def _look_for_workers(self) -> None:
-        """Do something about a dask cluster that has no workers: it would wait forever."""
-        if self._client is None:
-            return
-        self._check_scheduler()
-        try:
-            there = bool(self._client.nthreads())
-        except Exception:  # the scheduler does not answer
-            there = False
-            self._check_scheduler()
-        if there:
-            self._seen = time.monotonic()
-        if time.monotonic() - self._seen < _PATIENCE_SECONDS:
-            return
-        self._seen = time.monotonic()
-        cluster = self._client.cluster
-        if _is_a(cluster, "distributed.deploy.local.LocalCluster") and cluster.worker_spec:
-            # Some time after a worker has died (lost-worker-timeout, 15 s), it closes for good what
-            # has not yet started again by then; so one that dies often may be just missed.
-            cluster.scale(len(cluster.worker_spec))
-            return
-        message = (
-            "the dask cluster has no workers, so the run waits for the first one; if none is to "
-            "come, start some, such as by cluster.scale(2)"
-        )
-        warnings.warn(message, stacklevel=2)
 
     def _keep(self, result: Result) -> None:
         """Keep the rows of a chunk."""
@@ -327,7 +268,8 @@ class _Engine:
     def _given_up(self, positions: list[int], error: BaseException) -> int:
         """Account for a chunk that the executor could not run; return how many psets failed."""
         dispatch = self._dispatch
-        self._check_scheduler()
+        if self._dask:
+            self._dask.check_scheduler()
         if len(positions) > 1:  # one of them is to blame; alone, each shows whether it is the one
             for position in positions:
                 self._submit([position])
@@ -350,7 +292,7 @@ class _Engine:
 
     def keep_what_comes(self) -> None:
         """Take back what has not begun; keep the rows of what is about to end."""
-        if self._client is None:  # dask would also cancel what has begun
+        if not self._dask:  # dask would also cancel what has begun
             for future in self._sent:
                 future.cancel()
         if self._taken is not None and self._taken.done():  # Ctrl-C came in between

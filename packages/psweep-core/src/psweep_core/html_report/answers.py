@@ -6,40 +6,29 @@ parameters, and the best combinations. The page only draws them.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError
-from ..table.bookkeeping import RUNTIME
-from ..table.frames import groups
-from ..table.importance import importance_of, spans_decades
+from ..table.importance import importance_of
 from ..table.levels import combined
-from ..table.stats import numbers_of
 from .axes import Axis
+from .results import Result, choose_results, count_numeric, is_better_lower
 
 __all__ = ["Answers", "answers_of"]
 
 Array = np.ndarray[Any, Any]
 
 N_BEST: Final = 10
-_MAX_RESULTS: Final = 12
-_MAX_ROWS_OF_ALL: Final = 600_000  # rows times results; with more rows, fewer results
 _MAX_CELLS: Final = 10_000  # of the means over combinations of the strongest parameters
 _MAX_CELLS_OF_ALL: Final = 40_000  # of all results
 _MAX_TERMS: Final = 40
 _MAX_RANGES: Final = 3
 _MAX_AVERAGED: Final = 50  # rows of one of the best combinations that the page can open
 _MAX_FITTED: Final = 4_000  # rows of an estimate
-# A result with such a word in its name is better if it is lower, unless the user says otherwise.
-_LOWER: Final = (
-    "loss", "err", "error", "errors", "cost", "time", "runtime", "seconds", "rmse", "mse", "mae",
-    "residual", "residuals", "latency", "memory", "energy", "size", "bytes", "steps", "iterations",
-    "iter", "niter", "epochs", "s", "ms", "deviation", "variance",
-)  # fmt: skip
 
 
 class Answers(NamedTuple):
@@ -48,18 +37,6 @@ class Answers(NamedTuple):
     data: dict[str, Any]
     rows: Array  # the best, the worst, and the first of each of the best combinations
     averaged: Array  # all of these combinations
-
-
-class _Result(NamedTuple):
-    name: Any
-    values: Array  # NaN where a row has none
-    scaled: Array  # these, or their logarithms where they span decades
-    good: Array  # numbers of the rows that have one
-    lost: Array  # and of those that ran without giving one
-    log: bool
-    gaps: int  # rows that succeeded without it
-    noise: Array  # see `_noise`, of the rows that have one
-    digits: int  # of means; seven of those that differ
 
 
 def answers_of(
@@ -93,7 +70,7 @@ def answers_of(
         combined([f.codes for i, f in enumerate(factors) if i not in over], len(df))
         for over in choices
     ]
-    results = _results(df, factors, grouped[0], ~failed & ~waiting, ~waiting & ~recovered)
+    results = choose_results(df, factors, grouped[0], ~failed & ~waiting, ~waiting & ~recovered)
     cells: dict[tuple[int, ...], Any] = {}
     found = []
     rows: list[Array] = []
@@ -122,7 +99,7 @@ def answers_of(
                 "column": result.name,
                 "gaps": result.gaps,
                 "log": result.log,
-                "lower": bool(_LOWER_WORDS & {*_words(result.name)}),
+                "lower": is_better_lower(result.name),
                 "low": float(values.min()),
                 "high": float(values.max()),
                 "views": views,
@@ -133,96 +110,14 @@ def answers_of(
     data = {
         "over": [[factors[i].label for i in over] for over in choices],
         "results": found,
-        "left_out": max(0, _n_numeric(df) - len(results)),
+        "left_out": max(0, count_numeric(df) - len(results)),
     }
     none = [np.array([], dtype=np.int64)]
     return Answers(data, np.concatenate(none + rows), np.concatenate(none + averaged))
 
 
-_LOWER_WORDS = frozenset(_LOWER)
-
-
-def _words(name: Any) -> Iterable[str]:
-    return "".join(c.lower() if c.isalnum() else " " for c in str(name)).split()
-
-
-def _n_numeric(df: pd.DataFrame) -> int:
-    return len(_numeric(df)) if len(df) else 0
-
-
-def _numeric(df: pd.DataFrame) -> list[tuple[Any, Array]]:
-    names = [*groups(df)[2], *([RUNTIME] if RUNTIME in df.columns else [])]
-    found = []
-    for name in dict.fromkeys(names):
-        values = numbers_of(df[name])
-        if values is not None and values.dtype.kind != "c":
-            found.append((name, values))
-    return found
-
-
-def _results(
-    df: pd.DataFrame, factors: Sequence[Any], combos: Array, good: Array, tried: Array
-) -> list[_Result]:
-    """Choose the results that vary; those that say most come first."""
-    if not len(df):
-        return []
-    n_good = int(good.sum())
-    found = []
-    for place, (name, values) in enumerate(_numeric(df)):
-        rows = np.flatnonzero(good & np.isfinite(values))
-        some = values[rows]
-        if len(some) < 2 or some.min() == some.max():
-            continue
-        log = spans_decades(some)
-        if np.abs(some).max() > (1e300 if log else 1e150):  # sums of these, or squares, overflow
-            continue
-        scaled = values
-        if log:
-            scaled = np.full(len(values), np.nan)
-            scaled[rows] = np.log10(some)
-        two = bool(((some == 0) | (some == 1)).all())  # such as whether it has converged
-        follows = _follows(scaled[rows], rows, factors)
-        key = (name == RUNTIME, len(rows) < n_good, two, follows, place)
-        lost = np.flatnonzero(tried & ~(good & np.isfinite(values)))
-        gaps = n_good - len(rows)
-        digits = _digits(scaled[rows])
-        found.append((key, _Result(name, values, scaled, rows, lost, log, gaps, rows, digits)))
-    found.sort(key=lambda item: item[0])
-    most = max(2, min(_MAX_RESULTS, _MAX_ROWS_OF_ALL // len(df)))
-    return [
-        result._replace(noise=_noise(result.scaled[result.good], combos[result.good]))
-        for _, result in found[:most]
-    ]
-
-
-def _noise(values: Array, combos: Array) -> Array:
-    """Return squares whose means are the variance within repeats; NaN where there is only one."""
-    n = np.bincount(combos)
-    means = np.bincount(combos, weights=values) / np.maximum(n, 1)
-    of_row = n[combos].astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(of_row > 1, (values - means[combos]) ** 2 * of_row / (of_row - 1), np.nan)
-
-
-def _follows(values: Array, rows: Array, factors: Sequence[Any]) -> bool:
-    """Return whether one of several parameters alone decides on a result."""
-    if len(factors) < 2:
-        return False
-    spread = np.var(values)
-    for factor in factors:
-        codes = factor.codes[rows]
-        n = int(codes.max()) + 1
-        if 2 * n > len(rows):
-            continue
-        counts = np.maximum(np.bincount(codes, minlength=n), 1)
-        means = np.bincount(codes, weights=values, minlength=n) / counts
-        if np.mean((values - means[codes]) ** 2) <= 1e-20 * spread:
-            return True
-    return False
-
-
 def _importance(
-    result: _Result, factors: Sequence[Any], over: Sequence[int]
+    result: Result, factors: Sequence[Any], over: Sequence[int]
 ) -> dict[str, Any] | None:
     places = [i for i in range(len(factors)) if i not in over]
     # Numbers as names: those of the user may have a ":" in them.
@@ -260,11 +155,11 @@ def _by_strength(views: list[dict[str, Any]], n: int, repeats: Sequence[int]) ->
     return sorted(range(n), key=lambda i: (i in repeats, -strength[i]))
 
 
-def _moments(result: _Result, axis: Axis) -> dict[str, list[Any]]:
+def _moments(result: Result, axis: Axis) -> dict[str, list[Any]]:
     return _moments_of(result, axis.codes, int(axis.codes.max(initial=-1)) + 1)
 
 
-def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
+def _moments_of(result: Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
     """Return number, mean and standard deviation of each level.
 
     Of results that span decades these are of the logarithms. Rows that ran without giving a result
@@ -297,7 +192,7 @@ def _moments_of(result: _Result, all_codes: Array, n: int) -> dict[str, list[Any
 
 
 def _cube(
-    result: _Result,
+    result: Result,
     axes: Sequence[Axis | None],
     order: Sequence[int],
     cells: dict[tuple[int, ...], Any],
@@ -320,7 +215,7 @@ def _cube(
     return {"use": key, **_moments_of(result, cells[key], size)}
 
 
-def _combinations(result: _Result, codes: Array, failed: Array, waiting: Array) -> dict[str, int]:
+def _combinations(result: Result, codes: Array, failed: Array, waiting: Array) -> dict[str, int]:
     """Count the combinations: all, those with a value, and why others have none."""
     n = int(codes.max()) + 1
     value, bad, late, gap = np.zeros((4, n), dtype=bool)
@@ -336,7 +231,7 @@ def _combinations(result: _Result, codes: Array, failed: Array, waiting: Array) 
     }
 
 
-def _best(result: _Result, codes: Array, failed: Array, seqs: Array) -> dict[str, Any]:
+def _best(result: Result, codes: Array, failed: Array, seqs: Array) -> dict[str, Any]:
     """Find the combinations with the highest and the lowest means; repeats are averaged.
 
     Also how many of all, ``ties``, differ from the best by at most two standard errors of the
@@ -388,12 +283,6 @@ def _ranges(numbers: Array) -> str:
     texts = [str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts[:_MAX_RANGES]]
     left = sum(map(len, parts[_MAX_RANGES:]))
     return ", ".join(texts) + (f" and {left} more" if left else "")
-
-
-def _digits(values: Array) -> int:
-    """Return how many digits numbers need so that seven of those that differ are left."""
-    ratio = np.abs(values).max() / (values.max() - values.min())
-    return min(17, 7 + max(0, math.ceil(math.log10(ratio))))
 
 
 def _round(value: float, digits: int = 7) -> float:

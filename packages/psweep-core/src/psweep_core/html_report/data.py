@@ -53,6 +53,7 @@ _SCRIPTS: Final = (
     "columns.js",
     "elements.js",
     "widgets.js",
+    "scales.js",
     "charts.js",
     "answers.js",
     "pair.js",
