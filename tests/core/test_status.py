@@ -158,6 +158,8 @@ def test_a_run_that_raised_at_its_first_pset_is_known(basename, capsys):
     assert status(["--json"]) == 4
     (run,) = json.loads(capsys.readouterr().out)["runs"]
     assert (run["n"], run["done"], run["failed"]) == (2, 0, 0)
+    with pytest.raises(ps.StudyNotFoundError, match="runs that ended before their first result"):
+        ps.df_read("calc")
 
 
 def test_a_folder_without_runs_is_no_study(capsys):

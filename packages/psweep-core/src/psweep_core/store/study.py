@@ -90,6 +90,11 @@ class Study:
                 f"database in {os.fspath(calc_dir)}" if basename is None else study.layout.database
             )
             message = f"there is no {where}, and no unfinished run either"
+            if study.layout.runs.is_file():
+                message += (
+                    "; runs.jsonl lists runs that ended before their first result, or whose "
+                    "database was moved away: psweep.df_runs shows them"
+                )
             if study.layout.calc_dir.is_file():
                 message += f"; it is a file: name its folder, {study.layout.calc_dir.parent}"
             others = study.layout.files_like_databases() if basename is None else []
