@@ -89,9 +89,32 @@ def test_a_run_that_was_interrupted_is_incomplete_until_one_is_complete(script, 
     ]  # fmt: skip
     assert status(["--json"]) == 0
     assert len(ps.df_read("calc")) == 8
-    remove_rows(Study.find("calc"), "_run_seq == 2")
+    remove_rows(Study.find("calc"), "_run_seq == 3")
     assert status([]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "run 1: ended, 1 of 5 psets"
+    assert capsys.readouterr().out.splitlines()[-1] == "run 2: ended, 1 of 5 psets"
+
+
+def test_a_run_without_rows_keeps_its_number_and_is_incomplete(capsys):
+    """Another run, which ran something else, has not completed it."""
+
+    def func(pset):
+        if pset["a"] < 0:
+            raise ValueError("negative")
+        return {}
+
+    params = ps.plist("a", [-1, 1, 2, 3])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="negative"):
+            ps.run_local(func, params)
+    ps.run_local(func, [{"a": 7}])
+    assert ps.df_runs("calc").run_seq.tolist() == [0, 1, 2]
+    assert status([]) == 4
+    assert capsys.readouterr().out == (
+        "run 1: incomplete, 0 of 4 psets\nrun 2: ended, 1 of 1 psets\n"
+    )
+    ps.run_local(func, ps.plist("a", [1, 2, 3]), skip_dups=True)
+    assert status([]) == 0
+    assert ps.df_read("calc")._run_seq.tolist() == [2, 3, 3, 3]
 
 
 def test_a_study_without_failures_and_none_at_all(capsys):

@@ -97,11 +97,14 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     for run_id, n in planned.items():
         if run_id in found:
             found[run_id]["n"] = max(n, n_rows[run_id])
+    # Their user has changed the ids of these rows, or an earlier release has given a number twice.
+    numbers = {state["run_seq"] for state in found.values()}
     for run_id in incomplete_runs(planned, n_rows, headers.keys()):
-        if run_id in entries:
-            run_seq = entries[run_id]["run_seq"]
-            more = _without_rows(run_id, run_seq, planned[run_id], RunState.INCOMPLETE)
-            found.setdefault(run_id, more)["state"] = RunState.INCOMPLETE
+        if run_id in found:
+            found[run_id]["state"] = RunState.INCOMPLETE
+        elif run_id in entries and (run_seq := entries[run_id]["run_seq"]) not in numbers:
+            n = planned[run_id]
+            found[run_id] = _without_rows(run_id, run_seq, n, RunState.INCOMPLETE)
     return sorted(found.values(), key=lambda state: state["run_seq"])
 
 

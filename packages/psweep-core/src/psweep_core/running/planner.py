@@ -14,6 +14,7 @@ from ..params.grids import Pset
 from ..params.hashing import pset_hashes
 from ..store.paths import Layout
 from ..store.run_record import reserved_seeds
+from ..store.runs_file import next_run_seq
 from ..store.spool import seeds_in_spools
 from ..store.study import Study
 from ..table.bookkeeping import SEED
@@ -224,5 +225,6 @@ def header_after(df: pd.DataFrame | None, calc_dir: str, n_psets: int) -> Header
 
 def reserve_numbers(study: Study, run_id: str, known: pd.DataFrame, n_psets: int) -> Header:
     """Choose the numbers of a run that follows those in `known`; the lock of the study is held."""
-    numbers = _next_number(known, "_run_seq"), _next_number(known, "_pset_seq")
-    return study.reserve(run_id, *numbers, n_psets)
+    # A run that ended before its first row has no row in `known`, only its number.
+    run_seq = max(_next_number(known, "_run_seq"), next_run_seq(study.layout))
+    return study.reserve(run_id, run_seq, _next_number(known, "_pset_seq"), n_psets)

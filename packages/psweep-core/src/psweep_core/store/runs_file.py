@@ -20,7 +20,10 @@ from .regular import is_strange, open_regular
 from .removed_numbers import removed_rows
 from .study import Study
 
-__all__ = ["append_run", "df_runs", "incomplete_runs", "merge_runs", "planned_psets", "read_runs"]
+__all__ = [
+    "append_run", "df_runs", "incomplete_runs", "merge_runs", "next_run_seq", "planned_psets",
+    "read_runs",
+]  # fmt: skip
 
 _COLUMNS = (
     "run_seq", "time_utc", "kind", "module", "qualname", "fingerprint", "n_psets", "n_rows",
@@ -96,6 +99,13 @@ def read_runs(layout: Layout) -> dict[str, dict[str, Any]]:
     return entries
 
 
+def next_run_seq(layout: Layout) -> int:
+    """Return the number after those of all runs, also of those that left no row."""
+    entries = read_runs(layout).values()
+    mine = [entry.get("run_seq") for entry in entries if entry.get("database") == layout.basename]
+    return max((run_seq + 1 for run_seq in mine if isinstance(run_seq, int)), default=0)
+
+
 def planned_psets(layout: Layout) -> dict[str, int]:
     """Return how many psets each run of `run_local` was to run, by its run id, in order of time.
 
@@ -135,16 +145,19 @@ def incomplete_runs(
     Returns
     -------
     list of str
-        Their ids. Of runs without any row only the latest is among them.
+        Their ids. Of runs without any row, such as those of a script that does not start yet, only
+        the latest is among them.
     """
     found: list[str] = []
     n_later = 0
-    for i, run_id in enumerate(reversed([run_id for run_id in planned if run_id not in live])):
+    has_empty = False
+    for run_id in reversed([run_id for run_id in planned if run_id not in live]):
         n = n_rows.get(run_id, 0)
         if planned[run_id] == 0:
             break
-        if planned[run_id] - n > n_later and (n or i == 0):
+        if planned[run_id] - n > n_later and (n or not has_empty):
             found.append(run_id)
+        has_empty = has_empty or n == 0
         n_later += n
     return found
 
