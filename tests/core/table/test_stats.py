@@ -189,6 +189,26 @@ def test_another_seed_is_another_try():
     assert ps.df_stats(df.drop(columns="_run_seq")).n_failed.tolist() == [2]
 
 
+@pytest.mark.parametrize("first", [None, 1])
+def test_a_try_without_a_seed_stands_for_one_with_a_seed(first):
+    def func(pset):
+        if fails:
+            raise ValueError
+        return {"y": 1}
+
+    later = 1 if first is None else None
+    df = None
+    for seed, repeats, fails, expected in [
+        (first, 2, True, [0, 2]),
+        (later, 1, True, [0, 2]),  # one of them, and itself
+        (later, 1, False, [1, 1]),
+        (later, 1, False, [2, 0]),
+    ]:
+        # `fails` is read at the call
+        df = run(func, [{"x": 1}], df, on_error="record", seed=seed, repeats=repeats)
+        assert ps.df_stats(df)[["n", "n_failed"]].values.tolist() == [expected]
+
+
 def test_columns_keep_their_dtypes_and_the_study_is_left_alone():
     df = run(lambda pset: {"y": 1, "z": 1j * pset["i"]}, ps.pgrid(i=[1, 2], s=["x", "y"]) * 3)
     before = df.copy()

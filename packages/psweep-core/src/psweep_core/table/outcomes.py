@@ -93,7 +93,7 @@ def good_rows(df: pd.DataFrame) -> Mask:
 def open_failures(df: pd.DataFrame) -> Mask:
     """Mark the failed rows whose psets no later run has tried again.
 
-    Each row of a later run stands for one that failed before, of the same pset and, where psets
+    Each row of a later run stands for one that failed before, of the same pset and, where both
     have one, with the same ``_seed``. If it failed as well, it counts itself.
     """
     failed = failed_rows(df)
@@ -101,14 +101,31 @@ def open_failures(df: pd.DataFrame) -> Mask:
         return failed
     names = [name for name in ("_pset_hash", SEED) if name in df.columns]
     psets = combined((codes_of(df[name]) for name in names), len(df))
-    rows = np.flatnonzero(np.isin(psets, psets[failed]) & ~waiting_rows(df))
     runs = pd.factorize(df["_run_seq"], sort=True)[0]  # also with gaps
+    left, spare = _not_repeated(psets, runs, failed, ~waiting_rows(df))
+    if SEED not in df.columns or not left.any():
+        return left
+    # A study that gets a seed later, or none any more, cannot try again with the same one.
+    psets = codes_of(df["_pset_hash"])
+    seeded = df[SEED].notna().to_numpy(dtype=bool)
+    for some in (seeded, ~seeded):
+        left_of_some, _ = _not_repeated(psets, runs, left & some, spare & ~some)
+        left &= ~some | left_of_some
+    return left
+
+
+def _not_repeated(psets: Any, runs: Any, failed: Mask, tries: Mask) -> tuple[Mask, Mask]:
+    """Mark the failed rows for which no try of a later run stands, and the tries that are left."""
+    rows = np.flatnonzero(np.isin(psets, psets[failed]) & (failed | tries))
     rows = rows[np.lexsort((runs[rows], psets[rows]))]
-    found = np.zeros(len(df), dtype=bool)
+    found = np.zeros(len(psets), dtype=bool)
+    spare = tries.copy()
     for _, of_pset in itertools.groupby(rows.tolist(), psets.__getitem__):
         left: list[int] = []
         for _, of_run in itertools.groupby(of_pset, runs.__getitem__):
             some = [*of_run]
-            left = [*left[len(some) :], *(row for row in some if failed[row])]
+            stand = [row for row in some if tries[row]][: len(left)]
+            spare[stand] = False
+            left = [*left[len(stand) :], *(row for row in some if failed[row])]
         found[left] = True
-    return found
+    return found, spare
