@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -186,3 +189,30 @@ def test_hashes_follow_a_change_by_hand():
     assert updated(df.drop(columns="_pset_hash"))[1] == {"a": 2, "b": 2}
     for odd in (df.convert_dtypes(), df[sorted(df.columns)]):
         assert ps.df_update_pset_hash(odd)._pset_hash.tolist() == df._pset_hash.tolist()
+
+
+def test_rows_with_the_same_random_numbers_are_reported():
+    def func(pset):
+        return {"y": pset["_seed"] % 7}
+
+    def run(seed, n):
+        return ps.run_local(func, ps.plist("x", [1, 2]), seed=seed, repeats=n, save=False)
+
+    mine, same, other = run(1, 3), run(1, 2), run(2, 3)
+    with pytest.warns(UserWarning, match="4 rows have the pset and the _seed of a row of another"):
+        both = ps.df_merge(mine, other, same)
+    assert len(both) == 16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ps.df_merge(mine, other)
+        ps.df_merge(mine, mine)  # the same rows, not the same numbers
+
+
+def test_the_tables_of_runs_of_merged_studies_belong_to_the_new_one():
+    for name in ("one", "two"):
+        ps.run_local(lambda p: {"y": 1}, ps.plist("x", [1, 2]), calc_dir=name)
+    ps.df_write(ps.df_merge(ps.df_read("one"), ps.df_read("two")), "both/database.pk")
+    lines = [Path(name, "runs.jsonl").read_text() for name in ("one", "two")]
+    Path("both/runs.jsonl").write_text("".join(lines))
+    runs = ps.df_runs("both")
+    assert runs[["run_seq", "n_psets", "n_rows"]].values.tolist() == [[0, 2, 2], [1, 2, 2]]

@@ -264,7 +264,7 @@ def rm(argv: Sequence[str] | None = None) -> int:
             be = "has" if done.n_same == 1 else "have"
             print(
                 f"{_count(done.n_same, 'row')} {be} the pset and the _seed of another row, so the "
-                "same random numbers; psweep.df_latest keeps one row per pset"
+                "same random numbers: they are no further repeats"
             )
         return int(not done.n_rows)
 

@@ -20,11 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import CalcDirError, DatabaseError, ParamsError
+from ..errors import CalcDirError, ParamsError
 from ..table import frames
-from ..table.bookkeeping import SEED
-from ..table.cells import MISSING, cells
-from ..table.outcomes import failed_rows
+from ..table.outcomes import count_same_seeds
 from . import database
 from .atomic import keep_as, replace_text
 from .journal_reader import found_headers
@@ -114,7 +112,7 @@ def undo_removal(study: Study, dry_run: bool = False) -> Removal:
                 "there; rename or remove one of them"
             )
             raise CalcDirError(message)
-        n_same = _same_seeds(df, rows)
+        n_same = count_same_seeds(df, rows)
         if dry_run:
             return Removal(len(rows), len(folders), source, n_same=n_same)
         for path, place in zip(folders, places, strict=True):
@@ -125,21 +123,6 @@ def undo_removal(study: Study, dry_run: bool = False) -> Removal:
             study.write_database(_restored(study, df, rows))
         _drop(study, source)
         return Removal(len(rows), len(folders), source, n_same=n_same)
-
-
-def _same_seeds(df: pd.DataFrame, rows: pd.DataFrame) -> int:
-    """Count the good rows that have the pset and the seed of a good one in the database."""
-    if SEED not in df.columns or SEED not in rows.columns:
-        return 0
-    rows = rows[~rows["_pset_id"].isin(df["_pset_id"]).to_numpy(dtype=bool)]
-    have, back = [], []
-    with contextlib.suppress(DatabaseError):  # of a _failed that is neither true nor false
-        have, back = [
-            [*zip(some["_pset_hash"], cells(some[SEED]), strict=True)]
-            for some in (df[~failed_rows(df)], rows[~failed_rows(rows)])
-        ]
-    known = {(sha, seed) for sha, seed in have if seed is not MISSING and seed is not None}
-    return sum(pair in known for pair in back)
 
 
 def _restored(study: Study, df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

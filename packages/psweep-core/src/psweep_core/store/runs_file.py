@@ -223,8 +223,8 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
             some = counts.setdefault(run_id, [0, 0])
             some[0] += 1
             some[1] += bad
-            if run_id not in entries:
-                entries[run_id] = {"run_id": run_id, "run_seq": run_seq, "time_utc": str(time)}
+            entry = entries.setdefault(run_id, {"run_id": run_id, "time_utc": str(time)})
+            entry["run_seq"] = run_seq  # in a merged study not the one of its file
     for run_id, entry in entries.items():
         entry["n_rows"], entry["n_failed"] = counts.get(run_id, (0, 0))
     rows = [{name: entry.get(name) for name in _COLUMNS} for entry in entries.values()]

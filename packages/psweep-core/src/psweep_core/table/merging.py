@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..errors import ParamsError, ParamsTypeError
 from ..params.psets import brief
 from .frames import append_frame, check_book, check_numbers, numbered
 from .levels import study_frame
-from .outcomes import failed_rows, waiting_rows
+from .outcomes import count_same_seeds, failed_rows, waiting_rows
 
 __all__ = ["df_merge"]
 
@@ -46,6 +47,9 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
     -----
     Files in the folders of psets stay where they are; ``_calc_dir`` tells in which study.
 
+    Studies that were run with the same ``seed`` have rows with the same random numbers, which are
+    no repeats of each other. A warning reports their number.
+
     Examples
     --------
     >>> import psweep as ps
@@ -71,7 +75,7 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
         return max(parts, key=lambda df: len(df.columns))
     chosen = _chosen_rows(filled)
     numbers: dict[Any, int] = {}
-    start = 0
+    start = n_same = 0
     merged = filled[0][:0]
     for df, keep in zip(filled, chosen, strict=True):
         some = df[keep]
@@ -80,7 +84,15 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
         runs = [numbers.setdefault(run_id, len(numbers)) for run_id in some["_run_id"]]
         new = numbered(some, np.arange(start, start + len(some)), np.array(runs, dtype=np.int64))
         start += len(some)
+        n_same += count_same_seeds(merged, new)
         merged = append_frame(merged, new)
+    if n_same:
+        message = (
+            f"{n_same} rows have the pset and the _seed of a row of another study, so the same "
+            "random numbers: they are no further repeats, and with them error bars are too small; "
+            "leave them out, or run one of the studies with another seed"
+        )
+        warnings.warn(message, stacklevel=2)
     return merged
 
 

@@ -12,10 +12,12 @@ import pandas as pd
 from ..errors import DatabaseError
 from ..params.psets import brief
 from .bookkeeping import RUNTIME, SEED
+from .cells import MISSING, cells
 from .frames import groups
 from .levels import codes_of, combined
 
 __all__ = [
+    "count_same_seeds",
     "failed_rows",
     "good_rows",
     "open_failures",
@@ -129,3 +131,18 @@ def _not_repeated(psets: Any, runs: Any, failed: Mask, tries: Mask) -> tuple[Mas
             left = [*left[len(stand) :], *(row for row in some if failed[row])]
         found[left] = True
     return found, spare
+
+
+def count_same_seeds(df: pd.DataFrame, more: pd.DataFrame) -> int:
+    """Count the good rows of `more` that have the pset and the seed of another good one in `df`."""
+    if SEED not in df.columns or SEED not in more.columns:
+        return 0
+    more = more[~more["_pset_id"].isin(df["_pset_id"]).to_numpy(dtype=bool)]
+    have, new = [], []
+    with contextlib.suppress(DatabaseError):  # of a _failed that is neither true nor false
+        have, new = [
+            [*zip(some["_pset_hash"], cells(some[SEED]), strict=True)]
+            for some in (df[~failed_rows(df)], more[~failed_rows(more)])
+        ]
+    known = {(sha, seed) for sha, seed in have if seed is not MISSING and seed is not None}
+    return sum(pair in known for pair in new)
