@@ -278,3 +278,11 @@ def test_a_classmethod_of_a_script_comes_along():
     space = {"__name__": "__main__"}
     exec(text, space)
     assert pickle.loads(portable.dumps(space["Model"].make))() == "Model"
+
+
+def test_parquet_is_read_without_what_may_abort_the_program(monkeypatch):
+    """A third of `python -c "read_table(open(...))"` is aborted by pyarrow 26."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install pyarrow")
+    ps.run_local(lambda p: {"y": 1}, ps.plist("x", [1, 2]), database_basename="database.parquet")
+    monkeypatch.delattr(parquet, "read_table")
+    assert ps.df_read("calc/database.parquet").x.tolist() == [1, 2]

@@ -177,7 +177,9 @@ def _column_names(df: pd.DataFrame) -> list[str]:
 def parquet_to_frame(file: IO[bytes]) -> pd.DataFrame:
     """Read a Parquet file, as `write_parquet` wrote it or as others do."""
     _, parquet = need_pyarrow()
-    table = parquet.read_table(file)
+    # read_table leaves threads behind that hold the file; a program that ends soon after it may be
+    # aborted (seen with pyarrow 26: a third of `python -c "read_table(open(...))"`).
+    table = parquet.ParquetFile(file).read()
     found = (table.schema.metadata or {}).get(b"psweep")
     if found is None:
         try:
