@@ -19,7 +19,9 @@ import pytest
 
 import psweep as ps
 from psweep_core.store.paths import Layout
+from psweep_core.store.remove import remove_rows
 from psweep_core.store.runs_file import append_run, merge_runs, read_runs
+from psweep_core.store.study import Study
 
 PARAMS = ps.plist("a", [1, 2, 3])
 numbers = itertools.count()
@@ -206,6 +208,24 @@ def test_skipped_psets_that_other_code_has_made_are_reported(capfd):
     assert "3 skipped" in run_again(func_with(3), capfd, repeats=2)[1]
     assert len(run_again(func_with(3), capfd, repeats=2, code="rerun")[0]) == 10
     assert run_again(func_with(3), capfd, repeats=2)[1] == ""
+
+
+def test_newer_rows_of_other_code_are_reported(capfd):
+    """Which `df_latest` takes, though there are some of the code that runs now."""
+    for k in (2, 3):
+        ps.run_local(func_with(k), PARAMS, skip_dups=True, code="rerun")
+    for code in ("warn", "rerun"):
+        df, said = run_again(func_with(2), capfd, [*PARAMS[:2], {"a": 4}], code=code)
+        assert said == (
+            "psweep: 2 skipped psets have newer rows made by different code (changed: K), which "
+            "psweep.df_latest takes; to use those of the code of now, remove the newer ones, such "
+            "as by psweep-rm '_run_seq == 1'\n"
+        )
+        assert len(df) == 7
+    assert run_again(func_with(2), capfd, code="ignore")[1] == ""
+    assert run_again(func_with(3), capfd)[1] == ""
+    remove_rows(Study.find("calc"), "_run_seq == 1")
+    assert run_again(func_with(2), capfd)[1] == ""
 
 
 METHODS = """

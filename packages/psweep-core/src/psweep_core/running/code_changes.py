@@ -87,6 +87,28 @@ class CodeChanges:
             "code='ignore' leaves out this message"
         )
 
+    def newer_notice(self, rows: pd.DataFrame, hashes: Iterable[str], repeats: int) -> str | None:
+        """Report how many psets have enough rows of this code, and newer ones of another.
+
+        That is so if code was changed, and changed back. For the parameters see `notice`.
+        """
+        if not self._other:
+            return None
+        mine = Counter(self.of_this_code(rows)["_pset_hash"])
+        enough = {sha for sha in {*hashes} if mine[sha] >= repeats}
+        last = rows.drop_duplicates("_pset_hash", keep="last")
+        newer = last["_pset_hash"].isin(enough) & last["_run_id"].isin(self._other.keys())
+        n = int(newer.sum())
+        if not n:
+            return None
+        row = last[newer].iloc[-1]
+        what = self._what(self._other[row["_run_id"]])
+        return (
+            f"{n} skipped pset{' has' if n == 1 else 's have'} newer rows made by {what}, which "
+            "psweep.df_latest takes; to use those of the code of now, remove the newer ones, such "
+            f"as by psweep-rm '_run_seq == {row['_run_seq']}'"
+        )
+
     def _what(self, entry: Mapping[str, Any]) -> str:
         parts, now = entry.get("parts") or {}, self._code
         name = now.qualname

@@ -128,6 +128,7 @@ class Planner:
             checks_code = options.save and options.code != "ignore"
             if self.code is not None and checks_code and len(rows):
                 changes = CodeChanges(self._layout, self.code)
+                notices += filter(None, [changes.newer_notice(rows, hashes, options.repeats)])
                 if options.code == "rerun":
                     rows = changes.of_this_code(rows)
                 else:
