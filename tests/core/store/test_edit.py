@@ -49,7 +49,7 @@ def test_allowed_changes(df):
     new = ps.edit("calc", lambda df: ps.df_merge(df, other))
     assert ps.df_extract_pset(new, new._pset_id[4]) == {"x": 9, "w": 1}
     ps.edit("calc", lambda df: ps.df_update_pset_hash(df.rename(columns={"x": "position"})))
-    df = ps.run_local(lambda p: {"y": 0}, [{"position": 2.0}], skip_dups=True)
+    df = ps.run_local(lambda p: {"y": 0}, [{"position": 2}], skip_dups=True)
     assert len(df) == 5
     assert ps.check_calc_dir("calc")["hash_not_pset"] == set()
 
@@ -158,6 +158,25 @@ def test_rows_with_the_hash_of_another_pset_are_found():
     # a result of one pset that is a parameter of another
     mixed = ps.run_local(lambda p: {"k": 1} if "k" not in p else {}, [{"x": 1}, {"k": 2}])
     assert ps.check_calc_dir("calc", mixed)["hash_not_pset"] == set()
+
+
+def test_values_that_are_left_alone_keep_their_types():
+    """In a column of floats, the hash of a row tells which ones are ints."""
+    values = [1, 2, 2.5, 3.0]
+    ps.run_local(func, ps.pgrid(x=values, solver=["cg"], k=[0]))
+
+    def params_after(change):
+        df = ps.edit("calc", lambda df: ps.df_update_pset_hash(change(df)))
+        psets = [ps.df_extract_params(one) for one in (df, ps.df_read("calc"))]
+        assert repr(psets[0]) == repr(psets[1])
+        return psets[0]
+
+    dropped = params_after(lambda df: df.drop(columns="solver"))
+    assert repr(dropped) == repr([{"x": x, "k": 0} for x in values])
+    renamed = params_after(lambda df: df.rename(columns={"x": "z"}))
+    assert repr(renamed) == repr([{"z": x, "k": 0} for x in values])
+    other = params_after(lambda df: df.assign(z=df.z.where(df.z != 2, 0.5), k=1))
+    assert repr(other) == repr([{"z": z, "k": 1} for z in [1, 0.5, 2.5, 3.0]])
 
 
 def test_what_changes_inside_an_object_is_a_change():

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
+from ..params.hashing import pset_hashes
 from ..params.psets import brief
 from ..table import frames
 from ..table.atoms import ATOMS
 from ..table.bookkeeping import RUNTIME
 from ..table.changing import stale_rows
+from ..table.extract import psets_and_fits
 from ..table.outcomes import failed_rows, seconds_of, times_of
 from .backup import backup
 from .journal_reader import found_headers, is_over
@@ -130,7 +132,7 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     changed = frames.regrouped(changed)
     _check_live_runs(live, before, changed)
     _check_hashes(before, changed)
-    return changed
+    return _with_types_of(before, changed)
 
 
 def _in_native_order(df: pd.DataFrame) -> pd.DataFrame:
@@ -208,6 +210,55 @@ def _check_live_runs(live: Iterable[Path], before: pd.DataFrame, new: pd.DataFra
                 "which has not ended; try again when it has"
             )
             raise ParamsError(message)
+
+
+def _with_types_of(before: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Let values that were not changed keep their types in rows with a new hash.
+
+    `df_update_pset_hash` sees only the changed DataFrame. In a column of floats, 1 may have been an
+    int, and the old hash, which told it, does not fit a row any more that has lost a parameter.
+    """
+    known = dict(zip(before["_pset_id"], before["_pset_hash"], strict=True)) if len(before) else {}
+    has_new_hash = np.array(
+        [
+            known.get(i, sha) != sha
+            for i, sha in zip(new["_pset_id"], new["_pset_hash"], strict=True)
+        ],
+        dtype=bool,
+    )
+    if not has_new_hash.any() or before["_pset_id"].duplicated().any():
+        return new
+    changed = new[has_new_hash]
+    before = before.iloc[pd.Index(before["_pset_id"]).get_indexer(changed["_pset_id"])]
+    sources = _sources(before, changed)
+    if not sources:
+        return new
+    then, now = (psets_and_fits(df)[0] for df in (before, changed))
+    psets = []
+    for old, pset in zip(then, now, strict=True):
+        kept = {
+            name: old[source]
+            for name, source in sources.items()
+            if name in pset and old.get(source) == pset[name]
+        }
+        psets.append({**pset, **kept})
+    hashes = new["_pset_hash"].to_numpy(dtype=object, copy=True)
+    hashes[has_new_hash] = pset_hashes(psets)
+    return new.assign(_pset_hash=pd.Series(hashes, index=new.index).astype(new["_pset_hash"].dtype))
+
+
+def _sources(before: pd.DataFrame, new: pd.DataFrame) -> dict[Any, Any]:
+    """Find which column of floats a parameter was before, with these rows; it may be renamed."""
+    then, now = (
+        {name: df[name] for name in frames.groups(df)[0] if df[name].dtype == np.float64}
+        for df in (before, new)
+    )
+    sources = {name: name for name in now if name in then}
+    for name in now.keys() - then.keys():
+        for source in then.keys() - now.keys():
+            if np.array_equal(then[source], now[name], equal_nan=True):
+                sources[name] = source
+    return sources
 
 
 def _check_hashes(before: pd.DataFrame, new: pd.DataFrame) -> None:
