@@ -17,6 +17,7 @@ from helpers import prepare_squares, submit
 
 import psweep as ps
 from psweep_batch import BatchError
+from psweep_core.status import status
 
 
 def test_done_failed_lost_without_result_and_missing_are_told_apart(templates):
@@ -180,6 +181,21 @@ def test_other_databases(templates, basename):
         submit()
         ps.pickle_write(f"calc/{last}/result.pk", {"f": threading.Thread})
         assert "has no form in JSON" in ps.batch_collect()._exc_txt.iloc[-1]
+
+
+def test_of_several_databases_in_a_folder_one_can_be_named(templates, capsys):
+    for basename, n in (("a.json", 3), ("b.pk", 2)):
+        prepare_squares(templates, range(n), database_basename=basename)
+        submit()
+    for function in (ps.batch_status, ps.batch_collect, ps.batch_resubmit, ps.batch_cancel):
+        with pytest.raises(ps.StudyNotFoundError, match="name one of these files, such as calc/a."):
+            function("calc")
+    for path, n in (("calc/a.json", 3), ("calc/b.pk", 2)):
+        assert len(ps.batch_status(path)) == len(ps.batch_collect(path)) == n
+        assert len(ps.batch_resubmit(path, states=["done"])) > 0
+        assert len(ps.batch_cancel(path)) == 0
+        status(["-c", path])
+        assert f"local: {n} psets" in capsys.readouterr().out
 
 
 def test_runs_and_collects_at_once_lose_nothing(templates):

@@ -95,23 +95,25 @@ def test_one_call_gives_what_run_local_gives(machine):
 
 
 @pytest.mark.parametrize(
-    ("name", "states"),
+    ("owner", "name", "states"),
     [
-        ("task_statuses", ["done"] * 3 + ["failed"] + ["done"] * 3),
-        ("df_read", ["not submitted"] * 7),  # as it was when they were looked at
+        (psweep_batch.status, "task_statuses", ["done"] * 3 + ["failed"] + ["done"] * 3),
+        (Study, "so_far", ["not submitted"] * 7),  # as it was when they were looked at
     ],
 )
-def test_tasks_that_end_while_they_are_looked_at_have_a_result(machine, monkeypatch, name, states):
+def test_tasks_that_end_while_they_are_looked_at_have_a_result(
+    machine, monkeypatch, owner, name, states
+):
     machine("subcmd: sh\npack: 3")
     ps.prep_batch(ps.plist("a", range(7)), func=square, calc_templ_dir=None)
-    look = getattr(psweep_batch.status, name)
+    look = getattr(owner, name)
 
     def look_before_they_end(*args):
         found = look(*args)
         submit("calc/run_here.sh")
         return found
 
-    monkeypatch.setattr(psweep_batch.status, name, look_before_they_end)
+    monkeypatch.setattr(owner, name, look_before_they_end)
     assert ps.batch_status().state.tolist() == states
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 import psweep as ps
 from psweep_core import cli
+from psweep_core.status import status
 from psweep_core.store import checkdir
 from psweep_core.store.run_record import RunRecord
 from psweep_core.store.study import Study
@@ -236,12 +238,104 @@ def test_checkdir_knows_the_rows_of_all_databases_in_the_folder():
     assert not any(ps.check_calc_dir("calc", first).values())
 
 
+TAKE_A_FOLDER = [
+    ps.check_calc_dir, ps.recover, ps.df_runs, ps.migrate, ps.report, lambda p: ps.edit(p, len)
+]  # fmt: skip
+
+
+def study_in(basename, **kwds):
+    kwds = {"calc_dir": "calc", "skip_dups": True, **kwds}
+    return ps.run_local(
+        lambda p: {"y": p["x"]}, ps.plist("x", [1, 2]), database_basename=basename, **kwds
+    )
+
+
+def all_programs(path):
+    """Call each program that looks at a study; return what psweep-status has printed."""
+    programs = [
+        (cli.checkdir, [path]), (cli.report, [path]), (cli.db2table, [path]), (cli.db2json, [path]),
+        (cli.migrate, [path]), (cli.rm, ["x == 1", "-c", path]), (cli.rm, ["--undo", "-c", path])
+    ]  # fmt: skip
+    for program, args in programs:
+        assert program(args) == 0, (program, args)
+    return status(["-c", path])
+
+
+@pytest.mark.parametrize("function", TAKE_A_FOLDER)
+def test_a_file_that_is_no_database_is_refused(df, function):
+    Path("calc/notes.txt").write_text("x")
+    with pytest.raises(ps.DatabaseError, match=r"'\.txt' names no database format"):
+        function("calc/notes.txt")
+    assert not Path("calc/.psweep/notes.txt").exists()
+
+
+@pytest.mark.parametrize("is_run", [True, False])
 @pytest.mark.parametrize(
-    "function", [ps.check_calc_dir, ps.recover, ps.df_runs, lambda path: ps.edit(path, len)]
+    ("old", "new"),
+    [
+        ("database.json", "database.pkl"),
+        ("database.pk", "database.json"),
+        ("mine.pk", "database.json"),
+        ("database.json", "database.pk"),
+    ],
 )
-def test_a_file_in_the_place_of_the_folder_is_named(df, function):
-    with pytest.raises(ps.PsweepError, match="is a file.* name its folder, .*calc"):
-        function("calc/database.pk")
+def test_a_study_may_get_another_format(old, new, is_run, capsys):
+    study_in(old)
+    ps.df_write(ps.recover("calc"), f"calc/{new}")
+    Path("calc", old).unlink()
+    if is_run:
+        study_in(new)
+    elif new == "database.pkl":  # no usual name, and psweep has not seen it yet
+        with pytest.raises(ps.StudyNotFoundError, match=rf"is its database, name it: calc/{new}"):
+            ps.df_read("calc")
+    for path in (f"calc/{new}", *(["calc"] if is_run or new != "database.pkl" else [])):
+        capsys.readouterr()
+        assert all_programs(path) == 0
+        assert capsys.readouterr().out.endswith("run 0: ended, 2 of 2 psets\n")
+        for function in TAKE_A_FOLDER[:-1]:
+            function(path)
+    assert len(study_in(new)) == 2
+
+
+def test_of_several_databases_in_a_folder_one_can_be_named(capsys):
+    study_in("a.json")
+    study_in("b.pk", repeats=2)
+    said = "calc holds the databases ['a.json', 'b.pk']; name one of these files, such as calc/a."
+    for function in TAKE_A_FOLDER:
+        with pytest.raises(ps.StudyNotFoundError, match=re.escape(said)):
+            function("calc")
+    assert status([]) == 1
+    assert said in capsys.readouterr().err
+    for basename, n in (("a.json", 2), ("b.pk", 4)):
+        path = f"calc/{basename}"
+        assert all_programs(path) == 0
+        assert capsys.readouterr().out.endswith(f"run 0: ended, {n} of {n} psets\n")
+        assert ps.df_runs(path).n_rows.tolist() == [n]
+        assert ps.df_runs(path).database.tolist() == [basename]
+        assert len(ps.recover(path)) == len(ps.edit(path, lambda df: df)) == n
+    assert ps.check_calc_dir("calc/a.json")["disk_not_db"] == set()
+
+
+def test_a_database_that_a_killed_run_would_have_written_can_be_named(script, capsys):
+    """It is not there yet, and counts; so does an older one next to it."""
+    study_in("database.json")
+    killed = script(
+        """
+        import os, psweep as ps
+        def func(pset):
+            return {"y": 1} if pset["x"] < 3 else os._exit(1)
+        ps.run_local(func, ps.plist("x", [1, 2, 3]), database_basename="b.pk")
+        """
+    )
+    killed.communicate()
+    assert not Path("calc/b.pk").exists()
+    with pytest.raises(ps.StudyNotFoundError, match=r"holds the databases \['b.pk', 'database.j"):
+        ps.df_read("calc")
+    assert status(["-c", "calc/b.pk"]) == 4
+    assert "stopped early, 2 of 3 psets" in capsys.readouterr().out
+    with pytest.raises(ps.StudyNotFoundError, match="there is no .*c.pk, and no unfinished run"):
+        ps.recover("calc/c.pk")
+    assert len(ps.recover("calc/b.pk")) == 2
 
 
 def test_db2json_prints_values_of_any_type(capsys):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from psweep_core.plumbing import PathLike, folder_of, no_link
+from psweep_core.plumbing import PathLike, no_link, split_database
 
 from .errors import BatchError
 from .machines import Machine
@@ -46,7 +46,7 @@ def batch_cancel(
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     machine : str, optional
         Only jobs of this machine. None: of all.
     queued : bool, default False
@@ -86,10 +86,10 @@ def cancel_jobs(
     may_ask: Callable[[Machine], bool] | None,
 ) -> pd.DataFrame:
     """Do what `batch_cancel` does; `may_ask` says whether the queue of a machine may be queried."""
-    folder = folder_of(calc_dir)
+    folder = Path(split_database(calc_dir)[0])
     found = [
         status
-        for status in statuses(folder, machine, may_ask)
+        for status in statuses(calc_dir, machine, may_ask)
         if status.attempt
         and not status.attempt.here
         and (status.state in _IN_PROGRESS or _is_given_back(status))

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psweep_core.programs import add_calc_dir, add_dry_run, parser_of, run_command
@@ -34,19 +35,20 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     Parameters
     ----------
     calc_dir : str
+        The folder of the study, or a database in it.
     machine : str or None
         None: all of them.
     show_all : bool
         One line per pset.
     """
-    from psweep_core.plumbing import Report, folder_of
+    from psweep_core.plumbing import Report, split_database
 
     from .queue import Queue, snapshot_path
     from .states import State, count_states
     from .status import status_frame, statuses
 
-    folder = folder_of(calc_dir)
-    df = status_frame(statuses(folder, machine, is_confirmed))
+    folder = Path(split_database(calc_dir)[0])
+    df = status_frame(statuses(calc_dir, machine, is_confirmed))
     lines = []
     short = []
     for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):
@@ -279,7 +281,7 @@ def _transfer_arguments(
 ) -> tuple[argparse.Namespace, list[str]]:
     usage = f"{prog} [-h] [-n] [-c CALC_DIR] HOST [RSYNC_OPTION ...]"
     parser = parser_of(prog, text, usage=usage)
-    add_calc_dir(parser, option=True)
+    add_calc_dir(parser, option=True, takes_file=False)
     add_dry_run(parser)
     parser.add_argument(
         "host",

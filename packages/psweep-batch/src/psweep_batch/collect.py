@@ -31,7 +31,6 @@ from psweep_core.plumbing import (
     column,
     dumps,
     failed_rows,
-    folder_of,
     groups,
     holds_data_only,
     is_atomic,
@@ -91,7 +90,7 @@ def batch_collect(
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     machine : str, optional
         Only psets whose last job was on this machine. None: on any machine.
     reader : callable, optional
@@ -136,8 +135,8 @@ def batch_collect(
      3       9
     """
     check_reader(reader)
-    folder = folder_of(calc_dir)
-    study = Study.find(folder, database_basename)
+    study = Study.find(calc_dir, database_basename)
+    folder = Path(study.layout.name)
     settle(study.layout)  # rows of tasks that are gone are moved, too
     df = study.fold_now()
     found = {}

@@ -6,11 +6,12 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study, folder_of
+from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study, split_database
 
 from .errors import BatchError
 from .escalate import merged
@@ -53,7 +54,7 @@ def batch_resubmit(
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     machine : str, optional
         Where to submit the psets. None: where each was submitted last.
     states : sequence of str, default ("failed", "lost", "no result")
@@ -98,8 +99,8 @@ def batch_resubmit(
             message = f"states must be some of {', '.join(map(repr, _AT_REST))}, not {state!r}"
             raise BatchError(message)
     asks = _asks(change)
-    folder = folder_of(calc_dir)
-    known = statuses(folder, None)
+    folder = Path(split_database(calc_dir)[0])
+    known = statuses(calc_dir, None)
     chosen = [s for s in known if s.state in states]
     n_cancelled = sum(s.state == "cancelled" for s in known)
     if n_cancelled and "cancelled" not in states:
@@ -116,7 +117,7 @@ def batch_resubmit(
             file=sys.stderr,
         )
         chosen = [status for status in chosen if not status.has_row]
-    layout = Study.of_folder(folder).layout
+    layout = Study.of_folder(calc_dir).layout
     settle(layout)
     lines: dict[str, list[Line]] = {}
     chunks: set[tuple[str, int]] = set()

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from psweep import df_read
-from psweep_core.plumbing import PathLike, Study, folder_of
+from psweep_core.plumbing import PathLike, Study, split_database
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
@@ -52,7 +51,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     machine : str, optional
         Show only jobs of this machine. None: the last job of each pset, on any machine.
 
@@ -97,7 +96,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
     0    done          0
     1  failed          3
     """
-    return status_frame(statuses(folder_of(calc_dir), machine))
+    return status_frame(statuses(calc_dir, machine))
 
 
 def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
@@ -130,25 +129,26 @@ def status_frame(found: Sequence[PsetStatus]) -> pd.DataFrame:
 
 
 def statuses(
-    calc_dir: Path, machine: str | None, may_ask: Callable[[Machine], bool] | None = None
+    calc_dir: PathLike, machine: str | None, may_ask: Callable[[Machine], bool] | None = None
 ) -> list[PsetStatus]:
     """Find the state of the jobs and tasks of all psets of a study.
 
     Parameters
     ----------
-    calc_dir : Path
+    calc_dir : str or path
     machine : str or None
         None: the last job of each pset, on any machine.
     may_ask : callable, optional
         Returns whether the queue of a machine may be queried. None: it may.
     """
+    folder = Path(split_database(calc_dir)[0])
     layout = Study.of_folder(calc_dir).layout
     tasks = task_statuses(layout, may_ask)
-    df = df_read(calc_dir)
+    df = Study.find(calc_dir).so_far()
     of_tasks = psets_of_tasks(tasks, df, layout, machine)
-    of_jobs = job_statuses(df, calc_dir, machine, may_ask)
+    of_jobs = job_statuses(df, folder, machine, may_ask)
     if machine and not of_jobs and not of_tasks:
-        raise BatchError(nothing_for(calc_dir, machine))
+        raise BatchError(nothing_for(folder, machine))
     return [*of_jobs, *of_tasks]
 
 

@@ -20,7 +20,7 @@ from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
 from .store.locks import file_lock
-from .store.paths import PRIVATE, RUNS, Layout, PathLike, folder_of, temporary_name
+from .store.paths import PRIVATE, RUNS, Layout, PathLike, folder_of, split_database, temporary_name
 from .store.portable_pickle import dumps
 from .store.regular import no_link, open_regular
 from .store.removed_numbers import removed_ids
@@ -93,6 +93,7 @@ __all__ = [
     "run_command",
     "seconds_of",
     "show_line",
+    "split_database",
     "spool_work",
     "spools_of",
     "status",

@@ -48,9 +48,9 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_calc_dir(parser: argparse.ArgumentParser, *, option: bool) -> None:
-    """Add the folder of a study, as ``-c`` or as an argument."""
-    text = "the folder of the study (default: calc)"
+def add_calc_dir(parser: argparse.ArgumentParser, *, option: bool, takes_file: bool = True) -> None:
+    """Add the folder of a study, or a database in it, as ``-c`` or as an argument."""
+    text = f"the folder of the study{', or a database in it' * takes_file} (default: calc)"
     if option:
         parser.add_argument("-c", "--calc-dir", default="calc", metavar="CALC_DIR", help=text)
     else:

@@ -39,6 +39,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     Parameters
     ----------
     calc_dir : str or path, default "calc"
+        The folder of the study, or a database in it.
     result : str, optional
         The result of which the lowest and the highest value are looked up. None: the first
         numeric one.

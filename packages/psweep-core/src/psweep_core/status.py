@@ -164,12 +164,18 @@ def _reports(args: argparse.Namespace) -> dict[str, Report]:
     reports = {}
     if args.machine is None:
         reports["runs"] = _run_report(args.calc_dir, args.result, args.watch is not None)
-    has_jobs = any(Path(args.calc_dir).glob("run_*.sh"))
+    has_jobs = any(_folder_of(args.calc_dir).glob("run_*.sh"))
     if args.machine is not None or (has_jobs and importlib.util.find_spec("psweep_batch")):
         load("psweep_batch", "psweep-status MACHINE")
         batch = importlib.import_module("psweep_batch.cli")
         reports["jobs"] = batch.job_report(args.calc_dir, args.machine, args.all)
     return reports
+
+
+def _folder_of(calc_dir: str) -> Path:
+    from .store.paths import split_database
+
+    return Path(split_database(calc_dir)[0])
 
 
 def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:

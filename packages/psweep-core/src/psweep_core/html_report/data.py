@@ -24,7 +24,6 @@ from .._version import __version__
 from ..errors import ParamsError
 from ..store.atomic import writing
 from ..store.paths import PathLike
-from ..store.read import is_folder
 from ..store.regular import is_read_only, open_regular
 from ..store.runs_file import planned_psets
 from ..store.study import Study
@@ -134,7 +133,7 @@ def write_page(
     reload : float, optional
         The page reloads itself after this many seconds, as long as anything is in progress.
     """
-    study = _find(calc_dir)
+    study = Study.find(calc_dir)
     target = os.path.join(study.layout.name, "report.html") if path is None else os.fspath(path)
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
     planned = planned_psets(study.layout)
@@ -155,13 +154,6 @@ def write_page(
         message = "the page cannot be written here; name another file (psweep-report -o FILE)"
         raise OSError(error.errno, message, target) from error
     return target, in_progress
-
-
-def _find(calc_dir: PathLike) -> Study:
-    if is_folder(calc_dir):
-        return Study.find(calc_dir)
-    folder, name = os.path.split(calc_dir)
-    return Study.find(folder or ".", name)
 
 
 def _page(data: dict[str, Any]) -> str:

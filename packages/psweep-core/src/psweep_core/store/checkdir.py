@@ -15,8 +15,7 @@ from ..table.changing import stale_rows
 from ..table.levels import study_frame
 from .journal_reader import is_over
 from .locks import is_locked
-from .paths import Layout, PathLike, calc_dir_of, folder_of, is_of_run, lock_of, run_of
-from .read import df_read
+from .paths import Layout, PathLike, calc_dir_of, is_of_run, lock_of, run_of, split_database
 from .study import Study
 
 __all__ = ["check_calc_dir", "compared"]
@@ -34,7 +33,7 @@ def check_calc_dir(calc_dir: PathLike, df: pd.DataFrame | None = None) -> dict[s
     Parameters
     ----------
     calc_dir : str or path
-        The folder of the study.
+        The folder of the study, or a database in it.
     df : DataFrame, optional
         Its database. None: all that is known of it, see `df_read`.
 
@@ -73,17 +72,19 @@ def compared(
     calc_dir: PathLike, df: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, dict[str, set[str]]]:
     """Do what `check_calc_dir` does, and return the rows, too, which take long to read."""
-    folder = folder_of(calc_dir)
+    folder = Path(split_database(calc_dir)[0])
     waiting = Layout(folder).all_journals()
     since = _start_of_live_runs(waiting)
     folders = _folders(folder) if folder.is_dir() else {}
+    own = None
     if df is None:
-        df = df_read(folder)
+        study = Study.find(calc_dir)
+        df, own = study.so_far(), study.layout.basename
     if len(df.columns) and "_pset_id" not in df.columns:
         message = f"this DataFrame has no column '_pset_id' (it has {list(df.columns)!r})"
         raise DatabaseError(message)
     rows = set(df["_pset_id"].tolist()) if len(df.columns) else set()
-    known = rows | _ids_of_other_databases(folder)
+    known = rows | _ids_of_other_databases(folder, own)
     # Looked at before and after the rows, because both may grow.
     later = _folders(folder)
     since = min(since, _start_of_live_runs(waiting))
@@ -96,11 +97,13 @@ def compared(
     }
 
 
-def _ids_of_other_databases(folder: Path) -> set[str]:
-    """Find the rows of all databases, if the folder has several, which share it."""
-    names = Layout(folder).basenames()
+def _ids_of_other_databases(folder: Path, own: str | None) -> set[str]:
+    """Find the rows of the other databases in the folder; `own` is None if it is not known."""
+    names = Study.names_in(folder)
+    if own is None and len(names) == 1:
+        return set()
     ids: set[str] = set()
-    for name in names if len(names) > 1 else ():
+    for name in names - {own}:
         df = Study(folder, name).known()
         ids.update(df["_pset_id"].tolist() if len(df) else [])
     return ids

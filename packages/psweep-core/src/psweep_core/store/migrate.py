@@ -28,7 +28,7 @@ def migrate(calc_dir: PathLike = "calc", none: Iterable[Any] = ()) -> pd.DataFra
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     none : list of names, default ()
         Parameters whose missing values were None. psweep 0.15 and 0.16 stored None, NaN and
         parameters that a pset did not have in the same way; names not in this list count as absent.

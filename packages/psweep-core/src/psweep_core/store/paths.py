@@ -60,6 +60,7 @@ __all__ = [
     "row_groups_of",
     "run_of",
     "seeds_of",
+    "split_database",
     "temporary_name",
 ]
 
@@ -97,6 +98,19 @@ def folder_of(path: PathLike, name: str = "calc_dir") -> Path:
     return folder
 
 
+def split_database(path: PathLike) -> tuple[str, str | None]:
+    """Split the path of a database into folder and name; of a folder, the name is None."""
+    text = expanded(path, "calc_dir")
+    is_database = os.path.isfile(text) or (
+        # A database that the first run into it has not written yet
+        Path(text).suffix.lower() in SUFFIXES and not os.path.isdir(text)
+    )
+    if not is_database:
+        return text, None
+    folder, basename = os.path.split(text)
+    return folder or ".", basename
+
+
 class Layout:
     """The paths of one study.
 
@@ -122,11 +136,14 @@ class Layout:
         self.removed_dir = self.calc_dir / "removed"
 
     def basenames(self) -> set[str]:
-        """List the names of all databases in the folder."""
+        """List the names that databases in the folder have, or had before they were replaced."""
         names = {path.name for path in (self.calc_dir / PRIVATE).glob("*") if path.is_dir()}
         names.discard(_SPOOLS)
-        # A study that was copied without the private folder.
-        return names or {path.name for path in self.calc_dir.glob("database.*")} & _USUAL
+        return names
+
+    def usual_databases(self) -> set[str]:
+        """List the databases that have a usual name: of a study that was copied without PRIVATE."""
+        return {path.name for path in self.calc_dir.glob("database.*")} & _USUAL
 
     def files_like_databases(self) -> list[str]:
         """List the files in the folder that have the suffix of a database."""

@@ -13,7 +13,7 @@ from .old_files import understood
 from .paths import PathLike, expanded
 from .study import Study
 
-__all__ = ["df_read", "is_folder", "recover"]
+__all__ = ["df_read", "recover"]
 
 
 @takes_old_words
@@ -56,13 +56,13 @@ def df_read(path: PathLike) -> pd.DataFrame:
      1  2
     """
     path = expanded(path)
-    if is_folder(path):
+    if _is_folder(path):
         # (A script that watches a run may be there before its first row.)
         return Study.find(path).so_far()
     return understood(database.read_file(Path(path)), path)[0]
 
 
-def is_folder(path: PathLike) -> bool:
+def _is_folder(path: PathLike) -> bool:
     """Return whether a path is a folder, perhaps one that is being made right now."""
     return os.path.isdir(path) or not (os.path.isfile(path) or Path(path).suffix)
 
@@ -76,9 +76,9 @@ def recover(calc_dir: PathLike = "calc", database_basename: str | None = None) -
     Parameters
     ----------
     calc_dir : str or path, default "calc"
-        The folder of the study.
+        The folder of the study, or a database in it.
     database_basename : str, optional
-        The database in it. None: the only one, or ``database.pk``.
+        The database in the folder. None: the only one, or ``database.pk``.
 
     Returns
     -------

@@ -33,11 +33,11 @@ from .journal_reader import (
 from .locks import file_lock
 from .log_files import place_leftovers
 from .old_files import keep_old, understood
-from .paths import Layout, PathLike, remove_journal, run_of
+from .paths import Layout, PathLike, remove_journal, run_of, split_database
 from .private_folder import make_private_folder
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
-from .spool import spools_of
+from .spool import Spool, spools_of
 from .union import union, warn_unreadable
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     from .growing_copy import GrowingCopy
 
 __all__ = ["Study"]
+
+
+def _is_unfinished(spool: Spool) -> bool:
+    try:
+        return bool(spool.journals()) or bool(spool.unfinished())
+    except (DatabaseError, OSError):
+        return True  # whoever uses it says why it cannot be read
 
 
 _held: set[tuple[Path, int]] = set()  # locks of this process, each with the thread that has it
@@ -71,24 +78,45 @@ class Study:
         self._where = os.path.join(self.layout.name, basename)  # for reports
 
     @classmethod
+    def names_in(cls, calc_dir: PathLike) -> set[str]:
+        """List the databases of a folder: the files, and those that unfinished runs will write.
+
+        One that was renamed, or written in another format, has left a folder in PRIVATE.
+        """
+        layout = Layout(calc_dir)
+        names, usual = layout.basenames(), layout.usual_databases()
+        if len(names | usual) > 1:  # else it is the study, also if it has no database yet
+            names = {name for name in names if cls(calc_dir, name)._is_used()}
+        return names or usual
+
+    @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
-        """Find the one study of a folder, whatever its database is called."""
-        names = Layout(calc_dir).basenames()
-        if not names or "database.pk" in names:
-            return cls(calc_dir)
-        if len(names) > 1:
-            message = f"{calc_dir} holds the databases {sorted(names)!r}; name one of these files"
+        """Find the one study of a folder, whatever its database is called.
+
+        If there are several, the path of a database says which one.
+        """
+        folder, basename = split_database(calc_dir)
+        if basename is not None:
+            return cls(folder, basename)
+        names = cls.names_in(folder)
+        if len(names) > 1 and "database.pk" not in names:
+            example = os.path.join(folder, min(names))
+            message = (
+                f"{folder} holds the databases {sorted(names)!r}; name one of these files, such as "
+                f"{example}"
+            )
             raise StudyNotFoundError(message)
-        return cls(calc_dir, names.pop())
+        return cls(folder, names.pop()) if len(names) == 1 else cls(folder)
 
     @classmethod
     def find(cls, calc_dir: PathLike, basename: str | None = None) -> Study:
         """Find the study in a folder that must have one; see `of_folder` if `basename` is None."""
         study = cls.of_folder(calc_dir) if basename is None else cls(calc_dir, basename)
+        named = split_database(calc_dir)[1] if basename is None else basename
+        if basename is None and named is not None and not study.layout.private.exists():
+            study.read_database()  # so that no folder is made for a file that is something else
         if not study.exists():
-            where = (
-                f"database in {os.fspath(calc_dir)}" if basename is None else study.layout.database
-            )
+            where = f"database in {os.fspath(calc_dir)}" if named is None else study.layout.database
             message = f"there is no {where}, and no unfinished run either"
             if study.layout.runs.is_file():
                 message += (
@@ -97,11 +125,11 @@ class Study:
                 )
             if study.layout.calc_dir.is_file():
                 message += f"; it is a file: name its folder, {study.layout.calc_dir.parent}"
-            others = study.layout.files_like_databases() if basename is None else []
+            others = study.layout.files_like_databases() if named is None else []
             if others:
                 message += (
-                    f"; the folder holds {', '.join(others)}: if one of these is the database of a "
-                    f"study of psweep 0.16 or older, name it: {os.path.join(calc_dir, others[0])}"
+                    f"; the folder holds {', '.join(others)}: if one of these is its database, "
+                    f"name it: {os.path.join(calc_dir, others[0])}"
                 )
             raise StudyNotFoundError(message)
         return study
@@ -113,6 +141,16 @@ class Study:
         # In this order: a run that ends in between moves its rows to the database.
         layout = self.layout
         return bool(layout.journals()) or any(spools_of(layout)) or layout.database.exists()
+
+    def _is_used(self) -> bool:
+        """Return whether there is a database, or a run that will write one."""
+        layout = self.layout
+        return (
+            layout.database.exists()
+            or bool(layout.journals())
+            or any(map(_is_unfinished, spools_of(layout)))
+            or layout.database.exists()  # by a run that has just ended
+        )
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
