@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -147,6 +148,29 @@ def test_the_same_call_runs_nothing_twice(machine, capsys):
     assert "1 pset has failed; skip_dups=True runs it again" in capsys.readouterr().err
     assert ps.run_batch(square, params, "here", skip_dups=True).a.tolist() == [*range(5), 3]
     assert len(ps.run_batch(square, params, "here", skip_dups=False)) == 11
+
+
+def fails_while_told(pset):
+    if pset["a"] == 1 and Path("fail").exists():
+        raise ValueError("no luck")
+    return {"b": 1}
+
+
+def test_failures_that_succeeded_later_do_not_count(machine, capsys):
+    machine()
+    Path("fail").touch()
+    for exit_status in (4, 0):
+        ps.run_batch(fails_while_told, ps.plist("a", range(3)), "here", skip_dups=True)
+        capsys.readouterr()
+        assert status([]) == exit_status
+        said = capsys.readouterr().out
+        assert ("no luck" in said) == bool(exit_status)
+        Path("fail").unlink(missing_ok=True)
+    assert "here: 4 psets: 3 done, 1 failed (succeeded later)" in said
+    assert status(["--json"]) == 0
+    jobs = json.loads(capsys.readouterr().out)["jobs"]
+    found = [(job["state"], job["succeeded_later"]) for job in jobs]
+    assert sorted(found) == [*[("done", False)] * 3, ("failed", True)]
 
 
 def test_status_and_collect_know_these_psets(machine, capsys):

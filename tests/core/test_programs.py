@@ -117,7 +117,7 @@ def test_the_best_and_the_last_rows(capsys):
 
 def test_when_a_run_will_be_done():
     state = {"run_seq": 3, "state": "running", "n": 3000, "done": 1167, "failed": 37, "rate": 0.54}
-    state["causes"] = {"ValueError: no root": 31, "timeout": 6}
+    state |= {"causes": {"ValueError: no root": 31, "timeout": 6}, "succeeded_later": 0}
     state["seconds_left"] = 3325.9
     when = time.strftime("%H:%M", time.localtime(time.time() + 3325.9))
     then = time.strftime("%H:%M", time.localtime(time.time() + 3325.9))  # a minute may have passed

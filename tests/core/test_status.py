@@ -117,6 +117,41 @@ def test_a_run_without_rows_keeps_its_number_and_is_incomplete(capsys):
     assert ps.df_read("calc")._run_seq.tolist() == [2, 3, 3, 3]
 
 
+def test_failures_that_succeeded_later_do_not_count(capsys):
+    def run(*bad, **kwds):
+        def func(pset):
+            if pset["a"] in bad:
+                raise ValueError("no luck")
+            return {"b": 1}
+
+        ps.run_local(
+            func, ps.plist("a", range(4)), on_error="record", **{"skip_dups": True, **kwds}
+        )
+
+    def found():
+        capsys.readouterr()
+        exit_status = status([])
+        return exit_status, [
+            line.partition(", ")[2] for line in capsys.readouterr().out.split("\n")
+        ]
+
+    why = "ValueError: no luck"
+    run(1, 2)
+    assert found() == (4, [f"4 of 4 psets, 2 failed: 2 × {why}", ""])
+    run(1)
+    n = f"4 of 4 psets, 2 failed (1 succeeded later): 2 × {why}"
+    assert found() == (4, [n, f"2 of 2 psets, 1 failed: 1 × {why}", ""])
+    run()
+    first = f"4 of 4 psets, 2 failed (succeeded later): 2 × {why}"
+    second = f"2 of 2 psets, 1 failed (succeeded later): 1 × {why}"
+    assert found() == (0, [first, second, "1 of 1 psets", ""])
+    assert status(["--json"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(run["failed"], run["succeeded_later"]) for run in runs] == [(2, 2), (1, 1), (0, 0)]
+    run(3, skip_dups=False)  # it had succeeded before
+    assert found()[0] == 4
+
+
 def test_a_study_without_failures_and_none_at_all(capsys):
     assert status([]) == 1
     assert "psweep-status: there is no" in capsys.readouterr().err

@@ -41,19 +41,25 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     show_all : bool
         One line per pset.
     """
-    from psweep_core.plumbing import Report, split_database
+    from psweep_core.plumbing import Report, count_failed, split_database
 
     from .queue import Queue, snapshot_path
     from .states import State, count_states
     from .status import status_frame, statuses
 
     folder = Path(split_database(calc_dir)[0])
-    df = status_frame(statuses(calc_dir, machine, is_confirmed))
+    found = statuses(calc_dir, machine, is_confirmed)
+    df = status_frame(found)
+    df["succeeded_later"] = [status.succeeded_later for status in found]
     lines = []
     short = []
     for name, part in df.groupby(df["machine"].fillna("no machine"), sort=True):
         counts = count_states(part["state"])
-        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        n_later = int(part["succeeded_later"].sum())
+        text = ", ".join(
+            count_failed(n, n_later) if state == State.FAILED else f"{n} {state}"
+            for state, n in counts.items()
+        )
         lines.append(f"{name}: {len(part)} pset{'s' * (len(part) > 1)}: {text}")
         short.append(lines[-1])
         saved = snapshot_path(folder, str(name))
@@ -62,6 +68,7 @@ def job_report(calc_dir: str, machine: str | None, show_all: bool) -> Report:
     if not len(df):
         lines.append("no psets were prepared")
     bad = df["state"].isin([State.FAILED, State.LOST, State.CANCELLED, State.NO_RESULT])
+    bad &= ~df["succeeded_later"].astype(bool)
     if show_all and len(df):
         lines += ["", _table(df)]
     else:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from psweep_core.plumbing import PathLike, Study, split_database
+from psweep_core.plumbing import PathLike, Study, recovered_rows, split_database
 
 from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
@@ -149,7 +149,13 @@ def statuses(
     of_jobs = job_statuses(df, folder, machine, may_ask)
     if machine and not of_jobs and not of_tasks:
         raise BatchError(nothing_for(folder, machine))
-    return [*of_jobs, *of_tasks]
+    recovered = set(df["_pset_id"][recovered_rows(df)]) if len(df) else set()
+    return [
+        status._replace(succeeded_later=True)
+        if status.pset_id in recovered and status.state == State.FAILED
+        else status
+        for status in [*of_jobs, *of_tasks]
+    ]
 
 
 def job_statuses(

@@ -32,6 +32,7 @@ class PsetStatus(NamedTuple):
     is_collected: bool = False  # its result is in the database, and its folder was not read
     of_task: bool = False  # of prep_batch with func, so there is nothing to collect
     has_row: bool = False  # of these: it has run
+    succeeded_later: bool = False  # it failed, and the same pset has succeeded in a later run
 
 
 def outcomes_of(df: pd.DataFrame) -> dict[str, Outcome]:

@@ -13,7 +13,7 @@ from .running.provenance import Code
 from .running.spool_work import Chunk, spool_work
 from .show.closing_line import causes_of, show_line
 from .show.progress import Progress
-from .states import ClaimState
+from .states import ClaimState, count_failed
 from .status import Report, status
 from .store.atomic import replace_text, replacing
 from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
@@ -32,7 +32,7 @@ from .table.atoms import is_atomic
 from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
 from .table.frames import append_frame, assemble, groups
-from .table.outcomes import failed_rows, seconds_of, times_of
+from .table.outcomes import failed_rows, recovered_rows, seconds_of, times_of
 
 __all__ = [
     "ATTEMPTS",
@@ -71,6 +71,7 @@ __all__ = [
     "check_params",
     "check_storable",
     "column",
+    "count_failed",
     "dumps",
     "explain_mistakes",
     "failed_rows",
@@ -87,6 +88,7 @@ __all__ = [
     "not_failed",
     "open_regular",
     "printable",
+    "recovered_rows",
     "removed_ids",
     "replace_text",
     "replacing",

@@ -15,7 +15,7 @@ import pandas as pd
 from .errors import DatabaseError, ParamsError, StudyNotFoundError
 from .show.cell_texts import one_line
 from .show.closing_line import count_causes, failures_by_cause
-from .states import RunState
+from .states import RunState, count_failed
 from .store.journal_reader import is_over, read_header
 from .store.paths import PathLike
 from .store.runs_file import incomplete_runs, planned_psets, read_runs
@@ -23,7 +23,7 @@ from .store.spool import spools_of
 from .store.study import Study
 from .table.bookkeeping import RUNTIME, is_private
 from .table.frames import arranged, check_numbers, groups
-from .table.outcomes import failed_rows, seconds_of, times_of
+from .table.outcomes import failed_rows, recovered_rows, seconds_of, times_of
 from .table.stats import numbers_of
 
 __all__ = ["for_json", "in_words", "run_states"]
@@ -49,10 +49,11 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     list of dict
         One per run: ``run_seq``, ``run_id``, ``state`` ("running", "stopped early", "incomplete"
         or "ended"; see `incomplete_runs`), ``n`` (psets to run), ``done`` (good rows), ``failed``,
-        ``causes`` (of failures, and how many of each; messages that differ only in numbers are one
-        cause), ``rate`` (psets per second) and ``seconds_left`` of a running one, ``last`` and
-        ``slowest`` (``_pset_seq``, ``seconds``, ``pset``), ``lowest`` and ``highest``
-        (``_pset_seq``, ``result``, ``value``, ``pset``); what is not known is None.
+        ``succeeded_later`` (of these, those whose psets have succeeded in a later run), ``causes``
+        (of failures, and how many of each; messages that differ only in numbers are one cause),
+        ``rate`` (psets per second) and ``seconds_left`` of a running one, ``last`` and ``slowest``
+        (``_pset_seq``, ``seconds``, ``pset``), ``lowest`` and ``highest`` (``_pset_seq``,
+        ``result``, ``value``, ``pset``); what is not known is None.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def _study_of(calc_dir: PathLike) -> Study:
 def _without_rows(run_id: str, run_seq: int, n: int, state: str) -> dict[str, Any]:
     unknown = dict.fromkeys(("rate", "seconds_left", *_STAND_OUT))
     known = {"run_seq": run_seq, "run_id": run_id, "state": state, "n": n}
-    return {**unknown, **known, "done": 0, "failed": 0, "causes": {}}
+    return {**unknown, **known, "done": 0, "failed": 0, "succeeded_later": 0, "causes": {}}
 
 
 def _with_jobs(df: pd.DataFrame, bad: Any, calc_dir: Path) -> Any:
@@ -151,6 +152,7 @@ class _Rows:
     def __init__(self, df: pd.DataFrame, result: str | None) -> None:
         self.df = df
         self.bad = failed_rows(df)
+        self.recovered = recovered_rows(df)
         self.seqs = df["_pset_seq"].to_numpy()
         self.ns = times_of(df).astype("datetime64[ns]").to_numpy().view(np.int64)
         self.runtimes = np.nan_to_num(seconds_of(df))
@@ -188,6 +190,7 @@ class _Rows:
             "n": n,
             "done": n_rows - len(bad),
             "failed": len(bad),
+            "succeeded_later": int(self.recovered[bad].sum()),
             "causes": count_causes(texts),
             "rate": None,
             "seconds_left": None,
@@ -256,7 +259,7 @@ def in_words(state: dict[str, Any], details: bool) -> list[str]:
         parts += [f"{state['rate']:.3g}/s", f"done about {_clock(state['seconds_left'])}"]
     if state["failed"]:
         causes = failures_by_cause(state["causes"])
-        parts.append(f"{state['failed']} failed: {causes}")
+        parts.append(f"{count_failed(state['failed'], state['succeeded_later'])}: {causes}")
     lines = [", ".join(parts)]
     for name in _STAND_OUT if details else ():
         row = state[name]

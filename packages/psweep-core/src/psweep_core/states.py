@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ClaimState", "RunState"]
+__all__ = ["ClaimState", "RunState", "count_failed"]
 
 
 class RunState:
@@ -23,6 +23,18 @@ class RunState:
     NOT_COLLECTED: Final = "not collected"
     CRASHED: Final = "crashed"
     UNFINISHED: Final = "unfinished"  # nobody has looked whether it runs
+
+
+def count_failed(n: int, n_later: int) -> str:
+    """Write how many psets failed, and how many of these have succeeded in a later run.
+
+    Examples
+    --------
+    >>> count_failed(2, 0), count_failed(2, 1), count_failed(2, 2)
+    ('2 failed', '2 failed (1 succeeded later)', '2 failed (succeeded later)')
+    """
+    which = "" if n_later == n else f"{n_later} "
+    return f"{n} failed" + (f" ({which}succeeded later)" if n_later else "")
 
 
 class ClaimState:

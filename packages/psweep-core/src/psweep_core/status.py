@@ -56,15 +56,16 @@ def status(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 3 while anything is in progress; otherwise 4 if anything failed, was lost, was
-        cancelled or left no result, or if a run stopped early; otherwise 0. For errors 1.
+        Exit status: 3 while anything is in progress; otherwise 4 if anything failed and did not
+        succeed in a later run, was lost, was cancelled or left no result, or if a run stopped
+        early; otherwise 0. For errors 1.
     """
     parser = parser_of(
         "psweep-status",
         "Show the state of a study's local runs and batch jobs.",
-        epilog="Exit status: 3 while anything is in progress; otherwise 4 if anything failed, was "
-        "lost, was cancelled or left no result, or if a run stopped early; otherwise 0. For errors "
-        "1, or 2 if an argument is invalid.",
+        epilog="Exit status: 3 while anything is in progress; otherwise 4 if anything failed and "
+        "did not succeed in a later run, was lost, was cancelled or left no result, or if a run "
+        "stopped early; otherwise 0. For errors 1, or 2 if an argument is invalid.",
     )
     add_calc_dir(parser, option=True)
     parser.add_argument(
@@ -193,6 +194,9 @@ def _run_report(calc_dir: str, result: str | None, watches: bool) -> Report:
         lines,
         [for_json(state) for state in states],
         any(state["state"] == RunState.RUNNING for state in states),
-        any(state["failed"] or state["state"] in _WITHOUT_RESULTS for state in states),
+        any(
+            state["failed"] > state["succeeded_later"] or state["state"] in _WITHOUT_RESULTS
+            for state in states
+        ),
         ", ".join(short),
     )

@@ -30,12 +30,12 @@ from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
 from ..table.frames import check_numbers, groups
-from ..table.outcomes import failed_rows, seconds_of, waiting_rows
+from ..table.outcomes import failed_rows, recovered_rows, seconds_of, waiting_rows
 from ..table.rows import Header
 from .answers import answers_of
 from .axes import axes_of, design, study_factors
 from .cells import MAX_TEXT, Column, Texts, param_column, short
-from .failures import causes, errors_of, failures, recovered_rows, texts_of
+from .failures import causes, errors_of, failures, texts_of
 from .nested import split_dicts
 from .pictures import Pictures
 from .runs import jobs_of, runs_of, unfinished, unfinished_in_spools
@@ -199,7 +199,7 @@ def _data_of(
 ) -> dict[str, Any]:
     n = len(df)
     failed, waiting = failed_rows(df), waiting_rows(df) if n else np.zeros(0, dtype=bool)
-    recovered = recovered_rows(df, failed, waiting)
+    recovered = recovered_rows(df)
     df, paths = split_dicts(df)
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]

@@ -11,26 +11,15 @@ import pandas as pd
 from ..show.closing_line import causes_of
 from ..show.tracebacks import error_line
 from ..table.cells import cells
-from ..table.outcomes import open_failures
 from .cells import Texts
 
-__all__ = ["causes", "errors_of", "failures", "recovered_rows", "texts_of"]
+__all__ = ["causes", "errors_of", "failures", "texts_of"]
 
 Array = np.ndarray[Any, Any]
 
 _MAX_CAUSES: Final = 200
 _MAX_VALUES: Final = 8
 _MAX_LINKED: Final = 200  # rows of a cause that the page can open
-
-
-def recovered_rows(df: pd.DataFrame, failed: Array, waiting: Array) -> Array:
-    """Mark the failed rows whose psets have succeeded in a later run."""
-    if not failed.any():
-        return failed
-    good = df[~failed & ~waiting]
-    last = df["_pset_hash"].map(good.groupby("_pset_hash")["_run_seq"].max())
-    later = (last > df["_run_seq"]).to_numpy(dtype=bool, na_value=False)
-    return failed & later & ~open_failures(df)
 
 
 def texts_of(df: pd.DataFrame, name: str, rows: Any) -> list[Any]:

@@ -21,6 +21,7 @@ __all__ = [
     "failed_rows",
     "good_rows",
     "open_failures",
+    "recovered_rows",
     "seconds_of",
     "times_of",
     "waiting_rows",
@@ -90,6 +91,17 @@ def waiting_rows(df: pd.DataFrame) -> Mask:
 def good_rows(df: pd.DataFrame) -> Mask:
     """Mark the rows that were run and did not fail."""
     return ~failed_rows(df) & ~waiting_rows(df)
+
+
+def recovered_rows(df: pd.DataFrame) -> Mask:
+    """Mark the failed rows whose psets have succeeded in a later run; see `open_failures`."""
+    failed = failed_rows(df)
+    if not failed.any() or "_pset_hash" not in df.columns or "_run_seq" not in df.columns:
+        return np.zeros(len(df), dtype=bool)
+    good = df[good_rows(df)]
+    last = df["_pset_hash"].map(good.groupby("_pset_hash")["_run_seq"].max())
+    later = (last > df["_run_seq"]).to_numpy(dtype=bool, na_value=False)
+    return failed & later & ~open_failures(df)
 
 
 def open_failures(df: pd.DataFrame) -> Mask:
