@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
@@ -209,7 +210,7 @@ def test_db2table_with_rows(capsys):
     cli.db2table(["some.pk", "-f", "tsv"])
     tsv = capsys.readouterr().out.splitlines()
     assert len(tsv) == 71
-    assert [cell.strip() for cell in tsv[0].split("\t")] == ["a", "solver", "tol", "y", "_error"]
+    assert tsv[0].split("\t") == ["a", "solver", "tol", "y", "_error"]
     cli.db2table(["some.pk", "-f", "tsv", "-r", "2"])
     assert len(capsys.readouterr().out.splitlines()) == 3
     with pytest.raises(SystemExit):
@@ -225,12 +226,34 @@ def test_tsv_has_all_digits_and_texts_stay_texts(capsys):
     ps.df_write(df, "some.pk")
     cli.db2table(["some.pk", "-f", "tsv"])
     row = capsys.readouterr().out.splitlines()[1]
-    assert [cell.strip() for cell in row.split("\t")] == [
+    assert row.split("\t") == [
         "1.0",
         "007",
         "0.3333333333333333",
         "[0.3333333333333333 2.]",
     ]
+
+
+@pytest.mark.parametrize("index", [[], ["-i"]])
+def test_other_programs_read_tsv(index, capsys):
+    texts = ["a", "long enough", " spaces ", '"quoted', 'in "the" middle', "-5e3 x", "ü"]
+    columns = {
+        "x": np.arange(7), "f": np.arange(7) / 3, "text": texts, "one\ttab": True,
+        "when": pd.date_range("2024-01-01", periods=7), "mixed": [1, 2.5, "x", (1,), 1j, True, "y"]
+    }  # fmt: skip
+    df = pd.DataFrame({**columns, "broken": ["tab\tnew\nline\r"] * 7}).astype({"mixed": object})
+    ps.df_write(df, "some.pk")
+    cli.db2table(["some.pk", *index, "-f", "tsv"])
+    out = capsys.readouterr().out
+    assert out.endswith("line\\r\n")
+    found = pd.read_csv(io.StringIO(out), sep="\t", index_col=0 if index else None)
+    assert list(found.columns) == ["x", "f", "text", "one\\ttab", "when", "mixed", "broken"]
+    assert found.index.tolist() == [*range(7)]
+    for name in ("x", "f", "text"):
+        assert found[name].tolist() == df[name].tolist()
+    assert found.when[1] == "2024-01-02 00:00:00"
+    assert found.mixed.tolist() == ["1", "2.5", "x", "(1,)", "1j", "True", "y"]
+    assert set(found.broken) == {"tab\\tnew\\nline\\r"}
 
 
 @pytest.mark.parametrize("style", ["simple", "plain", "grid", "pretty", "tsv", "html"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,7 +105,7 @@ def _to_be_pasted(
     if max_rows is not None and len(df) > max_rows:
         half = (max_rows + 1) // 2
         df = df.iloc[[*range(half), *range(len(df) - max_rows // 2, len(df))]]
-    is_exact = style == "tsv"  # programs need all digits
+    is_tsv = style == "tsv"
     columns: list[list[Any]] = []
     texts = []
     own = iter(range(len(names)))
@@ -113,17 +115,36 @@ def _to_be_pasted(
             columns.append(errors_of(df, good=None) or [None] * len(df))
         else:
             series = shown.iloc[:, next(own)]
-            # (of arrays, too)
-            with np.printoptions(floatmode="unique" if is_exact else "maxprec"):
+            # Programs need all digits, of arrays, too.
+            with np.printoptions(floatmode="unique" if is_tsv else "maxprec"):
                 columns.append(raw_cells(series))
             if is_text_column(series) and all(isinstance(v, str | None) for v in columns[-1]):
                 texts.append(len(columns) - 1 + index)  # "007" is not 7
+    headers = [one_line(name) for name in names]
+    if is_tsv:
+        if index:
+            headers, columns = ["", *headers], [df.index.tolist(), *columns]
+        return _tsv(headers, columns)
     return tabulate(
         [list(row) for row in zip(*columns, strict=True)],
-        headers=[one_line(name) for name in names],
+        headers=headers,
         showindex=df.index.tolist() if index else False,
         tablefmt=style,
         missingval="-",
         disable_numparse=texts if len(df) and texts else False,
-        floatfmt="" if is_exact else "g",
+        floatfmt="g",
     )
+
+
+def _tsv(headers: list[str], columns: list[list[Any]]) -> str:
+    r"""Write what pandas, R and spreadsheets read: unlike tabulate, without any padding.
+
+    Tabs and newlines are ``\t`` and ``\n``; cells with double quotes are quoted as in CSV files,
+    because readers take a quote at the start of a cell for one that goes on to the next.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, "excel-tab", lineterminator="\n")
+    writer.writerow(headers)
+    for row in zip(*columns, strict=True):
+        writer.writerow("-" if value is None else one_line(value) for value in row)
+    return file.getvalue().removesuffix("\n")
