@@ -7,6 +7,7 @@ import importlib
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,9 @@ def func_of(text, name="func"):
 
 def func_with(k):
     return func_of(f"K = {k}\ndef func(pset):\n    return {{'y': pset['a'] * K}}\n")
+
+
+OF_EACH_MODULE = r"code_\d+:K, code_\d+:K"  # of `func_with`, in a line about changed code
 
 
 def test_each_run_has_a_line():
@@ -192,7 +196,7 @@ def test_skipped_psets_that_other_code_has_made_are_reported(capfd):
     ps.run_local(func_with(2), PARAMS)
     assert run_again(func_with(2), capfd)[1] == ""
     df, said = run_again(func_with(3), capfd, [*PARAMS, {"a": 4}])
-    assert said == (
+    assert re.sub(OF_EACH_MODULE, "K", said) == (
         "psweep: 3 skipped psets have rows made by different code (changed: K); code='rerun' runs "
         "them again, code='ignore' leaves out this message\n"
     )
@@ -216,7 +220,7 @@ def test_newer_rows_of_other_code_are_reported(capfd):
         ps.run_local(func_with(k), PARAMS, skip_dups=True, code="rerun")
     for code in ("warn", "rerun"):
         df, said = run_again(func_with(2), capfd, [*PARAMS[:2], {"a": 4}], code=code)
-        assert said == (
+        assert re.sub(OF_EACH_MODULE, "K", said) == (
             "psweep: 2 skipped psets have newer rows made by different code (changed: K), which "
             "psweep.df_latest takes; to use those of the code of now, remove the newer ones, such "
             "as by psweep-rm '_run_seq == 1'\n"
@@ -226,6 +230,22 @@ def test_newer_rows_of_other_code_are_reported(capfd):
     assert run_again(func_with(3), capfd)[1] == ""
     remove_rows(Study.find("calc"), "_run_seq == 1")
     assert run_again(func_with(2), capfd)[1] == ""
+
+
+def test_a_constant_that_has_changed_is_named_with_its_module(script):
+    for k in (1, 22):
+        Path("helper.py").write_text(f"K = {k}\nL = 1\n")
+        _, said = script(
+            """
+            import helper, psweep as ps
+            from helper import L
+            def func(pset):
+                return {"y": helper.K * L}
+            ps.run_local(func, ps.plist("a", [1]), skip_dups=True)
+            """,
+            wait=True,
+        )
+    assert "(changed: helper:K);" in said
 
 
 METHODS = """

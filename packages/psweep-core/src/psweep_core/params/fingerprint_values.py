@@ -69,7 +69,8 @@ class Values:
             place, value, name, variables = self._later.popleft()
             if place not in places:
                 if type(value) in ATOMS:
-                    self._add(name, name, const_text(value))
+                    label = name if variables is None else f"{variables.get('__name__')}:{name}"
+                    self._add(name, label, const_text(value))
                 else:
                     self.value(value, name)
             elif variables is not None:
