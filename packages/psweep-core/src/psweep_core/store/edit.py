@@ -39,7 +39,7 @@ def edit(
     Parameters
     ----------
     calc_dir : str or path
-        The folder of the study.
+        The folder of the study, or a database in it.
     function : callable
         Takes a copy of the database and returns the changed one. Meanwhile, runs in this
         `calc_dir` wait when they start and end, so it must not start one itself.
