@@ -80,3 +80,23 @@ def test_a_machine_that_cannot_be_read_does_not_keep_run_local_from_running(stud
     Path("calc/info_here.yaml").write_text("- 1\n")
     df = ps.run_local(func, ps.plist("a", range(4)), skip_dups=True)
     assert {2, 3} <= set(df.y)
+
+
+def test_what_another_run_has_finished_is_no_pset_of_tasks_any_more(study, capsys):
+    study("here", "subcmd: sh\npack: 2\n")
+    params = ps.plist("a", range(4))
+
+    def prepares(pset):
+        if pset["a"] == 0:
+            ps.prep_batch(params, func=func, skip_dups=True)
+        return {"y": -1}
+
+    ps.run_local(prepares, params[:3], skip_dups=True)
+    assert ps.batch_status().state.tolist() == ["not submitted"]
+    submit("calc/run_here.sh")
+    df = ps.run_local(func, params, skip_dups=True)
+    assert sorted(df.y) == [-1, -1, -1, 3]
+    assert ps.batch_status().state.tolist() == ["done"]
+    capsys.readouterr()
+    status([])
+    assert "incomplete" not in capsys.readouterr().out

@@ -135,3 +135,71 @@ def test_simulate_says_what_is_left_to_tasks(capsys):
     said = capsys.readouterr().err
     assert "2 would run" in said
     assert "4 psets have batch jobs already" in said
+
+
+def local_while_preparing(params, **options):
+    """Run psets; meanwhile, tasks are prepared, which cannot see them yet. Return the spool."""
+    spools = []
+
+    def func(pset):
+        if not spools:
+            spools.append(prepare(by_task, params, size=2, **options))
+        return {"by": "local"}
+
+    ps.run_local(func, params, skip_dups=True)
+    return spools[0]
+
+
+@pytest.mark.parametrize("skip_dups", [True, "tried"])
+def test_no_task_runs_what_a_run_has_finished_since_it_was_prepared(skip_dups):
+    spool = local_while_preparing(ps.plist("a", range(3)), skip_dups=skip_dups)
+    claim(spool)
+    assert "0 psets have run" in run(spool)[1]
+    assert spool.claims()[0].state == "done"
+    assert not spool.unfinished()
+    assert ps.recover("calc").by.tolist() == ["local"] * 3
+
+
+def test_task_that_waits_in_a_queue_runs_nothing_that_has_a_row_when_it_begins():
+    params = ps.plist("a", range(3))
+    spool = prepare(by_task, params, skip_dups=True)
+    claim(spool)
+    ps.run_local(lambda pset: {"by": "local"}, params[1:])
+    assert "1 pset" in run(spool)[1]
+    assert sorted(ps.recover("calc").by) == ["local", "local", "task"]
+
+
+def test_tasks_still_run_the_repeats_that_are_missing():
+    spool = local_while_preparing(ps.plist("a", [1, 2]), skip_dups=True, repeats=3)
+    assert spool.unfinished() == {0: [0, 1], 1: [2, 3]}
+    for chunk in range(2):
+        claim(spool, chunk)
+        assert run(spool, chunk)[0] == 0
+    assert ps.recover("calc").a.value_counts().to_dict() == {1: 3, 2: 3}
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_dups": True, "code": "rerun"}])
+def test_tasks_run_again_what_they_were_prepared_for_on_purpose(options):
+    spool = local_while_preparing(ps.plist("a", [1, 2]), **options)
+    assert spool.unfinished() == {0: [0, 1]}
+
+
+def test_tasks_run_again_what_has_failed_elsewhere():
+    params = ps.plist("a", [1, 2])
+    again = prepare(by_task, params, skip_dups=True)
+    tried = prepare(by_task, ps.plist("a", [3]), skip_dups="tried")
+
+    def fails(pset):
+        raise ValueError
+
+    ps.run_local(fails, ps.plist("a", [1, 2, 3]), on_error="record")
+    assert again.unfinished() == {0: [0, 1]}
+    assert not tried.unfinished()
+
+
+def test_run_ends_well_next_to_a_spool_that_cannot_be_read():
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params, skip_dups=True)
+    first = (spool.folder / "work.pk").read_bytes().partition(b"\n")[0]
+    (spool.folder / "work.pk").write_bytes(first + b"\n{")
+    assert len(ps.run_local(by_task, params)) == 2

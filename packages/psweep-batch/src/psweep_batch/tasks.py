@@ -180,6 +180,7 @@ def psets_of_tasks(
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
     live = live_runs(layout)
     taken: dict[str, dict[int, str]] = {}  # what became psets of run_local
+    unneeded: dict[str, set[int]] = {}
     removed = removed_ids(layout)
     for task in tasks:
         attempt, (state, reason, _) = task.attempt, task.verdict
@@ -194,12 +195,15 @@ def psets_of_tasks(
         header, index = task.spool.header, task.spool.index
         if task.spool.run_id not in taken:
             taken[task.spool.run_id] = task.spool.taken()
+            unneeded[task.spool.run_id] = task.spool.unneeded()
         for position in index.chunks[task.chunk]:
             by = taken[task.spool.run_id].get(position)
             if by is not None and (by in live or index.hashes[position] in hashes):
                 continue
             pset_id = index.ids[position]
-            if pset_id in removed:
+            if pset_id in removed or (
+                position in unneeded[task.spool.run_id] and pset_id not in times
+            ):
                 continue
             why = state, reason
             if by is not None:

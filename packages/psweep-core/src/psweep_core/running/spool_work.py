@@ -162,6 +162,10 @@ def spool_work(
                     # None: what info.yaml says
                     "parallel": None if options.shares_worker_env else options.poolsize,
                     "code": digest,
+                    # (Rows of other code do not count for "rerun".)
+                    "wanted": [options.repeats, options.skip_dups == "tried"]
+                    if options.skip_dups and options.code != "rerun"
+                    else None,
                 }
                 spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
                 note_run(study.layout, options, run_id, code, commit, header, "prep_batch")

@@ -24,6 +24,8 @@ its files has one writer at a time::
                     this task is gone, and its claim does not say so
     <chunk>.running.<attempt>   psets that a task has begun and has no rows of, see `running_psets`
     recorded.<node>  positions of the psets whose rows were moved into the database there
+    unneeded.<node>  positions of psets that no task runs any more, because other runs have made
+                    the rows that were wanted, see `unneeded`
     <run_seq>.<run_id>.<task>.<n>.journal    rows that were not yet, see `journal`
 
 Rows are moved by whoever has the lock of the study, after the claim says that its task has ended.
@@ -122,7 +124,8 @@ class Spool:
 
         ``format``, ``python`` and ``psweep`` (versions), ``database`` (its name), ``header``,
         ``machines`` (their names), ``cwd`` (the working folder, from the study), ``runtime``
-        (median of the study, s, or None), ``code`` (a hash of that of func).
+        (median of the study, s, or None), ``code`` (a hash of that of func), ``wanted`` (see
+        `unneeded`; None: each of its psets is to run).
 
         Raises
         ------
@@ -329,21 +332,39 @@ class Spool:
 
     def note_recorded(self, positions: Iterable[int]) -> None:
         """Note that the rows of these psets are in the database; the study's lock is held."""
-        path = self.folder / f"recorded.{platform.node() or 'node'}"
+        self._note("recorded", positions)
+
+    def note_unneeded(self, positions: Iterable[int]) -> None:
+        """Note that no task is to run these psets any more; the study's lock is held."""
+        self._note("unneeded", positions)
+
+    def _note(self, what: str, positions: Iterable[int]) -> None:
+        path = self.folder / f"{what}.{platform.node() or 'node'}"
         with open(path, "a", encoding="ascii", opener=no_link) as file:
             file.write(" ".join(map(str, sorted(positions))) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def recorded(self) -> set[int]:
-        """Find the psets that have a row or were taken out, by their positions."""
+        """Find the psets that no task runs, by their positions.
+
+        They have a row, were taken out, or are not needed any more.
+        """
         # The journals first: rows are noted before their journal is removed.
         first = self.header.first_seq
         found = {*self.taken()}
         for contents in found_journals(self.journals()):
             found.update(row.seq - first for row in contents.rows)
+        return found | self._noted("recorded", "unneeded")
+
+    def unneeded(self) -> set[int]:
+        """Find the psets that are not needed any more, by their positions."""
+        return self._noted("unneeded")
+
+    def _noted(self, *whats: str) -> set[int]:
+        found: set[int] = set()
         for name in self._names():
-            if name.startswith("recorded."):
+            if name.partition(".")[0] in whats:
                 found.update(map(int, (self.folder / name).read_text(encoding="ascii").split()))
         return found
 

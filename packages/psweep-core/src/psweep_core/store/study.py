@@ -39,6 +39,7 @@ from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import Spool, spools_of
 from .union import union, warn_unreadable
+from .unneeded import note_unneeded
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -279,6 +280,8 @@ class Study:
             df = self.write_database(df, before)
         for path, spool in spools.items():
             spool.note_recorded(row.seq - spool.header.first_seq for row in contents[path].rows)
+        if df is not known:
+            note_unneeded(self.layout, df)
         for path in [*ended, *spools]:
             if path in contents and contents[path].unreadable:
                 warn_unreadable(path, contents[path])
