@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -354,6 +355,51 @@ def test_on_error_raise_ends_the_task_and_gives_back_the_rest():
     state = spool.claims()[0]
     assert (state.state, state.reason) == ("failed", "ValueError: no two")
     assert ps.recover("calc").a.tolist() == [1]
+
+
+def test_keyboard_interrupt_that_func_raises_is_a_failed_row():
+    def func(pset):
+        if pset["a"] == 0:
+            raise KeyboardInterrupt
+        return {}
+
+    params = ps.plist("a", range(3))
+    spool = prepare(func, params)
+    claim(spool)
+    code, said = run(spool)
+    assert code == 0
+    assert "3 psets have run, 1 failed" in said
+    df = ps.recover("calc")
+    assert df._failed.tolist() == [True, False, False]
+    assert df._exc_txt[0].endswith("KeyboardInterrupt\n")
+    other = prepare(func, params, on_error="raise")
+    claim(other)
+    assert run(other)[0] == 1
+    assert other.claims()[0].reason == "KeyboardInterrupt"
+
+
+def test_sigint_gives_back_the_pset_whose_program_it_has_ended():
+    def func(pset):
+        subprocess.run(["sleep", "60"], check=True)
+
+    spool = prepare(func, ps.plist("a", range(3)))
+    claim(spool)
+    process = start(spool, PSWEEP_KILL_WAIT="30")
+
+    def children(pid):
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+    def workers():
+        return [pid for pid in children(process.pid) if children(pid)]
+
+    until(workers)
+    (worker,) = workers()
+    os.kill(process.pid, signal.SIGINT)
+    os.killpg(int(worker), signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 0
+    assert (spool.claims()[0].state, spool.claims()[0].reason) == ("stopped", "got SIGINT")
+    assert not len(ps.recover("calc"))
 
 
 def test_task_by_hand_says_what_it_is_for(capsys, monkeypatch):

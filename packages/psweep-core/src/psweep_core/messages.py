@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["printable", "safe_repr", "safe_str", "writable"]
+__all__ = ["printable", "safe_repr", "safe_str", "summary_of", "writable"]
 
 _MAX_REPR = 500  # characters
 
@@ -81,3 +81,9 @@ def safe_str(error: BaseException) -> str:
         raise
     except BaseException:
         return "<its message cannot be shown>"
+
+
+def summary_of(error: BaseException) -> str:
+    """Return the class and the message of an exception, as in the last line of a traceback."""
+    text = safe_str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

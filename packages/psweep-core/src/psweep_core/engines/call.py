@@ -230,7 +230,9 @@ def _careful_call(
             params, result = _merged(job, returned, settings)
         except BaseException as error:
             runtime = time.perf_counter() - start
-            if settings.on_error == "raise" or issubclass(type(error), KeyboardInterrupt):
+            # (Where there is no terminal, it is an error of func.)
+            is_ctrl_c = issubclass(type(error), KeyboardInterrupt) and not settings.in_task
+            if settings.on_error == "raise" or is_ctrl_c:
                 problem = _blamed(error, job, settings)
                 if problem is error:
                     raise

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import ParamsError, ParamsTypeError, WorkerError
-from ..messages import safe_repr, safe_str
+from ..messages import safe_repr, summary_of
 from ..store.row_bytes import decode, encode
 from ..store.run_record import Record
 from .chunk import Result, run_chunk, started_here
@@ -283,7 +283,7 @@ class _Engine:
             self._suspects.append(position)
             return 0
         what = f"the executor could not run {dispatch.describe(position)}: "
-        problem = WorkerError(f"{what}{type(error).__name__}: {safe_str(error)}")
+        problem = WorkerError(f"{what}{summary_of(error)}")
         problem.__cause__ = error
         row = dispatch.blame(position, problem)
         self._record.add_bytes(encode(row, self._settings.data_only))

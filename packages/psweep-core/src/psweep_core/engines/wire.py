@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from ..errors import ParamsTypeError, RemoteTraceback, WorkerError
-from ..messages import safe_str
+from ..messages import summary_of
 from ..params.naming import found_here, generator_name, mark_main
 from ..show.tracebacks import format_error
 from ..store import portable_pickle
@@ -104,7 +104,7 @@ class Failed(NamedTuple):
     def of(cls, error: BaseException, where: str) -> Failed:
         """Describe an exception; `where` names the pset."""
         error = original(error)
-        summary = f"{type(error).__name__}: {safe_str(error)}"
+        summary = summary_of(error)
         place = id(type(error))
         return cls(_pickled_exception(error), summary, format_error(error), where, place)
 

@@ -66,7 +66,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         # Schedulers send them to all processes of a job; the parent decides what they mean.
         for name in WARNINGS:
             _on_signal(name, lambda *_: None)
-        for name in ENDINGS:
+        for name in ("SIGINT", *ENDINGS):
             _on_signal(name, lambda number, _: told.append(number))
     os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent

@@ -16,7 +16,7 @@ from ..engines.finished import failed_row, pickled
 from ..engines.job import SomeJobs
 from ..engines.pool import run_pool
 from ..errors import PsweepError
-from ..messages import safe_str
+from ..messages import summary_of
 from ..show.tracebacks import format_error
 from ..states import ClaimState
 from ..store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT
@@ -82,7 +82,7 @@ class _Task:
             self._check_versions()
             state, reason = self._run_psets(stop)
         except BaseException as error:
-            problem = f"{type(error).__name__}: {safe_str(error)}"
+            problem = summary_of(error)
             self._end(ClaimState.FAILED, problem)
             if isinstance(error, PsweepError):
                 raise
@@ -251,10 +251,7 @@ class _Task:
             job = jobs[jobs.positions[0]]
             row = failed_row(job, settings, time.time_ns(), float("nan"), text)
             record.add_bytes(pickled(job, row, settings)[1])
-        return (
-            ClaimState.FAILED,
-            f"func could not be loaded: {type(error).__name__}: {safe_str(error)}",
-        )
+        return ClaimState.FAILED, f"func could not be loaded: {summary_of(error)}"
 
 
 def _may_live(host: str | None, pid: int | None) -> bool:
