@@ -156,6 +156,22 @@ def test_templates_that_cannot_be_filled(templates, mode, text, match):
     refused(match, TemplateError, template_mode=mode)
 
 
+@pytest.mark.parametrize(
+    ("mode", "text", "value", "match"),
+    [
+        ("dollar", "$x", "\ud800", r"t\.txt: params\[1\] has 'x' = '\\ud800'.*surrogate.*remove"),
+        ("jinja", "{{ x }}", "\ud800", r"t\.txt: params\[1\] has 'x' = '\\ud800'"),
+        ("dollar", "${x@Q}", "a\0b", r"NUL character.*remove it \(params\[1\]\)"),
+        ("jinja", "{{ x | quote }}", "a\0b", r"NUL character.*remove it \(params\[1\]\)"),
+    ],
+)
+def test_values_that_no_file_holds_are_refused_before_anything_is_written(
+    templates, mode, text, value, match
+):
+    templates({"t.txt": text}, **GOOD)
+    refused(match, TemplateError, [{"x": "ok"}, {"x": value}], template_mode=mode)
+
+
 def test_jobscripts_are_templates_and_every_pset_is_looked_at(templates):
     templates(local=("subcmd: sh", "echo $beta\n"))
     refused(

@@ -132,10 +132,28 @@ class PsetFiles:
                     )
 
     def check_values(self, psets: Iterable[Mapping[str, Any]]) -> None:
-        """Fill all templates without writing anything, since an expression in one may fail."""
-        for pset in psets:
+        """Fill all templates without writing anything; refuse what cannot be filled or written.
+
+        Parameters
+        ----------
+        psets : iterable of dict
+            The params, with some bookkeeping.
+
+        Raises
+        ------
+        TemplateError
+            Such as for an expression that fails, or text that UTF-8 does not have.
+        """
+        for position, pset in enumerate(psets):
             for template in self.templates:
-                template.fill(pset)
+                try:
+                    _encoded(template.fill(pset))
+                except TemplateError as error:
+                    message = f"{error} (params[{position}])"
+                    raise TemplateError(message) from error
+                except UnicodeEncodeError:
+                    message = _not_encodable(template, pset, position)
+                    raise TemplateError(message) from None
 
     def write(self, folder: str, pset: Mapping[Any, Any]) -> dict[str, str]:
         """Make the folder of a pset, with all files in it; the folder above is there.
@@ -153,7 +171,7 @@ class PsetFiles:
             data = file.data
             if file.template is not None:
                 texts[file.name] = text = file.template.fill(pset)
-                data = text.encode("utf-8", "surrogateescape")
+                data = _encoded(text)
             self._write_file(f"{folder}/{file.name}", data, file.mode)
         if self._write_pset:
             self._write_file(f"{folder}/{PSET_FILE}", dumps(dict(pset)), None)
@@ -171,6 +189,24 @@ class PsetFiles:
             os.close(fd)
         if mode is not None and mode & self._umask:
             os.chmod(path, mode)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # names of files may have other bytes
+
+
+def _not_encodable(template: Template, pset: Mapping[Any, Any], position: int) -> str:
+    """Message: UTF-8 does not have what a pset fills into a template."""
+    what = "a text"
+    for name in template.names:
+        try:
+            _encoded(str(pset[name]))
+        except UnicodeEncodeError:
+            what = f"{name!r} = {pset[name]!r}"
+    return (
+        f"{template.where}: params[{position}] has {what} with half of a surrogate pair, which "
+        "no file can hold; remove it, as by text.encode(errors='ignore').decode()"
+    )
 
 
 def _numbered(name: str, other: str) -> bool:

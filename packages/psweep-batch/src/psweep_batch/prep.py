@@ -286,9 +286,8 @@ def prep_batch(
     )
     files = PsetFiles(*templates, write_pset=write_pset)
     files.check(params, filled)
-    if template_mode == "jinja":
-        some = {name: _SOME_BOOK[name] for name in filled}
-        files.check_values({**some, **pset} for pset in params)
+    some = {name: _SOME_BOOK[name] for name in filled}
+    files.check_values({**some, **pset} for pset in params)
     layout = Layout(calc_dir, database_basename)
     prepared: dict[str, dict[str, Directives | None]] = {}
     waiting: dict[str, int] = {}

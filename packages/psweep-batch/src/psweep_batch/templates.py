@@ -73,7 +73,9 @@ class Template(ABC):
     def _quote(self, value: Any) -> str:
         text = str(value)
         if "\0" in text:
-            message = f"{self.where}: {text!r} has a NUL character, which no shell can hold"
+            message = (
+                f"{self.where}: {text!r} has a NUL character, which no shell can hold; remove it"
+            )
             raise TemplateError(message)
         return shlex.quote(text)
 
