@@ -156,3 +156,35 @@ def test_named_pipes_among_the_files_of_a_job_are_not_waited_for(templates, end)
         )
     os.mkfifo(f"calc/{df._pset_id[0]}/.submitted_local.2")
     assert len(ps.batch_status()) == 2
+
+
+@pytest.mark.parametrize(
+    ("write", "why"),
+    [
+        ("echo '{\"y\": '", "cannot be read: JSONDecodeError"),
+        ("echo '[1]'", r"holds \[1\] \(list\), not a dict"),
+        ("true", "cannot be read: JSONDecodeError"),
+    ],
+)
+def test_status_resubmit_and_collect_agree_about_json_that_is_no_object(templates, write, why):
+    templates(local=("subcmd: sh", f"{write} > result.json"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit()
+    before = ps.batch_status()
+    assert before.state.tolist() == ["no result"]
+    assert re.search(why, before.reason[0])
+    assert len(ps.batch_resubmit()) == 1
+    df = ps.batch_collect()
+    assert df._failed.tolist() == [True]
+    assert before.reason[0] in df._exc_txt[0]
+    assert ps.batch_status().state.tolist() == ["no result"]
+    assert len(ps.batch_resubmit()) == 1
+
+
+def test_status_does_not_unpickle(templates):
+    templates(local=("subcmd: sh", "echo x > result.pk"))
+    ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+    submit()
+    assert ps.batch_status().state.tolist() == ["done"]
+    assert ps.batch_collect()._failed.tolist() == [True]
+    assert ps.batch_status().state.tolist() == ["no result"]

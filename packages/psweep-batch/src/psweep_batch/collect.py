@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,17 +33,15 @@ from psweep_core.plumbing import (
     holds_data_only,
     is_atomic,
     is_private,
-    open_regular,
     replace_text,
     seconds_of,
 )
 
 from .errors import BatchError
 from .find_state import READER_MARK
-from .jobs import RESULT_FILES
 from .outputs import tail
 from .queues import Queues
-from .result_files import UNUSABLE
+from .result_files import UNUSABLE, read_result, result_file
 from .scripts import run_script_path
 from .states import State
 from .status import job_statuses, nothing_for, remember_collected
@@ -54,8 +50,6 @@ from .tasks import settle
 
 __all__ = ["batch_collect"]
 
-_RESULT_FILES: dict[str, Callable[[IO[bytes]], Any]]
-_RESULT_FILES = dict(zip(RESULT_FILES, (pickle.load, json.load), strict=True))
 _MISSING = float("nan")
 
 Reader = Callable[[Path], Mapping[Any, Any]]
@@ -232,14 +226,14 @@ def _outcome(
     if (
         status.state in (State.FAILED, State.LOST, State.CANCELLED)
         and (reader is None or exit_code != 0)
-    ) or (status.state == State.NO_RESULT and reader is None and _result_file(folder) is None):
+    ) or (status.state == State.NO_RESULT and reader is None and result_file(folder) is None):
         failure = _failure(status)
         if failure == known.failure or _says_more(known, status, runtime):
             return None
         return _Outcome({}, failure, runtime)
     if known.failure is None and known.runtime == runtime and not again:
         return None
-    if reader is None and status.state in _NOT_NOTED and _result_file(folder) is None:
+    if reader is None and status.state in _NOT_NOTED and result_file(folder) is None:
         return None
     try:
         results = _read_results(folder, reader)
@@ -297,27 +291,12 @@ def _failure(status: PsetStatus) -> str:
     return text
 
 
-def _result_file(folder: Path) -> Path | None:
-    return next((folder / name for name in _RESULT_FILES if (folder / name).exists()), None)
-
-
 def _read_results(folder: Path, reader: Reader | None) -> Mapping[Any, Any]:
-    if reader is not None:
-        results: Any = reader(folder)
-    else:
-        path = _result_file(folder)
-        if path is None:
-            message = f"there is neither {' nor '.join(_RESULT_FILES)}"
-            raise ResultError(message)
-        try:
-            with open_regular(path, follow=True) as file:
-                results = _RESULT_FILES[path.name](file)
-        except Exception as error:
-            message = f"{path} cannot be read: {type(error).__name__}: {error}"
-            raise ResultError(message) from error
+    if reader is None:
+        return read_result(folder)
+    results: Any = reader(folder)
     if not isinstance(results, Mapping):
-        what = "the reader returned" if reader else f"{_result_file(folder)} holds"
-        message = f"{what} {results!r} ({type(results).__name__}), not a dict"
+        message = f"the reader returned {results!r} ({type(results).__name__}), not a dict"
         raise ResultError(message)
     return results
 

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple, TypeGuard
 
 from psweep_core.plumbing import PRIVATE
 
-from .jobs import RESULT_FILES, Attempt
+from .jobs import Attempt
 from .queue import Account, Queue
 from .queues import Queues
-from .result_files import UNUSABLE, is_complete
+from .result_files import UNUSABLE, is_complete, why_no_result
 from .scheduler_words import WAITING
 from .states import State
 
@@ -94,9 +94,9 @@ class Judge:
             return Verdict(State.DONE, reason)
         if _speaks_of(outcome, attempt) and outcome.cause.startswith("no result: "):
             return Verdict(State.NO_RESULT, _first_line(outcome.cause))
-        if attempt.has_result or self._has_reader:
+        if self._has_reader or not (why := why_no_result(attempt.folder)):
             return Verdict(State.DONE, reason)
-        return Verdict(State.NO_RESULT, _no_result(attempt))
+        return Verdict(State.NO_RESULT, _no_result(attempt, why))
 
     def _gone(self, attempt: Attempt, reason: str, outcome: Outcome | None) -> Verdict:
         """Report what is left of a job that is certainly gone."""
@@ -108,7 +108,8 @@ class Judge:
             return Verdict(State.DONE, reason, open=True)
         state = State.CANCELLED if self._queues.was_cancelled(attempt) else State.LOST
         if attempt.exit_code == 0 and not attempt.killed:
-            state, reason = State.NO_RESULT, _no_result(attempt)
+            why = why_no_result(attempt.folder) or "its result was cut short"
+            state, reason = State.NO_RESULT, _no_result(attempt, why)
         return Verdict(state, reason, open=True)
 
     def _killed(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
@@ -225,9 +226,8 @@ def _was_unusable(attempt: Attempt, outcome: Outcome | None) -> bool:
     return outcome.runtime == attempt.runtime
 
 
-def _no_result(attempt: Attempt) -> str:
-    files = " nor ".join(RESULT_FILES)
-    return f"exit code 0, but no result in {attempt.folder}: there is neither {files}"
+def _no_result(attempt: Attempt, why: str) -> str:
+    return f"exit code 0, but no result in {attempt.folder}: {why}"
 
 
 def _first_line(cause: str) -> str:

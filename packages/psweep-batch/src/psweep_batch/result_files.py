@@ -1,18 +1,21 @@
-"""Whether the result file of a job that was killed counts; nothing in it is run."""
+"""The result file of a job: what is in it, and whether it counts."""
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import pickletools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from psweep import ResultError
 from psweep_core.plumbing import open_regular
 
 from .jobs import RESULT_FILES
 
-__all__ = ["UNUSABLE", "is_complete"]
+__all__ = ["UNUSABLE", "is_complete", "read_result", "result_file", "why_no_result"]
 
 # What the database says of a result that is there and was no use; of a reader's as well
 UNUSABLE: Final = "; its result cannot be used: "
@@ -25,7 +28,7 @@ _NOTES = {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
 
 def is_complete(folder: str) -> bool:
-    """Return whether a job has written a dict as its result, to the end."""
+    """Return whether a job that was killed has written a dict as its result; runs no code."""
     for name in RESULT_FILES:
         path = os.path.join(folder, name)
         if not os.path.exists(path):
@@ -41,3 +44,47 @@ def is_complete(folder: str) -> bool:
         except (OSError, ValueError, RecursionError):
             return False
     return False
+
+
+def result_file(folder: Path) -> Path | None:
+    """Return the file with the result of a job; None if there is none."""
+    return next((folder / name for name in RESULT_FILES if (folder / name).exists()), None)
+
+
+def read_result(folder: Path) -> Mapping[Any, Any]:
+    """Read the result of a job; a pickle may run any code.
+
+    Raises
+    ------
+    ResultError
+        There is none, or it cannot be read, or is not a dict.
+    """
+    path = result_file(folder)
+    if path is None:
+        message = f"there is neither {' nor '.join(RESULT_FILES)}"
+        raise ResultError(message)
+    load: Any = json.load if path.suffix == ".json" else pickle.load
+    try:
+        with open_regular(path, follow=True) as file:
+            result = load(file)
+    except Exception as error:
+        message = f"{path} cannot be read: {type(error).__name__}: {error}"
+        raise ResultError(message) from error
+    if not isinstance(result, Mapping):
+        message = f"{path} holds {result!r} ({type(result).__name__}), not a dict"
+        raise ResultError(message)
+    return result
+
+
+def why_no_result(folder: str) -> str:
+    """Return why a job that exited with 0 has left no result; empty if it has left one.
+
+    A pickle is not looked into: only `batch_collect` may run its code.
+    """
+    path = result_file(Path(folder))
+    if path is None or path.suffix == ".json":
+        try:
+            read_result(Path(folder))
+        except ResultError as error:
+            return str(error)
+    return ""

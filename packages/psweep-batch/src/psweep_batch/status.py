@@ -67,7 +67,7 @@ def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.
           result was complete), "failed" (any other exit code), "lost" (killed from outside, by a
           limit of memory or time, or with its node), "cancelled" (by `batch_cancel`, or according
           to the scheduler, for instance by ``scancel``), "no result" (exit code 0, but no result
-          file and no result in the database),
+          file, or a ``result.json`` without an object, and no result in the database),
         - ``job_id``, ``exit_code``, ``host``, ``runtime`` (seconds), as far as known,
         - ``reason``: why it failed, was lost or is still queued,
         - ``log``, ``stderr``: the files with the job's output, as far as known,
