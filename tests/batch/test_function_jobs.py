@@ -231,6 +231,29 @@ def test_failures_of_one_kind_are_one_line(machine, capsys):
     assert "took longer than timeout=0.5" in ps.batch_status().reason[1]
 
 
+def test_the_reason_of_a_failure_is_its_cause_as_at_the_end_of_a_run(machine, capsys):
+    machine("subcmd: sh")
+
+    def func(pset):
+        if pset["a"] == 0:
+            message = "bad grid\nhint: use more points"
+            raise ValueError(message)
+        if pset["a"] == 1:
+            error = ValueError("with a note")
+            error.__notes__ = ["my note"]
+            raise error
+        raise ps.PsweepError("of ours")
+
+    params = ps.plist("a", range(3))
+    ps.run_batch(func, params, "here")
+    reasons = ps.batch_status().reason.tolist()
+    assert reasons == ["ValueError: bad grid", "ValueError: with a note", "PsweepError: of ours"]
+    capsys.readouterr()
+    ps.run_local(func, params, on_error="record", calc_dir="local")
+    said = capsys.readouterr().err
+    assert all(reason in said for reason in reasons)
+
+
 def test_rows_that_were_removed_are_not_missed(machine):
     machine()
     ps.run_batch(square, ps.plist("a", range(5)), "here")

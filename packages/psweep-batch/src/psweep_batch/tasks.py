@@ -14,6 +14,7 @@ from psweep_core.plumbing import (
     ClaimState,
     Layout,
     Spool,
+    cause_of,
     live_runs,
     removed_ids,
     replacing,
@@ -230,17 +231,12 @@ def psets_of_tasks(
                     end=None if start is None else start + outcome.runtime,
                     exit_code=None,
                 )
-                state_now = State.FAILED if outcome.failed else State.DONE
-                status = status._replace(
-                    attempt=ran, state=state_now, reason=_last_line(outcome.cause), has_row=True
+                why = (
+                    (State.FAILED, cause_of(outcome.cause)) if outcome.failed else (State.DONE, "")
                 )
+                status = status._replace(attempt=ran, state=why[0], reason=why[1], has_row=True)
             found.append(status)
     return found
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("psweep:")]
-    return lines[-1].strip() if lines else ""
 
 
 def settle(layout: Layout) -> None:

@@ -13,6 +13,7 @@ from .running.provenance import Code
 from .running.spool_work import Chunk, spool_work
 from .show.closing_line import causes_of, show_line
 from .show.progress import Progress
+from .show.tracebacks import cause_of
 from .states import ClaimState, count_failed
 from .status import Report, status
 from .store.atomic import replace_text, replacing
@@ -64,6 +65,7 @@ __all__ = [
     "append_frame",
     "assemble",
     "carry_out",
+    "cause_of",
     "causes_of",
     "cells",
     "check_df",
