@@ -113,7 +113,10 @@ def test_change_is_passed_to_the_submit_command_for_templates(templates, fake_sc
         ("[{}]", "must be a list"),
         ("[{gpus: 1}]", "mem and time, not 'gpus'"),
         ("[{mem: 1G; rm}]", "as the scheduler writes it"),
-        ("[{time: 4:00:00}]", "write time in quotes"),
+        ("[{time: 4:00:00}]", "as 14400; write it in quotes, such as '04:00:00'"),
+        ("[{mem: 8G, time: 10:00:00}]", "as 36000; write it in quotes, such as '10:00:00'"),
+        ("[{time: 2026-01-01}]", "write it in quotes, such as '04:00:00'"),
+        ("[{time: }]", "as the scheduler writes it"),
         ("[{mem: }]", "as the scheduler writes it"),
     ],
 )

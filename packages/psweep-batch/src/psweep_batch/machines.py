@@ -307,13 +307,24 @@ def _entries(path: Path, value: Any) -> tuple[dict[str, str], ...]:
             raise MachineError(message)
         for name, amount in entry.items():
             problem = problem_with(name, amount)
-            if name == "time" and not isinstance(amount, str):
-                problem = f"YAML reads 4:00:00 as {4 * 3600}; write time in quotes, as '04:00:00'"
+            if name == "time" and not problem and not isinstance(amount, str):
+                problem = (
+                    f"YAML reads a time without quotes as {amount}; write it in quotes, such as "
+                    f"{_clock(amount)!r}"
+                )
             if problem:
                 message = f"{path}: escalate: {problem}"
                 raise MachineError(message)
         entries.append({name: str(amount) for name, amount in entry.items()})
     return tuple(entries)
+
+
+def _clock(seconds: Any) -> str:
+    """Write the time that YAML has read as a number as the user may have done."""
+    if not isinstance(seconds, int | float):  # such as a date
+        return "04:00:00"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
 
 
 def problem_with(name: Any, amount: Any) -> str | None:
