@@ -338,6 +338,16 @@ def test_jobscript_can_be_made_of_directives_and_setup(machine):
         ps.prep_batch([{"a": 1}], func=square)
 
 
+@pytest.mark.parametrize("option", ["--array=1-3", "-a 1-3", "--chdir=/tmp", "-D /tmp"])
+def test_directives_are_refused_as_those_of_a_jobscript(machine, option):
+    machine(f"subcmd: sbatch\narray: true\ndirectives: --mem=1G {option}\n", None)
+    name = option.partition(" ")[0]
+    match = rf"here/info\.yaml: directives: {name} must not be set here: "
+    with pytest.raises(MachineError, match=match):
+        ps.prep_batch([{"a": 1}], func=square)
+    assert not Path("calc").exists()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"calc_templ_dir": "t"}, {"template_mode": "jinja"}, {"write_pset": True}]
 )

@@ -11,7 +11,7 @@ from .errors import MachineError
 from .machines import Machine
 from .schedulers import REFUSED_IN_ARRAYS, REFUSED_OPTIONS, SCHEDULERS, Scheduler
 
-__all__ = ["Directives", "check_jobscript", "directives"]
+__all__ = ["Directives", "check_jobscript", "directives", "find_refused"]
 
 _FLAGS = {"-cwd"}  # options without a value
 _BASH = re.compile(r"#!(.*bash)")
@@ -87,15 +87,24 @@ def check_jobscript(path: Path, data: bytes, machine: Machine) -> None:
         if data.startswith(mark) or (mark == b"\r\n" and mark in data):
             message = f"{path} has {what}, which shells and schedulers reject; save it without"
             raise MachineError(message)
+    refused = find_refused(data.decode("utf-8", "replace"), machine)
+    if refused is not None:
+        number, problem = refused
+        message = f"{path}, line {number}: {problem}"
+        raise MachineError(message)
+
+
+def find_refused(script: str, machine: Machine) -> tuple[int, str] | None:
+    """Find the first directive that goes against what psweep does: its line, and the problem."""
     if machine.runs_here:
-        return
+        return None
     refused = REFUSED_OPTIONS | (REFUSED_IN_ARRAYS if machine.array else {})
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(script.splitlines(), 1):
         if line.startswith("#SBATCH"):
             for option in line.split()[1:]:
                 for pattern, hint in refused.items():
                     if re.fullmatch(pattern, option):
-                        message = f"{path}, line {number}: {option} must not be set here: {hint}"
-                        raise MachineError(message)
+                        return number, f"{option} must not be set here: {hint}"
         elif line.strip() and not line.startswith("#"):
-            return
+            break
+    return None

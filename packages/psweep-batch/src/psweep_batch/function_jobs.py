@@ -12,10 +12,10 @@ from typing import Any
 from psweep import ParamsTypeError, df_read
 from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_of
 
-from .directives import Directives, check_jobscript, directives
+from .directives import Directives, check_jobscript, directives, find_refused
 from .errors import MachineError
 from .escalate import grown_asks, merged
-from .machines import JOBSCRIPT, Machine, problem_with
+from .machines import INFO, JOBSCRIPT, Machine, problem_with
 from .schedulers import SCHEDULERS
 
 __all__ = [
@@ -56,7 +56,12 @@ def read_jobscripts(machine_dir: Path, machines: Sequence[Machine]) -> dict[str,
                     "make one; remove one of the two"
                 )
                 raise MachineError(message)
-            found[machine.name] = _made(machine).encode()
+            made = _made(machine)
+            refused = find_refused(made, machine)
+            if refused is not None:
+                message = f"{path.parent / INFO}: directives: {refused[1]}"
+                raise MachineError(message)
+            found[machine.name] = made.encode()
             continue
         if not path.is_file():
             message = (
