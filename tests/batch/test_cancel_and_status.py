@@ -47,7 +47,8 @@ def test_only_jobs_of_this_study_are_cancelled(templates, scheduler, mode, capsy
     found = ps.batch_status()
     assert found.state.isin(["queued", "running"]).all(), found.to_string()
     assert cancel(["-n"]) == 0
-    assert "m: would cancel 6 psets of the jobs " in capsys.readouterr().out
+    jobs = "jobs" if mode == "each" else "job"
+    assert f"m: would cancel 6 psets of the {jobs} " in capsys.readouterr().out
     assert ps.batch_status().state.isin(["queued", "running"]).all()
     assert cancel([]) == 0
     assert "m: cancelled 6 psets" in capsys.readouterr().out

@@ -254,6 +254,22 @@ def test_the_reason_of_a_failure_is_its_cause_as_at_the_end_of_a_run(machine, ca
     assert all(reason in said for reason in reasons)
 
 
+def test_one_task_and_one_pset_are_not_called_tasks_and_psets(machine, fake_scheduler, capsys):
+    machine("subcmd: fakesub\narray: true")
+    ps.prep_batch([{"a": 1}], func=square)
+
+    def said():
+        done = subprocess.run(["sh", "calc/run_here.sh"], capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert "Submitted batch job 1: 1 task\n" in said()
+    assert "1 task is queued or running\n" in said()
+    machine("subcmd: sh")
+    ps.run_batch(square, [{"a": 3}], "here", calc_dir="other")
+    ps.batch_resubmit("other")
+    assert "1 pset of prep_batch(func=...) has run and is left out" in capsys.readouterr().err
+
+
 def test_rows_that_were_removed_are_not_missed(machine):
     machine()
     ps.run_batch(square, ps.plist("a", range(5)), "here")

@@ -302,7 +302,7 @@ def test_jobscript_that_fails_says_why(here):
 )
 def test_refused_tasks_stay_to_be_submitted(here, wrong):
     here("array: true", JOBSCRIPT.replace("--mem=400", wrong))
-    with pytest.raises(ps.PsweepError, match="refused 1 tasks") as error:
+    with pytest.raises(ps.PsweepError, match="refused 1 task ") as error:
         ps.run_batch(lambda pset: {"b": 1}, [{"a": 1}], "cluster")
     assert "make the same call again" in str(error.value)
     assert set(ps.batch_status().state) == {"not submitted"}

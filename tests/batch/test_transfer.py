@@ -155,7 +155,7 @@ def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
     assert pull(["cluster"]) == 0
     err = capfd.readouterr().err
-    assert "1 psets of cluster:my work/study/calc/database.pk were not merged into" in err
+    assert "1 pset of cluster:my work/study/calc/database.pk was not merged into" in err
     assert "their numbers (_pset_seq 2 ...) are already taken here" in err
     assert len(ps.df_read("calc")) == 5
     assert len(ps.df_read(there / "calc")) == 3
@@ -331,7 +331,7 @@ def test_rows_that_are_only_there_are_added(there, laptop, capfd):
     ps.df_write(df, "calc/database.pk")
     os.utime("calc/database.pk")
     assert pull(["cluster"]) == 0
-    assert "1 psets of cluster:my work/study/calc were added to" in capfd.readouterr().out
+    assert "1 pset of cluster:my work/study/calc was added to" in capfd.readouterr().out
     df = ps.df_read("calc")
     assert df.a.tolist() == [0, 1, 9]
     assert df.study.tolist()[:2] == ["mine", "mine"]

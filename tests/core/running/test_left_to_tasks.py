@@ -165,7 +165,7 @@ def test_task_that_waits_in_a_queue_runs_nothing_that_has_a_row_when_it_begins()
     spool = prepare(by_task, params, skip_dups=True)
     claim(spool)
     ps.run_local(lambda pset: {"by": "local"}, params[1:])
-    assert "1 pset" in run(spool)[1]
+    assert "1 pset has run" in run(spool)[1]
     assert sorted(ps.recover("calc").by) == ["local", "local", "task"]
 
 

@@ -229,7 +229,7 @@ def test_simulate_without_a_study(capsys):
     sim = ps.run_local(double, [{"a": 1}], simulate=True)
     assert len(sim) == 1
     assert capsys.readouterr().err == (
-        "psweep: simulate: 1 psets, 1 new, 0 with a successful row already; 1 would run\n"
+        "psweep: simulate: 1 pset, 1 new, 0 with a successful row already; 1 would run\n"
     )
     assert [p.name for p in Path().iterdir()] == ["calc.simulate"]
 

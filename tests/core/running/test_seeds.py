@@ -200,6 +200,8 @@ def test_a_row_can_be_run_again_from_its_seed(kwds, expected):
 def test_repeats_of_a_pset_with_its_own_seed_are_reported(capfd):
     ps.run_local(draw, [{"a": 1, "_seed": 5}], repeats=3, save=False)
     assert "2 psets have a '_seed' of their own" in capfd.readouterr().err
+    ps.run_local(draw, [{"a": 1, "_seed": 5}], repeats=2, save=False)
+    assert "1 pset has a '_seed' of its own that another of its rows has" in capfd.readouterr().err
 
 
 def test_the_column_is_bookkeeping_and_only_there_if_it_was_used():

@@ -212,9 +212,11 @@ def cancel(argv: Sequence[str] | None = None) -> int:
             may_ask=partial(is_confirmed, program="psweep-cancel"),
         )
         for name, part in df.groupby("machine"):
-            jobs = _numbers([int(job) for job in {j.partition("_")[0] for j in part["job_id"]}])
+            jobs = {int(job_id.partition("_")[0]) for job_id in part["job_id"]}
             verb = "would cancel" if args.dry_run else "cancelled"
-            print(f"{name}: {verb} {len(part)} pset{'s' * (len(part) > 1)} of the jobs {jobs}")
+            psets = f"{len(part)} pset{'s' * (len(part) > 1)}"
+            of = f"of the job{'s' * (len(jobs) > 1)} {_numbers([*jobs])}"
+            print(f"{name}: {verb} {psets} {of}")
         if not len(df):
             print("there is nothing to cancel")
 

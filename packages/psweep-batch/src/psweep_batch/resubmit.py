@@ -111,9 +111,11 @@ def batch_resubmit(
         )
     n_ran = sum(status.has_row for status in chosen)
     if n_ran:
+        what = "1 pset" if n_ran == 1 else f"{n_ran} psets"
+        have, are, them = ("has", "is", "it") if n_ran == 1 else ("have", "are", "them")
         print(
-            f"psweep: {n_ran} psets of prep_batch(func=...) have run and are left out; make that "
-            "call again to run them again, with skip_dups=True for those that failed",
+            f"psweep: {what} of prep_batch(func=...) {have} run and {are} left out; make that call "
+            f"again to run {them} again, with skip_dups=True for those that failed",
             file=sys.stderr,
         )
         chosen = [status for status in chosen if not status.has_row]

@@ -175,9 +175,10 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
             return
         new = there[there["_pset_id"].isin(lacking)]
         same = set(new["_pset_seq"]) & set(here["_pset_seq"])
+        psets, were = ("1 pset", "was") if len(new) == 1 else (f"{len(new)} psets", "were")
         if same:
             print(
-                f"psweep-pull: {len(new)} psets of {remote.there}/{name} were not merged into "
+                f"psweep-pull: {psets} of {remote.there}/{name} {were} not merged into "
                 f"{ours}: the study was extended on both machines, so their numbers (_pset_seq "
                 f"{min(same)} ...) are already taken here. Their folders were copied; to have one "
                 "database, remove them on one machine and prepare them again on the other",
@@ -185,7 +186,7 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
             )
             return
         study.write_database(append_frame(here, new))
-        print(f"psweep-pull: {len(new)} psets of {remote.there} were added to {ours}")
+        print(f"psweep-pull: {psets} of {remote.there} {were} added to {ours}")
 
 
 def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:

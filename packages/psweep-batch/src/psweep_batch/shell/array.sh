@@ -48,7 +48,7 @@ submit_part() { # COMMAND...
     array_options "$(((n - 1) / pack + 1))" "$limit"
     if call "$part.sh" "$@" $ps_array; then
         printf '%s\n' "${said:-nothing}" >"$part.said"
-        printf '%s: %s psets\n' "$said" "$n"
+        printf '%s: %s\n' "$said" "$(counted "$n" pset)"
         submitted=$((submitted + n))
     else
         status=$?

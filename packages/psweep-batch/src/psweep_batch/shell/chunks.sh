@@ -185,7 +185,7 @@ submit_chunks() { # COMMAND...: submit what was claimed
     more_at "$group"
     if call "$part" "$@" $more $ps_array; then
         for_claims "said $(answer)"
-        printf '%s: %s tasks\n' "$said" "$n"
+        printf '%s: %s\n' "$said" "$(counted "$n" task)"
         submitted=$((submitted + n))
         fed "$n"
     else
@@ -194,12 +194,12 @@ submit_chunks() { # COMMAND...: submit what was claimed
             for_claims
             rm -f "$part"
             if is_later; then return; fi
-            stop "$1 refused $n tasks (exit status $status): $said"
+            stop "$1 refused $(counted "$n" task) (exit status $status): $said"
         fi
         if numbered; then for_claims "said $(answer)"; fi
         if is_later; then return; fi # the queue shows what there is
         unclear=$((unclear + n))
-        stop "it is not known whether $1 has taken $n tasks (exit status $status): $said"
+        stop "it is not known whether $1 has taken $(counted "$n" task) (exit status $status): $said"
     fi
     [ -z "$interrupted" ] || stop interrupted
 }
@@ -210,5 +210,9 @@ fed() { :; }
 is_later() { false; }
 
 report_held() {
-    [ "$held" = 0 ] || say "$held tasks are queued or running"
+    case $held in
+    0) ;;
+    1) say "1 task is queued or running" ;;
+    *) say "$held tasks are queued or running" ;;
+    esac
 }

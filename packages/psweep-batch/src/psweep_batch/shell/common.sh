@@ -29,6 +29,10 @@ say() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
+counted() { # N THING: 1 task, 2 tasks
+    if [ "$1" = 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi
+}
+
 stop() { # MESSAGE
     say "$*"
     report

@@ -164,5 +164,9 @@ feed() {
         [ "$ps_pause" -le 30 ] || ps_pause=30
     done
     held=0
-    [ "$given_up" = 0 ] || stop "$given_up tasks have failed or were cancelled, see psweep-status $ps_machine"
+    case $given_up in
+    0) ;;
+    1) stop "1 task has failed or was cancelled, see psweep-status $ps_machine" ;;
+    *) stop "$given_up tasks have failed or were cancelled, see psweep-status $ps_machine" ;;
+    esac
 }

@@ -152,9 +152,11 @@ class Planner:
             notices += self.near_misses
         notices += [] if self._pending is None else self._pending.notices
         if seeds is not None and seeds.n_same:
+            n = seeds.n_same
+            psets, their = ("1 pset has", "its") if n == 1 else (f"{n} psets have", "their")
             notices.append(
-                f"{seeds.n_same} psets have a {SEED!r} of their own that another row of theirs "
-                "has, too, so both draw the same numbers"
+                f"{psets} a {SEED!r} of {their} own that another of {their} rows has, too, so both "
+                "draw the same numbers"
             )
         return jobs, notices
 

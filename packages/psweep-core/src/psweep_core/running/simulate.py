@@ -79,7 +79,7 @@ def _say_what_would_run(
 ) -> None:
     new = len(set(hashes) - set(done))
     text = (
-        f"psweep: simulate: {len(hashes)} psets, {new} new, "
+        f"psweep: simulate: {len(hashes)} pset{'s' * (len(hashes) != 1)}, {new} new, "
         f"{sum(sha in done for sha in hashes)} with a successful row already; {n} would run"
     )
     ran = successful(known)

@@ -219,7 +219,8 @@ class _Task:
             cut_short = record.left_running(stop.given_back)
         left = len(jobs) - n + len(stop.given_back)
         n -= len(stop.given_back)
-        self._say(f"{n} psets have run, {n_failed} failed, {left} given back")
+        psets = "1 pset has" if n == 1 else f"{n} psets have"
+        self._say(f"{psets} run, {n_failed} failed, {left} given back")
         if stop.n_short:
             return ClaimState.STOPPED, f"{OUT_OF_MEMORY}: {stop.n_short} of the psets need more"
         if left and cut_short and stop.at_limit:
