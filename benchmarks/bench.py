@@ -38,8 +38,6 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.csv"
 MAX_SECONDS = 600  # for one side, which takes less than 30 on a quiet machine
 COLUMNS = ["case", "what", "median", "least", "most", "unit", "target"]
-README = FOLDER.parent / "README.md"
-BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PACKAGES = {
     HERE: ["pandas", "numpy", "joblib", "distributed"],
     ARROW: ["pyarrow"],
@@ -59,7 +57,6 @@ def main() -> None:
     chosen = [case for case in cases if not names or case.name in names]
     once = options.quick or options.once
     kept = not once and not options.cpu and not names
-    before, after = parts_around(README)
     pythons = dict(peer.split("=", 1) for peer in options.python)
     missing = sorted(set(ENVIRONMENTS) - set(pythons))
     if missing:
@@ -85,10 +82,7 @@ def main() -> None:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows_of(chosen, measured))
-        times = chosen[0].times(measured[chosen[0].name])
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        block = "\n\n".join([BEGIN, bars(medians), END])
-        README.write_text(before + block + after, encoding="utf-8")
+        chart.update()
 
 
 def parse(args: list[str]) -> argparse.Namespace:
@@ -247,34 +241,6 @@ def rows_of(cases: list[Case], measured: dict[str, list[Results]]) -> list[dict[
                 {"case": case.title, "what": check.what, **written(values), "target": check.bound()}
             )
     return rows
-
-
-def bars(medians: dict[str, float]) -> str:
-    """Show what a pset takes here and in other tools that keep each result at once.
-
-    `medians` are those of the serial case, in µs, by side.
-    """
-    costs = chart.read_costs()
-    chart.PICTURE.write_text(chart.draw(costs), encoding="utf-8")
-    place = chart.PICTURE.relative_to(README.parent).as_posix()
-    picture = f"![Time per call, on a logarithmic axis: {chart.describe(costs)}]({place})"
-    names = (HERE, "bare loop", OLD, XYZPY)
-    here, loop, old, xyzpy = (chart.rounded(medians[name]) for name in names)
-    more = (
-        f"In 100 000 calls, psweep takes {here} µs each, about as long as a hand-written loop that "
-        f"pickles each row ({loop} µs).\nxyzpy's `Sampler` ({xyzpy} µs) and psweep 0.16.0 "
-        f"({old} µs) write only at the end."
-    )
-    return f"{picture}\n\n{more}"
-
-
-def parts_around(path: pathlib.Path) -> tuple[str, str]:
-    """Return the text before and after the place for the report."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{path} has no place for the report; put the lines {BEGIN} and {END} there")
-    return before, after
 
 
 if __name__ == "__main__":

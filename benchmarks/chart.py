@@ -1,6 +1,6 @@
-"""Draw the bars of README: what a pset takes in psweep and in other tools.
+"""Draw the bars of README: how long a study takes in psweep and in other tools.
 
-python benchmarks/chart.py   # from other_tools.csv into docs/_static/speed.svg
+python benchmarks/chart.py   # from other_tools.csv and results.csv into README and docs/_static
 """
 
 from __future__ import annotations
@@ -8,96 +8,189 @@ from __future__ import annotations
 import csv
 import math
 import pathlib
+import sys
 from typing import NamedTuple
 
 OTHER_TOOLS = pathlib.Path(__file__).with_name("other_tools.csv")
-PICTURE = OTHER_TOOLS.parent.parent / "docs" / "_static" / "speed.svg"
+RESULTS = OTHER_TOOLS.with_name("results.csv")
+README = OTHER_TOOLS.parent.parent / "README.md"
+STATIC = README.parent / "docs" / "_static"
+BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+SERIAL = "serial, 100 000 trivial psets"  # the case in results.csv
 OURS = "psweep"
+LOOP = "for-loop"
 AT_THE_END = {"psweep 0.8.0"}  # what does not keep each result at once
-AXIS = "time per call (logarithmic)"
-TICKS = {1: "1 µs", 10: "10 µs", 100: "100 µs", 1000: "1 ms", 10_000: "10 ms"}
-# px: width of the names, of what they store, of a decade; heights of a row and of the header
-NAMES, STORED, DECADE, ROW, TOP = 150, 152, 72, 26, 42
-WIDTH = NAMES + STORED + 4 * DECADE + 112
+CALLS, OVERHEAD = "the calls themselves", "the tool"
 STYLE = """
 text { font: 14px -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
 .tick { font-size: 12px; fill: #59636e; }
 .ours { font-weight: bold; }
 line { stroke: #d0d7de; }
-rect { fill: #afb8c1; }
-rect.ours { fill: #2d6fb5; }
+.calls { fill: #d3d9e0; }
+.tool { fill: #8c959f; }
+.tool.ours { fill: #2d6fb5; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
   .tick { fill: #9198a1; }
   line { stroke: #3d444d; }
-  rect { fill: #656d76; }
-  rect.ours { fill: #58a6ff; }
+  .calls { fill: #3d444d; }
+  .tool { fill: #8b949e; }
+  .tool.ours { fill: #58a6ff; }
 }
 """
 
 
-class Cost(NamedTuple):
-    """What a tool needs for a pset."""
+class Total(NamedTuple):
+    """How long a tool takes for the whole study."""
 
     tool: str
     stored: str  # what each result becomes
-    time: float  # in µs
+    seconds: float
 
 
-def read_costs() -> list[Cost]:
-    """Read what a pset takes in tools that keep each result at once, the least first."""
+class Form(NamedTuple):
+    """One form of the picture; all in px."""
+
+    name: str
+    bars: int  # where they start
+    length: int  # of the longest
+    row: int  # from one tool to the next
+    below: int  # how far a bar is below the name of its tool
+
+    @property
+    def width(self) -> int:
+        """Return the width of the picture, with the longest time next to its bar."""
+        return self.bars + self.length + 60
+
+
+FORMS = [Form("speed.svg", 322, 360, 26, 0), Form("speed-narrow.svg", 0, 310, 46, 20)]
+TOP = 58
+STORED = 158  # where it says what each result becomes
+
+
+def read_totals() -> list[Total]:
+    """Read how long tools take that keep each result at once, and a loop; the least first."""
     with OTHER_TOOLS.open(encoding="utf-8", newline="") as file:
-        costs = [
-            Cost(row["tool"], row["stores each result as"], float(row["µs per pset"]))
+        totals = [
+            Total(row["tool"], row["stores each result as"], float(row["s in all"]))
             for row in csv.DictReader(file)
             if row["tool"] not in AT_THE_END
         ]
-    return sorted(costs, key=lambda cost: cost.time)
+    return sorted(totals, key=lambda total: total.seconds)
 
 
-def rounded(value: float) -> str:
-    """Write a number with two digits."""
-    return f"{float(f'{value:.1e}'):.0f}" if value >= 10 else f"{value:.1f}"
+def written(seconds: float) -> str:
+    """Write a time with three digits."""
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"
 
 
-def draw(costs: list[Cost]) -> str:
-    """Draw bars on a logarithmic axis, as SVG for light and dark pages."""
-    height = TOP + ROW * len(costs)
-    start = NAMES + STORED
-    [ours] = (cost.time for cost in costs if cost.tool == OURS)
+def draw(totals: list[Total], form: Form) -> str:
+    """Draw bars from zero, as SVG for light and dark pages."""
+    height = TOP + form.row * len(totals) + 2
+    longest = max(total.seconds for total in totals)
+    px = form.length / longest
+    [calls] = (total.seconds for total in totals if total.tool == LOOP)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">',
-        "<title>Time per call, on a logarithmic axis</title>",
-        f"<style>{STYLE}</style>",
-        f'<text class="tick" x="{start + 2 * DECADE}" y="14" text-anchor="middle">{AXIS}</text>',
-        f'<text class="tick" x="{NAMES}" y="{TOP - 10}">each result becomes</text>',
+        _bar(form.bars, 4, 12, "calls", height=12),
+        _text(form.bars + 17, 14, CALLS, "tick"),
+        _bar(form.bars + 150, 4, 12, "tool", height=12),
+        _text(form.bars + 167, 14, OVERHEAD, "tick"),
     ]
-    for value, text in TICKS.items():
-        x = start + DECADE * math.log10(value)
+    if not form.below:
+        parts.append(_text(STORED, TOP - 10, "each result becomes", "tick"))
+    step = next(s for s in (10, 20, 50, 100, 200, 500, 1000) if longest / s <= form.length / 60)
+    for value in range(0, math.floor(longest) + 1, step):
+        x = form.bars + px * value
+        anchor = "middle" if value or form.bars else "start"
         parts += [
-            f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{TOP - 4}" y2="{height}"/>',
-            f'<text class="tick" x="{x:.0f}" y="{TOP - 10}" text-anchor="middle">{text}</text>',
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height}"/>',
+            _text(x, TOP - 10, f"{value} s", "tick", anchor),
         ]
-    for i, (tool, stored, time) in enumerate(costs):
-        y = TOP + ROW * i
-        length = DECADE * math.log10(time)
-        kind = ' class="ours"' if tool == OURS else ""
-        written = f"{rounded(time)} µs" if time < 1000 else f"{time / 1000:.1f} ms"
-        ratio = f" ({rounded(time / ours)} ×)" if tool != OURS else ""
-        text = f'<text{kind} y="{y + 17}"'
+    for i, (tool, stored, seconds) in enumerate(totals):
+        y = TOP + form.row * i
+        bar = y + form.below + 3
+        ours = "ours" if tool == OURS else ""
+        if form.below:
+            small = f'<tspan class="tick">{stored}</tspan>'
+            parts.append(_text(0, y + 17, f"{tool} {small}", ours))
+        else:
+            parts.append(_text(STORED - 8, y + 17, tool, ours, "end"))
+            parts.append(_text(STORED, y + 17, stored, "tick"))
+        of_calls, in_all = px * min(seconds, calls), px * seconds
         parts += [
-            f'{text} x="{NAMES - 8}" text-anchor="end">{tool}</text>',
-            f'<text class="tick" y="{y + 17}" x="{NAMES}">{stored}</text>',
-            f'<rect{kind} x="{start}" y="{y + 3}" width="{length:.1f}" height="{ROW - 6}"/>',
-            f'{text} x="{start + length + 6:.1f}">{written}{ratio}</text>',
+            _bar(form.bars, bar, of_calls, "calls"),
+            _bar(form.bars + of_calls, bar, in_all - of_calls, f"tool {ours}"),
+            _text(form.bars + in_all + 6, bar + 14, written(seconds), ours),
         ]
-    return "\n".join([*parts, "</svg>", ""])
+    size = f'viewBox="0 0 {form.width} {height}" width="{form.width}"'
+    title = "<title>Time of a study of 10 000 calls of 1 ms</title>"
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', title, f"<style>{STYLE}</style>"]
+    return "\n".join([*head, *parts, "</svg>", ""])
 
 
-def describe(costs: list[Cost]) -> str:
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y}" text-anchor="{anchor}">{text}</text>'
+
+
+def _bar(x: float, y: float, width: float, kind: str, height: int = 20) -> str:
+    return f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}"/>'
+
+
+def describe(totals: list[Total]) -> str:
     """Report in words what the picture shows."""
-    return ", ".join(f"{cost.tool} {rounded(cost.time)} µs" for cost in costs)
+    return ", ".join(f"{total.tool} {written(total.seconds)}" for total in totals)
+
+
+def claim(totals: list[Total]) -> str:
+    """Report in one sentence what the picture shows."""
+    [ours] = (total.seconds for total in totals if total.tool == OURS)
+    others = [total.seconds for total in totals if total.tool not in (OURS, LOOP)]
+    between = f"{written(min(others)).removesuffix(' s')} to {written(max(others))}"
+    return (
+        f"10 000 calls of 1 ms take {written(ours)} with psweep, and {between} with other tools "
+        "that keep each result at once"
+    )
+
+
+def smallest_costs() -> str:
+    """Report what a pset takes in the largest study of calls that do nothing."""
+    with RESULTS.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["case"] == SERIAL]
+    cost = {row["what"]: float(row["median"]) for row in rows if row["unit"]}
+    return (
+        f"Of 100 000 calls that do nothing, psweep takes {cost['psweep']:.1f} µs each, a "
+        f"hand-written loop that pickles each row {cost['bare loop']:.1f} µs."
+    )
+
+
+def block() -> str:
+    """Return what README says between its two marks."""
+    wide, narrow = (f"docs/_static/{form.name}" for form in FORMS)
+    totals = read_totals()
+    return f"""{BEGIN}
+
+**{claim(totals)}:**
+
+<picture>
+  <source media="(max-width: 600px)" srcset="{narrow}">
+  <img alt="Time of the whole study: {describe(totals)}" src="{wide}">
+</picture>
+
+{smallest_costs()}
+
+{END}"""
+
+
+def update() -> None:
+    """Draw the pictures, and write README's block."""
+    for form in FORMS:
+        (STATIC / form.name).write_text(draw(read_totals(), form), encoding="utf-8")
+    before, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{README} has no place for the bars; put the lines {BEGIN} and {END} there")
+    README.write_text(before + block() + after, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(read_costs()), encoding="utf-8")
+    update()

@@ -1,11 +1,10 @@
-"""Measure what one call of a function that does nothing costs in other tools: `nox -s bench_tools`.
+"""Run one study in psweep or in another tool, for `nox -s bench_tools`, which takes the time.
 
-    python other_tools.py TOOL
+    python other_tools.py TOOL [N]
 
-It runs in an environment that has the tool, in an empty folder, and prints µs per pset, for a study
-of 1000. What a tool does only once (imports, its store) comes before the clock starts. Each result
-is kept in the way that the tool is made for; of several, in the quickest that its documentation
-names for one machine.
+It runs in an environment that has the tool, in an empty folder. The study has 10 000 psets, or N.
+Each call keeps a core busy for 1 ms. Each result is kept in the way that the tool is made for; of
+several, in the quickest that its documentation names for one machine.
 """
 
 from __future__ import annotations
@@ -13,55 +12,48 @@ from __future__ import annotations
 import sys
 import time
 
-N = 1000
+CALL_SECONDS = 0.001
 
 
-def measure(call, params):
-    """Time a call for each pset, after two that do not count."""
-    for pset in params[:2]:
-        call(pset)
-    start = time.perf_counter()
-    for pset in params[2:]:
-        call(pset)
-    return (time.perf_counter() - start) / len(params[2:])
+def func(a, b):
+    """Return a product, after a while."""
+    end = time.perf_counter() + CALL_SECONDS
+    while time.perf_counter() < end:
+        pass
+    return a * b
 
 
 def grid(n):
     return [{"a": i, "b": 0.5 * i} for i in range(n)]
 
 
-def signac(n):
-    import signac
-
-    project = signac.init_project()
-
-    def call(pset):
-        job = project.open_job(pset)
-        job.init()
-        job.doc.result = pset["a"] * pset["b"]
-
-    return measure(call, grid(n))
-
-
-def product(a, b):
-    return a * b
-
-
-def joblib(n):
-    from joblib import Memory
-
-    cached = Memory("cache", verbose=0).cache(product)
-    return measure(lambda pset: cached(**pset), grid(n))
+def for_loop(n):
+    for pset in grid(n):
+        func(**pset)
 
 
 def psweep(n):
     import psweep as ps
 
-    params = grid(n)
-    ps.run_local(lambda pset: {"result": pset["a"] * pset["b"]}, params[:2])
-    start = time.perf_counter()
-    ps.run_local(lambda pset: {"result": pset["a"] * pset["b"]}, params, calc_dir="other")
-    return (time.perf_counter() - start) / n
+    ps.run_local(lambda pset: {"result": func(pset["a"], pset["b"])}, grid(n))
+
+
+def signac(n):
+    import signac
+
+    project = signac.init_project()
+    for pset in grid(n):
+        job = project.open_job(pset)
+        job.init()
+        job.doc.result = func(**pset)
+
+
+def joblib(n):
+    from joblib import Memory
+
+    cached = Memory("cache", verbose=0).cache(func)
+    for pset in grid(n):
+        cached(**pset)
 
 
 def mlflow(n):
@@ -69,13 +61,10 @@ def mlflow(n):
 
     mlflow.set_tracking_uri("sqlite:///runs.db")
     mlflow.set_experiment("study")
-
-    def call(pset):
+    for pset in grid(n):
         with mlflow.start_run():
             mlflow.log_params(pset)
-            mlflow.log_metric("result", pset["a"] * pset["b"])
-
-    return measure(call, grid(n))
+            mlflow.log_metric("result", func(**pset))
 
 
 def sacred(n):
@@ -91,9 +80,19 @@ def sacred(n):
 
     @experiment.main
     def main(a, b):
-        return a * b
+        return func(a, b)
 
-    return measure(lambda pset: experiment.run(config_updates=pset), grid(n))
+    for pset in grid(n):
+        experiment.run(config_updates=pset)
+
+
+def xyzpy(n):
+    import xyzpy
+
+    runner = xyzpy.Runner(func, var_names=["result"])
+    crop = runner.Crop(name="study", batchsize=1)  # else it keeps each batch, not each result
+    crop.sow_cases(["a", "b"], [(pset["a"], pset["b"]) for pset in grid(n)], verbosity=0)
+    crop.grow_missing(verbosity=0)
 
 
 def optuna(n, storage):
@@ -104,36 +103,34 @@ def optuna(n, storage):
     study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler())
 
     def objective(trial):
-        return trial.suggest_int("a", 0, n) * trial.suggest_float("b", 0, 10)
+        return func(trial.suggest_int("a", 0, n), trial.suggest_float("b", 0, 10))
 
-    study.optimize(objective, n_trials=2)
-    start = time.perf_counter()
-    study.optimize(objective, n_trials=n - 2)
-    return (time.perf_counter() - start) / (n - 2)
+    study.optimize(objective, n_trials=n)
 
 
 def optuna_sqlite(n):
-    return optuna(n, "sqlite:///study.db")
+    optuna(n, "sqlite:///study.db")
 
 
 def optuna_journal(n):
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    return optuna(n, JournalStorage(JournalFileBackend("journal.log")))
+    optuna(n, JournalStorage(JournalFileBackend("journal.log")))
 
 
 TOOLS = {
+    "for-loop": for_loop,
     "psweep": psweep,
     "psweep 0.8.0": psweep,
     "signac": signac,
     "joblib.Memory": joblib,
     "sacred": sacred,
+    "xyzpy (Crop)": xyzpy,
     "MLflow (SQLite)": mlflow,
     "optuna (SQLite)": optuna_sqlite,
     "optuna (journal file)": optuna_journal,
 }
 
 if __name__ == "__main__":
-    microseconds = 1e6 * TOOLS[sys.argv[1]](N)
-    print(f"{microseconds:.3g}")
+    TOOLS[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else 10_000)

@@ -67,7 +67,7 @@ QUESTIONS = {
     "print statements of workers": "failures#capture-printed-output",
     "qsub": "clusters",
     "read results while running": "extending#progress-bar-and-results-during-a-run",
-    "rename a parameter": "evaluate#correct-a-mistake",
+    "rename a parameter": "evaluate#correct-a-mistake-or-rename-a-parameter",
     "reproduce an old result": "git#run-an-old-row-again",
     "retry failed jobs": "failures#retry",
     "RuntimeError freeze_support": "troubleshooting",
@@ -136,7 +136,7 @@ QUESTIONS = {
     "qwertz": "troubleshooting",
     "OutOfMemory killed": "troubleshooting",
     "can't pickle lambda": "faq#can-func-be-a-lambda-or-a-closure",
-    "save numpy arrays": "cookbook#arrays-as-files",
+    "save numpy arrays": "cookbook#save-arrays-as-files",
     "optuna": "comparison",
     "MPI": "parallel",
 }

@@ -31,24 +31,24 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 56
-REPORT = {"width": 510, "height": 900}
+REPORT = {"width": 400, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
 STORY = r"\d+ of \d+ psets are safe|\d+ skipped|(?<=loss\n).*"
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>
-body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 12px; width: max-content; }}
+body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width: max-content; }}
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
-pre {{ margin: 0; padding: 12px 14px; width: 606px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 17.4px/1.94 "DejaVu Sans Mono", monospace; }}
+pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
+      background: #282828; color: #ebdbb2; font: 16.2px/1.92 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
-img {{ width: {width}px; border: 1px solid #888; border-radius: 10px; }}
+img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>See what matters</figcaption><img src="report.png"></figure>
+<figure><figcaption>See the best values</figcaption><img src="report.png"></figure>
 """
 
 
@@ -62,10 +62,10 @@ class Variant(NamedTuple):
 
 
 VARIANTS = [
-    Variant("psweep.png", "light", "row", 450),
-    Variant("psweep-dark.png", "dark", "row", 450),
-    Variant("psweep-narrow.png", "light", "column", 606),
-    Variant("psweep-narrow-dark.png", "dark", "column", 606),
+    Variant("psweep.png", "light", "row", 500),
+    Variant("psweep-dark.png", "dark", "row", 500),
+    Variant("psweep-narrow.png", "light", "column", 590),
+    Variant("psweep-narrow-dark.png", "dark", "column", 590),
 ]
 
 
@@ -89,7 +89,7 @@ def show(folder: pathlib.Path) -> list[str]:
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
         "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
-        "$ psweep-report --open  # shows what matters", report,
+        "$ psweep-report --open  # shows the best values", report,
     ]  # fmt: skip
 
 
@@ -106,27 +106,21 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
+        # It is enlarged.
         page = browser.new_page(
-            viewport=REPORT, device_scale_factor=SCALE, color_scheme=variant.theme
+            viewport=REPORT, device_scale_factor=2 * SCALE, color_scheme=variant.theme
         )
         page.goto((folder / lines[-1]).as_uri())
         page.wait_for_selector("svg")
         # without what can be chosen, as in print, and what would be too small to read
         for one in ("#pair .controls", "#pair .keys.quiet"):
             page.locator(one).evaluate("one => one.style.display = 'none'")
-        # below the title and the choices, so that its text is large enough
-        top = page.locator("#matters").bounding_box()["y"]
-        page.evaluate(f"scrollBy(0, {top - 6})")
-        pair = page.locator("#pair").bounding_box()
-        height = pair["y"] + pair["height"] + 6
-        page.screenshot(
-            path=folder / "report.png",
-            clip={"x": 0, "y": 0, "width": REPORT["width"], "height": height},
-        )
+        page.locator("#pair").screenshot(path=folder / "report.png")
         shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
         colour = {"light": "#1f2328", "dark": "#e6edf3"}[variant.theme]
         text = PAGE.format(text=shown, colour=colour, **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
+        page = browser.new_page(device_scale_factor=SCALE)
         page.goto((folder / "picture.html").as_uri())
         data = page.locator("body").screenshot(omit_background=True)
         picture = Image.open(io.BytesIO(data))

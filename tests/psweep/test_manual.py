@@ -194,6 +194,8 @@ def test_bars_of_readme_are_those_of_the_last_measurement():
     spec = importlib.util.spec_from_file_location("chart", path)
     chart = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(chart)
-    costs = chart.read_costs()
-    assert chart.PICTURE.read_text(encoding="utf-8") == chart.draw(costs)
-    assert chart.describe(costs) in (ROOT / "README.md").read_text(encoding="utf-8")
+    totals = chart.read_totals()
+    for form in chart.FORMS:
+        picture = (chart.STATIC / form.name).read_text(encoding="utf-8")
+        assert picture == chart.draw(totals, form)
+    assert chart.block() in chart.README.read_text(encoding="utf-8")

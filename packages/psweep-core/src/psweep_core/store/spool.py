@@ -361,10 +361,10 @@ class Spool:
         """Find the psets that are not needed any more, by their positions."""
         return self._noted("unneeded")
 
-    def _noted(self, *whats: str) -> set[int]:
+    def _noted(self, *kinds: str) -> set[int]:
         found: set[int] = set()
         for name in self._names():
-            if name.partition(".")[0] in whats:
+            if name.partition(".")[0] in kinds:
                 found.update(map(int, (self.folder / name).read_text(encoding="ascii").split()))
         return found
 
