@@ -139,6 +139,8 @@ QUESTIONS = {
     "save numpy arrays": "cookbook#save-arrays-as-files",
     "optuna": "comparison",
     "MPI": "parallel",
+    "load results": "database",
+    "error": "failures",
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000
