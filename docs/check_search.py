@@ -140,7 +140,7 @@ QUESTIONS = {
     "optuna": "comparison",
     "MPI": "parallel",
     "load results": "database",
-    "error": "failures",
+    "error": "troubleshooting",
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000
