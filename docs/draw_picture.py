@@ -31,7 +31,7 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 56
-REPORT = {"width": 400, "height": 900}
+REPORT = {"width": 430, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
 STORY = r"\d+ of \d+ psets are safe|\d+ skipped|(?<=loss\n).*"
@@ -42,7 +42,7 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 16.2px/1.92 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 16.2px/1.85 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
@@ -70,7 +70,10 @@ VARIANTS = [
 
 
 def show(folder: pathlib.Path) -> list[str]:
-    """Run the study twice in a folder and make its report; return what the terminal shows."""
+    """Run the study twice in a folder and make its report; return what the terminal shows.
+
+    The last line that `psweep-report` prints, where the report is, is left out.
+    """
     [study] = (block for block in run_page.read_blocks(README) if block.file == "study.py")
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
@@ -79,17 +82,14 @@ def show(folder: pathlib.Path) -> list[str]:
     # bar does not show yet.
     first = run(interrupt_at=r"\b1[12]/20 \[", interrupt_after=0.25)
     second = run()
-    report = subprocess.run(
-        [sys.executable, "-c", "import psweep; print(psweep.report())"],
-        cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8",
-    ).stdout.strip()  # fmt: skip
+    subprocess.run([sys.executable, "-c", "import psweep; psweep.report()"], cwd=folder, check=True)
     # What matters is the bar when Ctrl-C comes, and the lines of psweep; not the traceback.
     said = next(i for i, line in enumerate(first) if line.startswith("psweep:"))
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
         "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
-        "$ psweep-report --open  # shows the best values", report,
+        "$ psweep-report --open  # shows the best values",
     ]  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         page = browser.new_page(
             viewport=REPORT, device_scale_factor=2 * SCALE, color_scheme=variant.theme
         )
-        page.goto((folder / lines[-1]).as_uri())
+        page.goto((folder / "calc" / "report.html").as_uri())
         page.wait_for_selector("svg")
         # without what can be chosen, as in print, and what would be too small to read
         for one in ("#pair .controls", "#pair .keys.quiet"):
