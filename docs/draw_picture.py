@@ -42,13 +42,13 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 16.2px/1.85 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 16.4px/1.94 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>See the best values</figcaption><img src="report.png"></figure>
+<figure><figcaption>psweep-report: see the best values</figcaption><img src="report.png"></figure>
 """
 
 
