@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import DatabaseError
 from ..table.changing import stale_rows
 from ..table.levels import study_frame
+from .databases_in import databases_in
 from .journal_reader import is_over
 from .locks import is_locked
 from .paths import Layout, PathLike, calc_dir_of, is_of_run, lock_of, run_of, split_database
@@ -99,7 +100,7 @@ def compared(
 
 def _ids_of_other_databases(folder: Path, own: str | None) -> set[str]:
     """Find the rows of the other databases in the folder; `own` is None if it is not known."""
-    names = Study.names_in(folder)
+    names = databases_in(folder)
     if own is None and len(names) == 1:
         return set()
     ids: set[str] = set()

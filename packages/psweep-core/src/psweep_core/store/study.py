@@ -21,6 +21,7 @@ from ..table.gc_pause import no_garbage_collection
 from ..table.rows import Header
 from . import database, joined_texts, last_written
 from .atomic import remove_if_abandoned
+from .databases_in import databases_in, not_found
 from .journal_reader import (
     ForeignJournalError,
     JournalContents,
@@ -37,7 +38,7 @@ from .paths import Layout, PathLike, remove_journal, run_of, split_database
 from .private_folder import make_private_folder
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
-from .spool import Spool, spools_of
+from .spool import spools_of
 from .union import union, warn_unreadable
 from .unneeded import note_unneeded
 
@@ -48,13 +49,6 @@ if TYPE_CHECKING:
     from .growing_copy import GrowingCopy
 
 __all__ = ["Study"]
-
-
-def _is_unfinished(spool: Spool) -> bool:
-    try:
-        return bool(spool.journals()) or bool(spool.unfinished())
-    except (DatabaseError, OSError):
-        return True  # whoever uses it says why it cannot be read
 
 
 _held: set[tuple[Path, int]] = set()  # locks of this process, each with the thread that has it
@@ -79,18 +73,6 @@ class Study:
         self._where = os.path.join(self.layout.name, basename)  # for reports
 
     @classmethod
-    def names_in(cls, calc_dir: PathLike) -> set[str]:
-        """List the databases of a folder: the files, and those that unfinished runs will write.
-
-        One that was renamed, or written in another format, has left a folder in PRIVATE.
-        """
-        layout = Layout(calc_dir)
-        names, usual = layout.basenames(), layout.usual_databases()
-        if len(names | usual) > 1:  # else it is the study, also if it has no database yet
-            names = {name for name in names if cls(calc_dir, name)._is_used()}
-        return names or usual
-
-    @classmethod
     def of_folder(cls, calc_dir: PathLike) -> Study:
         """Find the one study of a folder, whatever its database is called.
 
@@ -99,7 +81,7 @@ class Study:
         folder, basename = split_database(calc_dir)
         if basename is not None:
             return cls(folder, basename)
-        names = cls.names_in(folder)
+        names = databases_in(folder)
         if len(names) > 1 and "database.pk" not in names:
             example = os.path.join(folder, min(names))
             message = (
@@ -117,22 +99,7 @@ class Study:
         if basename is None and named is not None and not study.layout.private.exists():
             study.read_database()  # so that no folder is made for a file that is something else
         if not study.exists():
-            where = f"database in {os.fspath(calc_dir)}" if named is None else study.layout.database
-            message = f"there is no {where}, and no unfinished run either"
-            if study.layout.runs.is_file():
-                message += (
-                    "; runs.jsonl lists runs that ended before their first result, or whose "
-                    "database was moved away: psweep.df_runs shows them"
-                )
-            if study.layout.calc_dir.is_file():
-                message += f"; it is a file: name its folder, {study.layout.calc_dir.parent}"
-            others = study.layout.files_like_databases() if named is None else []
-            if others:
-                message += (
-                    f"; the folder holds {', '.join(others)}: if one of these is its database, "
-                    f"name it: {os.path.join(calc_dir, others[0])}"
-                )
-            raise StudyNotFoundError(message)
+            raise not_found(study.layout, calc_dir, named)
         return study
 
     # look at it, without a lock
@@ -142,16 +109,6 @@ class Study:
         # In this order: a run that ends in between moves its rows to the database.
         layout = self.layout
         return bool(layout.journals()) or any(spools_of(layout)) or layout.database.exists()
-
-    def _is_used(self) -> bool:
-        """Return whether there is a database, or a run that will write one."""
-        layout = self.layout
-        return (
-            layout.database.exists()
-            or bool(layout.journals())
-            or any(map(_is_unfinished, spools_of(layout)))
-            or layout.database.exists()  # by a run that has just ended
-        )
 
     @no_garbage_collection()
     def known(self) -> pd.DataFrame:
