@@ -48,7 +48,7 @@ pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>psweep-report: see the best values</figcaption><img src="report.png"></figure>
+<figure><figcaption>See the best values</figcaption><img src="report.png"></figure>
 """
 
 
@@ -89,7 +89,7 @@ def show(folder: pathlib.Path) -> list[str]:
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
         "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
-        "$ psweep-report --open  # shows the best values",
+        "$ psweep-report --open  # shows the plot →",
     ]  # fmt: skip
 
 
@@ -117,6 +117,8 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
             page.locator(one).evaluate("one => one.style.display = 'none'")
         page.locator("#pair").screenshot(path=folder / "report.png")
         shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
+        if variant.direction == "column":
+            shown = shown.replace("→", "↓")
         colour = {"light": "#1f2328", "dark": "#e6edf3"}[variant.theme]
         text = PAGE.format(text=shown, colour=colour, **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")

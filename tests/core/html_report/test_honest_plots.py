@@ -300,7 +300,17 @@ def test_a_star_marks_the_best_point(open_page):
         page.select_option("#pair-hue", label="b")
         star = page.locator("#pair-plots .star")
         assert star.count() == 1
-        assert page.text_content("#pair-plots .halo") == f"best mean: {means[a, b]:.3g}"
+        label = page.locator("#pair-plots .halo")
+        assert label.text_content() == f"best mean: {means[a, b]:.3g} at a {a}, b {b}"
+        # all of it is inside the plot, below the star or above it
+        box, sign, frame = (
+            one.bounding_box() for one in (label, star, page.locator("#pair-plots .frame"))
+        )
+        assert box["y"] > frame["y"] - 5
+        assert box["y"] + box["height"] < frame["y"] + frame["height"]
+        assert box["x"] + box["width"] < frame["x"] + frame["width"] + 9
+        baseline = box["y"] + 0.75 * box["height"]
+        assert box["y"] >= sign["y"] + sign["height"] or baseline <= sign["y"]
         star.hover(force=True)
         assert f"a = {a}b = {b}" in page.inner_text("#tip").replace("\n", "")
         page.click("#heatmap")

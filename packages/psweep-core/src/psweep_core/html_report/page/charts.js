@@ -7,7 +7,7 @@
 //   { type: "bars", points: [[x, low, high]], colour }
 //   { type: "dots", points: [[x, y]], colour or colours, size, opacity, tip: (i) => lines, row: (i) => row,
 //     hollow: (i) => bool, label: (i) => text, aside: (i) => -0.5 ... 0.5 of the space between levels }
-//   { type: "star", point: [x, y], colour, label }
+//   { type: "star", point: [x, y], colour, labels }: the first of the labels that is not too wide
 //   { type: "crosses", points: [x], number, colour, tip }: at the lower end of the axis
 //   { type: "cells", cells: [[column, line, colour, lines of the tip, "" or "some" or "all" of it is lost, whether it has a star]] }
 // A colour is the number of one of the palette, or CSS.
@@ -111,12 +111,16 @@ function alongLine(points) {
   return along;
 }
 
+const widthOf = (label, kind) => (kind ? 7 : 6) * label.length; // in pixels, about
+
 // Write each label, the longest first, where it covers the least of what is drawn and of the others.
 function placeLabels(root, labels, spots, lines, { left, top, inner, high }) {
   const boxes = [];
   for (const [a, b, text, kind] of labels.sort((one, other) => other[2].length - one[2].length)) {
-    const [w, h] = [(kind ? 7 : 6) * text.length, 11];
-    const corners = [[a - w / 2, b - 8 - h], [a - w / 2, b + 8], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
+    const [w, h] = [widthOf(text, kind), 11];
+    const middle = Math.max(left, Math.min(a - w / 2, left + inner + 8 - w));
+    const away = kind ? 11 : 8; // a star is larger than a dot
+    const corners = [[middle, b - away - h], [middle, b + away], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
     const covered = ([x0, y0]) => {
       const outside = x0 < left || x0 + w > left + inner + 8 || y0 < top - 4 || y0 + h > top + high;
       const under = (points) => points.filter(([x, y]) => x > x0 - 3 && x < x0 + w + 3 && y > y0 - 3 && y < y0 + h + 3).length;
@@ -183,7 +187,7 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, lab
   } else if (mark.type === "star") {
     const [a, b] = [px(mark.point[0]), py(mark.point[1])];
     root.append(svg("path", { class: "star", d: starPath(a, b, 9), fill: mark.colour }));
-    labels.push([a, b, mark.label, "best"]);
+    labels.push([a, b, mark.labels.find((label) => widthOf(label, "best") < inner) || mark.labels.at(-1), "best"]);
   } else if (mark.type === "crosses") {
     mark.points.forEach((place, i) => {
       const [a, b] = [px(place), top + high - 8 - 11 * mark.number];

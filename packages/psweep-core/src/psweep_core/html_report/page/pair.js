@@ -132,7 +132,7 @@ function drawPair() {
   const at = (i, j, k) => means.get([i, j, k].filter((part) => part !== null).join(","));
   const height = facets.length > 1 ? 230 : 285;
   const log = result.log;
-  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log, margin: best ? 0.1 : 0.04 }; // the label of the star is beyond it
+  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log, [look.lower ? "below" : "above"]: best ? 0.15 : 0 }; // where the label of the star is
   const shade = shades(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log);
   facets.forEach((facet, f) => {
     const [title, div] = box.children[f].children;
@@ -177,7 +177,11 @@ function drawLines(div, at, facet, y, height, name, best, bestText) {
   const space = hues.length < 2 || (look.x.number && (!look.x.repeats || look.x.log)) ? 0 : (look.x.number ? 0.3 : 0.6) * Math.min(...gaps);
   const few = hues.flatMap((j) => look.x.places.map((_, i) => at(i, j, facet))).filter((one) => one && one.n && one.lost).length <= 6;
   const partOf = (one) => (few && one.lost ? `${count(one.n)} of ${count(one.n + one.lost)}` : "");
-  const bestLabel = (one) => `${bestText}: ${shortNumber(Number(one.mean.toPrecision(3)))}${partOf(one) && ` (${partOf(one)})`}`;
+  const bestLabel = (one, i, j) => {
+    const short = `${bestText}: ${shortNumber(Number(one.mean.toPrecision(3)))}${partOf(one) && ` (${partOf(one)})`}`;
+    const values = [[look.x, i], ...(j === null ? [] : [[look.hue, j]])].map(([axis, k]) => `${axis.label} ${axis.labels[k]}`);
+    return [`${short} at ${values.join(", ")}`, short];
+  };
   hues.forEach((j, number) => {
     const colour = j === null ? 0 : hueColour(j);
     const found = look.x.places.map((place, i) => [place, i, at(i, j, facet)]);
@@ -195,7 +199,7 @@ function drawLines(div, at, facet, y, height, name, best, bestText) {
     marks[2].push({ type: "dots", points: dots, colour, size: look.x.places.length > 40 ? 2 : 3.5, hollow: (k) => dots[k][3].lost > 0,
       label: (k) => (dots[k][3] === best ? "" : partOf(dots[k][3])), tip: (k) => tipOf(dots[k][3], levels(dots[k][2]), name) });
     const star = dots.find((dot) => dot[3] === best);
-    if (star) marks[3].push({ type: "star", point: star, colour, label: bestLabel(best) });
+    if (star) marks[3].push({ type: "star", point: star, colour, labels: bestLabel(best, star[2], j) });
   });
   chart(div, { label: `${name} against ${look.x.label}${look.hue ? `, one line for each ${look.hue.label}` : ""}`, height, x: { ...axisSpec(look.x), margin: space ? 0.1 : 0 }, y, marks: marks.flat() });
 }

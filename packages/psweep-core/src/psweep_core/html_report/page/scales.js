@@ -60,8 +60,8 @@ function scaleOf(axis, most) {
   const to = axis.log ? Math.log10 : (value) => value;
   let [low, high] = [to(axis.low), to(axis.high)];
   if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
-  const margin = axis.tight ? 0 : (high - low) * (axis.margin || 0.04);
-  [low, high] = [low - margin, high + margin];
+  const [below, above] = axis.tight ? [0, 0] : [axis.below || axis.margin || 0.04, axis.above || axis.margin || 0.04];
+  [low, high] = [low - below * (high - low), high + above * (high - low)];
   const from = axis.log ? (value) => 10 ** value : (value) => value;
   let ticks = axis.places && axis.places.length <= most ? axis.places : null;
   if (ticks && ticks.length > 1) { // such as 0, 0.01, 1: the labels would overlap
