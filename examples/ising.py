@@ -50,8 +50,8 @@ if __name__ == "__main__":
     T = np.linspace(1.4, 3.4, 1000)
     ax.plot(T, exact(T), color="0.5", label="exact, infinite lattice")
     ax.errorbar(stats["T"], stats.m_mean, yerr=stats.m_std, fmt="o", markersize=4, capsize=3,
-                label=f"{SIZE} × {SIZE} spins, mean ± std of 8 runs")  # fmt: skip
-    ax.axvline(CRITICAL, color="C1", linestyle="--", linewidth=1)
+                label=f"{SIZE} × {SIZE} spins,\nmean ± std of 8 runs")  # fmt: skip
+    ax.axvline(CRITICAL, color="C1", linestyle="--", linewidth=1, label="critical temperature")
     ax.set_xlabel("temperature (coupling / k)")
     ax.set_ylabel("magnetisation per spin")
     ax.set_title("Ising model: a magnet gets warm")
