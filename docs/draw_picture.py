@@ -47,8 +47,8 @@ pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
-<figure><figcaption>Stop it, run it again</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>See the best values</figcaption><img src="report.png"></figure>
+<figure><figcaption>Stop it, run it again: no result is lost</figcaption><pre>{text}</pre></figure>
+<figure><figcaption>See which values are best</figcaption><img src="report.png"></figure>
 """
 
 

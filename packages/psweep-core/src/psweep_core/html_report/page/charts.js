@@ -118,7 +118,7 @@ function placeLabels(root, labels, spots, lines, { left, top, inner, high }) {
   const boxes = [];
   for (const [a, b, text, kind] of labels.sort((one, other) => other[2].length - one[2].length)) {
     const [w, h] = [widthOf(text, kind), 11];
-    const middle = Math.max(left, Math.min(a - w / 2, left + inner + 8 - w));
+    const middle = Math.max(left + 6, Math.min(a - w / 2, left + inner + 8 - w));
     const away = kind ? 11 : 8; // a star is larger than a dot
     const corners = [[middle, b - away - h], [middle, b + away], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
     const covered = ([x0, y0]) => {
