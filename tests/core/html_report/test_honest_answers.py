@@ -116,7 +116,10 @@ def test_labels_of_points_lie_on_no_point(open_page):
     assert page.inner_text("#pair-title") == "step × order"
     labels = page.locator("#pair-plots text.halo").all()
     points = [circle.bounding_box() for circle in page.locator("#pair-plots circle").all()]
-    assert texts(page, "#pair-plots text.halo") == ["best mean: 0.001 (1 of 2)"] + ["1 of 2"] * 5
+    assert texts(page, "#pair-plots text.halo") == [
+        "best mean: 0.001 (1 of 2) at step 0.1, order 3",
+        *["1 of 2"] * 5,
+    ]
     assert len(points) == 10
     boxes = [_without_halo(label.bounding_box()) for label in labels]
     for i, box in enumerate(boxes):
@@ -148,7 +151,7 @@ def test_failures_and_spreads_are_marked_in_the_plot(study, open_page):
     assert "some psets failed" in keys
     assert "all psets failed" in keys
     assert page.locator("#pair-plots .hollow").count() == 1
-    assert texts(page, "#pair-plots text.halo") == ["best mean: 80", "4 of 6"]
+    assert texts(page, "#pair-plots text.halo") == ["best mean: 80 at a 4, b x", "4 of 6"]
     assert page.locator("#pair-plots .cross").count() == 1
     box = page.locator("#pair-plots .hollow").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

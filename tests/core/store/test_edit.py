@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -177,6 +178,42 @@ def test_values_that_are_left_alone_keep_their_types():
     assert repr(renamed) == repr([{"z": x, "k": 0} for x in values])
     other = params_after(lambda df: df.assign(z=df.z.where(df.z != 2, 0.5), k=1))
     assert repr(other) == repr([{"z": z, "k": 1} for z in [1, 0.5, 2.5, 3.0]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        dt.datetime(2024, 1, 1),
+        dt.datetime(1, 1, 1, tzinfo=dt.timezone.utc),
+        dt.timedelta(seconds=1),
+        dt.date(2024, 1, 1),
+        np.datetime64("2024-01-01"),
+        np.timedelta64("NaT"),
+        pd.NaT,
+        pd.Interval(0, 1),
+        pd.Period("2024-01"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("missing", [False, True])
+def test_objects_keep_their_types(value, missing):
+    params = [{"n": 1, "t": value}, {"n": 2, **({} if missing else {"t": value})}]
+
+    def func(pset):
+        return {"end": [pset["t"], 1], "out": pset["t"]} if "t" in pset else {}
+
+    ps.run_local(func, params)
+    before = ps.df_read("calc")
+    same = ps.edit("calc", lambda df: df)
+    pd.testing.assert_frame_equal(same, before)
+    assert not [*Path().glob("calc.bak_*")]
+    assert list(map(repr, same["out"])) == list(map(repr, before["out"]))
+    df = ps.edit("calc", lambda df: ps.df_add_param(df, "solver", "cg"))
+    after = ps.df_extract_params(df)
+    assert repr(after) == repr([{**pset, "solver": "cg"} for pset in params])
+    assert list(map(type, df["out"])) == list(map(type, before["out"]))
+    new = [{**pset, "solver": "cg"} for pset in params]
+    assert len(ps.run_local(func, new, skip_dups=True)) == 2
 
 
 def test_what_changes_inside_an_object_is_a_change():

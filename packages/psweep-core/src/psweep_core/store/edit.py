@@ -96,7 +96,8 @@ def _deep_copy(df: pd.DataFrame) -> pd.DataFrame:
                     copies[place] = copy.deepcopy(value)
                 except Exception:  # it cannot be copied, so it stays the same one
                     copies[place] = value
-            new.isetitem(i, copies)
+            # (As a Series: of an array, pandas would make other types, such as Timestamp.)
+            new.isetitem(i, pd.Series(copies, index=new.index, dtype=object))
     return new
 
 
