@@ -214,6 +214,26 @@ def test_skipped_psets_that_other_code_has_made_are_reported(capfd):
     assert run_again(func_with(3), capfd, repeats=2)[1] == ""
 
 
+@pytest.mark.parametrize("saved", [(False, False), (True, False), (False, True)])
+def test_other_code_is_found_also_if_a_run_saves_nothing(saved, capfd):
+    first, second = saved
+    df = ps.run_local(func_with(2), PARAMS, save=first, seed=1)
+    for code, values, said in [
+        ("ignore", [2, 4, 6], ""),
+        ("warn", [2, 4, 6], "3 skipped psets have rows made by different code"),
+        ("rerun", [2, 4, 6, 3, 6, 9], ""),
+    ]:
+        new, text = run_again(
+            func_with(3), capfd, df=df, save=second, calc_dir="calc", code=code, seed=1
+        )
+        assert new.y.tolist() == values
+        assert said in text
+        assert text == "" or said
+    again, _ = run_again(func_with(3), capfd, df=new, save=second, code="rerun", seed=1)
+    assert len(again) == 6
+    assert "not with seed=2" in run_again(func_with(3), capfd, df=new, save=False, seed=2)[1]
+
+
 def test_newer_rows_of_other_code_are_reported(capfd):
     """Which `df_latest` takes, though there are some of the code that runs now."""
     for k in (2, 3):

@@ -36,7 +36,7 @@ from .interrupts import Interrupts
 from .left_to_tasks import LeftToTasks
 from .options import Options
 from .planner import Done, Planner, header_after, reserve_numbers
-from .provenance import Code, code_of, note_run
+from .provenance import Code, code_of, note_run, remember_run
 from .simulate import run_simulated
 
 __all__ = ["carry_out"]
@@ -92,7 +92,7 @@ def carry_out(
     skips = None
     if options.skip_dups:
         skips = done_or_failed if options.skip_dups == "tried" else done
-    if code is None and (options.save or seeded):  # of unsaved runs for what it says of seeds
+    if code is None and (options.save or seeded or options.code != "ignore"):
         code = code_of(func)
     git_commits = options.git_commits()
     run_id = str(uuid.uuid4())
@@ -218,6 +218,8 @@ class _Run:
                 )
             self.closing.show()
             raise
+        if self.planner.code is not None:
+            remember_run(self.options, record.header.run_id, self.planner.code)
         new = frame_of_rows(record.rows, record.header)
         extended = self._with_extras(append_frame(df, new))
         self.closing.count_failures(new)

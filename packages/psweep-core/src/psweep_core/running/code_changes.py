@@ -10,9 +10,8 @@ import pandas as pd
 
 from ..params.grids import Pset
 from ..store.paths import Layout
-from ..store.runs_file import read_runs
 from ..table.bookkeeping import SEED
-from .provenance import Code
+from .provenance import Code, known_runs
 
 __all__ = ["CodeChanges", "other_seeds"]
 
@@ -35,7 +34,7 @@ class CodeChanges:
     def __init__(self, layout: Layout, code: Code) -> None:
         self._code = code
         self._other = {
-            run_id: entry for run_id, entry in read_runs(layout).items() if self._differs(entry)
+            run_id: entry for run_id, entry in known_runs(layout).items() if self._differs(entry)
         }
 
     def _differs(self, entry: Mapping[str, Any]) -> bool:
@@ -164,7 +163,7 @@ def other_seeds(
         return
     seeds = {
         run_id: entry["seed"]
-        for run_id, entry in read_runs(layout).items()
+        for run_id, entry in known_runs(layout).items()
         if "seed" in entry and entry["seed"] != seed
     }
     wanted = {*hashes} - {sha for sha, _ in own}

@@ -125,8 +125,7 @@ class Planner:
         counts: Counter[str] | None = None
         if self.done is not None:
             rows = self.done(df)
-            checks_code = options.save and options.code != "ignore"
-            if self.code is not None and checks_code and len(rows):
+            if self.code is not None and options.code != "ignore" and len(rows):
                 changes = CodeChanges(self._layout, self.code)
                 notices += filter(None, [changes.newer_notice(rows, hashes, options.repeats)])
                 if options.code == "rerun":

@@ -14,12 +14,13 @@ import pandas as pd
 from ..git_environment import git_environment
 from ..params.naming import MAIN, main_name
 from ..store.paths import Layout
-from ..store.runs_file import append_run
+from ..store.runs_file import append_run, read_runs
 from ..table.rows import Header
 from .options import Options
 
-__all__ = ["Code", "code_of", "note_run"]
+__all__ = ["Code", "code_of", "known_runs", "note_run", "remember_run"]
 
+_MAX_UNSAVED = 10_000  # runs whose code is remembered
 _GIT_SECONDS = 1.0  # after which git is not waited for
 _SECONDS = 0.25  # for which the answer of git, which takes some ms, is good
 
@@ -103,6 +104,31 @@ def note_run(
         database=options.database_basename,
     )
     append_run(layout, entry)
+
+
+_unsaved: dict[str, dict[str, Any]] = {}
+
+
+def remember_run(options: Options, run_id: str, code: Code) -> None:
+    """Note in memory what `note_run` would write of a run that saves nothing.
+
+    Its rows may come back as ``df=``, with other code.
+    """
+    _unsaved[run_id] = {
+        "run_id": run_id,
+        "seed": options.seed,
+        "module": code.module,
+        "qualname": code.qualname,
+        "fingerprint": code.digest,
+        "parts": code.parts,
+    }
+    if len(_unsaved) > _MAX_UNSAVED:
+        del _unsaved[next(iter(_unsaved))]
+
+
+def known_runs(layout: Layout) -> dict[str, dict[str, Any]]:
+    """Return the entries of the runs of a study, and of those here that saved nothing."""
+    return {**_unsaved, **read_runs(layout)}
 
 
 def _entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str, Any]:
