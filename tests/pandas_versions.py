@@ -9,12 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+# pandas 2.2 has given them other names
+YEAR, HOUR = ("Y", "h") if "Y" in pd.Period("2020", freq="Y").freqstr else ("A", "H")
+
 PSETS = [
     {"i": 1, "f": 0.5, "s": "text", "t": True, "n": None},
     {"i": -2, "f": float("nan"), "s": "ü\N{GRINNING FACE}", "x": [1, {"k": (2, "v")}]},
     {"i": np.int64(3), "f": np.float32(0.5), "t": np.bool_(False), "s": None},
     {"when": pd.Timestamp("2020-01-02T03:04:05.000000006"), "z": 1j, "b": b"bytes"},
     {"zoned": pd.Timestamp("2020-06-01", tz="Europe/Berlin"), "na": pd.NA, "half": "\ud800"},
+    {"year": pd.Period("2020", YEAR), "hours": pd.Period("2020-01-01 03:00", f"2{HOUR}")},
+    {"march": pd.PeriodDtype(f"{YEAR}-MAR"), "months": [pd.DateOffset(months=2, day=1)]},
+    {
+        "periods": pd.period_range("2020", periods=2, freq=HOUR).array,
+        "week": pd.Period("2020", "W"),
+    },
     # text that repeats, and that the first rows lack
     *({"word": "left" if k % 2 else "ü"} for k in range(150)),
 ]
@@ -39,7 +48,7 @@ def write(folder: Path) -> None:
     import psweep as ps
 
     shutil.rmtree(folder, ignore_errors=True)
-    for params in (PSETS[:2], PSETS[2:5], PSETS[5:]):
+    for params in (PSETS[:2], PSETS[2:8], PSETS[8:]):
         ps.run_local(func, params, calc_dir=folder)
     hashes = [ps.pset_hash(pset) for pset in PSETS]
     (folder / "hashes.json").write_text(json.dumps(hashes))
@@ -61,9 +70,9 @@ def read(folder: Path) -> None:
     check([pset.keys() for pset in found] == [pset.keys() for pset in PSETS], "their names")
     check(str(df.i.dtype) == "Int64", "natural dtypes")
     check(df[df.i > 0].i.tolist() == [1, 3], "comparisons")
-    check(df.word.isna().tolist() == [True] * 5 + [False] * 150, "cells without text")
-    check(df.word[5:].tolist() == ["ü", "left"] * 75, "text that repeats")
-    check(df._run_seq.tolist() == [0] * 2 + [1] * 3 + [2] * 150, "numbers of runs")
+    check(df.word.isna().tolist() == [True] * 8 + [False] * 150, "cells without text")
+    check(df.word[8:].tolist() == ["ü", "left"] * 75, "text that repeats")
+    check(df._run_seq.tolist() == [0] * 2 + [1] * 6 + [2] * 150, "numbers of runs")
     check(df._run_id.nunique() == 3, "ids of runs")
     check(df._run_id.dtype == df._pset_id.dtype, "the dtype of text")
     check(df.array[0].tolist() == [[0, 1], [2, 3]], "arrays")

@@ -193,6 +193,7 @@ def test_a_result_that_does_not_vary():
         (lambda df: ps.df_importance(df[:0], "y"), "no parameter varies"),
         (lambda df: ps.df_to_xarray(df, "z"), "no result 'z'"),
         (lambda df: ps.df_to_xarray(df.rename(columns={"y": "repeat"}).iloc[[0, 0]]), "'repeat'"),
+        (lambda df: ps.df_to_xarray(df.rename(columns={"a": "repeat"}).iloc[[0, 0]]), "'repeat'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(call, said):

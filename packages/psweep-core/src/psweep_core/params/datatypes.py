@@ -6,6 +6,7 @@ what they have cached.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -172,9 +173,11 @@ def _pandas_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     if isinstance(obj, pd.Interval):
         return "interval", obj.left, obj.right, obj.closed
     if isinstance(obj, pd.Period):
-        return "period", obj.ordinal, obj.freqstr
+        return "period", obj.ordinal, _frequency(obj.freqstr)
     if isinstance(obj, pd.offsets.BaseOffset):
-        return "offset", kind, obj.n, obj.kwds, getattr(obj, "normalize", False)
+        # (Its module is another one in pandas 3.)
+        known_as = "DateOffset" if kind is pd.DateOffset else kind
+        return "offset", known_as, obj.n, obj.kwds, getattr(obj, "normalize", False)
     return None
 
 
@@ -218,7 +221,19 @@ def _is_of_pandas(array: Any) -> bool:
     return _library(type(array)) == "pandas" and of_dtype in ("pandas", "numpy")
 
 
+# the names of frequencies before pandas 2.2, and since
+_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns"}
+
+
+def _frequency(text: str) -> str:
+    """Return the frequency of periods, such as "2Y-DEC", in the words of newer pandas."""
+    number, name, rest = re.fullmatch(r"(\d*)([A-Za-z]*)(.*)", text).groups()  # type: ignore[union-attr]
+    return number + _FREQUENCIES.get(name, name) + rest
+
+
 def _dtype_name(dtype: Any) -> tuple[Any, ...]:
+    if isinstance(dtype, pd.PeriodDtype):
+        return (f"period[{_frequency(str(dtype)[7:-1])}]",)
     zone = zone_name(getattr(dtype, "tz", None))
     if zone is None or isinstance(zone, str):
         return (str(dtype),)

@@ -48,10 +48,10 @@ def pset_hash(pset: Mapping[Any, Any]) -> str:
     -------
     str
         SHA-1, 40 hex digits. It depends on the values and their types, not on
-        the order of the entries, on whether a number came as a NumPy scalar,
-        on the process or the version of Python. ``1``, ``1.0`` and ``True``
-        differ, as do DataFrames that differ in dtypes, names or categories,
-        and arrays that differ in their field names.
+        the order of the entries (also of an ``OrderedDict``), on whether a number
+        came as a NumPy scalar, on the process or the version of Python. ``1``,
+        ``1.0`` and ``True`` differ, as do DataFrames that differ in dtypes, names
+        or categories, and arrays that differ in their field names.
 
     Raises
     ------

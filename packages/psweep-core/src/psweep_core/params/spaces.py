@@ -100,7 +100,8 @@ def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.ND
     ValueError, TypeError
         What `numpy.linspace` cannot make, such as a negative ``num``.
     ParamsError
-        `dtype` cannot hold the numbers, such as 300 as an uint8, or NaN.
+        `dtype` cannot hold the numbers, such as 300 as an uint8, or NaN; or they are larger than
+        2**53 and too close to each other for `numpy.linspace`, whose numbers are floats.
 
     Examples
     --------
@@ -108,7 +109,14 @@ def intspace(*args: Any, dtype: npt.DTypeLike = np.int64, **kwds: Any) -> npt.ND
     >>> ps.intspace(0, 4, 10).tolist()
     [0, 1, 2, 3, 4]
     """
-    whole = np.unique(np.rint(np.linspace(*args, **kwds)))
+    floats = np.linspace(*args, **kwds)
+    whole = np.unique(np.rint(floats))
+    if len(whole) < np.size(floats) and 2.0**53 <= np.abs(whole[-1]) < np.inf:
+        message = (
+            f"intspace: floats cannot tell all ints from {whole[0]:.0f} to {whole[-1]:.0f} apart; "
+            "use range, or numpy.arange"
+        )
+        raise ParamsError(message)
     with np.errstate(invalid="ignore"):
         found: npt.NDArray[Any] = whole.astype(dtype)
     if found.dtype.kind in "iu" and not np.array_equal(found, whole):

@@ -97,7 +97,8 @@ def _deep_copy(df: pd.DataFrame) -> pd.DataFrame:
                 except Exception:  # it cannot be copied, so it stays the same one
                     copies[place] = value
             # (As a Series: of an array, pandas would make other types, such as Timestamp.)
-            new.isetitem(i, pd.Series(copies, index=new.index, dtype=object))
+            as_objects: Any = pd.Series(copies, index=new.index, dtype=object)
+            new.isetitem(i, as_objects)
     return new
 
 

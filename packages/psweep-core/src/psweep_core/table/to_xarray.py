@@ -84,6 +84,8 @@ def df_to_xarray(df: pd.DataFrame, y: Any | Iterable[Any] | None = None) -> xarr
     psets = combined(places, len(df))
     nth = pd.Series(psets).groupby(psets).cumcount().to_numpy(dtype=np.int64)
     if len(nth) and nth.max() > 0:
+        if _REPEAT in coords:
+            raise _clash(_REPEAT)
         coords[_REPEAT] = np.arange(nth.max() + 1)
         places.append(nth)
     _check(coords, params, names, len(df))
@@ -131,11 +133,7 @@ def _coordinate(series: pd.Series[Any], name: Any) -> tuple[Any, Any]:
 def _check(coords: dict[str, Any], params: list[Any], names: list[Any], n_rows: int) -> None:
     clash = [name for name in names if str(name) in coords]
     if clash or len({*map(str, params)}) < len(params):
-        message = (
-            f"df_to_xarray: {(clash or params)[0]!r} is the name of a parameter or a dimension "
-            "and of something else; rename one of them by df.rename(columns=...)"
-        )
-        raise ParamsError(message)
+        raise _clash((clash or params)[0])
     n_cells = float(np.prod([float(len(values)) for values in coords.values()]))
     if n_cells > max(_MAX_CELLS, _MAX_EMPTY * n_rows):
         sizes = ", ".join(f"{name}: {len(values)}" for name, values in coords.items())
@@ -145,6 +143,14 @@ def _check(coords: dict[str, Any], params: list[Any], names: list[Any], n_rows: 
             "use df.to_xarray(), whose dimension is the row"
         )
         raise ParamsError(message)
+
+
+def _clash(name: Any) -> ParamsError:
+    message = (
+        f"df_to_xarray: {name!r} is the name of a parameter or a dimension and of something else; "
+        "rename one of them by df.rename(columns=...)"
+    )
+    return ParamsError(message)
 
 
 def _filled(series: pd.Series[Any], places: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
