@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from terminal import in_terminal
@@ -63,6 +64,29 @@ def test_a_ctrl_c_that_ends_no_sleep_ends_the_wait():
         wait(60)
     thread.join()
     assert 0.2 <= time.monotonic() - start < 30
+
+
+def test_warnings_are_lines_of_the_program():
+    ps.run_local(lambda p: {}, ps.plist("a", [1, 2]))
+    (Path("calc/.psweep/database.pk") / "9.\x1b.0.journal").mkdir()
+    for module, name in ("status", "status"), ("cli", "checkdir"):
+        code = f"from psweep_core import {module}; {module}.{name}()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"psweep-{name}: ")
+        assert "which psweep has not made" in line
+        assert "\x1b" not in line
+
+
+def test_a_folder_with_control_characters_is_escaped(capsys):
+    ps.run_local(lambda p: {}, ps.plist("a", [1, 2]), calc_dir="c\x1b[31m")
+    for program, argv in (cli.migrate, ["-n", "c\x1b[31m"]), (cli.report, ["c\x1b[31m"]):
+        assert program(argv) == 0
+        out = capsys.readouterr().out
+        assert r"c\x1b[31m" in out
+        assert "\x1b" not in out
 
 
 def test_db2json_knows_all_forms(capsys):

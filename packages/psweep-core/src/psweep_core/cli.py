@@ -60,7 +60,7 @@ def db2json(argv: Sequence[str] | None = None) -> int:
         print(printable(text.replace("\x7f", "\\u007f")))  # (JSON has escaped all others)
         return 0
 
-    return run_command(show)
+    return run_command(show, "psweep-db2json")
 
 
 def db2table(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +131,7 @@ def db2table(argv: Sequence[str] | None = None) -> int:
         print(encodable(text))
         return 0
 
-    return run_command(show)
+    return run_command(show, "psweep-db2table")
 
 
 def _names(df: pd.DataFrame, names: Sequence[str], everything: bool) -> list[Any]:
@@ -203,7 +203,7 @@ def checkdir(argv: Sequence[str] | None = None) -> int:
             print(f"none of the {n_rows} rows has a folder")
         return int(inconsistent)
 
-    return run_command(check)
+    return run_command(check, "psweep-checkdir")
 
 
 def rm(argv: Sequence[str] | None = None) -> int:
@@ -305,7 +305,7 @@ def migrate(argv: Sequence[str] | None = None) -> int:
         from .store.migrate import explain, migrate
 
         for line in explain(args.calc_dir, args.none):
-            print(line)
+            print(printable(line))
         if not args.dry_run:
             migrate(args.calc_dir, args.none)
         return 0
@@ -368,7 +368,7 @@ def report(argv: Sequence[str] | None = None) -> int:
 
         path, in_progress = page(args.watch)
         try:
-            print(path, flush=True)
+            print(printable(path), flush=True)
             if args.open:
                 import webbrowser
                 from pathlib import Path
@@ -384,7 +384,7 @@ def report(argv: Sequence[str] | None = None) -> int:
             page(None)  # which does not reload itself any more
         return 0
 
-    return run_command(write)
+    return run_command(write, "psweep-report")
 
 
 def _count(n: int, what: str) -> str:

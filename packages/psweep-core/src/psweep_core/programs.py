@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -62,16 +63,19 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--dry-run", action="store_true", help="only show what it would do")
 
 
-def run_command(action: Callable[[], int | None], prog: str = "psweep") -> int:
+def run_command(action: Callable[[], int | None], prog: str) -> int:
     """Call what a console script does; errors become a line and the exit status 1.
 
     Parameters
     ----------
     action : callable
         Returns an exit status, or None for 0.
-    prog : str, default "psweep"
-        Its name, for errors.
+    prog : str
+        Its name, for errors and warnings.
     """
+    of_python = warnings.formatwarning
+    # without the file and the line of psweep
+    warnings.formatwarning = lambda message, *_args, **_kwds: printable(f"{prog}: {message}") + "\n"
     try:
         status = int(action() or 0)
         sys.stdout.flush()
@@ -82,6 +86,8 @@ def run_command(action: Callable[[], int | None], prog: str = "psweep") -> int:
     except (PsweepError, OSError) as error:
         print(printable(f"{prog}: {error}"), file=sys.stderr)
         return 1
+    finally:
+        warnings.formatwarning = of_python
     return status
 
 
