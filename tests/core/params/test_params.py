@@ -113,7 +113,6 @@ def test_psets_of_a_grid_do_not_share_their_dicts(a, b):
         (lambda a, b: ps.intspace(0, float("nan"), 4), ValueError, "nan", "int64 cannot"),
         (lambda a, b: ps.intspace(2**53, 2**53 + 10, 11), ValueError, "9007199254740992", "range"),
         (lambda a, b: ps.intspace(-(10**17) - 5, -(10**17), 6), ValueError, "-1000", "range"),
-        (lambda a, b: ps.plist("a", {"x": 1}), TypeError, "{'x': 1}", "plist('a', [{'x': 1}])"),
         (lambda a, b: ps.pset_hash(a), TypeError, "[{'a': 1}, {'a': 2}] (list)", "dict"),
     ],
 )  # fmt: skip

@@ -34,8 +34,7 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
     Raises
     ------
     ParamsTypeError
-        `seq` cannot be looped over, or is a bare str or dict, or `name` cannot be the key of a
-        dict.
+        `seq` cannot be looped over, or is a bare str, or `name` cannot be the key of a dict.
 
     Examples
     --------
@@ -49,7 +48,7 @@ def plist(name: Hashable, seq: Iterable[Any]) -> list[Pset]:
         hint = f"; write plist({seq!r}, {name!r})" if isinstance(seq, str) else ""
         message = f"the name of a parameter must be hashable, such as a str, not {name!r}{hint}"
         raise ParamsTypeError(message) from None
-    if isinstance(seq, str | bytes | Mapping):
+    if isinstance(seq, str | bytes):
         message = (
             f"plist({name!r}, {seq!r}): the second argument must be a sequence of values, not a "
             f"bare {type(seq).__name__}; write plist({name!r}, [{seq!r}])"
