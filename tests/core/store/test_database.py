@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import pickletools
+import random
 import subprocess
 import sys
 from fractions import Fraction
@@ -133,6 +134,27 @@ def test_a_database_loads_where_psweep_is_not_installed():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "2\n"
+
+
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+def test_damage_anywhere_is_a_database_error(suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs pip install 'psweep-core[parquet]'")
+    path = Path("db" + suffix)
+    ps.df_write(FRAMES["typical"], path)
+    whole = path.read_bytes()
+    rng = random.Random(1)
+    n_errors = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in rng.sample(range(len(data)), 20):
+            data[place] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            ps.df_read(path)  # that may be as good, with other values
+        except ps.DatabaseError:
+            n_errors += 1
+    assert n_errors > 30
 
 
 @pytest.mark.parametrize("suffix", [".pk", ".json", ".parquet"])

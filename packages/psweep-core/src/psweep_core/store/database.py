@@ -137,7 +137,7 @@ def read_file(path: Path) -> pd.DataFrame:
     try:
         with open_regular(path, follow=True) as file:
             df = read(file)
-    except (OSError, MemoryError, NotInstalledError):
+    except (MemoryError, NotInstalledError):
         raise
     except (ImportError, AttributeError) as error:
         message = (
@@ -146,6 +146,9 @@ def read_file(path: Path) -> pd.DataFrame:
         )
         raise DatabaseError(message) from error
     except Exception as error:
+        # pyarrow raises OSError also for a damaged file, but without a number.
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+            raise
         # Unpickling garbage can raise nearly anything, and so can code of another Python version.
         why = f"({type(error).__name__}: {error})"
         if _is_whole_pickle(path):
