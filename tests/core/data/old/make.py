@@ -10,7 +10,11 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from pathlib import Path
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from uuid import UUID
 
 import numpy as np
 
@@ -32,6 +36,17 @@ MORE = ps.plist("a", [4, 5])
 B = ps.plist("b", [1, 2])
 MIXED = [None, 3, "x", 1.5, 2.0, True]
 SETS = [{1, 2}, {"x"}, {1, "x", None}]
+DAY = date(2020, 1, 1)
+OBJECTS = [
+    DAY, [DAY, {"day": DAY}], PurePosixPath("a/b"), Decimal("1.50"), Fraction(1, 3), range(3),
+    UUID(int=3), 1j, frozenset({1}), datetime(2020, 1, 1, tzinfo=timezone.utc),
+]  # fmt: skip
+TIMES = [
+    {"a": 1, "b": datetime(2020, 1, 1), "c": timedelta(1)},
+    {"a": 2, "b": datetime(2020, 1, 2, 3, 4, 5, 6), "c": timedelta(0, 2)},
+]
+COMPLEX = [1j, 2.0, 3, True]
+BOOLS = [2.5, True, False, 1.0, 0]
 NUMBERS = [None, 3, 1.5, 2.0, float("nan")]
 
 # name: calls with params and keywords. Tests read them, too.
@@ -45,6 +60,12 @@ STUDIES = {
     "numpy": [(ps.plist("a", np.linspace(0, 1, 3)), {}), (ps.plist("a", np.arange(1, 3)), {})],
     "numpy_later": [(ps.plist("a", [0.0, *np.linspace(0.25, 0.75, 3)]), {}), (MORE, {})],
     "sets": [(ps.plist("a", [1, 2]), {}), ([{"a": 3, "s": s} for s in SETS], {})],
+    "objects": [([{"a": i, "b": b} for i, b in enumerate(OBJECTS)], {})],
+    "objects_later": [(A, {}), ([{"a": i, "b": b} for i, b in enumerate(OBJECTS)], {})],
+    "times": [(TIMES, {})],
+    "times_and_more": [(TIMES, {}), ([{"a": 0.5, "d": 1}], {})],
+    "complex": [([{"a": i, "b": b} for i, b in enumerate(COMPLEX)], {}), ([{"a": 0.5}], {})],
+    "bools": [([{"a": i, "b": b} for i, b in enumerate(BOOLS)], {})],
     "backup": [(A, {}), (MORE, {"backup": True})],
 }
 

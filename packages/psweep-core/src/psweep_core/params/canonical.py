@@ -63,7 +63,7 @@ class Encoder:
         inner.value(obj)
         return b"".join(inner.out)
 
-    def _put(self) -> None:
+    def _put(self, obj: Any = None) -> None:  # noqa: ARG002 (it is for old hashes)
         number = self._memo
         self._memo += 1
         self.out.append(
@@ -97,7 +97,7 @@ class Encoder:
             self._dict(obj)
         elif kind is list:
             self.out.append(b"]")
-            self._put()
+            self._put(obj)
             self._batches([(item,) for item in obj], b"a", b"e")
         elif kind is tuple:
             self._tuple(obj)
@@ -113,7 +113,7 @@ class Encoder:
 
     def _dict(self, dct: dict[Any, Any]) -> None:
         self.out.append(b"}")
-        self._put()
+        self._put(dct)
         names = list(dct)
         kinds = set(map(type, names))
         if kinds <= {str, np.str_} or (len(kinds) == 1 and kinds <= {int, bytes}):
@@ -141,7 +141,7 @@ class Encoder:
         for item in obj:
             self.value(item)
         self.out.append({1: b"\x85", 2: b"\x86", 3: b"\x87"}.get(len(obj), b"t"))
-        self._put()
+        self._put(obj)
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
         item = obj.item()

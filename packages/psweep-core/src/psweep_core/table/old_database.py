@@ -23,6 +23,7 @@ class OldDatabase:
     late: list[Any] = field(default_factory=list)  # params that were among or behind the results
     n_hashes: int = 0  # rows whose hash is another one now
     n_filled: int = 0  # rows with a None or NaN that pandas had made a missing value
+    n_bools: int = 0  # rows with a bool that pandas had made a number
     n_unverified: int = 0
     unknown: dict[Any, int] = field(default_factory=dict)  # params: rows that may have held None
 
@@ -44,6 +45,8 @@ class OldDatabase:
             facts.append(f"parameters added later: {', '.join(map(_shown, self.late))}")
         if self.n_filled:
             facts.append(f"{self.n_filled} hold None or NaN that had become a missing value")
+        if self.n_bools:
+            facts.append(f"{self.n_bools} hold bools that had become numbers")
         if self.n_hashes:
             facts.append(f"{self.n_hashes} get another hash from this version")
         facts.append(

@@ -11,7 +11,8 @@ They have the same columns as ours, in another order:
                 names that end in ``_`` are results, and are not hashed
 0.15, 0.16      the same, all columns are of objects; a missing value is `pandas.NA`, whether it
                 was None, NaN, or absent, and is hashed as that. With pandas 3 it is NaN in a column
-                of text. Where the user has changed the dtypes, only the hashes tell
+                of text. Where the user has changed the dtypes, only the hashes tell. Datetimes
+                became Timestamps before they were hashed, and so did numbers complex ones
 ==============  ===================================================================================
 
 In all of them columns that were added later, params and results alike, are behind
@@ -36,7 +37,18 @@ from .cells import MISSING, cells, column
 from .extract import psets_and_fits_as_stored
 from .frames import with_seqs
 from .old_database import OldDatabase
-from .witness import ABSENT, INT, NA, NAN, NONE, NUMPY_INT, SAME, Column, Reading, find_ways
+from .witness import (
+    ABSENT,
+    BOOL,
+    FILLED_ALIKE,
+    HASHED_ALIKE,
+    NA,
+    NAN,
+    Column,
+    Reading,
+    find_ways,
+    stored,
+)
 
 __all__ = ["restored"]
 
@@ -72,7 +84,9 @@ def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
     if release is None or (release == "0.8" and _is_ours(df)):
         return None
     old = _Restoring(df, release, [*none]).carry_out()
-    changes = old.n_numbered or old.n_twice or old.late or old.n_hashes or old.n_filled
+    changes = (
+        old.n_numbered or old.n_twice or old.late or old.n_hashes or old.n_filled or old.n_bools
+    )
     if release == "0.8" and not changes:
         return None  # the same as one of ours to which the user has added columns
     return old
@@ -110,7 +124,10 @@ def _release(df: pd.DataFrame) -> str | None:
 
 
 def _has_old_hashes(df: pd.DataFrame) -> bool:
-    """Return whether a row is hashed as of old: NumPy's scalars, which a column does not show."""
+    """Return whether a row is hashed as of old: it has another hash now, or a bool became a number.
+
+    (Of our own rows without a runtime, the user may have made bools numbers.)
+    """
     df = df[_may_be_old(df)]
     df = df[[not fit for fit in _fits(df)]]
     first = list(df.columns).index("_run_id")
@@ -120,9 +137,14 @@ def _has_old_hashes(df: pd.DataFrame) -> bool:
         if not is_private(name) and not _reserved(name)
     ]
     hashes = df["_pset_hash"].tolist()
+    ran = df[RUNTIME].notna().tolist() if RUNTIME in df.columns else [False] * len(df)
     readings = find_ways(columns, hashes, with_na=False, max_tries=_SAMPLE_TRIES)
     return any(
-        reading is not None and _new_hash(columns, reading, row) != hashes[row]
+        reading is not None
+        and (
+            (ran[row] and any(way.value == BOOL for way in reading))
+            or _new_hash(columns, reading, row) != hashes[row]
+        )
         for row, reading in enumerate(readings)
     )
 
@@ -156,29 +178,20 @@ def _new_hash(columns: Sequence[Column], reading: Reading, row: int) -> str:
         {
             each.name: value
             for each, way in zip(columns, reading, strict=True)
-            if (value := _value(each.values[row], way)) is not MISSING
+            if (value := stored(each.values[row], way)) is not MISSING
         }
     )
 
 
 def _values(series: pd.Series[Any]) -> list[Any]:
-    return [MISSING if v is pd.NA or v is pd.NaT else v for v in cells(series)]
+    values = cells(series)
+    if series.dtype.kind == "c":  # pandas has filled in a complex NaN
+        return [MISSING if v.real != v.real and not v.imag else v for v in values]
+    return [MISSING if v is pd.NA or v is pd.NaT else v for v in values]
 
 
 def _reserved(name: Any) -> bool:
     return isinstance(name, str) and name in RESERVED
-
-
-def _value(value: Any, way: Any) -> Any:
-    """Return what a cell has held."""
-    if value is MISSING:
-        if way.missing == NONE:
-            return None
-        return float("nan") if way.missing == NAN else MISSING
-    if way.value == ABSENT:
-        return MISSING
-    whole = way.value in (INT, NUMPY_INT) and type(value) is float and value.is_integer()
-    return int(value) if whole else value
 
 
 class _Restoring:
@@ -194,6 +207,7 @@ class _Restoring:
         self.has_marks = release in ("0.12-0.14", "0.15-0.16")
         self.hashes = df["_pset_hash"].tolist()
         self.filled: set[int] = set()  # rows
+        self.bools: set[int] = set()
 
     def carry_out(self) -> OldDatabase:
         names, runtime = self.names, self.names.index(RUNTIME) if RUNTIME in self.names else -1
@@ -212,7 +226,7 @@ class _Restoring:
         self.open = {NA, NAN} if self.old.release == "0.15-0.16" else set()
         self.old.n_unverified = self.readings.count(None)
         found = {each.name: self._restore(place) for place, each in enumerate(self.columns)}
-        self.old.n_filled = len(self.filled)
+        self.old.n_filled, self.old.n_bools = len(self.filled), len(self.bools)
         params = [
             names[i]
             for i in others
@@ -261,7 +275,7 @@ class _Restoring:
             way = reading[place]
             if value is MISSING:
                 if way.missing not in self.open:
-                    values[row] = _value(value, way)
+                    values[row] = stored(value, way)
                 elif row >= begin:
                     n_open += 1
                     values[row] = missing
@@ -272,7 +286,9 @@ class _Restoring:
                 is_not = True
             else:
                 is_param = True
-                values[row] = _value(value, way)
+                values[row] = stored(value, way)
+                if way.value == BOOL:
+                    self.bools.add(row)
         if n_open:
             self.old.unknown[each.name] = n_open
         return is_param or (each.rank == 0 and not is_not), values
@@ -313,7 +329,7 @@ class _Restoring:
             for name in params
             if self._is_unhashed(name) and not is_private(name)
         ]
-        basic = {SAME, INT, ABSENT}
+        filled_alike = FILLED_ALIKE - self.open
         columns = self.columns
         same: dict[Reading, bool] = {}
         hashes = list(self.hashes)
@@ -323,7 +339,7 @@ class _Restoring:
             if reading not in same:
                 same[reading] = not more and all(
                     way == (ABSENT, ABSENT)
-                    or (each.basic and way.value in basic and way.missing not in self.open)
+                    or (each.basic and way.value in HASHED_ALIKE and way.missing in filled_alike)
                     for each, way in zip(columns, reading, strict=True)
                 )
             if same[reading]:

@@ -1,12 +1,15 @@
 """Find the psets that the hashes in a database were made of.
 
-What a row shows need not be what was hashed: pandas turns ints into floats and None into NaN, and
-``func`` may have added to the row. The hash is the witness: a reading of the row (which columns,
-and how each cell is read) that gives exactly the stored hash is the pset.
+What a row shows need not be what was hashed: pandas turns ints and bools into floats, None into NaN
+and datetimes into Timestamps, and ``func`` may have added to the row. The hash is the witness: a
+reading of the row (which columns, and how each cell is read) that gives exactly the stored hash is
+the pset.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -18,25 +21,40 @@ from ..params.hashing import pset_hashes
 from ..params.old_hashes import is_old_hash
 from .cells import MISSING
 
-__all__ = ["Column", "Reading", "Way", "find_ways"]
+__all__ = ["Column", "Reading", "Way", "find_ways", "stored"]
 
 # How a cell is read
 ABSENT: Final = "absent"  # the pset did not have this name
 SAME: Final = "same"
-INT: Final = "int"  # what is a whole float now
+PYTHON: Final = "python"  # what pandas has converted: an int that is a float now, a datetime
 NUMPY: Final = "numpy"  # a scalar of NumPy, which is hashed in another way
 NUMPY_INT: Final = "numpy int"
+NUMPY_32: Final = "numpy 32"  # bits
+NUMPY_INT_32: Final = "numpy int 32"
+FLOAT: Final = "float"  # that is complex now
+BOOL: Final = "bool"  # that is a number now
 # and a cell without a value, if it is not absent
 NONE: Final = "none"
 NAN: Final = "nan"
 NA: Final = "NA"
+NUMPY_NAN: Final = "numpy nan"
+COMPLEX_NAN: Final = "complex nan"
+
+# What is hashed in the same way now and of old, if a column is basic
+HASHED_ALIKE: Final = frozenset({ABSENT, SAME, PYTHON, BOOL})
+FILLED_ALIKE: Final = frozenset({ABSENT, NONE, NAN})
 
 _FILLED: Final[dict[str, Any]] = {
-    ABSENT: MISSING, NONE: None, NAN: float("nan"), NA: pd.NA
+    ABSENT: MISSING, NONE: None, NAN: float("nan"), NA: pd.NA, NUMPY_NAN: np.float64("nan"),
+    COMPLEX_NAN: complex("nan"),
 }  # fmt: skip
 _SCALARS: Final[dict[type, Any]] = {
-    bool: np.bool_, int: np.int64, float: np.float64, str: np.str_
+    bool: np.bool_, int: np.int64, float: np.float64, str: np.str_, complex: np.complex128,
+    pd.Timestamp: pd.Timestamp.to_numpy, pd.Timedelta: pd.Timedelta.to_numpy,
 }  # fmt: skip
+_SCALARS_32: Final[dict[type, Any]] = {int: np.int32, float: np.float32}
+_NUMBERS: Final = frozenset({int, float, complex})
+_UNITS: Final = ("D", "h", "m", "s", "ms", "us")  # of times of NumPy, in a column of nanoseconds
 _BASIC: Final = frozenset({int, float, bool, str, type(None), type(MISSING)})
 
 _MAX_TRIES: Final = 20_000  # ways to read one row
@@ -84,17 +102,54 @@ class Column:
             self._read[way] = found
         return found if len(rows) == len(found) else [found[row] for row in rows]
 
-    def other_ways(self, row: int, habit: Way, with_na: bool) -> list[Way]:
-        """List the ways to read one cell but the usual one, the most likely ones first."""
+    def other_ways(self, row: int, habit: Way, with_na: bool, rare: bool) -> list[Way]:
+        """List the ways to read one cell but the usual one, the most likely ones first.
+
+        Those that are `rare` only if asked for.
+        """
         value = self.values[row]
         if value is MISSING:
             forms = [ABSENT, NONE, *([NA] if with_na else []), NAN]
+            forms += [NUMPY_NAN, COMPLEX_NAN] if rare else []
             return [Way(habit.value, form) for form in forms if form != habit.missing]
-        is_whole = type(value) is float and value.is_integer()
-        forms = [SAME, *([INT] if is_whole else [])]
-        if type(value) in _SCALARS:
-            forms += [NUMPY, *([NUMPY_INT] if is_whole else [])]
-        return [Way(form, habit.missing) for form in (*forms, ABSENT) if form != habit.value]
+        forms = [*_forms(value), ABSENT, *(_rare_forms(value) if rare else [])]
+        return [Way(form, habit.missing) for form in forms if form != habit.value]
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is float and value.is_integer()
+
+
+def _forms(value: Any) -> list[str]:
+    kind = type(value)
+    if kind in (pd.Timestamp, pd.Timedelta):
+        return [SAME, PYTHON, NUMPY]
+    if kind is complex:
+        return [SAME, NUMPY, *([PYTHON, FLOAT] if not value.imag else [])]
+    if _is_whole(value):
+        return [SAME, PYTHON, NUMPY, NUMPY_INT]
+    return [SAME, NUMPY] if kind in _SCALARS else [SAME]
+
+
+def _rare_forms(value: Any) -> list[str]:
+    kind = type(value)
+    if kind in (pd.Timestamp, pd.Timedelta):
+        return [*_UNITS]
+    forms = [BOOL] if kind in _NUMBERS and value in (0, 1) else []
+    if kind in _SCALARS_32 and _fits_into(value, _SCALARS_32[kind]):
+        forms += [NUMPY_32, *([NUMPY_INT_32] if _is_whole(value) else [])]
+    return forms
+
+
+def stored(value: Any, way: Way) -> Any:
+    """Return what this psweep stores of a cell that is read in a way: of numbers, Python's own."""
+    read = _FILLED[way.missing] if value is MISSING else _read(value, way.value)
+    if read is pd.NA:
+        return MISSING
+    is_made = isinstance(read, np.generic) and not isinstance(value, np.generic)
+    if is_made and not isinstance(read, np.datetime64 | np.timedelta64):
+        return read.item()
+    return read
 
 
 def _read(value: Any, form: str) -> Any:
@@ -102,14 +157,46 @@ def _read(value: Any, form: str) -> Any:
         return value
     if form == ABSENT:
         return MISSING
-    if form in (INT, NUMPY_INT) and type(value) is float and value.is_integer():
+    kind = type(value)
+    if form == BOOL:
+        return bool(value) if kind in _NUMBERS and value in (0, 1) else value
+    if form in _UNITS:
+        if kind not in (pd.Timestamp, pd.Timedelta):
+            return value
+        return value.to_numpy().astype(f"{'M8' if kind is pd.Timestamp else 'm8'}[{form}]")
+    if kind is complex and form in (PYTHON, FLOAT) and not value.imag:
+        return int(value.real) if form == PYTHON and value.real.is_integer() else value.real
+    if form in (PYTHON, NUMPY_INT, NUMPY_INT_32) and _is_whole(value):
         value = int(value)
-    if form == INT:
-        return value
-    scalar = _SCALARS.get(type(value))
-    if scalar is None or (type(value) is int and not -(2**63) <= value < 2**63):
-        return value
-    return scalar(value)
+    if form == PYTHON:
+        return _as_python(value) if kind in (pd.Timestamp, pd.Timedelta) else value
+    scalars = _SCALARS_32 if form in (NUMPY_32, NUMPY_INT_32) else _SCALARS
+    scalar = scalars.get(type(value))
+    return scalar(value) if scalar is not None and _fits_into(value, scalar) else value
+
+
+def _fits_into(value: Any, scalar: Any) -> bool:
+    """Return whether a scalar of NumPy can hold a value."""
+    if type(value) is int:
+        n: int = np.iinfo(scalar).bits - 1
+        return bool(-(2**n) <= value < 2**n)
+    if scalar is np.float32:
+        with np.errstate(over="ignore"):
+            return bool(float(np.float32(value)) == value)
+    return True
+
+
+def _as_python(time: Any) -> Any:
+    """Return the datetime or timedelta that pandas has converted."""
+    if time.nanoseconds if type(time) is pd.Timedelta else time.nanosecond:
+        return time
+    if type(time) is pd.Timedelta:
+        return time.to_pytimedelta()
+    time = time.to_pydatetime()
+    with contextlib.suppress(Exception):  # time zones of any type may refuse
+        # Of a fixed offset pandas has made one of its own kind.
+        return time.replace(tzinfo=dt.timezone(time.tzinfo.utcoffset(None)))
+    return time
 
 
 def find_ways(
@@ -139,7 +226,8 @@ def find_ways(
     habit: Reading = tuple(Way(ABSENT if column.rank else SAME) for column in columns)
     left = [*range(len(hashes))]
     n_failed = 0
-    reading: Reading | None = habit
+    some = left[:: max(1, len(left) // 20)]
+    reading: Reading | None = habit if _fitting(columns, habit, some, hashes) else None
     while left and max_tries > 0:
         if reading is None:
             # from all parts of the database, should the first rows be those that nothing fits
@@ -190,7 +278,7 @@ def _fitting(
 
 
 def _is_basic(column: Column, way: Way) -> bool:
-    return column.basic and way.value in (ABSENT, SAME, INT) and way.missing != NA
+    return column.basic and way.value in HASHED_ALIKE and way.missing in FILLED_ALIKE
 
 
 def _readings(
@@ -198,15 +286,19 @@ def _readings(
 ) -> Iterator[Reading]:
     """List the readings of a row, the most likely ones first."""
     fills = [ABSENT, NONE, *([NA] if with_na else []), NAN]
-    forms = (SAME, INT, NUMPY, NUMPY_INT)
+    forms = (SAME, PYTHON, NUMPY, NUMPY_INT)
     for rank, value, missing in itertools.product((0, 1), forms, fills):
         yield tuple(
             Way(value, missing) if column.rank <= rank else way
             for column, way in zip(columns, habit, strict=True)
         )
-    others = [column.other_ways(row, way, with_na) for column, way in zip(columns, habit)]  # noqa: B905
     order = sorted(range(len(columns)), key=lambda place: columns[place].rank)
-    for n in range(1, len(columns) + 1):
+    pairs = [*zip(columns, habit, strict=True)]
+    common = [column.other_ways(row, way, with_na, rare=False) for column, way in pairs]
+    every = [column.other_ways(row, way, with_na, rare=True) for column, way in pairs]
+    # The rare ones not in more than two columns at once: there would be too many readings.
+    sizes = [(common, 1), (common, 2), (every, 1), (every, 2)]
+    for others, n in (*sizes, *((common, n) for n in range(3, len(columns) + 1))):
         for places in itertools.combinations(order, n):
             for ways in itertools.product(*(others[place] for place in places)):
                 reading = [*habit]
