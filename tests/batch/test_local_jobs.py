@@ -40,11 +40,11 @@ def test_local_jobs_run_one_after_another_and_a_failure_does_not_stop_them(templ
 def test_a_local_run_that_is_killed_or_interrupted(templates, tmp_path):
     prepare(templates, info="subcmd: sh", jobscript="touch started; exec sleep 300", n=3)
     for sig, reason in [(signal.SIGKILL, "its process is gone"), (signal.SIGINT, "interrupted")]:
+        n = len(list(Path("calc").glob("*/started")))
         process = subprocess.Popen(
             ["sh", "calc/run_m.sh"], start_new_session=True, stderr=subprocess.DEVNULL,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
-        n = len(list(Path("calc").glob("*/started")))
         while len(list(Path("calc").glob("*/started"))) == n:
             time.sleep(0.02)
         assert (ps.batch_status().state == "running").sum() == 1

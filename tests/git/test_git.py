@@ -363,7 +363,7 @@ def test_a_change_that_git_was_told_not_to_see(repo, flag):
     Path("gone").unlink()
     assert len(run()) == 2
     assert "gone" in repo.files()
-    Path(name).write_text("2")
+    Path(name).write_text("2, longer")
     RAN.clear()
     with pytest.raises(
         psweep_git.GitError, match=f"'{name}'.*git update-index --no-{flag}"
@@ -373,7 +373,7 @@ def test_a_change_that_git_was_told_not_to_see(repo, flag):
     cure = str(error.value).partition("first ")[2]
     subprocess.run(["sh", "-c", cure], check=True)
     commit = run()._git_commit.iloc[-1]
-    assert repo("show", f"{commit}:{name}") == "2"
+    assert repo("show", f"{commit}:{name}") == "2, longer"
 
 
 def change_in_the_second_of_the_index(repo, name, *mark):
