@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -373,6 +374,49 @@ def test_without_saving_no_log_touches_a_file():
     df = ps.run_local(func, [{"a": 1}], poolsize=1, capture_logs="db", save=False)
     assert df.files[0] == []
     assert df._logs[0] == "x\n"
+
+
+@pytest.mark.parametrize("how", ["exit", "timeout"])
+def test_without_saving_what_a_lost_worker_had_printed_is_in_its_row(how, tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    def func(pset):
+        print("pset", pset["a"], flush=True)
+        if pset["a"] == 1:
+            if how == "exit":
+                os._exit(3)
+            time.sleep(600)
+        return {}
+
+    kwds = {"timeout": 2} if how == "timeout" else {}
+    for values in ([1], range(3)):
+        df = ps.run_local(
+            func, ps.plist("a", values), poolsize=1, on_error="record", capture_logs="db",
+            save=False, **kwds,
+        )  # fmt: skip
+        assert df._logs.tolist() == [f"pset {a}\n" for a in values]
+    assert os.listdir(folder) == []
+    assert not Path("calc").exists()
+
+
+class LosesAll(cf.Executor):
+    """An engine whose nodes die."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = cf.Future()
+        future.set_exception(OSError("lost the node"))
+        return future
+
+
+@pytest.mark.parametrize("capture_logs", ["db", "db+file"])
+def test_the_column_is_there_whatever_becomes_of_the_psets(capture_logs):
+    kwds = {"capture_logs": capture_logs, "on_error": "record"}
+    df = ps.run_local(talks, [{"a": 1}], executor=LosesAll(), **kwds)
+    assert df._logs.tolist() == [None]
+    assert df._failed.tolist() == [True]
+    assert "_logs" in ps.run_local(talks, [], calc_dir="none", **kwds).columns
 
 
 def test_a_log_for_the_database_needs_no_place_in_the_study():

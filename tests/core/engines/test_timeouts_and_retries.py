@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -193,16 +194,70 @@ def test_a_worker_that_dies_or_hangs_is_a_failure_as_any(method, end, capfd):
     }[end] in text
 
 
-def test_what_the_last_call_prints_is_what_is_kept():
-    def func(pset):
-        print("call", count(pset))
-        raise ValueError
+OF_THREE_CALLS = """\
+call 1
+program
+psweep: call 2 of 3
+call 2
+program
+psweep: call 3 of 3
+call 3
+program
+"""
 
+
+@pytest.mark.parametrize("on_error", ["raise", "record"])
+@pytest.mark.parametrize(
+    ("end", "kwds"),
+    [
+        ("error", {}),
+        *itertools.product(
+            ["error", "exit", "hang"], [{"poolsize": 1}, {"poolsize": 1, "save": False}]
+        ),
+    ],
+)
+def test_what_all_calls_print_is_kept(end, kwds, on_error):
+    def func(pset):
+        n = count(pset)
+        print("call", n)
+        subprocess.run(["echo", "program"], check=True)
+        if n < 3:
+            if end == "exit":
+                os._exit(3)
+            if end == "hang":
+                time.sleep(600)
+            raise ValueError
+        return {}
+
+    where = "db+file" if kwds.get("save", True) else "db"
+    kwds = {**kwds, "timeout": 2} if end == "hang" else kwds
     df = ps.run_local(
-        func, [{"a": 1}], retries=1, on_error="record", capture_logs="db+file", poolsize=1
+        func, ps.plist("a", [1, 2]), retries=2, capture_logs=where, on_error=on_error, **kwds
     )
-    assert "call 2" in df._logs[0]
-    assert "call 2" in Path("calc", df._pset_id[0], "logs.txt").read_text()
+    assert df.a.tolist() == [1, 2]
+    assert df._logs.tolist() == [OF_THREE_CALLS] * 2
+    if "file" in where:
+        logs = [Path("calc", pset_id, "logs.txt").read_text() for pset_id in df._pset_id]
+        assert logs == df._logs.tolist()
+        assert os.listdir("calc/.psweep/database.pk") == ["lock"]
+
+
+@pytest.mark.parametrize("poolsize", [None, 1])
+def test_what_all_calls_print_is_kept_if_all_fail(poolsize):
+    def func(pset):
+        print("call", count(pset), end="")  # its line has no end
+        raise ValueError("failed")
+
+    kwds = {"retries": 2, "capture_logs": "db+file", "poolsize": poolsize}
+    df = ps.run_local(func, [{"a": 1}], on_error="record", **kwds)
+    text = "call 1\npsweep: call 2 of 3\ncall 2\npsweep: call 3 of 3\ncall 3"
+    assert df._logs[0] == text
+    assert df._exc_txt[0].count("ValueError: failed") == 1  # of the last call
+    assert Path("calc", df._pset_id[0], "logs.txt").read_text() == text
+    with pytest.raises(ValueError, match="failed"):
+        ps.run_local(func, [{"a": 2}], calc_dir="raised", **kwds)
+    (log,) = Path("raised").glob("*/logs.txt")
+    assert log.read_text() == text
 
 
 @pytest.mark.parametrize(

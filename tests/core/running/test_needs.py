@@ -72,11 +72,12 @@ def claim_of(spool, attempt):
 
 def test_pset_for_which_a_task_was_killed_gets_a_failed_row_and_the_rest_runs():
     def func(pset):
+        print("pset", pset["a"], flush=True)
         if pset["a"] in (2, 4):
             time.sleep(1000)
         return {"b": pset["a"]}
 
-    spool = prepare(func, ps.plist("a", [1, 2, 3, 4, 5]))
+    spool = prepare(func, ps.plist("a", [1, 2, 3, 4, 5]), capture_logs="db")
     claim(spool)
     killed(spool, 1, [1])
     claim(spool, attempt=2)
@@ -87,6 +88,7 @@ def test_pset_for_which_a_task_was_killed_gets_a_failed_row_and_the_rest_runs():
     assert df.a.tolist() == [1, 2, 3, 4, 5]
     assert df._failed.tolist() == [False, True, False, True, False]
     assert "the task that ran this pset was killed" in df._exc_txt[1]
+    assert df._logs.tolist() == [f"pset {a}\n" for a in df.a]
 
 
 def test_if_several_ran_the_next_task_runs_one_at_a_time(tmp_path):

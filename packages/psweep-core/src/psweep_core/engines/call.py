@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,7 +17,7 @@ from ..show.tracebacks import CALLERS, format_error
 from ..table.atoms import ATOMS, is_atomic
 from ..table.bookkeeping import RESERVED, SEED
 from ..table.rows import Row, RowTuple
-from .capture import captured
+from .capture import captured, open_log, text_of
 from .clones import end_clone, forks
 from .failures import carried, note, raised_for
 from .finished import is_storable
@@ -63,12 +65,28 @@ def runner(
     It raises what the last call of ``func`` raised, with a note that names the pset, unless
     failures are to be recorded.
     """
-    call = _caller(func, settings, folder, seed_generators, watch)
-    if not settings.retries:
-        return call
-    once_more = functools.partial(call_again, func, folder)
-    again = _caller(once_more, settings, folder, seed_generators, watch)
-    return functools.partial(retried, call, again, settings.retries)
+    run = _caller(func, settings, folder, seed_generators, watch)
+    if settings.retries:
+        once_more = functools.partial(call_again, func, folder)
+        again = _caller(once_more, settings, folder, seed_generators, watch)
+        run = functools.partial(retried, run, again, settings.retries)
+    if settings.capture_logs is not None:
+        run = functools.partial(_logged, run, settings, settings.capture_logs)
+    return run
+
+
+def _logged(
+    run: RunPset,
+    settings: Settings,
+    where: str,
+    job: JobTuple,
+    calls: int = 1,
+    tell: Callable[[], None] | None = None,
+) -> tuple[RowTuple, bool]:
+    """Run one pset, and keep what all calls of func print."""
+    _, pset_id, *_ = job
+    with open_log(where, settings.layout, settings.logs_dir, pset_id, goes_on=calls > 1) as log:
+        return run(job, calls, tell, log=log)
 
 
 def _caller(
@@ -102,7 +120,7 @@ def _caller(
     data, ended = (None, 0.0) if watch is None else (watch.data, watch.RETURNED)
     n_forks = forks[0]
 
-    def call(job: JobTuple, *_: Any) -> tuple[RowTuple, bool]:
+    def call(job: JobTuple, *_: Any, log: IO[bytes] | None = None) -> tuple[RowTuple, bool]:
         position, pset_id, pset_hash, as_given, seed = job
         extras = of_all
         params = as_given
@@ -127,7 +145,9 @@ def _caller(
                 seed_generators(seed)
         if not quick:
             try:
-                finished = _careful_call(func, Job(*job), settings, pset, time_ns, extras, watch)
+                finished = _careful_call(
+                    func, Job(*job), settings, pset, time_ns, extras, watch, log
+                )
             finally:
                 folder.return_to()
             row_atomic = atomic and finished.params is params and is_atomic(finished.results)
@@ -200,6 +220,7 @@ def _careful_call(
     time_ns: int,
     extras: dict[str, Any] | None,
     watch: Clock | None,
+    log: IO[bytes] | None,
 ) -> Row:
     """Run one pset that is to be shown, or whose prints or failure are to be recorded."""
     params = job.params
@@ -209,11 +230,9 @@ def _careful_call(
     result: Pset = {}
     extras = dict(extras or {})
     failure = None
-    where = settings.capture_logs
     data, ended = (None, 0.0) if watch is None else (watch.data, watch.RETURNED)
     n_forks = forks[0]
-    run_id, outlives = settings.header.run_id, settings.logs_outlive
-    with captured(where, settings.layout, run_id, job.pset_id, outlives) as logs:
+    with contextlib.nullcontext() if log is None else captured(log):
         if data is not None:
             data[0] = time.monotonic()
             data[1] = job.position
@@ -240,8 +259,8 @@ def _careful_call(
             failure = format_error(error)
     if settings.on_error == "record":
         extras |= {"_failed": failure is not None, "_exc_txt": failure}
-    if settings.capture_logs in ("db", "db+file"):
-        extras["_logs"] = "".join(logs)
+    if log is not None and settings.capture_logs in ("db", "db+file"):
+        extras["_logs"] = text_of(log)
     if not settings.ran:
         runtime = float("nan")
     seq = settings.header.first_seq + job.position

@@ -17,7 +17,7 @@ from ..store.log_files import log_while_running, move_log, remove_log
 from ..store.paths import Layout
 from ..store.regular import no_link
 
-__all__ = ["captured"]
+__all__ = ["add_line", "captured", "open_log", "text_of"]
 
 # A process has one standard output, so runs in several threads take turns, pset by pset. A func may
 # call run_local, so one thread may have several turns at once.
@@ -29,43 +29,29 @@ _streams: dict[int, TextIOWrapper] = {}
 
 
 @contextlib.contextmanager
-def captured(
-    where: str | None, layout: Layout, run_id: str, pset_id: str, outlives: bool = False
-) -> Iterator[list[str]]:
-    """Collect what is printed while the context is open.
+def open_log(
+    where: str, layout: Layout, folder: Path | None, pset_id: str, goes_on: bool
+) -> Iterator[IO[bytes]]:
+    """Open the file for what is printed for one pset, in all calls of func.
 
     Parameters
     ----------
-    where : {"db", "file", "db+file"} or None
-        None: do nothing.
+    where : {"db", "file", "db+file"}
     layout : Layout
-        Of the study. While the pset runs, the log is in psweep's own folder, because the folder of
-        the pset is func's to make.
-    run_id, pset_id : str
-    outlives : bool, default False
-        With "db" alone, too, the log is in a file with a name, see `log_files.take_log`.
-
-    Yields
-    ------
-    list of str
-        When the context is left, all that was printed is in it.
+        Of the study. While the pset runs, its log is not in the folder of the pset, because that is
+        func's to make.
+    folder : Path or None
+        Where it is meanwhile, see `job.Settings`.
+    pset_id : str
+    goes_on : bool
+        What another worker has written there, before it was killed, stays.
     """
-    logs: list[str] = []
-    if where is None:
-        yield logs
-        return
     with _turn:
-        place = None
-        if "file" in where or outlives:
-            place = log_while_running(layout, where, run_id, pset_id)
-        file = _above_streams(_new_log(place, is_needed="file" in where))
+        place = None if folder is None else log_while_running(folder, where, pset_id)
+        file = _above_streams(_new_log(place, "file" in where, goes_on))
         try:
             with file:
-                try:
-                    with _redirected(file):
-                        yield logs
-                finally:
-                    logs.append(_content(file).decode("utf-8", "replace"))
+                yield file
         finally:
             if place is not None and "file" in where:
                 move_log(place, layout.log(pset_id))
@@ -73,16 +59,30 @@ def captured(
                 remove_log(place)
 
 
-def _new_log(place: Path | None, is_needed: bool) -> IO[bytes]:
-    """Open a new file at this place; elsewhere if there is none, or it is not needed there."""
+def _new_log(place: Path | None, is_needed: bool, goes_on: bool) -> IO[bytes]:
+    """Open a file at this place; elsewhere if there is none, or it is not needed there."""
     if place is not None:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            return open(place, "w+b", buffering=0, opener=no_link)
+            return open(place, "a+b" if goes_on else "w+b", buffering=0, opener=no_link)
         except OSError:  # such as a full disk
             if is_needed:
                 raise
     return tempfile.TemporaryFile(buffering=0)
+
+
+def add_line(log: IO[bytes], text: str) -> None:
+    """Write a line of psweep's own into a log."""
+    with contextlib.suppress(OSError):  # such as a full disk
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - 1))
+        is_in_line = log.read() not in (b"", b"\n")
+        log.write(b"\n" * is_in_line + text.encode() + b"\n")
+
+
+def text_of(log: IO[bytes]) -> str:
+    """Return all that is in a log."""
+    return _content(log).decode("utf-8", "replace")
 
 
 def _above_streams(file: IO[bytes]) -> IO[bytes]:
@@ -115,7 +115,8 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 @contextlib.contextmanager
-def _redirected(file: IO[bytes]) -> Iterator[None]:
+def captured(file: IO[bytes]) -> Iterator[None]:
+    """Collect what is printed while the context is open."""
     before = sys.stdout, sys.stderr
     _flush(*before)
     # Programs that func starts, and code in C, write to the descriptors 1 and 2.

@@ -55,9 +55,9 @@ def pickled(job: JobTuple, row: RowTuple, settings: Settings) -> tuple[RowTuple,
         if settings.on_error == "raise":
             raise problem from error
         lost = Row._make(row)
-        failed = failed_row(job, settings, lost.time_ns, lost.runtime, f"ResultError: {message}")
-        # with what it printed
-        failed = failed._replace(extras={**(lost.extras or {}), **(failed.extras or {})})
+        failure = {"_failed": True, "_exc_txt": f"ResultError: {message}"}
+        extras = {**(lost.extras or {}), **failure}  # with what it printed
+        failed = lost._replace(params=job.params, results={}, extras=extras)
         return failed, encode(failed, settings.data_only)
 
 
@@ -80,10 +80,9 @@ def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: 
     extras = {**(settings.extras or {}), "_failed": True, "_exc_txt": why}
     if job.seed is not None:
         extras[SEED] = job.seed
-    if settings.logs_outlive and settings.capture_logs is not None:
-        run_id = settings.header.run_id
-        log = take_log(settings.layout, settings.capture_logs, run_id, job.pset_id)
-        extras |= {} if log is None else {"_logs": log}
+    where, folder = settings.capture_logs or "", settings.logs_dir
+    if "db" in where:
+        extras["_logs"] = None if folder is None else take_log(folder, where, job.pset_id)
     extras = with_attempts(extras, job.position, settings)
     seq = settings.header.first_seq + job.position
     return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, job.params, {}, extras)

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +75,9 @@ class Settings:
     in_task: bool = False  # of a batch job, where there may be no locks, and SIGTERM is a request
     attempts: dict[int, int] | None = None  # by position: which task begins it, if not the first
     gives_back: bool = False  # a pset that runs out of memory gets no row: another task runs it
-    logs_outlive: bool = False  # the parent reads what a pset has printed whose worker is killed
+    # Of the logs of psets while they run: of all that are to become files, and of all of workers,
+    # so that the parent can read what a pset has printed whose worker is killed. None: no names.
+    logs_dir: Path | None = None
 
 
 def with_attempts(extras: dict[str, Any] | None, position: int, settings: Settings) -> Any:

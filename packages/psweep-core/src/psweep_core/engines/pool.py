@@ -35,11 +35,14 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,13 +117,17 @@ def run_pool(
     """
     if not jobs:
         return
-    pool = _Pool(func, jobs, settings, record, envs, max_tasks, stop)
-    try:
+    with contextlib.ExitStack() as stack:
+        if settings.capture_logs is not None and settings.logs_dir is None:
+            # Nothing is saved. Without names, logs could not be read if a worker is killed.
+            folder = tempfile.mkdtemp(prefix="psweep-")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            settings = replace(settings, logs_dir=Path(folder))
+        pool = _Pool(func, jobs, settings, record, envs, max_tasks, stop)
+        stack.callback(pool.stop)
         for slot in range(min(poolsize, len(jobs))):
             pool.start(slot)
         yield from pool.results()
-    finally:
-        pool.stop()
 
 
 class _Pool:
@@ -138,8 +145,6 @@ class _Pool:
         self._max_tasks = max_tasks
         self._stop = stop
         self._stops = False  # no pset begins any more
-        if record.saves and "db" in (settings.capture_logs or ""):
-            settings = replace(settings, logs_outlive=True)
         self._settings = settings
         self._record = record
         self._jobs = jobs

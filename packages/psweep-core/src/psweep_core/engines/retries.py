@@ -6,9 +6,10 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..table.rows import RowTuple
+from .capture import add_line
 from .failures import note
 from .isolation import WorkingFolder, copied
 
@@ -25,6 +26,7 @@ def retried(
     job: Any,
     calls: int = 1,
     tell: Callable[[], None] | None = None,
+    log: IO[bytes] | None = None,
 ) -> tuple[RowTuple, bool]:
     """Run one pset, up to `retries` times more if it fails.
 
@@ -35,11 +37,15 @@ def retried(
     retries : int
     job, calls, tell, and returns
         See `call.runner`.
+    log : file, optional
+        Takes what func prints.
     """
     while True:
         last = calls > retries
+        if log is not None and calls > 1:
+            add_line(log, f"psweep: call {calls} of {retries + 1}")
         try:
-            row, atomic = first(job) if calls == 1 else again(job)
+            row, atomic = first(job, log=log) if calls == 1 else again(job, log=log)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -299,7 +299,9 @@ class _Run:
 
     def _with_extras(self, df: pd.DataFrame) -> pd.DataFrame:
         """Add the columns that every run with these options has, even one without psets."""
-        return with_extras(df, "_failed", "_exc_txt") if self.options.on_error == "record" else df
+        names = ["_failed", "_exc_txt"] if self.options.on_error == "record" else []
+        names += ["_logs"] if "db" in (self.options.capture_logs or "") else []
+        return with_extras(df, *names)
 
     def _without_jobs(self, known: pd.DataFrame, df: pd.DataFrame | None) -> pd.DataFrame:
         """Return what a run that had nothing to do returns; the lock is held."""

@@ -256,6 +256,7 @@ class Options:
         atomic : bool
             No value in the params can be changed, or needs care when it is pickled.
         """
+        named = self.save and ("file" in (self.capture_logs or "") or self.poolsize is not None)
         return Settings(
             header=header,
             layout=layout,
@@ -269,6 +270,7 @@ class Options:
             retries=self.retries,
             timeout=self.timeout,
             atomic=atomic,
+            logs_dir=layout.running_logs(header.run_id) if named else None,
         )
 
 

@@ -16,15 +16,14 @@ __all__ = ["log_while_running", "move_log", "place_leftovers", "remove_log", "ta
 _ONLY_DB = ".db"  # the suffix of a log that is for the database alone
 
 
-def log_while_running(layout: Layout, where: str, run_id: str, pset_id: str) -> Path:
+def log_while_running(folder: Path, where: str, pset_id: str) -> Path:
     """Return the file with what a pset has printed so far."""
-    path = layout.unfinished_log(run_id, pset_id)
-    return path if "file" in where else path.with_suffix(_ONLY_DB)
+    return folder / (pset_id + (".txt" if "file" in where else _ONLY_DB))
 
 
-def take_log(layout: Layout, where: str, run_id: str, pset_id: str) -> str | None:
+def take_log(folder: Path, where: str, pset_id: str) -> str | None:
     """Read what a pset had printed before its process was killed; None: nothing is known of it."""
-    path = log_while_running(layout, where, run_id, pset_id)
+    path = log_while_running(folder, where, pset_id)
     try:
         with open_regular(path) as file:
             text = file.read().decode("utf-8", "replace")

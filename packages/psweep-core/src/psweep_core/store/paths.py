@@ -200,12 +200,12 @@ class Layout:
         """Return the file with what func printed."""
         return self.calc_dir / pset_id / "logs.txt"
 
-    def unfinished_log(self, run_id: str, pset_id: str) -> Path:
-        """Return the file with what func has printed so far."""
-        return self.private / (run_id + _LOGS) / f"{pset_id}.txt"
+    def running_logs(self, run_id: str) -> Path:
+        """Return the folder with what the psets of a run that have not ended have printed."""
+        return self.private / (run_id + _LOGS)
 
     def unfinished_logs(self) -> dict[str, Path]:
-        """List the folders of such files, by the id of the run."""
+        """List such folders, by the id of the run."""
         return {path.name.removesuffix(_LOGS): path for path in self.private.glob("*" + _LOGS)}
 
     def old_databases(self, release: str) -> list[Path]:
