@@ -250,6 +250,33 @@ def test_a_pool_that_breaks_keeps_what_is_finished():
     assert set(df.a) == set(done.a) | set(range(7))
 
 
+class HiddenThreads(cf.Executor):
+    """An engine that does not say what it is made of."""
+
+    def __init__(self):
+        self._pool = cf.ThreadPoolExecutor(2)
+
+    def submit(self, fn, /, *args, **kwargs):
+        return self._pool.submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize("engine", [cf.ThreadPoolExecutor, HiddenThreads])
+def test_what_func_raises_in_a_thread_is_raised_itself(engine):
+    made = []
+
+    def fails(pset):
+        made.append(ValueError(threading.Lock()))
+        raise made[0] from KeyError("the cause")
+
+    with pytest.raises(ValueError, match="lock") as caught:
+        ps.run_local(fails, [{"a": 1}], executor=engine())
+    if engine is cf.ThreadPoolExecutor:  # (The other one has a copy of func.)
+        assert caught.value is made[0]
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert [entry.name for entry in caught.traceback][-1] == "fails"
+    assert "'a': 1" in "".join(caught.value.__notes__)
+
+
 @pytest.mark.usefixtures("children_may_be_interrupted")
 def test_ctrl_c_keeps_what_is_about_to_end(script):
     process = script(

@@ -170,6 +170,23 @@ def test_an_exception_that_cannot_leave_its_process_is_told():
     assert "in func" in str(caught.value.__cause__)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no groups")
+def test_of_a_group_only_what_cannot_leave_its_process_is_replaced():
+    def func(pset):
+        inner = ExceptionGroup("inner", [ValueError(threading.Lock()), LookupError("found")])  # noqa: F821
+        raise ExceptionGroup("outer", [KeyError("key"), inner])  # noqa: F821
+
+    with pytest.raises(ExceptionGroup, match="outer") as caught:  # noqa: F821
+        ps.run_local(func, [{"a": 1}], poolsize=1)
+    key, inner = caught.value.exceptions
+    assert repr(key) == "KeyError('key')"
+    lost, found = inner.exceptions
+    assert isinstance(lost, ps.WorkerError)
+    assert "ValueError: <unlocked _thread.lock" in str(lost)
+    assert repr(found) == "LookupError('found')"
+    assert "'a': 1" in "".join(caught.value.__notes__)
+
+
 @both
 def test_failures_are_recorded(poolsize):
     def func(pset):

@@ -28,7 +28,7 @@ from .random_state import (
     process_token,
     reseed_once,
 )
-from .wire import Failed
+from .wire import Failed, Raised
 
 __all__ = ["Result", "run_chunk", "started_here"]
 
@@ -42,7 +42,7 @@ class Result(NamedTuple):
     row_bytes: list[bytes]
     n_failed: int
     seconds: float
-    error: Failed | None
+    error: Raised | Failed | None
     failure: object = None  # what ``_exc_txt`` has of the last row that failed
 
 
@@ -91,7 +91,7 @@ def run_chunk(func: Any, sent: Any, settings: Settings, seconds: float) -> Resul
     except BaseException as error:
         before = "what a worker does before it runs a pset"
         where = before if job is None else describe(Job(*job), settings)
-        problem = Failed.of(error, where)
+        problem = Raised(error, where)
     finally:
         if folder is not None:
             folder.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import io
@@ -30,6 +31,7 @@ __all__ = [
     "Failed",
     "GivenBack",
     "Kept",
+    "Raised",
     "Ready",
     "dumps",
     "pickled_func",
@@ -43,6 +45,8 @@ _BASE: Any = BaseException
 _args = _BASE.args.__get__
 _dict = _BASE.__dict__["__dict__"].__get__
 _set_cause = _BASE.__cause__.__set__
+
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.10 has none
 
 STOP = b"stop"  # to a worker: end now, but for a row that is to be written
 
@@ -89,10 +93,7 @@ class Kept(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """From a worker, before it ends: func raised, and the run is to end.
-
-    Also what an executor returns with the rows that were finished before.
-    """
+    """From a worker, before it ends: func raised, and the run is to end."""
 
     exception: bytes
     summary: str
@@ -115,6 +116,29 @@ class Failed(NamedTuple):
         with contextlib.suppress(Exception):  # its class may refuse
             BaseException.__setattr__(error, "__class__", own)
         return carried(error)
+
+
+class Raised:
+    """What a chunk of an executor raised: in a thread itself, from another process a `Failed`.
+
+    Parameters
+    ----------
+    error : BaseException
+    where : str
+        Names the pset.
+    """
+
+    def __init__(self, error: BaseException, where: str) -> None:
+        self._error = error
+        self._where = where
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as what any process can read."""
+        return Failed, tuple(Failed.of(self._error, self._where))
+
+    def to_exception(self) -> BaseException:
+        """Return the exception, with its own traceback."""
+        return self._error
 
 
 def dumps(obj: Any) -> bytes:
@@ -215,7 +239,25 @@ def _pickled_exception(error: BaseException) -> bytes:
             found = found or payload
             if attempt is parts or str(made) == str(error):
                 return payload
+    if not found and _GROUP and issubclass(type(error), _GROUP):
+        with contextlib.suppress(Exception):
+            found = portable_pickle.dumps(_group_without_the_unpicklable(error))
     return found
+
+
+def _group_without_the_unpicklable(error: Any) -> Any:
+    """Replace what cannot be pickled in a group of exceptions, so that the others can be caught."""
+    with contextlib.suppress(Exception):
+        pickle.loads(portable_pickle.dumps(error))
+        return error
+    if issubclass(type(error), _GROUP):
+        members = map(_group_without_the_unpicklable, error.exceptions)
+        return error.derive([*members])
+    return _cannot_leave(summary_of(error))
+
+
+def _cannot_leave(summary: str) -> WorkerError:
+    return WorkerError(f"func raised an exception that cannot leave its process: {summary}")
 
 
 def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) -> BaseException:
@@ -231,7 +273,7 @@ def _unpickled_exception(payload: bytes, summary: str, text: str, where: str) ->
                 BaseException.__setattr__(error, "args", args)  # also if the class is frozen
             _dict(error).update(state)
     except Exception:
-        error = WorkerError(f"func raised an exception that cannot leave its process: {summary}")
+        error = _cannot_leave(summary)
     cause: BaseException = error
     _set_cause(cause, RemoteTraceback(text))
     notes = _dict(cause).get("__notes__")
