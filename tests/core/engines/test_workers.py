@@ -111,6 +111,23 @@ def test_many_short_lived_workers_leave_few_files():
     assert df.n.max() <= 6  # the lock, the journals of the parent and of one worker
 
 
+@pytest.mark.parametrize("on_error", ["raise", "record"])
+def test_func_that_limits_the_size_of_files_costs_no_result(on_error):
+    resource = pytest.importorskip("resource")
+
+    def func(pset):
+        if pset["a"] == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        return {"b": pset["a"] ** 2}
+
+    for n in (6, 2000):  # of some size, rows travel in groups
+        df = ps.run_local(
+            func, ps.plist("a", range(n)), poolsize=2, on_error=on_error, calc_dir=f"calc_{n}"
+        )
+        assert df.b.tolist() == [a**2 for a in range(n)]
+        assert ps.df_read(f"calc_{n}/database.pk").equals(df)
+
+
 def test_a_worker_that_does_not_end_is_ended():
     def leaves_a_thread(pset):
         threading.Thread(target=signal.sigwait, args=([signal.SIGUSR1],)).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import gc
 import os
@@ -99,7 +100,11 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
             for job in jobs:
                 running = job
                 if journal is not None:
-                    journal.reserve()
+                    try:
+                        journal.reserve()
+                    except OSError as error:
+                        _leave(journal, error, report)
+                        journal = None
                 if settings.retries:
                     again = functools.partial(send, connection, Again(job[0]))
                     row, atomic = run(job, chunk.calls.get(job[0], 1), again)
@@ -121,8 +126,13 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 else:
                     row, row_bytes = pickled(job, row, settings)
                 if journal is not None:
-                    journal.append(row_bytes)
-                    clock.idle()
+                    try:
+                        journal.append(row_bytes)
+                    except OSError as error:
+                        _leave(journal, error, report)
+                        journal = None
+                    else:
+                        clock.idle()
                     if settings.tmpsave:
                         save_row(row, settings)
                 report.add(row, row_bytes, atomic)
@@ -145,6 +155,18 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     if problem is not None:
         send(connection, problem)
     clock.idle()  # a thread that func has started may keep this process, and is not waited for
+
+
+def _leave(journal: Journal, error: OSError, report: Reports) -> None:
+    """Leave a journal that cannot grow any more, and let the parent write the rows that follow.
+
+    It can if func has limited the size of files of this process (RLIMIT_FSIZE). Other errors, such
+    as that of a full disk, end the run.
+    """
+    if error.errno != errno.EFBIG:
+        raise error
+    journal.close()
+    report.leave_journal(journal.unsafe)
 
 
 def _on_signal(name: str, handler: Any) -> None:

@@ -66,6 +66,13 @@ class Reports:
         if time.perf_counter() > self._next:
             self.send()
 
+    def leave_journal(self, unsafe: list[bytes]) -> None:
+        """Report rows from now on as those that are in no journal; these are perhaps not in it."""
+        self.send()
+        if unsafe:
+            send(self._connection, Kept(unsafe))
+        self._in_journal = False
+
     def count(self) -> None:
         """Report a pset that has no row; at once, or it would be blamed for what comes next."""
         self._n += 1
