@@ -271,3 +271,51 @@ def test_a_dask_whose_scheduler_is_gone_ends_the_run(script):
         wait=True,
     )
     assert "the dask scheduler is lost" in out or "no more work" in out
+
+
+@posix
+@pytest.mark.parametrize(
+    ("poolsize", "end", "stays"),
+    [
+        (2, "normal", True),
+        (2, "raise", False),
+        (2, "SIGKILL", False),
+        (2, "SIGTERM", False),
+        (2, "SIGINT", False),
+        (None, "normal", True),
+        (None, "SIGKILL", True),
+    ],
+)
+@pytest.mark.usefixtures("children_may_be_interrupted")
+def test_which_programs_that_func_has_started_end_with_the_run(script, poolsize, end, stays):
+    process = script(
+        f"""
+        import os, subprocess, time
+        import psweep as ps
+
+        def func(pset):
+            program = subprocess.Popen(["sleep", "600"])
+            with open("making", "w") as file:
+                file.write(str(program.pid))
+            os.rename("making", "program")
+            if {end!r} == "raise":
+                raise ValueError
+            if {end!r} != "normal":
+                time.sleep(600)
+            return {{}}
+
+        ps.run_local(func, [{{"a": 1}}], poolsize={poolsize})
+        """
+    )
+    wait_until(Path("program").exists)
+    program = int(Path("program").read_text())
+    if end.startswith("SIG"):
+        process.send_signal(getattr(signal, end))
+    process.wait(timeout=100)  # (The program that stays has its output.)
+    deadline = time.monotonic() + (1 if stays else 60)
+    while alive(program) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    is_there = alive(program)
+    if is_there:
+        os.kill(program, signal.SIGKILL)
+    assert is_there == stays

@@ -227,6 +227,8 @@ class _Pool:
                     self._record.keep(message.row_bytes)
         if has_left:
             worker.process.join()
+            if self._dispatch.n_left and worker.process.pid is not None:
+                end_group(worker.process.pid, signal.SIGTERM)  # what func had started in it
             worker.close()
         return has_left
 
