@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -32,6 +34,13 @@ class Unshowable(Exception):
 class RefusesNotes(Exception):
     def add_note(self, text):
         raise AttributeError
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """Nothing can be set in it, not even ``__traceback__``."""
+
+    code: int
 
 
 class RaisesWhenLookedAt(Exception):
@@ -81,7 +90,7 @@ KINDS = CANNOT_BE_LOOKED_AT | {
     kind.__name__: kind
     for kind in (
         PanicException, GeneratorExit, asyncio.CancelledError, SystemExit, StopIteration,
-        StopAsyncIteration, BaseException, Unshowable, RefusesNotes,
+        StopAsyncIteration, BaseException, Unshowable, RefusesNotes, Frozen,
     )
 }  # fmt: skip
 
@@ -141,8 +150,10 @@ def test_an_exception_whose_class_hides_its_name_is_recorded(engine):
     assert df._exc_txt[1].endswith("HidesItsName: 1\n")
 
 
-# (pytest cannot report those that cannot be looked at.)
-@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"SystemExit"} - CANNOT_BE_LOOKED_AT.keys()))
+# (pytest cannot report those that cannot be looked at; for Frozen see the next test.)
+@pytest.mark.parametrize(
+    "name", sorted(KINDS.keys() - {"Frozen", "SystemExit"} - CANNOT_BE_LOOKED_AT.keys())
+)
 @pytest.mark.parametrize("engine", ENGINES[:-1])
 def test_the_user_gets_their_own_exception(engine, name):
     with pytest.raises(KINDS[name]) as caught:
@@ -157,6 +168,25 @@ def test_the_user_gets_their_own_exception(engine, name):
         # (With several workers, others may not have finished.)
         assert 2 not in ps.df_read("calc").a.tolist()
         assert engine == "poolsize=2" or {0, 1} <= set(ps.df_read("calc").a)
+
+
+@pytest.mark.parametrize("name", ["Frozen", "StopIteration", "ValueError"])
+@pytest.mark.parametrize("kwds", [{"capture_logs": "db"}, {"seed": 1}, {"git": True}])
+@pytest.mark.parametrize("poolsize", [None, 1])
+def test_the_user_gets_their_own_exception_with_options(poolsize, kwds, name):
+    kind = {**KINDS, "ValueError": ValueError}[name]
+    if "git" in kwds:
+        pytest.importorskip("psweep_git")
+        for args in ("init", "-q"), ("config", "user.name", "N"), ("config", "user.email", "e"):
+            subprocess.run(["git", *args], check=True)
+
+    def func(pset):
+        raise kind(1)
+
+    with pytest.raises(kind) as caught:
+        ps.run_local(func, [{"a": 2}], poolsize=poolsize, **kwds)
+    assert type(caught.value) is kind
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("name", ["StopIteration", "PanicException"])

@@ -1,5 +1,6 @@
 """All that psweep_batch and psweep_git use of psweep_core, besides the public names."""
 
+from .contexts import contextmanager
 from .git_environment import git_environment
 from .messages import printable
 from .params.grids import Pset
@@ -73,6 +74,7 @@ __all__ = [
     "check_params",
     "check_storable",
     "column",
+    "contextmanager",
     "count_failed",
     "dumps",
     "explain_mistakes",

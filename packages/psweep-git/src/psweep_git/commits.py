@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from psweep_core.plumbing import show_line
+from psweep_core.plumbing import contextmanager, show_line
 
 from .errors import GitError
 from .repo import Repo
@@ -14,7 +13,7 @@ from .repo import Repo
 __all__ = ["git_commits"]
 
 
-@contextlib.contextmanager
+@contextmanager
 def git_commits(run_id: str, folder: str | Path | None = None) -> Iterator[str]:
     """Commit all changes, run the block, and commit its results.
 

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
+from ..contexts import contextmanager
 from ..store.log_files import log_while_running, move_log, remove_log
 from ..store.paths import Layout
 from ..store.regular import no_link
@@ -28,7 +29,7 @@ _turn = threading.RLock()
 _streams: dict[int, TextIOWrapper] = {}
 
 
-@contextlib.contextmanager
+@contextmanager
 def open_log(
     where: str, layout: Layout, folder: Path | None, pset_id: str, goes_on: bool
 ) -> Iterator[IO[bytes]]:
@@ -114,7 +115,7 @@ def _content(file: IO[bytes]) -> bytes:
     return b"".join(parts)
 
 
-@contextlib.contextmanager
+@contextmanager
 def captured(file: IO[bytes]) -> Iterator[None]:
     """Collect what is printed while the context is open."""
     before = sys.stdout, sys.stderr
@@ -166,7 +167,7 @@ def _as_new(stream: TextIOWrapper) -> bool:
     return True
 
 
-@contextlib.contextmanager
+@contextmanager
 def _handlers_moved(streams: dict[int, IO[str]]) -> Iterator[None]:
     """Let logging handlers that write to the usual streams write to others."""
     others = [*logging.root.manager.loggerDict.values()]

@@ -6,7 +6,6 @@ each process. So without help all workers would draw the same numbers.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import random
@@ -18,6 +17,8 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 import numpy as np
+
+from ..contexts import contextmanager
 
 __all__ = [
     "SeedGenerators",
@@ -108,7 +109,7 @@ def seed_generators(seed: int) -> None:
         _seed_torch(sys.modules["torch"])
 
 
-@contextlib.contextmanager
+@contextmanager
 def own_generators() -> Iterator[SeedGenerators]:
     """Let a run seed the generators of a process that may go on with another run.
 
@@ -123,7 +124,7 @@ def own_generators() -> Iterator[SeedGenerators]:
         reseed()
 
 
-@contextlib.contextmanager
+@contextmanager
 def borrowed_generators() -> Iterator[SeedGenerators | None]:
     """Let a run in this process seed the global generators, and restore their state afterwards.
 
