@@ -342,3 +342,29 @@ def test_what_is_collected_is_not_listed_again(templates, monkeypatch):
     # nonsense in the file is no harm
     Path("calc/.psweep/batch_collected.json").write_text(json.dumps({"fields": 3}))
     assert states() == ["done", "done", "failed", "done", "done"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "again"),
+    # (prep_batch with skip_dups leaves psets without a result to batch_resubmit.)
+    [("exit 3", "prep_batch"), ("exit 3", "run_local"), ("exit 0", "run_local")],
+)
+def test_what_has_succeeded_in_a_later_run_is_not_submitted_again(templates, capfd, bad, again):
+    script = f"if [ $x = 2 ] && [ ! -e ../ok ]; then {bad}; fi\necho '{{\"r\": 1}}' >result.json\n"
+    templates(m=("subcmd: sh", script))
+    params = ps.plist("x", [1, 2, 3])
+    df = ps.prep_batch(params, calc_templ_dir=None, seed=5)
+    submit("calc/run_m.sh")
+    ps.batch_collect()
+    assert ps.batch_resubmit()._pset_id.tolist() == [df._pset_id[1]]
+    Path("calc/ok").touch()
+    if again == "prep_batch":
+        ps.prep_batch(params, calc_templ_dir=None, seed=5, skip_dups=True)
+        submit("calc/run_m.sh")
+        ps.batch_collect()
+    else:
+        ps.run_local(lambda pset: {"r": 1}, params, seed=5, skip_dups=True)
+    capfd.readouterr()
+    assert len(ps.batch_resubmit()) == 0
+    assert "1 pset left out, which has succeeded in a later run" in capfd.readouterr().err
+    assert ps.df_stats(ps.df_read("calc")).n.tolist() == [1, 1, 1]

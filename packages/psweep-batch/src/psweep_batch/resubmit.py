@@ -11,7 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from psweep_core.plumbing import OUT_OF_MEMORY, TIME_LIMIT, PathLike, Study, split_database
+from psweep_core.plumbing import (
+    OUT_OF_MEMORY,
+    TIME_LIMIT,
+    PathLike,
+    Study,
+    failed_rows,
+    recovered_rows,
+    split_database,
+)
 
 from .errors import BatchError
 from .escalate import merged
@@ -49,7 +57,7 @@ def batch_resubmit(
     The script is ``<calc_dir>/resubmit_<machine>.sh``, like ``run_<machine>.sh`` but only for these
     psets. It submits each of them only once, however often you run it, and skips those whose jobs
     have changed since it was written. Fix the cause first: the files in the folders of the psets
-    are used as they are.
+    are used as they are. Psets that have succeeded in a later run are left out.
 
     Parameters
     ----------
@@ -109,6 +117,15 @@ def batch_resubmit(
             "cancelled; states=['cancelled'] submits them again",
             file=sys.stderr,
         )
+    later = _succeeded_later(calc_dir, chosen)
+    if later:
+        n = len(later)
+        print(
+            f"psweep: {n} pset{'s' * (n > 1)} left out, which {'have' if n > 1 else 'has'} "
+            "succeeded in a later run",
+            file=sys.stderr,
+        )
+        chosen = [status for status in chosen if status.pset_id not in later]
     n_ran = sum(status.has_row for status in chosen)
     if n_ran:
         what = "1 pset" if n_ran == 1 else f"{n_ran} psets"
@@ -161,6 +178,17 @@ def batch_resubmit(
         tasks = task_lines(layout, info, only, asks)
         write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)
+
+
+def _succeeded_later(calc_dir: PathLike, chosen: Sequence[PsetStatus]) -> set[str]:
+    """Find psets that another row stands for: run again, they would count as one more repeat."""
+    ids = {status.pset_id for status in chosen if status.state != State.DONE}
+    if not ids:
+        return set()
+    df = Study.find(calc_dir).so_far()
+    tried = df["_pset_id"].isin(ids)
+    # (A job that was lost has left no failed row.)
+    return {*df["_pset_id"][tried & recovered_rows(df.assign(_failed=failed_rows(df) | tried))]}
 
 
 def _asks(change: Mapping[str, Any] | None) -> dict[str, str]:
