@@ -84,6 +84,25 @@ def test_a_row_in_two_studies_comes_once():
         ps.df_merge(ps.df_add_param(first[:1], "b", 1), first)
 
 
+def test_a_row_in_two_studies_stays_before_newer_ones():
+    old = ps.run_local(lambda p: {"y": "old"}, ps.plist("x", [1, 2]), save=False)
+    grown = ps.run_local(lambda p: {"y": "new"}, [{"x": 1}], old, save=False)
+    other = ps.run_local(lambda p: {"y": "other"}, [{"x": 7}], old.assign(y="edited"), save=False)
+    for dfs, values in [
+        ((grown, old), ["old", "old", "new"]),
+        ((old, grown), ["old", "old", "new"]),
+        ((grown, other), ["edited", "edited", "new", "other"]),
+        ((grown[2:], other), ["new", "edited", "edited", "other"]),
+    ]:
+        df = ps.df_merge(*dfs)
+        assert df.y.tolist() == values
+        assert df._pset_seq.tolist() == df.index.tolist() == [*range(len(df))]
+        assert df._run_seq.tolist() == [*pd.factorize(df._run_id)[0]]
+        assert ps.df_extract_params(df) == [{"x": x} for x in df.x]
+    latest = ps.df_latest(ps.df_merge(grown, old))
+    assert dict(zip(latest.x, latest.y, strict=True)) == {1: "new", 2: "old"}
+
+
 def test_rows_in_disorder_and_options_of_some_studies():
     one = run(ps.plist("a", [1, 2, 3])).sample(frac=1, random_state=1)
     two = run(ps.plist("a", [0]), on_error="record", func=lambda p: {"y": 1 / p["a"]})

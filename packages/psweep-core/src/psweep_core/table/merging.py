@@ -30,9 +30,9 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
     -------
     DataFrame
         All rows; a row that is in several of them, by its ``_pset_id``, comes once: the good one
-        rather than one that failed or was only prepared, else the one in the later DataFrame.
-        Columns come in their three groups, values keep their types, hashes and ids stay the
-        same. ``_pset_seq`` and ``_run_seq`` are new.
+        rather than one that failed or was only prepared, else the one in the later DataFrame. It
+        stands where its id comes first. Columns come in their three groups, values keep their
+        types, hashes and ids stay the same. ``_pset_seq`` and ``_run_seq`` are new.
 
     Raises
     ------
@@ -93,7 +93,20 @@ def df_merge(*dfs: Any) -> pd.DataFrame:
             "leave them out, or run one of the studies with another seed"
         )
         warnings.warn(message, stacklevel=2)
-    return merged
+    return _in_order(merged, filled)
+
+
+def _in_order(merged: pd.DataFrame, dfs: list[pd.DataFrame]) -> pd.DataFrame:
+    """Move each row to where its ``_pset_id`` comes first, so that no row is behind a newer one."""
+    ids = [pset_id for df in dfs for pset_id in df["_pset_id"]]
+    if len(ids) == len(merged):
+        return merged
+    place = {pset_id: i for i, pset_id in enumerate(dict.fromkeys(ids))}
+    order = np.argsort([place[pset_id] for pset_id in merged["_pset_id"]], kind="stable")
+    if (np.diff(order) == 1).all():
+        return merged
+    merged = merged.iloc[order]
+    return numbered(merged, np.arange(len(merged)), pd.factorize(merged["_run_id"])[0])
 
 
 def _checked(df: Any, position: int) -> pd.DataFrame:
