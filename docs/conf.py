@@ -263,12 +263,19 @@ def show_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Link the report above its picture; it is only there where the manual is built."""
+    """Show the report itself above its picture, of which phones and prints show the picture.
+
+    It is only there where the manual is built.
+    """
     if name == "plots":
         picture = re.compile(r"^!\[[^\]]*\]\(pictures/report\.png\)$", re.MULTILINE)
-        link = f'<p><a href="{REPORT}">Open this report</a>: it is interactive</p>'
         (found,) = picture.findall(source[0])
-        source[0] = source[0].replace(found, f"{link}\n\n{found}")
+        frame = [
+            f'<p>It is interactive; <a href="{REPORT}">open it on a page of its own</a>.</p>',
+            '<div class="report"><iframe loading="lazy" title="The report of this page\'s study" '
+            f'src="{REPORT}"></iframe></div>',
+        ]
+        source[0] = source[0].replace(found, "\n".join([*frame, "", found]))
 
 
 def add_report(app: Sphinx, error: Exception | None) -> None:

@@ -50,7 +50,7 @@ if __name__ == "__main__":
 
     df = df.sort_values("r")
     fig, (top, bottom) = plt.subplots(
-        2, sharex=True, figsize=(6, 5), height_ratios=[2, 1], layout="constrained"
+        2, sharex=True, figsize=(5.4, 4.05), height_ratios=[2, 1], layout="constrained"
     )
     points = df.explode("x")  # a row for each element of the arrays
     top.plot(points.r, points.x, ".k", markersize=0.7, markeredgewidth=0, alpha=0.3)

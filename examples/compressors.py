@@ -56,7 +56,7 @@ def plot(df, path):
         {"speed": "median", "ratio": "mean"}
     )
     plt.style.use("tableau-colorblind10")
-    fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(5.4, 4.05), layout="constrained")
     for (codec, rows), marker in zip(points.groupby("codec"), "osD", strict=True):
         (line,) = ax.semilogx(rows.speed, rows.ratio, marker + "-", label=codec)
         style = {"color": line.get_color(), "textcoords": "offset points"}

@@ -66,7 +66,7 @@ if __name__ == "__main__":
 
     by_method = df.sort_values("h").groupby("method")
     plt.style.use("tableau-colorblind10")
-    fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(5.4, 4.05), layout="constrained")
     print("method    order  theory  error of 4096 steps")
     for (method, group), marker in zip(by_method, "osD^", strict=True):
         finest = group[:3]  # where the steps are small enough for the theory to hold
@@ -77,7 +77,7 @@ if __name__ == "__main__":
     ax.set_ylabel("error after a year (half axis)")
     ax.set_title("One orbit around the sun")
     ax.grid(alpha=0.3)
-    ax.legend()
+    ax.legend(fontsize="small")
     path = os.path.join("calc", "convergence.png")
     fig.savefig(path)
     print(f"picture: {path}")

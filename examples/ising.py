@@ -46,7 +46,7 @@ if __name__ == "__main__":
     stats["exact"] = exact(stats["T"])
     print(stats.loc[::2, ["T", "n", "m_mean", "m_sem", "exact"]].round(4).to_string(index=False))
 
-    fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(5.4, 4.05), layout="constrained")
     T = np.linspace(1.4, 3.4, 1000)
     ax.plot(T, exact(T), color="0.5", label="exact, infinite lattice")
     ax.errorbar(stats["T"], stats.m_mean, yerr=stats.m_std, fmt="o", markersize=4, capsize=3,

@@ -39,7 +39,7 @@ if __name__ == "__main__":
     print(f"the best reads {model.score(X_TEST, Y_TEST):.1%} of {len(Y_TEST)} new digits correctly")
 
     table = df.pivot_table(index="C", columns="gamma", values="accuracy")
-    fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(5.4, 4.05), layout="constrained")
     image = ax.imshow(table, origin="lower", cmap="viridis", vmin=0, vmax=1)
     for (i, j), value in np.ndenumerate(table):
         ax.text(j, i, f"{value:.3f}", ha="center", va="center", color="wk"[int(value > 0.5)])

@@ -31,11 +31,11 @@ if __name__ == "__main__":
     temperature, magnetisation, susceptibility = exact()
 
     plt.style.use("tableau-colorblind10")
-    fig, axes = plt.subplots(2, sharex=True, figsize=(6, 4.5), layout="constrained")
+    fig, axes = plt.subplots(2, sharex=True, figsize=(5.4, 4.05), layout="constrained")
     axes[0].plot(temperature, magnetisation, color="0.7", label="exact")
     axes[0].plot(df.temperature, df.magnetisation, "o", label="jobs")
     axes[0].set_ylabel("magnetisation")
-    axes[0].set_title("A magnet loses its magnetisation at temperature 1")
+    axes[0].set_title("A magnet loses its magnetisation")
     axes[0].legend()
     axes[1].semilogy(temperature, susceptibility, color="0.7")
     axes[1].semilogy(df.temperature, df.susceptibility, "o")

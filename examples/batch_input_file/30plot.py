@@ -15,7 +15,7 @@ if __name__ == "__main__":
     df = ps.df_read("calc")
 
     plt.style.use("tableau-colorblind10")
-    fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(5.4, 4.05), layout="constrained")
     for _, row in df[df.steps == df.steps.max()].iterrows():
         path = os.path.join("calc", row._pset_id, "output.txt")
         with open(path, encoding="utf-8") as file:
