@@ -234,6 +234,15 @@ def test_simulate_without_a_study(capsys):
     assert [p.name for p in Path().iterdir()] == ["calc.simulate"]
 
 
+@pytest.mark.parametrize("save", [False, True])
+def test_rows_of_a_simulation_do_not_count_as_done(save):
+    sim = ps.run_local(double, [{"a": 1}, {"a": 2}], simulate=True, save=save)
+    assert sim._pset_runtime.isna().all()
+    df = ps.run_local(double, [{"a": 1}, {"a": 2}], df=sim, skip_dups=True, save=save)
+    assert len(df) == 4
+    assert ps.df_read("calc").shape[0] == 4 if save else True
+
+
 def test_changes_to_a_passed_df_are_kept_on_disk():
     df = ps.run_local(lambda p: {"r": 1}, ps.plist("a", [1, 2]))
     df["study"] = "first"

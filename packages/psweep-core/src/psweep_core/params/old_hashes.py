@@ -248,8 +248,9 @@ class _JoblibEncoder(Encoder):
         if setter is not None or maker == "__newobj_ex__":
             message = "its pickle has more than a call and a state"
             raise TypeError(message)
-        if kind is fractions.Fraction and self._depends_on_python().text:
-            args = (str(obj),)
+        if kind is fractions.Fraction:
+            text = self._depends_on_python().text
+            args = (str(obj),) if text else (obj.numerator, obj.denominator)
         if maker == "__newobj__":
             self.value(args[0])
             self.value(args[1:])

@@ -20,7 +20,7 @@ from .options import Options
 
 __all__ = ["Code", "code_of", "known_runs", "note_run", "remember_run"]
 
-_MAX_UNSAVED = 10_000  # runs whose code is remembered
+_MAX_UNSAVED = 1000  # runs whose code is remembered
 _GIT_SECONDS = 1.0  # after which git is not waited for
 _SECONDS = 0.25  # for which the answer of git, which takes some ms, is good
 
@@ -122,8 +122,8 @@ def remember_run(options: Options, run_id: str, code: Code) -> None:
         "fingerprint": code.digest,
         "parts": code.parts,
     }
-    if len(_unsaved) > _MAX_UNSAVED:
-        del _unsaved[next(iter(_unsaved))]
+    for oldest in [*_unsaved][:-_MAX_UNSAVED]:
+        _unsaved.pop(oldest, None)  # (perhaps another thread has done it)
 
 
 def known_runs(layout: Layout) -> dict[str, dict[str, Any]]:

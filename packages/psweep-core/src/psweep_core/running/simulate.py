@@ -50,7 +50,7 @@ def run_simulated(
             job.pset_id,
             now,
             job.pset_hash,
-            0.0,
+            float("nan"),  # so that they do not count as done
             job.params,
             {},
             None if job.seed is None else {SEED: job.seed},

@@ -219,7 +219,9 @@ class _Restoring:
             for i in others
             if not self._is_unhashed(names[i])
         ]
-        self.readings = find_ways(self.columns, self.hashes, with_na=self.has_marks)
+        # (Of a database of this psweep with a column of the user's, 0.8 would have the same names.)
+        rare = self.old.release != "0.8" or bool(_may_be_old(self.df).any())
+        self.readings = find_ways(self.columns, self.hashes, with_na=self.has_marks, rare=rare)
         if self._has_na():  # the user has changed the dtypes
             self.old.release = "0.15-0.16"
         # Hashed as these, a missing value may have been anything.

@@ -200,7 +200,11 @@ def _as_python(time: Any) -> Any:
 
 
 def find_ways(
-    columns: Sequence[Column], hashes: Sequence[Any], with_na: bool, max_tries: int = _MAX_ALL_TRIES
+    columns: Sequence[Column],
+    hashes: Sequence[Any],
+    with_na: bool,
+    rare: bool = True,
+    max_tries: int = _MAX_ALL_TRIES,
 ) -> list[Reading | None]:
     """Find a reading of each row that gives the hash of the row.
 
@@ -214,6 +218,8 @@ def find_ways(
         One per row.
     with_na : bool
         Missing values may have been hashed as `pandas.NA`.
+    rare : bool, default True
+        Also try what is rare, such as a bool that is a number now.
     max_tries : int
         How many readings to try before all rows that are left are given up.
 
@@ -233,7 +239,7 @@ def find_ways(
             # from all parts of the database, should the first rows be those that nothing fits
             row = left[(n_failed * 5 % 8) * len(left) // 8]
             n_tries = min(max_tries, _MAX_TRIES // (1 + n_failed))
-            tries = itertools.islice(_readings(columns, row, habit, with_na), n_tries)
+            tries = itertools.islice(_readings(columns, row, habit, with_na, rare), n_tries)
             for reading in tries:
                 max_tries -= 1
                 if _fitting(columns, reading, [row], hashes):
@@ -282,7 +288,7 @@ def _is_basic(column: Column, way: Way) -> bool:
 
 
 def _readings(
-    columns: Sequence[Column], row: int, habit: Reading, with_na: bool
+    columns: Sequence[Column], row: int, habit: Reading, with_na: bool, rare: bool
 ) -> Iterator[Reading]:
     """List the readings of a row, the most likely ones first."""
     fills = [ABSENT, NONE, *([NA] if with_na else []), NAN]
@@ -295,7 +301,7 @@ def _readings(
     order = sorted(range(len(columns)), key=lambda place: columns[place].rank)
     pairs = [*zip(columns, habit, strict=True)]
     common = [column.other_ways(row, way, with_na, rare=False) for column, way in pairs]
-    every = [column.other_ways(row, way, with_na, rare=True) for column, way in pairs]
+    every = [column.other_ways(row, way, with_na, rare=rare) for column, way in pairs]
     # The rare ones not in more than two columns at once: there would be too many readings.
     sizes = [(common, 1), (common, 2), (every, 1), (every, 2)]
     for others, n in (*sizes, *((common, n) for n in range(3, len(columns) + 1))):

@@ -111,7 +111,11 @@ function alongLine(points) {
   return along;
 }
 
-const widthOf = (label, kind) => (kind ? 7 : 6) * label.length; // in pixels, about
+const measure = document.createElement("canvas").getContext("2d");
+function widthOf(label, kind) { // in pixels, as page.css has it
+  measure.font = `${kind ? "600 12px" : "11px"} ${getComputedStyle(document.body).fontFamily}`;
+  return measure.measureText(label).width;
+}
 
 // Write each label, the longest first, where it covers the least of what is drawn and of the others.
 function placeLabels(root, labels, spots, lines, { left, top, inner, high }) {
