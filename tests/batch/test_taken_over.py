@@ -41,7 +41,7 @@ def test_what_a_run_took_and_did_not_run_is_shown_and_comes_back(study, capsys):
     submit("calc/run_here.sh")
     found = ps.batch_status()
     assert found.state.tolist() == ["not submitted"] * 4
-    assert set(found.reason) == {"a run of run_local took it and has ended; run that again"}
+    assert set(found.reason) == {"another run took it and has ended; run that again"}
     status([])
     assert "4 psets: 4 not submitted" in capsys.readouterr().out
     assert sorted(ps.run_local(func, params, skip_dups=True).y) == [0, 1, 2, 3]

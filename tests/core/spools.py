@@ -20,7 +20,9 @@ def prepare(func, params, size=100, **options):
             Chunk(list(range(i, min(i + size, len(psets)))), {}) for i in range(0, len(psets), size)
         ]
 
-    found = spool_work(func, params, None, Options(**options), cut, lambda study: None, ["m"])
+    found = spool_work(
+        func, params, None, Options(**options), cut, lambda pset: {}, lambda study: None, ["m"]
+    )
     return found.spool
 
 

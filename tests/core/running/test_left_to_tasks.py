@@ -8,7 +8,7 @@ import pytest
 from spools import claim, prepare, run
 
 import psweep as ps
-from psweep_core.store.spool import spools_of
+from psweep_core.store.spool import Spool, spools_of
 from psweep_core.store.study import Study
 
 pytestmark = pytest.mark.processes
@@ -203,3 +203,28 @@ def test_run_ends_well_next_to_a_spool_that_cannot_be_read():
     first = (spool.folder / "work.pk").read_bytes().partition(b"\n")[0]
     (spool.folder / "work.pk").write_bytes(first + b"\n{")
     assert len(ps.run_local(by_task, params)) == 2
+
+
+@pytest.mark.parametrize(
+    "again",
+    [lambda params: local(params), lambda p: prepare(by_task, p, skip_dups=True, timeout=9)],
+)
+@pytest.mark.parametrize("ends", [False, True])
+def test_chunk_that_somebody_takes_meanwhile_is_left_to_them(monkeypatch, again, ends):
+    params = ps.plist("a", [1, 2])
+    spool = prepare(by_task, params)
+    free = Spool.free
+
+    def submitted_meanwhile(self):
+        found = free(self)
+        if not spool.claims():
+            claim(spool)
+            if ends:
+                spool.lost_path(0, 1).write_text("lost by kill\n")
+        return found
+
+    monkeypatch.setattr(Spool, "free", submitted_meanwhile)
+    again(params)
+    assert len(list(spools_of(Study("calc").layout))) == 1
+    assert not len(ps.df_read("calc"))
+    assert not spool.taken()

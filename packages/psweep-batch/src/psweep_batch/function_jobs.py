@@ -97,7 +97,7 @@ def write_jobscripts(calc_dir: Path, jobscripts: Mapping[str, bytes]) -> None:
 
 
 def cutter(
-    machines: Sequence[Machine], resources: Callable[[Pset], Any] | None
+    machines: Sequence[Machine], asked: Callable[[Pset], Mapping[str, str]]
 ) -> Callable[[Sequence[Pset], float | None], list[Chunk]]:
     """Make what cuts psets into chunks, one for each task.
 
@@ -105,15 +105,14 @@ def cutter(
     ----------
     machines : sequence of Machine
         Any of them may run a chunk.
-    resources : callable, optional
+    asked : callable
         Takes a pset, and returns what it asks the scheduler for, beyond the jobscript.
     """
 
     def cut(psets: Sequence[Pset], runtime: float | None) -> list[Chunk]:
         groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for position, pset in enumerate(psets):
-            asks = asked(pset, resources)
-            groups.setdefault(tuple(sorted(asks.items())), []).append(position)
+            groups.setdefault(tuple(sorted(asked(pset).items())), []).append(position)
         chunks = []
         for key, positions in groups.items():
             sizes = [_size(machine, len(positions), runtime) for machine in machines]

@@ -64,8 +64,10 @@ def prepare_tasks(
     if not options.shares_worker_env:  # a worker for each environment
         cut_for = [replace(machine, parallel=options.poolsize or 1) for machine in chosen]
     jobscripts = read_jobscripts(machine_dir, chosen)
-    for pset in params:
-        asked(pset, resources)  # so that mistakes are found before anything is written
+
+    def asked_by(pset: Pset) -> dict[str, str]:
+        return asked(pset, resources)
+
     layout = Layout(options.calc_dir, options.database_basename)
     if not options.simulate:
         settle(layout)
@@ -81,7 +83,8 @@ def prepare_tasks(
         params,
         df,
         options,
-        cutter(cut_for, resources),
+        cutter(cut_for, asked_by),
+        asked_by,
         write_scripts,
         [machine.name for machine in chosen],
     )
@@ -93,7 +96,10 @@ def prepare_tasks(
     if spooled.n_other:
         n = spooled.n_other
         psets = f"{n} psets of earlier calls run" if n > 1 else "1 pset of an earlier call runs"
-        notices.append(f"{psets} func as it was then")
+        hint = ""
+        if spooled.n_other_free:
+            hint = "; code='rerun' prepares those again that no task has"
+        notices.append(f"{psets} func as it was then{hint}")
     if spooled.n_failed:
         n = spooled.n_failed
         notices.append(
@@ -173,7 +179,8 @@ def run_batch(
 
     Call it on the cluster. It prepares tasks (see `prep_batch` with ``func``), submits them, and
     does not wait for them. Call it again as often as you like: it submits what is missing, nothing
-    twice, and returns all rows that have finished by then.
+    twice, and returns all rows that have finished by then. Its options also hold for psets of earlier
+    calls that no task has; those that are queued or running keep the options of their call.
 
     Parameters
     ----------
@@ -226,6 +233,8 @@ def run_batch(
         How many times to run each pset, as in `run_local`.
     code : {"warn", "rerun", "ignore"}, default "warn"
         What to do with skipped psets whose rows were made by different code, as in `run_local`.
+        Psets that an earlier call has prepared run `func` as it was then; with "rerun", only those
+        that a task has.
 
     Returns
     -------

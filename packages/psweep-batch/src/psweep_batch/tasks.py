@@ -180,7 +180,8 @@ def psets_of_tasks(
     found = []
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
     live = live_runs(layout)
-    taken: dict[str, dict[int, str]] = {}  # what became psets of run_local
+    taken: dict[str, dict[int, str]] = {}  # what became psets of another run
+    prepared = {task.spool.run_id for task in tasks}  # runs whose psets are those of tasks, too
     unneeded: dict[str, set[int]] = {}
     removed = removed_ids(layout)
     for task in tasks:
@@ -199,7 +200,9 @@ def psets_of_tasks(
             unneeded[task.spool.run_id] = task.spool.unneeded()
         for position in index.chunks[task.chunk]:
             by = taken[task.spool.run_id].get(position)
-            if by is not None and (by in live or index.hashes[position] in hashes):
+            if by is not None and (
+                by in live or by in prepared or index.hashes[position] in hashes
+            ):
                 continue
             pset_id = index.ids[position]
             if pset_id in removed or (
@@ -210,7 +213,7 @@ def psets_of_tasks(
             if by is not None:
                 why = (
                     State.NOT_SUBMITTED,
-                    "a run of run_local took it and has ended; run that again",
+                    "another run took it and has ended; run that again",
                 )
             status = PsetStatus(
                 pset_id,

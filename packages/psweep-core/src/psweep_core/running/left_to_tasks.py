@@ -37,7 +37,7 @@ class LeftToTasks:
         self._run_id = run_id
         self.notices: list[str] = []
         self.freed: Counter[tuple[str, int]] = Counter()
-        self._spools: list[tuple[Spool, dict[int, list[int]], set[int]]] = []
+        self._spools: list[tuple[Spool, dict[int, list[int]], dict[int, int]]] = []
 
     def settle(self) -> None:
         """Note which tasks are gone, where psweep-batch is here and can ask their scheduler."""
@@ -57,8 +57,8 @@ class LeftToTasks:
     def look(self) -> bool:
         """Look which psets have no row yet; return whether there are any. See `Planner`."""
         found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
-        # After that, since it is held until its rows are there.
-        self._spools = [(spool, chunks, spool.held()) for spool, chunks in found if chunks]
+        # After that, since a chunk is not free until its rows are there.
+        self._spools = [(spool, chunks, spool.free()) for spool, chunks in found if chunks]
         return bool(self._spools)
 
     def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
@@ -73,17 +73,17 @@ class LeftToTasks:
         """
         ids = set(known["_pset_id"].tolist()) if known is not None and len(known) else set()
         left: list[str] = []
-        free = []
-        for spool, chunks, held in self._spools:
+        found_free = []
+        for spool, chunks, free in self._spools:
             hashes = spool.index.hashes
             for chunk, found in chunks.items():
                 positions = [i for i in found if spool.index.ids[i] not in ids]
-                if chunk in held:
-                    left += [hashes[i] for i in positions]
+                if chunk in free:
+                    found_free.append((spool, chunk, free[chunk], positions))
                 else:
-                    free.append((spool, chunk, positions))
+                    left += [hashes[i] for i in positions]
         wanted, missing = missing, missing - Counter(left)
-        for spool, chunk, positions in free:
+        for spool, chunk, last, positions in found_free:
             hashes = spool.index.hashes
             mine = []
             rest = missing.copy()
@@ -93,7 +93,7 @@ class LeftToTasks:
                     mine.append(i)
             if not mine or self._run_id is None:
                 continue
-            if spool.take(chunk, mine, self._run_id):
+            if spool.take(chunk, last, mine, self._run_id):
                 missing = rest
                 if spool.index.seeds is not None:
                     self.freed.update((hashes[i], spool.index.seeds[i]) for i in mine)

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from ..params.hashing import pset_hashes
 from ..params.naming import MAIN
 from ..params.sources import shape_digest
 from ..store.backup import backup
-from ..store.spool import Index, Spool, spools_of
+from ..store.spool import Index, Spool
 from ..store.study import Study
 from ..table.atoms import are_atomic
 from ..table.bookkeeping import RUNTIME, SEED
@@ -34,6 +34,7 @@ from ..table.outcomes import seconds_of
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
+from .pending_psets import HowToRun, PendingPsets, options_of_tasks
 from .planner import Planner, reserve_numbers
 from .provenance import code_of, note_run
 from .simulate import run_simulated
@@ -59,8 +60,10 @@ class Spooled(NamedTuple):
 
     df: pd.DataFrame  # the study
     spool: Spool | None  # None: there was nothing to prepare
-    n_other: int  # psets that were left out because tasks have them, with another function
+    n_other: int  # psets that were left out because tasks run them, with another function
+    n_other_free: int  # of these, psets that no task has yet
     n_failed: int  # psets that were left out because they have failed
+    also: Mapping[str, int]  # for each machine, psets that are submitted without being in params
     notices: list[str]  # what else the user should know
 
 
@@ -74,10 +77,14 @@ def spool_work(
     df: pd.DataFrame | None,
     options: Options,
     cut: Cut,
+    asked: Callable[[Pset], Mapping[str, str]],
     afterwards: Callable[[Study], object],
     machines: Sequence[str],
 ) -> Spooled:
     """Check params, skip what is done or has a task, and write the rest into a spool.
+
+    Psets that an earlier call has prepared in another way, and that no task has, are prepared again
+    as this call wants them.
 
     Parameters
     ----------
@@ -88,6 +95,8 @@ def spool_work(
     options : Options
     cut : callable
         Takes psets and the median runtime of the study, s, or None, and returns the chunks.
+    asked : callable
+        Takes a pset and returns what it asks the scheduler for, besides the jobscript.
     afterwards : callable
         Is called with the study when the spool is written, before it is committed.
     machines : sequence of str
@@ -102,7 +111,9 @@ def spool_work(
     git_commits = options.git_commits()
     code = code_of(func)
     digest = code.digest or _shape(func)
-    pending = _Pending(study, reports=options.simulate)
+    run_id = str(uuid.uuid4())
+    how = HowToRun(params, hashes, [*map(asked, params)], options, digest, machines)
+    pending = PendingPsets(study, None if options.simulate else run_id, how)
     skips = None
     if options.skip_dups:
         skips = tried if options.skip_dups == "tried" else successful
@@ -110,9 +121,8 @@ def spool_work(
     planner = Planner(options, study.layout, code, skips, seeded, pending)
     if options.simulate:
         simulated = run_simulated(study, params, df, planner, poolsize=None, save=True)
-        return Spooled(simulated, None, 0, 0, [])
+        return Spooled(simulated, None, 0, 0, 0, {}, [])
     pickled = _pickled(func, params)  # before a file is touched
-    run_id = str(uuid.uuid4())
     with git_commits(run_id) if git_commits else contextlib.nullcontext() as commit:
         with study.locked():
             known = study.fold()
@@ -121,6 +131,8 @@ def spool_work(
                 backup(study, run_id)
             if changed is not None:
                 study.adopt(changed)
+            if not skips and pending.look():  # only to count what is submitted, too
+                pending.hashes(study.known(), Counter())
             jobs, notices = planner.plan(params, hashes, study.known)
             records = options.on_error == "record"
             known = study.so_far(*(("_failed", "_exc_txt") if records else ()))
@@ -162,6 +174,7 @@ def spool_work(
                     # None: what info.yaml says
                     "parallel": None if options.shares_worker_env else options.poolsize,
                     "code": digest,
+                    "options": options_of_tasks(options),
                     # (Rows of other code do not count for "rerun".)
                     "wanted": [options.repeats, options.skip_dups == "tried"]
                     if options.skip_dups and options.code != "rerun"
@@ -170,48 +183,13 @@ def spool_work(
                 spool = Spool.write(study.layout.spool(run_id), head, header, index, parts)
                 note_run(study.layout, options, run_id, code, commit, header, "prep_batch")
         afterwards(study)
-    wanted = {*hashes}
-    n_other = len({sha for sha, made in pending.found if sha in wanted and made != digest})
     n_failed = 0
     if options.skip_dups == "tried":
         failed = {*tried(known)["_pset_hash"]} - {*successful(known)["_pset_hash"]}
-        n_failed = len(failed & wanted)
-    return Spooled(known, spool, n_other, n_failed, notices)
-
-
-class _Pending:
-    """Finds the psets that tasks have or will have, and the code that they run; see `Planner`."""
-
-    def __init__(self, study: Study, reports: bool) -> None:
-        self._study = study
-        self._reports = reports
-        self.notices: list[str] = []
-        self._unfinished: list[tuple[Spool, list[int]]] = []
-        self.found: list[tuple[str, str]] = []  # hash and code
-        self.freed: Counter[tuple[str, int]] = Counter()
-
-    def look(self) -> bool:
-        self._unfinished = [
-            (spool, positions)
-            for spool in spools_of(self._study.layout)
-            for positions in spool.unfinished().values()
-        ]
-        return bool(self._unfinished)
-
-    def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
-        ids = set(known["_pset_id"]) if known is not None and len(known) else set()
-        self.found = [
-            (spool.index.hashes[i], str(spool.head["code"]))
-            for spool, positions in self._unfinished
-            for i in positions
-            if spool.index.ids[i] not in ids
-        ]
-        hashes = [sha for sha, _ in self.found]
-        n = (missing & Counter(hashes)).total()
-        if n and self._reports:
-            have = "psets have" if n > 1 else "pset has"
-            self.notices.append(f"{n} {have} batch jobs already: see psweep-status")
-        return hashes
+        n_failed = len(failed & {*hashes})
+    return Spooled(
+        known, spool, pending.n_other, pending.n_other_free, n_failed, pending.also, notices
+    )
 
 
 def _shape(func: Func) -> str:

@@ -124,8 +124,8 @@ class Spool:
 
         ``format``, ``python`` and ``psweep`` (versions), ``database`` (its name), ``header``,
         ``machines`` (their names), ``cwd`` (the working folder, from the study), ``runtime``
-        (median of the study, s, or None), ``code`` (a hash of that of func), ``wanted`` (see
-        `unneeded`; None: each of its psets is to run).
+        (median of the study, s, or None), ``code`` (a hash of that of func), ``options`` (those
+        on which rows depend), ``wanted`` (see `unneeded`; None: each of its psets is to run).
 
         Raises
         ------
@@ -203,12 +203,23 @@ class Spool:
         claims = {chunk: self.claim(chunk, attempt) for chunk, attempt in sorted(last.items())}
         return {chunk: claim for chunk, claim in claims.items() if claim is not None}
 
-    def held(self) -> set[int]:
-        """Find the chunks that somebody has, or may have on another machine."""
+    def free(self) -> dict[int, int]:
+        """Find the chunks that nobody has, nor may have on another machine.
+
+        Returns
+        -------
+        dict of int to int
+            For each, the number of its last claim, which has ended; 0 if it has none.
+        """
         if (self.folder / _PUSHED).exists():
-            return {*range(len(self.index.chunks))}
-        claims = self.claims()
-        return {chunk for chunk, claim in claims.items() if claim.state not in FREE}
+            return {}
+        found = dict.fromkeys(range(len(self.index.chunks)), 0)
+        for chunk, claim in self.claims().items():
+            if claim.state in FREE:
+                found[chunk] = claim.attempt
+            else:
+                found.pop(chunk, None)
+        return found
 
     def note_pushed(self) -> None:
         """Note that the spool is about to be copied to another machine, or from there."""
@@ -216,14 +227,16 @@ class Spool:
 
     # what a run on this machine takes out
 
-    def take(self, chunk: int, positions: Sequence[int], run_id: str) -> bool:
-        """Take psets out of a free chunk; False if somebody has it meanwhile."""
-        last = self.claims().get(chunk)
-        attempt = 1 if last is None else last.attempt + 1
+    def take(self, chunk: int, last: int, positions: Sequence[int], run_id: str) -> bool:
+        """Take psets out of a chunk that was free, with a last claim of this number, see `free`.
+
+        Return False if somebody has it meanwhile, or had.
+        """
+        attempt = last + 1
         note = self.folder / f"{chunk}.taken.{attempt}.{run_id}"
         with replacing(note) as file:
             file.write(" ".join(map(str, positions)).encode())
-        end = f"end {time.time():.3f} stopped run_local has taken psets out"
+        end = f"end {time.time():.3f} stopped another run has taken psets out"
         try:
             with open(self.claim_path(chunk, attempt), "x", encoding="utf-8") as claim:
                 claim.write(f"{_TAKEN_BY} {run_id}\n{end}\n")
