@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
 def task_lines(
     layout: Layout,
     machine: Machine,
-    only: Collection[tuple[str, int]] | None = None,
+    only: Mapping[tuple[str, int], int] | None = None,
     change: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Write the lines of a submit script that submit what nobody has; none if there is nothing.
@@ -183,8 +183,9 @@ def task_lines(
     ----------
     layout : Layout
     machine : Machine
-    only : collection of (str, int), optional
-        The run ids of spools, and the chunks of these that are wanted. None: all.
+    only : mapping of (str, int) to int, optional
+        The run ids of spools and the chunks of these that are wanted, and the number of the last
+        claim of each: the script submits those whose last claim still is that one. None: all.
     change : mapping, optional
         What they ask for now, whatever they have asked for before. None: see `escalate`.
     """
@@ -210,6 +211,9 @@ def task_lines(
         unfinished = spool.unfinished(known)
         wanted = [c for c in unfinished if only is None or (spool.run_id, c) in only]
         for chunks in _alike(spool, wanted):
+            if only is not None:
+                seen = "".join(f" {chunk}:{only[spool.run_id, chunk]}" for chunk in chunks)
+                lines.append(f"ps_seen='{seen} '")
             lines += _lines(spool, chunks, machine, found, change)
     return lines if len(lines) > n_before or only is None else []
 

@@ -31,7 +31,7 @@ from .scripts import Line, info_path, write_script
 from .states import State
 from .status import nothing_for, status_frame, statuses
 from .status_record import PsetStatus
-from .tasks import chunk_of, settle
+from .tasks import settle
 
 __all__ = ["batch_resubmit"]
 
@@ -139,17 +139,18 @@ def batch_resubmit(
     layout = Study.of_folder(calc_dir).layout
     settle(layout)
     lines: dict[str, list[Line]] = {}
-    chunks: set[tuple[str, int]] = set()
+    # For each machine, its chunks with the numbers of their last claims
+    chunks: dict[str, dict[tuple[str, int], int]] = {}
     queues = Queues(folder)
     for status in chosen:
         target = machine or status.machine
         if target is None:
             message = "these psets have not been submitted yet; pass machine=..."
             raise BatchError(message)
-        if status.of_task:
+        if status.chunk is not None:
             lines.setdefault(target, [])
-            if status.attempt is not None:
-                chunks.add(chunk_of(status.attempt))
+            last_claim = status.attempt.number if status.attempt else 0
+            chunks.setdefault(target, {})[status.chunk] = last_claim
             continue
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
@@ -174,8 +175,7 @@ def batch_resubmit(
         if asks and info.runs_here:
             message = f"change={dict(change or {})!r}: {name} runs jobs here, without a scheduler"
             raise BatchError(message)
-        only = None if State.NOT_SUBMITTED in states else chunks
-        tasks = task_lines(layout, info, only, asks)
+        tasks = task_lines(layout, info, chunks.get(name, {}), asks)
         write_script(folder / f"resubmit_{name}.sh", info, of_machine, tasks=tasks)
     return status_frame(chosen)
 

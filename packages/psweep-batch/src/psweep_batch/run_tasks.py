@@ -179,8 +179,8 @@ def run_batch(
 
     Call it on the cluster. It prepares tasks (see `prep_batch` with ``func``), submits them, and
     does not wait for them. Call it again as often as you like: it submits what is missing, nothing
-    twice, and returns all rows that have finished by then. Its options also hold for psets of earlier
-    calls that no task has; those that are queued or running keep the options of their call.
+    twice, and returns all rows that have finished by then. Its options also hold for psets of
+    earlier calls that no task has; those that are queued or running keep the options of their call.
 
     Parameters
     ----------

@@ -31,6 +31,7 @@ class PsetStatus(NamedTuple):
     account: Account | None = None
     is_collected: bool = False  # its result is in the database, and its folder was not read
     of_task: bool = False  # of prep_batch with func, so there is nothing to collect
+    chunk: tuple[str, int] | None = None  # of these: the run id of its spool, and its chunk
     has_row: bool = False  # of these: it has run
     succeeded_later: bool = False  # it failed, and the same pset has succeeded in a later run
 

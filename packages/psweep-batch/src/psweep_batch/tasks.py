@@ -224,6 +224,7 @@ def psets_of_tasks(
                 *why,
                 task.log,
                 of_task=True,
+                chunk=(task.spool.run_id, task.chunk),
             )
             if pset_id in times:
                 when = times[pset_id]

@@ -2,6 +2,8 @@ held=0
 room=-1   # how many tasks may be submitted now; less than 0: any number
 more=     # options of the submit command for tasks that had too little
 counting= # if set, only count what there is, see feed.sh
+ps_seen=  # in a script of batch_resubmit: CHUNK:ATTEMPT of the last claims that it knows of, else empty
+ps_mine=  # the claims that feed.sh has made
 
 claim_file() { # CHUNK:ATTEMPT
     file=$ps_spool/${1%:*}.claim
@@ -48,6 +50,16 @@ look_at() { # CHUNK: sets attempt and state of its last claim; level: how often 
     [ "$level" -le "${ps_levels%% *}" ] || level=${ps_levels%% *}
 }
 
+as_seen() { # CHUNK: after look_at; is its last claim one that this script knows of, or has made?
+    case $ps_seen in
+    '' | *" $1:$attempt "*) return 0 ;;
+    esac
+    case $ps_mine in
+    *" $ps_spool/$1:$attempt "*) return 0 ;;
+    esac
+    return 1
+}
+
 claim_chunk() { # CHUNK HOW: after look_at; true if it is ours now, then ps_claimed has it
     case $state in
     '')
@@ -56,6 +68,10 @@ claim_chunk() { # CHUNK HOW: after look_at; true if it is ours now, then ps_clai
         ;;
     done) return 1 ;;
     esac
+    if ! as_seen "$1"; then
+        [ -n "$ps_feed" ] || changed=$((changed + 1)) # which feed.sh has counted
+        return 1
+    fi
     attempt=$((attempt + 1))
     claim_file "$1:$attempt"
     set -C # make no file that exists

@@ -1,7 +1,6 @@
 # --feed N: keep at most N tasks in the queue until all are finished. All that it knows is in the claims,
 # so it may be killed and called again.
 
-ps_mine=         # the claims that it has made
 ps_most=$ps_feed # tasks of one call of the submit command; less after a refusal
 ps_why=
 given_up=0
@@ -16,7 +15,15 @@ count_chunks() { # those of the line that is read now
             held=$((held + 1))
             printf '%s\n' "$ps_spool $chunk $attempt" >>"$ps_look/open"
             ;;
-        *) if may_feed "$chunk"; then waiting=$((waiting + 1)); else given_up=$((given_up + 1)); fi ;;
+        *)
+            if ! as_seen "$chunk"; then
+                changed=$((changed + 1))
+            elif may_feed "$chunk"; then
+                waiting=$((waiting + 1))
+            else
+                given_up=$((given_up + 1))
+            fi
+            ;;
         esac
         chunk=$((chunk + 1))
     done
@@ -144,6 +151,7 @@ feed() {
         held=0
         waiting=0
         given_up=0
+        changed=0
         counting=yes
         submit_tasks
         counting=
