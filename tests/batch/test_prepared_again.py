@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -167,3 +168,35 @@ def test_call_that_ended_before_it_prepared_is_made_up_for(monkeypatch):
     assert ps.batch_status().state.tolist() == ["not submitted"] * 2
     assert len(ps.run_batch(func, PARAMS, "here", seed=2)) == 2
     assert calls() == ["1", "2"]
+
+
+def test_other_psets_that_are_submitted_are_reported(capsys):
+    ps.prep_batch(PARAMS, func=func, machines=["here"])
+    ps.prep_batch(PARAMS, func=func, machines=["here"], skip_dups=True)
+    assert not capsys.readouterr().err
+    ps.prep_batch(ps.plist("a", [3]), func=func, machines=["there"])
+    assert not capsys.readouterr().err
+    assert len(ps.run_batch(func, ps.plist("a", [1, 4]), "here")) == 3
+    also = "calc/run_here.sh also submits 1 pset that earlier calls have prepared"
+    assert also in capsys.readouterr().err
+    ps.run_batch(func, ps.plist("a", [5]), "here")
+    assert not capsys.readouterr().err
+
+
+def test_repeated_psets_that_are_submitted_are_reported(capsys):
+    ps.prep_batch(PARAMS, func=func, machines=["here"])
+    ps.prep_batch(PARAMS, func=func, machines=["here"])
+    assert "also submits 2 psets" in capsys.readouterr().err
+    ps.run_batch(func, ps.plist("a", [1]), "here", skip_dups=False)
+    assert "also submits 4 psets" in capsys.readouterr().err
+    assert sorted(calls()) == ["1", "1", "1", "2", "2"]
+
+
+def test_prepared_psets_can_be_discarded():
+    ps.run_batch(func, PARAMS, "here")
+    ps.prep_batch(ps.plist("a", [3, 4]), func=func, machines=["here"])
+    shutil.rmtree(Path("calc/.psweep/batch", ps.df_runs("calc").run_id.tolist()[-1]))
+    assert ps.batch_status().state.tolist() == ["done"] * 2
+    assert ps.run_batch(func, ps.plist("a", [5]), "here").a.tolist() == [1, 2, 5]
+    submit("calc/run_here.sh")
+    assert calls() == ["1", "2", "5"]

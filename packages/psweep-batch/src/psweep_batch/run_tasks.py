@@ -93,6 +93,13 @@ def prepare_tasks(
             if machine.statcmd is not None:
                 confirm_statcmd(machine.statcmd)  # it comes from the user's own templates
     notices = [*spooled.notices]
+    for machine in chosen:
+        n = spooled.also.get(machine.name, 0)
+        if n:
+            notices.append(
+                f"{run_script_path(layout.calc_dir, machine.name)} also submits {n} "
+                f"pset{'s' * (n > 1)} that earlier calls have prepared"
+            )
     if spooled.n_other:
         n = spooled.n_other
         psets = f"{n} psets of earlier calls run" if n > 1 else "1 pset of an earlier call runs"

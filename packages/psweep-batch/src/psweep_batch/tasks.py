@@ -33,7 +33,6 @@ from .status_record import PsetStatus, outcomes_of
 
 __all__ = [
     "TaskStatus",
-    "chunk_of",
     "judge_tasks",
     "psets_of_tasks",
     "settle",
@@ -97,12 +96,6 @@ def judge_tasks(layout: Layout, judge: Judge, machine: str) -> None:
         for claim in spool.claims().values():
             if not claim.is_over and claim.machine == machine:
                 judge(_attempt(claim, spool)._replace(exit_code=None, end=None), None)
-
-
-def chunk_of(attempt: Attempt) -> tuple[str, int]:
-    """Return the run id and the chunk of a task."""
-    run_id, _, chunk = Path(attempt.folder).name.rpartition(".")
-    return run_id, int(chunk)
 
 
 def _attempt(claim: Claim, spool: Spool) -> Attempt:
