@@ -158,7 +158,8 @@ def prep_batch(
         How many times to run each pset, as in `run_local`; each repetition has its own folder.
     code : {"warn", "rerun", "ignore"}, default "warn"
         What to do with skipped psets that were prepared from different templates: report how many
-        there are, prepare them again, or ignore this. Comments in jobscripts do not count.
+        there are, prepare them again, or ignore this. Comments in jobscripts do not count. With
+        `func`: see `run_batch`.
     resources : callable, optional
         With `func`: takes a pset, and returns what to ask the scheduler for beyond the jobscript,
         such as ``{"mem": "8G", "time": "01:00:00"}``. Entries ``_mem`` and ``_time`` of a pset do
