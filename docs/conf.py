@@ -272,7 +272,9 @@ def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
         (found,) = picture.findall(source[0])
         frame = [
             f'<p>It is interactive; <a href="{REPORT}">open it on a page of its own</a>.</p>',
-            f'<div class="report"><iframe loading="lazy" title="report" src="{REPORT}"></iframe></div>',
+            '<div class="report">',
+            f'<iframe loading="lazy" title="report" src="{REPORT}"></iframe>',
+            "</div>",
         ]
         source[0] = source[0].replace(found, "\n".join([*frame, "", found]))
 
