@@ -15,6 +15,8 @@ from cluster import links
 import psweep as ps
 from psweep_batch.cli import pull, push
 from psweep_batch.remote_study import RemoteStudy
+from psweep_core.cli import rm
+from psweep_core.status import status
 
 STUDY = Path("my work/study")
 
@@ -396,3 +398,48 @@ def test_only_a_missing_host_is_missed(capsys):
 def test_home_in_calc_dir(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert RemoteStudy("cluster", "~/study/calc").folder == tmp_path / "study" / "calc"
+
+
+def remove(calc, query):
+    assert rm([query, "-c", str(calc)]) == 0
+
+
+def undo(calc):
+    """Bring back what was removed last, and return all values of ``a``."""
+    assert rm(["--undo", "-c", str(calc)]) == 0
+    return sorted(ps.df_read(calc).a)
+
+
+def test_what_was_removed_on_one_machine_can_be_brought_back_after_a_pull(there, laptop):
+    run(4)
+    assert push(["cluster"]) == 0
+    run(2)  # has not been there
+    remove("calc", "a == 1 and _run_seq == 1")
+    remove(there / "calc", "a == 0")
+    assert pull(["cluster"]) == 0
+    assert undo("calc") == [0, 0, 1, 1, 2, 3]
+    assert undo(there / "calc") == [0, 1, 2, 3]
+
+
+def test_what_was_removed_on_one_machine_can_be_brought_back_after_a_push(there, laptop):
+    run(4, capture_logs="file")
+    assert push(["cluster"]) == 0
+    ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc", capture_logs="file")
+    remove(there / "calc", "a == 9")
+    remove("calc", "a == 0")
+    ours = tree("calc/removed")
+    theirs = tree(there / "calc/removed")
+    assert push(["cluster"]) == 1  # the row that is still there
+    assert pull(["cluster"]) == 0
+    assert push(["cluster", "--delete-excluded", "--delete"]) == 0
+    assert tree("calc/removed") == ours
+    assert tree(there / "calc/removed") == theirs
+    assert undo(there / "calc") == [0, 1, 2, 3, 9]
+
+
+def test_rows_that_were_removed_before_the_first_push_are_not_missed_there(there, laptop):
+    run(4)
+    remove("calc", "a == 0")
+    assert push(["cluster"]) == 0
+    assert tree("calc") == tree(there / "calc")
+    assert status(["-c", str(there / "calc")]) == status([]) == 0

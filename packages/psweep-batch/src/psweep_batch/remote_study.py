@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from psweep_core.plumbing import PRIVATE, RUNS, SUFFIXES, Study, folder_of, merge_runs
+from psweep_core.plumbing import PRIVATE, REMOVED, RUNS, SUFFIXES, Study, folder_of, merge_runs
 
 from .errors import TransferError
 from .machines import INFO, Machine
@@ -180,9 +180,15 @@ class RemoteStudy:
     def spools(self) -> list[Path]:
         """Return where the spools that are there belong here."""
         path = f"{self.path}/{PRIVATE}/batch"
+        return [self.folder / PRIVATE / "batch" / name for name in self._folders_in(path)]
+
+    def removals(self) -> list[str]:
+        """Return the names of the folders there with what `psweep-rm` has removed."""
+        return self._folders_in(f"{self.path}/{REMOVED}")
+
+    def _folders_in(self, path: str) -> list[str]:
         names = self.ask(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
-        names = [name.rstrip("/") for name in names]
-        return [self.folder / PRIVATE / "batch" / name for name in names if "/" not in name]
+        return [name for name in (name.rstrip("/") for name in names) if "/" not in name]
 
     def _expanded(self, path: str) -> str:
         """Put in what variables such as $SCRATCH are there."""

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from psweep import df_read
 from psweep_core.plumbing import (
     PRIVATE,
+    REMOVED,
     RUNS,
     RUNTIME,
     Spool,
@@ -70,6 +71,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     shown = _shown(dry_run)
     with remote:
         source, target = f"{remote.folder}/", f"{remote.there}/"
+        how += _kept_removals(remote.removals())
         if dry_run:
             remote.rsync([*how, *shown, f"--exclude=/{TRANSFERS}", *skip, *options], source, target)
             return
@@ -122,6 +124,7 @@ def pull(
     """
     with RemoteStudy(host, calc_dir) as remote:
         name = remote.database_name()
+        layout = Study.of_folder(remote.folder).layout
         queue = None
         if not dry_run:
             remote.folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +135,7 @@ def pull(
                 Spool(folder).note_pushed()
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
         how = [*_how(spools=True), *_shown(dry_run), *_left_out(name, RUNS, TRANSFERS)]
+        how += _kept_removals(path.name for path in layout.removed_dir.glob("*"))
         source, target = f"{remote.there}/", f"{remote.folder}/"
         if dry_run:
             remote.rsync([*how, *skip, *options], source, target)
@@ -286,6 +290,12 @@ def _how(spools: bool) -> list[str]:
 def _left_out(*names: str) -> list[str]:
     """Leave out what is copied on its own; P: --delete-excluded does not delete it."""
     return [f"--{rule}/{name}" for name in names for rule in ("exclude=", "filter=P ")]
+
+
+def _kept_removals(names: Iterable[str]) -> list[str]:
+    """Keep what `psweep-rm` has removed at the target, which has numbers from 1 on each machine."""
+    kept = [f"{REMOVED}/{name}" for name in names if name.isdecimal()]
+    return _left_out(f"{REMOVED}/.*", *kept)  # .*: a removal that has just begun
 
 
 def _shown(dry_run: bool) -> list[str]:

@@ -22,7 +22,16 @@ from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
 from .store.locks import file_lock
-from .store.paths import PRIVATE, RUNS, Layout, PathLike, folder_of, split_database, temporary_name
+from .store.paths import (
+    PRIVATE,
+    REMOVED,
+    RUNS,
+    Layout,
+    PathLike,
+    folder_of,
+    split_database,
+    temporary_name,
+)
 from .store.portable_pickle import dumps
 from .store.regular import no_link, open_regular
 from .store.removed_numbers import removed_ids
@@ -44,6 +53,7 @@ __all__ = [
     "MISSING",
     "OUT_OF_MEMORY",
     "PRIVATE",
+    "REMOVED",
     "RESERVED",
     "RUNS",
     "RUNTIME",

@@ -47,6 +47,7 @@ from .suffixes import DATA_ONLY, PICKLES, SUFFIXES
 
 __all__ = [
     "PRIVATE",
+    "REMOVED",
     "RUNS",
     "TAKEN",
     "Layout",
@@ -67,6 +68,7 @@ __all__ = [
 PathLike = str | os.PathLike[str]
 PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep reads
 RUNS: Final = "runs.jsonl"
+REMOVED: Final = "removed"
 _SUFFIX: Final = ".journal"
 _OF_RUN: Final = ".0" + _SUFFIX
 _LOCK: Final = ".lock"
@@ -75,9 +77,7 @@ _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
 _USUAL: Final = {f"database{suffix}" for suffix in (PICKLES[0], *DATA_ONLY)}
 # What a database cannot be called, because something else in the folder is.
-TAKEN: Final = frozenset(
-    {"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", "removed", "tmpsave"}
-)
+TAKEN: Final = frozenset({"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", REMOVED, "tmpsave"})
 
 
 def expanded(path: Any, name: str = "path") -> str:
@@ -133,7 +133,7 @@ class Layout:
         self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
         self.runs = self.calc_dir / RUNS
         self.tmpsave_dir = self.calc_dir / "tmpsave"
-        self.removed_dir = self.calc_dir / "removed"
+        self.removed_dir = self.calc_dir / REMOVED
 
     def basenames(self) -> set[str]:
         """List the names that databases in the folder have, or had before they were replaced."""
