@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cluster import links
 
@@ -152,19 +153,69 @@ def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     before = tree("calc")
     assert pull(["cluster"]) == 0
     assert tree("calc") == {**before, "out": b"x"}
-    # ... and there, too: each has rows that the other one has not
-    time.sleep(0.01)
-    ps.run_local(lambda p: {"b": 2}, [{"a": 9}], calc_dir=there / "calc")
+
+
+def test_a_study_that_was_extended_on_both_machines_is_merged(there, laptop, capfd):
+    run()
+    assert push(["cluster"]) == 0
+    run(3)
+    ps.run_local(lambda p: {"b": 2}, [{"a": 9}, {"a": 10}], calc_dir=there / "calc")
+    before = ps.df_read("calc")
+    theirs = ps.df_read(there / "calc")
     assert pull(["cluster"]) == 0
-    err = capfd.readouterr().err
-    assert "1 pset of cluster:my work/study/calc/database.pk was not merged into" in err
-    assert "their numbers (_pset_seq 2 ...) are already taken here" in err
-    assert len(ps.df_read("calc")) == 5
-    assert len(ps.df_read(there / "calc")) == 3
-    assert push(["cluster"]) == 1
-    assert "contains psets that" in capfd.readouterr().err
-    assert len(ps.df_read(there / "calc")) == 3
-    assert df._pset_id.isin(ps.df_read("calc")._pset_id).all()
+    assert (
+        "2 psets of cluster:my work/study/calc were added to "
+        f"{Path('calc/database.pk').absolute()}, with _run_seq from 2 and _pset_seq from 5: the "
+        "study was extended on both machines"
+    ) in capfd.readouterr().out
+    df = ps.df_read("calc")
+    pd.testing.assert_frame_equal(df[:5], before)
+    assert df._pset_id[5:].tolist() == theirs._pset_id[2:].tolist()
+    assert df._pset_seq.tolist() == [*range(7)]
+    assert df._run_seq.tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert push(["cluster"]) == 0
+    pd.testing.assert_frame_equal(ps.df_read(there / "calc"), df)
+    assert pull(["cluster"]) == 0
+    pd.testing.assert_frame_equal(ps.df_read("calc"), df)
+    # and so on
+    ps.run_local(lambda p: {"b": 3}, [{"a": 11}], calc_dir=there / "calc")
+    assert pull(["cluster"]) == 0
+    assert ps.df_read("calc")._run_seq.tolist() == [0, 0, 1, 1, 1, 2, 2, 3]
+
+
+def test_two_runs_do_not_get_one_number_by_a_pull(there, laptop):
+    run()
+    assert push(["cluster"]) == 0
+    run(3)
+    ps.run_local(lambda p: {"b": 2}, ps.plist("a", range(5)), calc_dir=there / "calc")
+    remove(there / "calc", "_pset_seq in (2, 3, 4)")  # the numbers that are taken here
+    assert pull(["cluster"]) == 0
+    assert ps.df_read("calc")._run_seq.tolist() == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_tasks_go_on_where_a_study_was_extended_on_both_machines(there, laptop, monkeypatch):
+    def func(pset):
+        return {"b": 1}
+
+    for folder in (there, Path()):
+        place = folder / "templates/machines/cluster"
+        place.mkdir(parents=True)
+        (place / "info.yaml").write_text("subcmd: sh\npack: 2\n")
+        (place / "jobscript").write_text("psweep-task\n")
+    run()
+    assert push(["cluster"]) == 0
+    with monkeypatch.context() as patch:
+        patch.chdir(there)
+        ps.run_batch(func, ps.plist("a", range(10, 13)), "cluster")
+    run(3)
+    assert pull(["cluster"]) == 0
+    assert push(["cluster"]) == 0
+    for folder in (there, Path()):
+        df = ps.df_read(folder / "calc")
+        assert df.a.tolist() == [0, 1, 0, 1, 2, 10, 11, 12]
+        assert df._pset_seq.is_unique
+        assert ps.batch_status(folder / "calc").state.tolist() == 3 * ["done"]
+    assert len(ps.run_batch(func, ps.plist("a", range(10, 13)), "cluster")) == 8
 
 
 def test_pull_takes_a_newer_database_that_has_all_rows(there, laptop):

@@ -178,25 +178,32 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
         if not lacking:
             return
         new = there[there["_pset_id"].isin(lacking)]
-        same = set(new["_pset_seq"]) & set(here["_pset_seq"])
         psets, were = ("1 pset", "was") if len(new) == 1 else (f"{len(new)} psets", "were")
-        if same:
-            print(
-                f"psweep-pull: {psets} of {remote.there}/{name} {were} not merged into "
-                f"{ours}: the study was extended on both machines, so their numbers (_pset_seq "
-                f"{min(same)} ...) are already taken here. Their folders were copied; to have one "
-                "database, remove them on one machine and prepare them again on the other",
-                file=sys.stderr,
+        why = ""
+        if _are_taken(here, new):
+            new, free = study.numbered_again(here, new)
+            why = (
+                f", with _run_seq from {free.run_seq} and _pset_seq from {free.first_seq}: the "
+                "study was extended on both machines, with the same numbers"
             )
-            return
         study.write_database(append_frame(here, new))
-        print(f"psweep-pull: {psets} of {remote.there} {were} added to {ours}")
+        print(f"psweep-pull: {psets} of {remote.there} {were} added to {ours}{why}")
 
 
 def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:
     """Return the psets of the database there that the one here lacks."""
     ids = [set(df["_pset_id"]) if len(df) else set() for df in (here, there)]
     return ids[1] - ids[0]
+
+
+def _are_taken(here: pd.DataFrame, new: pd.DataFrame) -> bool:
+    """Return whether other rows or runs here have numbers of the new rows."""
+    if not len(here):
+        return False
+    runs = {*zip(here["_run_seq"], here["_run_id"], strict=True)}
+    new_runs = {*zip(new["_run_seq"], new["_run_id"], strict=True)}
+    same_run = {run_seq for run_seq, _ in runs} & {run_seq for run_seq, _ in new_runs - runs}
+    return bool(same_run) or bool(new["_pset_seq"].isin(here["_pset_seq"]).any())
 
 
 def _loses(here: pd.DataFrame, there: pd.DataFrame) -> bool:

@@ -131,13 +131,7 @@ def _restored(study: Study, df: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFram
     rows = rows[[i not in have for i in rows["_pset_id"]]]
     if len(df) and rows["_pset_seq"].isin(df["_pset_seq"]).any():
         # A journal of another study was merged meanwhile, see `union`.
-        run_seq, first_seq = (int(df[name].max()) + 1 for name in ("_run_seq", "_pset_seq"))
-        free = study.reserve("", run_seq, first_seq, len(rows))
-        rows = frames.numbered(
-            rows,
-            rows["_pset_seq"] - rows["_pset_seq"].min() + free.first_seq,
-            rows["_run_seq"] - rows["_run_seq"].min() + free.run_seq,
-        )
+        rows, free = study.numbered_again(df, rows)
         warnings.warn(
             f"other rows have the numbers of the {len(rows)} that come back, which now have "
             f"_run_seq from {free.run_seq} and _pset_seq from {free.first_seq}",

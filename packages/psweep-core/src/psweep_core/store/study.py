@@ -322,6 +322,24 @@ class Study:
             first_seq = max(first_seq, spool.header.first_seq + spool.header.n_psets)
         return Header(run_id, run_seq, self.layout.name, first_seq, n_psets)
 
+    def numbered_again(self, df: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, Header]:
+        """Return rows with numbers that no other row has, and the first of these numbers.
+
+        Parameters
+        ----------
+        df : DataFrame
+            The database, which has rows.
+        rows : DataFrame
+            Rows in the order of their numbers, which are not in the database.
+        """
+        run_seq, first_seq = (int(df[name].max()) + 1 for name in ("_run_seq", "_pset_seq"))
+        free = self.reserve("", run_seq, first_seq, len(rows))
+        seqs, run_seqs = rows["_pset_seq"], rows["_run_seq"]
+        rows = frames.numbered(
+            rows, seqs - seqs.min() + free.first_seq, run_seqs - run_seqs.min() + free.run_seq
+        )
+        return rows, free
+
     def read_database(self) -> pd.DataFrame:
         """Read the database file, unless it is the one that was read or written last."""
         signature = last_written.signature_of(self.layout.database)
