@@ -153,6 +153,7 @@ def test_pull_keeps_a_newer_database_and_newer_files(there, laptop, capfd):
     before = tree("calc")
     assert pull(["cluster"]) == 0
     assert tree("calc") == {**before, "out": b"x"}
+    assert df._pset_id.isin(ps.df_read("calc")._pset_id).all()
 
 
 def test_a_study_that_was_extended_on_both_machines_is_merged(there, laptop, capfd):
