@@ -14,6 +14,7 @@ from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit, wait_for_jobs
 
 import psweep as ps
+from psweep_batch import MachineError
 
 RUN = """
 import json, os, sys, time
@@ -144,6 +145,69 @@ def test_settings_that_make_no_sense(templates, info, match):
     templates(m=(info, "true\n"))
     with pytest.raises(ValueError, match=re.escape(match)):
         ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+
+
+_ARRAYS = [
+    ("slurm", "sbatch", "--array=0-2", "--array=0-2"),
+    ("slurm", "sbatch", "-a 0-2", "-a"),
+    ("slurm", "sbatch", "-a0-2", "-a0-2"),
+    ("sge", "qsub", "-t 1-3", "-t"),
+    ("pbs", "qsub", "-J 0-2", "-J"),
+    ("pbs", "qsub", "-t 0-2", "-t 0-2"),
+    ("lsf", "bsub", "-J name[1-3]", "-J name[1-3]"),
+    ("lsf", "bsub", "-Jname[1-3]", "-Jname[1-3]"),
+]
+
+
+@pytest.mark.parametrize("where", ["subcmd", "jobscript"])
+@pytest.mark.parametrize(("name", "submit", "options", "shown"), _ARRAYS)
+@pytest.mark.parametrize("func", [None, dict])
+def test_arrays_of_the_user_are_refused(templates, where, name, submit, options, shown, func):
+    info, script = f"scheduler: {name}\n", "psweep-task\n"
+    if where == "subcmd":
+        info += f"subcmd: /usr/bin/{submit} -q long {options}\n"
+    else:
+        # (A dollar sign is doubled in a template.)
+        prefix = {"sge": "#$" if func else "#$$", "pbs": "#PBS", "lsf": "#BSUB"}
+        script = f"{prefix.get(name, '#SBATCH')} -q long {options}\n{script}"
+    templates(m=(info, script))
+    match = f"{shown} must not be set here: psweep creates arrays itself: 'array: true'"
+    kwds = {"calc_templ_dir": None} if func is None else {"func": func}
+    with pytest.raises(MachineError, match=re.escape(match)) as caught:
+        ps.prep_batch([{"a": 1}], **kwds)
+    assert ("m/info.yaml: subcmd: " if where == "subcmd" else "line 1: ") in str(caught.value)
+    assert not Path("calc").exists()
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "subcmd: sbatch -D /tmp",
+        "subcmd: sbatch --input=x\narray: true",
+        "subcmd: ssh -x head qsub -J 0-2",
+        "subcmd: qsub -t 1-3",
+    ],
+)
+def test_options_of_a_submit_command_are_refused_as_those_of_a_jobscript(templates, info):
+    templates(m=(info, "true\n"))
+    with pytest.raises(MachineError, match=r"info.yaml: subcmd: -.* must not be set here"):
+        ps.prep_batch([{"a": 1}], calc_templ_dir=None)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "subcmd: ssh -a head sbatch",
+        "subcmd: ./mysub -a",
+        "scheduler: sge\nsubcmd: qsub -tc 5 -terse",
+        "scheduler: lsf\nsubcmd: bsub -J name -R rusage[mem=4]",
+        "subcmd: sbatch -A project -i in",
+        "scheduler: pbs\nsubcmd: qsub -j oe -N t",
+    ],
+)
+def test_other_options_of_a_submit_command_are_not_refused(templates, info):
+    templates(m=(info, "true\n"))
+    assert len(ps.prep_batch([{"a": 1}], calc_templ_dir=None)) == 1
 
 
 def test_the_psets_of_a_task_run_at_once(templates, scheduler):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import MachineError
-from .machines import Machine
-from .schedulers import REFUSED_IN_ARRAYS, REFUSED_OPTIONS, SCHEDULERS, Scheduler
+from .machines import Machine, refused_option
+from .schedulers import SCHEDULERS, Scheduler
 
 __all__ = ["Directives", "check_jobscript", "directives", "find_refused"]
 
@@ -98,13 +98,12 @@ def find_refused(script: str, machine: Machine) -> tuple[int, str] | None:
     """Find the first directive that goes against what psweep does: its line, and the problem."""
     if machine.runs_here:
         return None
-    refused = REFUSED_OPTIONS | (REFUSED_IN_ARRAYS if machine.array else {})
+    scheduler = machine.scheduler or "slurm"
     for number, line in enumerate(script.splitlines(), 1):
-        if line.startswith("#SBATCH"):
-            for option in line.split()[1:]:
-                for pattern, hint in refused.items():
-                    if re.fullmatch(pattern, option):
-                        return number, f"{option} must not be set here: {hint}"
+        if line.startswith(SCHEDULERS[scheduler].prefix):
+            problem = refused_option(line.split()[1:], scheduler, machine.array)
+            if problem:
+                return number, problem
         elif line.strip() and not line.startswith("#"):
             break
     return None

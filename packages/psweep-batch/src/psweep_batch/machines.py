@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ __all__ = [
     "find_machines",
     "problem_with",
     "read_info",
+    "refused_option",
 ]
 
 INFO = "info.yaml"
@@ -180,7 +182,40 @@ def find_machines(folder: Path, of_tasks: bool = False) -> list[Machine]:
             if not (place / name).is_file():
                 message = f"{place} has no file {name}"
                 raise MachineError(message)
-    return [read_info(place / INFO, place.name, of_tasks) for place in places]
+    machines = [read_info(place / INFO, place.name, of_tasks) for place in places]
+    for machine in machines:
+        _check_options(folder / machine.name / INFO, machine)
+    return machines
+
+
+def _check_options(path: Path, machine: Machine) -> None:
+    """Refuse options of a submit command that a jobscript may not have either."""
+    words = shlex.split(machine.subcmd)
+    names = [Path(word).name for word in words]
+    submits = next((i for i, name in enumerate(names) if name in SUBMITS), None)
+    if submits is None:
+        return  # a script of the user's own, with options of its own
+    # Both that have a qsub: PBS has the options of the other one, too.
+    scheduler = machine.scheduler or ("pbs" if names[submits] == "qsub" else None)
+    problem = refused_option(words[submits + 1 :], scheduler, machine.array)
+    if problem:
+        message = f"{path}: subcmd: {problem}"
+        raise MachineError(message)
+
+
+def refused_option(options: Sequence[str], scheduler: str | None, array: bool) -> str | None:
+    """Return what is wrong with options for a scheduler that go against what psweep does."""
+    if scheduler is None:
+        return None
+    refused = dict(SCHEDULERS[scheduler].refused)
+    if array:
+        refused |= SCHEDULERS[scheduler].refused_in_arrays
+    for option, value in itertools.zip_longest(options, options[1:], fillvalue=""):
+        for given in (option, f"{option} {value}"):
+            for pattern, hint in refused.items():
+                if re.fullmatch(pattern, given):
+                    return f"{given} must not be set here: {hint}"
+    return None
 
 
 class _Loader(yaml.SafeLoader):

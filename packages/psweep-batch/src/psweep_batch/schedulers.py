@@ -22,15 +22,13 @@ Numbers are ``12``, or ``12_3`` for task 3 of an array.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Final
 
 __all__ = [
     "LIMITS",
     "REFUSALS",
-    "REFUSED_IN_ARRAYS",
-    "REFUSED_OPTIONS",
     "SCHEDULERS",
     "SCHEDULER_OF",
     "SUBMITS",
@@ -79,6 +77,9 @@ class Scheduler:
         The unit of an amount of memory that has none; a space for bytes.
     short_times : (int, tuple of int)
         In s, what a number alone stands for as a time, and the two numbers of ``1:30``.
+    refused, refused_in_arrays : dict
+        Options that go against what psweep does (patterns of one, or of one and its value), and
+        what to do instead.
     takes_any_name : bool
         The name of a job may start with a digit.
     """
@@ -97,6 +98,8 @@ class Scheduler:
     asks: dict[str, str]
     memory_unit: str
     short_times: tuple[int, tuple[int, int]]
+    refused: dict[str, str]
+    refused_in_arrays: dict[str, str] = field(default_factory=dict)
     takes_any_name: bool = True
     warning: tuple[str, ...] = ()
     by_stdin: bool = False
@@ -119,6 +122,8 @@ _SLURM_REFUSALS = (
     "|fatal: (--mem|.*: line [0-9]+: )"
 )
 
+_ARRAYS = "psweep creates arrays itself: 'array: true' in info.yaml"
+
 SCHEDULERS: Final[dict[str, Scheduler]] = {
     "slurm": Scheduler(
         submit="sbatch",
@@ -135,6 +140,14 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         asks={"mem": "--mem={}", "time": "--time={}"},
         memory_unit="M",
         short_times=(60, (60, 1)),
+        refused={
+            r"-a.*|--array(=.*)?": _ARRAYS,
+            r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; "
+            "write cd into the script",
+        },
+        refused_in_arrays={
+            r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
+        },
         warning=("--signal=B:USR1@30", "--signal", "USR1"),
     ),
     "sge": Scheduler(
@@ -170,6 +183,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         asks={"mem": "-l h_vmem={}", "time": "-l h_rt={}"},
         memory_unit=" ",
         short_times=(1, (60, 1)),
+        refused={r"-t": _ARRAYS},
         takes_any_name=False,
         warning=("-notify", "-notify", "USR2"),
     ),
@@ -205,6 +219,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         asks={"mem": "-l mem={}b", "time": "-l walltime={}"},
         memory_unit=" ",
         short_times=(1, (60, 1)),
+        refused={r"-J.*|-t[ 0-9].*": _ARRAYS},  # -t is that of Torque
         takes_any_name=False,
     ),
     "lsf": Scheduler(
@@ -228,6 +243,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         asks={"mem": "-M {}B", "time": "-W {}"},
         memory_unit=" ",
         short_times=(60, (3600, 60)),
+        refused={r"-J *\S*\[.*": _ARRAYS},
     ),
 }
 
@@ -251,12 +267,4 @@ LIMITS: Final = (
 REFUSALS: Final[dict[str | None, str]] = {
     **{name: f"{_GENERAL}|{scheduler.refusals}" for name, scheduler in SCHEDULERS.items()},
     None: "|".join([_GENERAL, *(scheduler.refusals for scheduler in SCHEDULERS.values())]),
-}
-# Options of sbatch that go against what psweep does, and what to do instead
-REFUSED_OPTIONS: Final = {
-    r"-a.*|--array(=.*)?": "psweep creates arrays itself: 'array: true' in info.yaml",
-    r"-D.*|--chdir(=.*)?": "jobs run in the folders of their psets; write cd into the script",
-}
-REFUSED_IN_ARRAYS: Final = {
-    r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
 }
