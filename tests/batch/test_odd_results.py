@@ -164,9 +164,12 @@ def test_named_pipes_among_the_files_of_a_job_are_not_waited_for(templates, end)
         ("echo '{\"y\": '", "cannot be read: JSONDecodeError"),
         ("echo '[1]'", r"holds \[1\] \(list\), not a dict"),
         ("true", "cannot be read: JSONDecodeError"),
+        ("echo '{\"_run_id\": 3}'", "'_run_id' is reserved by psweep"),
+        ("echo '{\"_failed\": false}'", "'_failed' is reserved by psweep"),
+        ("echo '{\"_pset_seq\": [0, 1]}'", "'_pset_seq' is reserved by psweep"),
     ],
 )
-def test_status_resubmit_and_collect_agree_about_json_that_is_no_object(templates, write, why):
+def test_status_resubmit_and_collect_agree_about_json_that_is_no_result(templates, write, why):
     templates(local=("subcmd: sh", f"{write} > result.json"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)
     submit()
@@ -179,6 +182,26 @@ def test_status_resubmit_and_collect_agree_about_json_that_is_no_object(template
     assert before.reason[0] in df._exc_txt[0]
     assert ps.batch_status().state.tolist() == ["no result"]
     assert len(ps.batch_resubmit()) == 1
+
+
+@pytest.mark.parametrize(("seq", "state"), [("$_pset_seq", "done"), ("7", "lost")])
+def test_status_and_collect_agree_about_results_of_killed_jobs(templates, seq, state):
+    text = f'{{"_pset_id": "$_pset_id", "_pset_seq": {seq}, "b": 1}}'
+    templates(local=("subcmd: sh", f"echo '{text}' > result.json; kill -9 $$$$"))
+    ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None)
+    submit(check=False)
+    assert ps.batch_status().state.tolist() == 2 * [state]
+    assert ps.batch_collect()._failed.tolist() == 2 * [state == "lost"]
+    assert ps.batch_status().state.tolist() == 2 * [state]
+
+
+def test_a_result_may_repeat_the_bookkeeping_of_its_row(templates):
+    text = '{"_pset_id": "$_pset_id", "_seed": $_seed, "_run_seq": 0, "_time_utc": 0, "b": 1}'
+    templates(local=("subcmd: sh", f"echo '{text}' > result.json"))
+    ps.prep_batch(ps.plist("a", [1, 2]), calc_templ_dir=None, seed=3)
+    submit()
+    assert ps.batch_status().state.tolist() == ["done", "done"]
+    assert ps.batch_collect()._failed.tolist() == [False, False]
 
 
 def test_status_does_not_unpickle(templates):

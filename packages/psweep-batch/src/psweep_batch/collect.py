@@ -17,9 +17,7 @@ from psweep_core.plumbing import (
     EXTRAS,
     MISSING,
     PRIVATE,
-    RESERVED,
     RUNTIME,
-    SEED,
     PathLike,
     Progress,
     Study,
@@ -41,11 +39,11 @@ from .errors import BatchError
 from .find_state import READER_MARK
 from .outputs import tail
 from .queues import Queues
-from .result_files import UNUSABLE, read_result, result_file
+from .result_files import UNUSABLE, read_result, result_file, without_book
 from .scripts import run_script_path
 from .states import State
 from .status import job_statuses, nothing_for, remember_collected
-from .status_record import PsetStatus
+from .status_record import PsetStatus, book_names
 from .tasks import settle
 
 __all__ = ["batch_collect"]
@@ -194,8 +192,7 @@ def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
         return {}
     df = df[df["_pset_id"].isin(wanted)]
     failures = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)
-    names = [name for name in (*BOOK, SEED) if name in df.columns]
-    books: Any = df[names].to_dict("records")
+    books: Any = df[book_names(df)].to_dict("records")
     return {
         book["_pset_id"]: _Known(failure if bad else None, runtime, book)
         for failure, bad, runtime, book in zip(
@@ -303,13 +300,7 @@ def _read_results(folder: Path, reader: Reader | None) -> Mapping[Any, Any]:
 
 def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) -> dict[Any, Any]:
     """Drop bookkeeping entries; refuse values that the database cannot hold."""
-    kept = {}
-    for name, value in results.items():
-        if not (isinstance(name, str) and name in RESERVED):
-            kept[name] = value
-        elif name not in book or (name != "_time_utc" and value != book[name]):
-            message = f"{name!r} is reserved by psweep for its bookkeeping; use another name"
-            raise ResultError(message)
+    kept = without_book(results, book)
     if holds_data_only(basename):
         check_storable(kept)
     elif not is_atomic(kept):

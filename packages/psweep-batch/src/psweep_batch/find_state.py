@@ -11,7 +11,7 @@ from psweep_core.plumbing import PRIVATE
 from .jobs import Attempt
 from .queue import Account, Queue
 from .queues import Queues
-from .result_files import UNUSABLE, is_complete, why_no_result
+from .result_files import UNUSABLE, BookOf, is_complete, why_no_result
 from .scheduler_words import WAITING
 from .states import State
 
@@ -48,8 +48,9 @@ class Verdict(NamedTuple):
 class Judge:
     """Says how attempts are."""
 
-    def __init__(self, calc_dir: Path, queues: Queues) -> None:
+    def __init__(self, calc_dir: Path, queues: Queues, book_of: BookOf) -> None:
         self._calc_dir = calc_dir
+        self._book_of = book_of
         self._queues = queues
         self._has_reader = (calc_dir / PRIVATE / READER_MARK).exists()
 
@@ -94,21 +95,21 @@ class Judge:
             return Verdict(State.DONE, reason)
         if _speaks_of(outcome, attempt) and outcome.cause.startswith("no result: "):
             return Verdict(State.NO_RESULT, _first_line(outcome.cause))
-        if self._has_reader or not (why := why_no_result(attempt.folder)):
+        if self._has_reader or not (why := why_no_result(attempt.folder, self._book_of)):
             return Verdict(State.DONE, reason)
         return Verdict(State.NO_RESULT, _no_result(attempt, why))
 
     def _gone(self, attempt: Attempt, reason: str, outcome: Outcome | None) -> Verdict:
         """Report what is left of a job that is certainly gone."""
         # A reader may find a result elsewhere; if it was asked, the database has it or says so.
-        may_count = (attempt.has_result and is_complete(attempt.folder)) or (
+        may_count = (attempt.has_result and is_complete(attempt.folder, self._book_of)) or (
             attempt.exit_code == 0 and self._has_reader
         )
         if may_count and not _was_unusable(attempt, outcome):
             return Verdict(State.DONE, reason, open=True)
         state = State.CANCELLED if self._queues.was_cancelled(attempt) else State.LOST
         if attempt.exit_code == 0 and not attempt.killed:
-            why = why_no_result(attempt.folder) or "its result was cut short"
+            why = why_no_result(attempt.folder, self._book_of) or "its result was cut short"
             state, reason = State.NO_RESULT, _no_result(attempt, why)
         return Verdict(state, reason, open=True)
 

@@ -6,16 +6,34 @@ import json
 import os
 import pickle
 import pickletools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from psweep import ResultError
-from psweep_core.plumbing import open_regular
+from psweep_core.plumbing import RESERVED, open_regular
 
 from .jobs import RESULT_FILES
 
-__all__ = ["UNUSABLE", "is_complete", "read_result", "result_file", "why_no_result"]
+__all__ = [
+    "UNUSABLE",
+    "BookOf",
+    "is_complete",
+    "no_book",
+    "read_result",
+    "result_file",
+    "why_no_result",
+    "without_book",
+]
+
+# Returns the bookkeeping in the row of a pset, by the id of the pset.
+BookOf = Callable[[str], Mapping[str, Any]]
+
+
+def no_book(_: str) -> Mapping[str, Any]:
+    """Return no bookkeeping, where no database is known."""
+    return {}
+
 
 # What the database says of a result that is there and was no use; of a reader's as well
 UNUSABLE: Final = "; its result cannot be used: "
@@ -27,23 +45,19 @@ _OF_OBJECTS = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST", "BUILD", "PERSID"
 _NOTES = {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
 
-def is_complete(folder: str) -> bool:
+def is_complete(folder: str, book_of: BookOf = no_book) -> bool:
     """Return whether a job that was killed has written a dict as its result; runs no code."""
-    for name in RESULT_FILES:
-        path = os.path.join(folder, name)
-        if not os.path.exists(path):
-            continue
-        try:
-            with open_regular(Path(path), follow=True) as file:
-                if name.endswith(".json"):
-                    return isinstance(json.load(file), dict)
-                last = ""
-                for opcode, _, _ in pickletools.genops(file):
-                    last = last if opcode.name in _NOTES else opcode.name
-                return last in _OF_DICTS | _OF_OBJECTS
-        except (OSError, ValueError, RecursionError):
-            return False
-    return False
+    path = result_file(Path(folder))
+    if path is None or path.suffix == ".json":
+        return not why_no_result(folder, book_of)
+    try:
+        with open_regular(path, follow=True) as file:
+            last = ""
+            for opcode, _, _ in pickletools.genops(file):
+                last = last if opcode.name in _NOTES else opcode.name
+            return last in _OF_DICTS | _OF_OBJECTS
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def result_file(folder: Path) -> Path | None:
@@ -76,7 +90,29 @@ def read_result(folder: Path) -> Mapping[Any, Any]:
     return result
 
 
-def why_no_result(folder: str) -> str:
+def without_book(results: Mapping[Any, Any], book: Mapping[str, Any]) -> dict[Any, Any]:
+    """Leave the bookkeeping in the row of a pset out of its results.
+
+    Raises
+    ------
+    ResultError
+        There is other bookkeeping in them.
+    """
+    kept = {}
+    for name, value in results.items():
+        if not _is_reserved(name):
+            kept[name] = value
+        elif name not in book or (name != "_time_utc" and value != book[name]):
+            message = f"{name!r} is reserved by psweep for its bookkeeping; use another name"
+            raise ResultError(message)
+    return kept
+
+
+def _is_reserved(name: Any) -> bool:
+    return isinstance(name, str) and name in RESERVED
+
+
+def why_no_result(folder: str, book_of: BookOf) -> str:
     """Return why a job that exited with 0 has left no result; empty if it has left one.
 
     A pickle is not looked into: only `batch_collect` may run its code.
@@ -84,7 +120,9 @@ def why_no_result(folder: str) -> str:
     path = result_file(Path(folder))
     if path is None or path.suffix == ".json":
         try:
-            read_result(Path(folder))
+            results = read_result(Path(folder))
+            if any(map(_is_reserved, results)):
+                without_book(results, book_of(os.path.basename(folder)))
         except ResultError as error:
             return str(error)
     return ""

@@ -20,7 +20,7 @@ from .outputs import outputs, why_ended
 from .queues import Queues
 from .scheduler_words import CANCELLED
 from .states import State
-from .status_record import PsetStatus, outcomes_of
+from .status_record import PsetStatus, books_of, outcomes_of
 from .tasks import psets_of_tasks, task_statuses
 
 __all__ = [
@@ -191,7 +191,7 @@ def job_statuses(
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # read again. One that was requeued has notes of an end already, of its first start.
     queues = Queues(calc_dir, may_ask)
-    judge = Judge(calc_dir, queues)
+    judge = Judge(calc_dir, queues, books_of(df))
     verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
     # One call of a second source for all that the queue does not show
     queues.ask_accounts()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from psweep_core.plumbing import failed_rows, seconds_of
+from psweep_core.plumbing import BOOK, SEED, failed_rows, seconds_of
 
 from .find_state import Outcome
 from .jobs import Attempt
 from .queue import Account
+from .result_files import BookOf
 
-__all__ = ["PsetStatus", "outcomes_of"]
+__all__ = ["PsetStatus", "book_names", "books_of", "outcomes_of"]
 
 
 class PsetStatus(NamedTuple):
@@ -52,3 +53,25 @@ def outcomes_of(df: pd.DataFrame) -> dict[str, Outcome]:
         )
         if bad or runtime == runtime
     }
+
+
+def book_names(df: pd.DataFrame) -> list[str]:
+    """Return the names of the bookkeeping that a result may repeat."""
+    return [name for name in (*BOOK, SEED) if name in df.columns]
+
+
+def books_of(df: pd.DataFrame) -> BookOf:
+    """Return a function that finds the bookkeeping of a pset in the database."""
+    names = book_names(df)
+    places: dict[str, int] = {}
+
+    def book_of(pset_id: str) -> dict[str, Any]:
+        if not places and len(df):  # few studies need it
+            places.update(zip(df["_pset_id"], range(len(df)), strict=True))
+        place = places.get(pset_id)
+        if place is None:
+            return {}
+        found: Any = df[names].iloc[[place]].to_dict("records")
+        return {**found[0]}
+
+    return book_of

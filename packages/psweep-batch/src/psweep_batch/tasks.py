@@ -27,6 +27,7 @@ from .jobs import Attempt, safe_cluster, safe_job_id, safe_machine
 from .machines import Machine
 from .outputs import why_ended
 from .queues import Queues
+from .result_files import no_book
 from .scheduler_words import CANCELLED, cluster_of, job_id_of
 from .states import State
 from .status_record import PsetStatus, outcomes_of
@@ -68,7 +69,7 @@ def task_statuses(
         Returns whether the queue of a machine may be queried. None: it may.
     """
     queues = Queues(layout.calc_dir, may_ask)
-    judge = Judge(layout.calc_dir, queues)
+    judge = Judge(layout.calc_dir, queues, no_book)  # (tasks leave no result files)
     found = []
     for spool in sorted(spools_of(layout), key=lambda spool: spool.header.run_seq):
         claims = spool.claims()

@@ -35,6 +35,7 @@ from .machines import INFO, Machine
 from .queue import Queue, snapshot_path
 from .queues import Queues
 from .remote_study import RemoteStudy, machines_of_study
+from .status_record import books_of
 from .tasks import judge_tasks
 
 __all__ = ["pull", "push"]
@@ -264,8 +265,8 @@ def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
     # What it says of jobs that it does not show and that have not noted their end
     queues = Queues(remote.folder)
     study = Study.of_folder(remote.folder)
-    judge = Judge(remote.folder, queues)
     df = study.known() if study.exists() else pd.DataFrame()
+    judge = Judge(remote.folder, queues, books_of(df))
     # (Tasks of a function have no rows before their psets have finished.)
     for pset_id in df["_pset_id"].tolist() if len(df) else ():
         folder = remote.folder / pset_id
