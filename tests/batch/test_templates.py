@@ -10,6 +10,8 @@ import subprocess
 import warnings
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import HOSTILE
 from hypothesis import assume, given, settings
@@ -330,3 +332,61 @@ def test_subcmd_may_be_any_one_command(templates, tmp_path):
         subprocess.run(["sh", "calc/run_m.sh"], check=True, capture_output=True)
         out = Path("calc", df._pset_id.iloc[-1], "out").read_text()
         assert out == ("1-1\n" if "X=1" in subcmd else "-1\n")
+
+
+_LONG = [
+    np.arange(2000),
+    np.zeros((40, 40)),
+    [1, {"k": np.arange(2000)}],
+    pd.Series(range(100)),
+    pd.DataFrame({"x": range(100)}),
+    pd.DataFrame(np.zeros((1, 200))),
+    pd.Index(np.arange(300) ** 2),
+]
+
+
+@pytest.mark.parametrize("value", _LONG, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("mode", "text"), [("dollar", "$a"), ("dollar", "${a@Q}"), ("jinja", "{{ a ~ '' }}")]
+)
+def test_values_whose_text_leaves_out_elements_are_refused(templates, value, mode, text):
+    templates({"in": f"first\n{text}\n"}, local=("subcmd: sh", "true"))
+    with pytest.raises(
+        TemplateError, match=r"calc/in, line 2: 'a' is a .* make it a list"
+    ) as caught:
+        ps.prep_batch([{"a": 1}, {"a": value}], template_mode=mode)
+    assert "(params[1])" in str(caught.value)
+    assert not Path("calc").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "filled"),
+    [
+        ("dollar", "$s ...", "a...b ..."),
+        ("dollar", "... ${n}", f"... {[*range(2000)]}"),
+        ("jinja", "... {{ a.sum() }}", "... 1999000"),
+    ],
+)
+def test_other_dots_are_kept_and_what_is_long_may_be_used(templates, mode, text, filled):
+    templates({"in": text}, local=("subcmd: sh", "true"))
+    pset = {"a": np.arange(2000), "s": "a...b", "n": [*range(2000)]}
+    df = ps.prep_batch([pset], template_mode=mode)
+    assert ps.file_read(f"calc/{df._pset_id[0]}/in") == filled
+
+
+@pytest.mark.parametrize("text", ["{{ self }}", "{% if self > 3 %}x{% endif %}"])
+def test_a_parameter_that_jinja_has_another_meaning_for_is_refused(templates, text):
+    templates({"in": f"\n{text}"}, local=("subcmd: sh", "true"))
+    with pytest.raises(
+        TemplateError, match="in, line 2: in Jinja, self is the template.* rename it"
+    ):
+        ps.prep_batch([{"self": 4}], template_mode="jinja")
+    assert not Path("calc").exists()
+
+
+def test_jinjas_self_still_is_its_blocks(templates):
+    templates(
+        {"in": "{% block t %}x{{ a }}{% endblock %}{{ self.t() }}"}, local=("subcmd: sh", "true")
+    )
+    df = ps.prep_batch([{"a": 1}], template_mode="jinja")
+    assert ps.file_read(f"calc/{df._pset_id[0]}/in") == "x1x1"

@@ -9,14 +9,19 @@ Ansible.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import itertools
 import re
 import shlex
+import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from psweep import NotInstalledError
 from psweep_core.plumbing import SEED
@@ -24,6 +29,15 @@ from psweep_core.plumbing import SEED
 from .errors import TemplateError
 
 __all__ = ["DollarTemplate", "JinjaTemplate", "Template", "template_class"]
+
+
+@contextlib.contextmanager
+def _nothing_left_out() -> Iterator[None]:
+    """Let NumPy and pandas write all elements of whatever is turned into text."""
+    limits = ("max_rows", "max_columns", "max_colwidth", "max_seq_items")
+    options: list[Any] = [option for limit in limits for option in (f"display.{limit}", None)]
+    with np.printoptions(threshold=sys.maxsize), pd.option_context(*options):
+        yield
 
 
 class Template(ABC):
@@ -43,9 +57,33 @@ class Template(ABC):
     commented: dict[str, int]
     where: str
 
-    @abstractmethod
     def fill(self, values: Mapping[str, Any]) -> str:
         """Put values in place of the placeholders."""
+        text = self._filled(values)
+        if ".." in text:
+            self._check_nothing_is_left_out(text, values)
+        return text
+
+    @abstractmethod
+    def _filled(self, values: Mapping[str, Any]) -> str: ...
+
+    def _check_nothing_is_left_out(self, text: str, values: Mapping[str, Any]) -> None:
+        """Refuse long arrays, which NumPy and pandas write as ``[0 1 2 ... 7 8 9]``."""
+        texts = {name: str(values[name]) for name in self.names if name in values}
+        texts = {name: text for name, text in texts.items() if ".." in text}  # of a Series, two
+        if not texts:
+            return
+        with _nothing_left_out():
+            long = [name for name in texts if str(values[name]) != texts[name]]
+            if not long or self._filled(values) == text:
+                return
+        name = long[0]
+        message = (
+            f"{self.where}, line {self.names[name]}: {name!r} is a {type(values[name]).__name__} "
+            "too long for its text, which leaves out elements (...); make it a list, such as by "
+            "tolist(), or let the job read it from pset.pk: prep_batch(write_pset=True)"
+        )
+        raise TemplateError(message)
 
     def check(self, names: Iterable[str], whose: str) -> None:
         """Refuse placeholders that are not among the names of a pset.
@@ -125,8 +163,7 @@ class DollarTemplate(Template):
             self._texts.append("")
         self._texts[-1] += text[end:]
 
-    def fill(self, values: Mapping[str, Any]) -> str:
-        """Put values in place of the placeholders."""
+    def _filled(self, values: Mapping[str, Any]) -> str:
         if not self._slots:
             return self._texts[0]
         filled = [
@@ -183,10 +220,21 @@ class JinjaTemplate(Template):
             lines.setdefault(node.name, node.lineno)
             if source[node.lineno - 1].startswith("#"):
                 self.commented.setdefault(node.name, node.lineno)
+        self._line_of_self = lines.get("self", 0)
         self.names = {name: lines[name] for name in sorted(free, key=lambda name: lines[name])}
 
-    def fill(self, values: Mapping[str, Any]) -> str:
-        """Put values in place of the placeholders."""
+    def check(self, names: Iterable[str], whose: str) -> None:
+        """Refuse also a parameter that Jinja has another meaning for."""
+        known = list(names)
+        if self._line_of_self and "self" in known:
+            message = (
+                f"{self.where}, line {self._line_of_self}: in Jinja, self is the template, so the "
+                f"parameter 'self' that {whose} has cannot be filled in; rename it"
+            )
+            raise TemplateError(message)
+        super().check(known, whose)
+
+    def _filled(self, values: Mapping[str, Any]) -> str:
         try:
             # of other names than str no template can speak
             return self._template.render({k: v for k, v in values.items() if isinstance(k, str)})
