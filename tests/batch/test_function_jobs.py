@@ -324,12 +324,24 @@ def test_function_that_has_changed_is_reported(machine, capsys):
 
 
 def test_jobscript_needs_the_line_that_runs_psets(machine):
-    for text in ("python3 run.py\n", "# psweep-task\n", "psweep-tasks\n", "my-psweep-task\n", ""):
+    for text in (
+        "python3 run.py\n",
+        "# psweep-task\n",
+        "psweep-tasks\n",
+        "my-psweep-task\n",
+        "echo psweep-task >log",
+        "",
+    ):
         machine(jobscript=text)
         with pytest.raises(MachineError, match="(?s)add this line.*\npsweep-task$"):
             ps.prep_batch([{"a": 1}], func=square)
     assert not Path("calc").exists()
-    for text in ("exec psweep-task", "srun venv/bin/psweep-task # run", "a && psweep-task"):
+    for text in (
+        "exec psweep-task",
+        "srun venv/bin/psweep-task # run",
+        "a && psweep-task",
+        "echo a; psweep-task",
+    ):
         machine(jobscript=text)
         ps.prep_batch([{"a": 1}], func=square)
 

@@ -167,6 +167,12 @@ def test_no_identity(repo, monkeypatch):
     refused("who you are.*git config user.name")
 
 
+@pytest.mark.parametrize("name", ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"])
+def test_a_date_that_git_cannot_read(repo, monkeypatch, name):
+    monkeypatch.setenv(name, "foo")
+    refused(f"^git=True, but git cannot read {name} .*invalid date format: foo.*unset it$")
+
+
 def test_a_detached_head(repo):
     repo("commit", "-q", "--allow-empty", "-m", "one")
     repo("checkout", "-q", "--detach")

@@ -30,7 +30,11 @@ __all__ = [
 _N_TASKS = 20  # of one call, if nothing says how large they should be
 _MANY = "99"  # entries of `escalate`: no pset gets a failed row, because it has another chance
 _PILOT = 4  # psets of the first chunk, with task_time, while no runtime is known
-_LINE = re.compile(r"^[^#\n]*(?<![\w./$-])(?:\S*/)?psweep-task(?![\w.-])", re.MULTILINE)
+_LINE = re.compile(
+    r"^(?!\s*(?:echo|printf)\s[^;&|\n]*$)"  # a line that only prints the name
+    r"[^#\n]*(?<![\w./$-])(?:\S*/)?psweep-task(?![\w.-])",
+    re.MULTILINE,
+)
 
 
 def jobscript_path(calc_dir: Path, machine: str) -> Path:

@@ -162,10 +162,14 @@ class Repo:
         for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
             done = self._try("var", who)
             if done.returncode != 0:
+                said = _last(done.stderr)
                 message = (
-                    f"git=True, but git does not know who you are ({_last(done.stderr)}); first "
+                    f"git=True, but git does not know who you are ({said}); first "
                     "git config user.name 'Your Name' and git config user.email you@example.com"
                 )
+                if said.startswith("fatal: invalid date"):
+                    date = who.replace("IDENT", "DATE")
+                    message = f"git=True, but git cannot read {date} ({said}); correct or unset it"
                 raise GitError(message)
         self._check_submodules()
         self._check_unseen_changes()
