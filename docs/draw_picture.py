@@ -30,7 +30,7 @@ DOCS = pathlib.Path(__file__).resolve().parent
 STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
-COLUMNS = 56
+COLUMNS = 50
 REPORT = {"width": 430, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
@@ -42,13 +42,13 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 16.4px/1.94 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 18.4px/1.98 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again: no result is lost</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>See which values are best</figcaption><img src="report.png"></figure>
+<figure><figcaption>psweep-report: see which values are best</figcaption><img src="report.png"></figure>
 """
 
 
@@ -70,10 +70,7 @@ VARIANTS = [
 
 
 def show(folder: pathlib.Path) -> list[str]:
-    """Run the study twice in a folder and make its report; return what the terminal shows.
-
-    The last line that `psweep-report` prints, where the report is, is left out.
-    """
+    """Run the study twice in a folder and make its report; return what its runs show."""
     [study] = (block for block in run_page.read_blocks(README) if block.file == "study.py")
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
@@ -88,8 +85,7 @@ def show(folder: pathlib.Path) -> list[str]:
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
-        "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
-        "$ psweep-report --open  # shows the plot →",
+        "$ python3 study.py  # runs only the rest", *(line for line in second if line),
     ]  # fmt: skip
 
 
@@ -117,8 +113,6 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
             page.locator(one).evaluate("one => one.style.display = 'none'")
         page.locator("#pair").screenshot(path=folder / "report.png")
         shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
-        if variant.direction == "column":
-            shown = shown.replace("→", "↓")
         colour = {"light": "#1f2328", "dark": "#e6edf3"}[variant.theme]
         text = PAGE.format(text=shown, colour=colour, **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import os
 import signal
@@ -308,11 +309,19 @@ def test_a_submodule_with_changes_of_its_own(repo, tmp_path, monkeypatch):
     assert len(run()) == 2
 
 
-def test_an_exception_of_func_passes_through_and_the_next_run_commits(repo):
-    def fail(pset):
-        raise LookupError("mine")
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """Nothing can be set in it, not even ``__traceback__``."""
 
-    with pytest.raises(LookupError, match="mine"):
+    text: str
+
+
+@pytest.mark.parametrize("kind", [LookupError, StopIteration, Frozen])
+def test_an_exception_of_func_passes_through_and_the_next_run_commits(repo, kind):
+    def fail(pset):
+        raise kind("mine")
+
+    with pytest.raises(kind, match="mine"):
         ps.run_local(fail, PARAMS, git=True)
     run()
     assert repo("status", "--porcelain") == ""

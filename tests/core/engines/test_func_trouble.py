@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -171,14 +170,10 @@ def test_the_user_gets_their_own_exception(engine, name):
 
 
 @pytest.mark.parametrize("name", ["Frozen", "StopIteration", "ValueError"])
-@pytest.mark.parametrize("kwds", [{"capture_logs": "db"}, {"seed": 1}, {"git": True}])
+@pytest.mark.parametrize("kwds", [{"capture_logs": "db"}, {"seed": 1}])
 @pytest.mark.parametrize("poolsize", [None, 1])
 def test_the_user_gets_their_own_exception_with_options(poolsize, kwds, name):
     kind = {**KINDS, "ValueError": ValueError}[name]
-    if "git" in kwds:
-        pytest.importorskip("psweep_git")
-        for args in ("init", "-q"), ("config", "user.name", "N"), ("config", "user.email", "e"):
-            subprocess.run(["git", *args], check=True)
 
     def func(pset):
         raise kind(1)
