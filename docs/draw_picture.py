@@ -30,7 +30,7 @@ DOCS = pathlib.Path(__file__).resolve().parent
 STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
-COLUMNS = 50
+COLUMNS = 52
 REPORT = {"width": 430, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
@@ -42,13 +42,13 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 18.4px/1.98 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 17px/2.26 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again: no result is lost</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>psweep-report: see which values are best</figcaption><img src="report.png"></figure>
+<figure><figcaption>psweep-report shows the best values</figcaption><img src="report.png"></figure>
 """
 
 
