@@ -94,8 +94,11 @@ def _encodings(pset: dict[Any, Any]) -> Iterator[bytes]:
         return
     for python in _PYTHONS:
         for libraries in _LIBRARIES:
-            encoder = _JoblibEncoder(libraries, python)
-            yield encoder.encoded(pset)
+            for dicts in (True, False):
+                encoder = _JoblibEncoder(libraries, python, dicts)
+                yield encoder.encoded(pset)
+                if not encoder.on_dicts:
+                    break
             if not encoder.on_libraries:
                 break
         if not encoder.on_python:
@@ -131,7 +134,7 @@ def _template(
     """Return what a pset with values of these types is encoded as, but for the values."""
     if not {*kinds} <= _SCALARS | _PLAIN | {type(pd.NA)}:
         return None
-    encoder = _JoblibEncoder(libraries, _PYTHONS[0])
+    encoder = _JoblibEncoder(libraries, _PYTHONS[0], dicts=True)
     encoder.out.append(b"}")
     encoder._put()
     encoder.out.append(b"(")
@@ -153,10 +156,12 @@ class _JoblibEncoder(Encoder):
     Of arrays and dtypes it hashes the bytes at once, so before everything that it pickles.
     """
 
-    def __init__(self, libraries: _Libraries, python: _Python) -> None:
+    def __init__(self, libraries: _Libraries, python: _Python, dicts: bool) -> None:
         super().__init__()
         self.hashed: list[bytes] = []
-        self.on_libraries = self.on_python = False  # what is written depends on them
+        # What is written depends on them.
+        self.on_libraries = self.on_python = self.on_dicts = False
+        self._dicts = dicts
         self._libraries = libraries
         self._python = python
         self._globals: dict[tuple[str, str], int] = {}
@@ -221,10 +226,11 @@ class _JoblibEncoder(Encoder):
         self.out.append(b"sb")
 
     def _md5(self, obj: Any) -> str:
-        inner = _JoblibEncoder(self._libraries, self._python)
+        inner = _JoblibEncoder(self._libraries, self._python, self._dicts)
         data = inner.encoded(obj)
         self.on_libraries |= inner.on_libraries
         self.on_python |= inner.on_python
+        self.on_dicts |= inner.on_dicts
         return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
     def _other(self, obj: Any, kind: type) -> None:
@@ -343,11 +349,10 @@ class _JoblibEncoder(Encoder):
 
     def _dtype(self, dtype: np.dtype[Any]) -> None:
         data = pickle.dumps(dtype, _DTYPE_PROTOCOL)
-        if dtype.kind in "mM":  # whose metadata was an empty dict, and is None in NumPy 2
-            self.on_libraries = True
-            old, new = b"K\0}\x94(", b"K\0N("
-            if self._libraries.numpy.startswith("numpy.core"):
-                old, new = new, old
+        if dtype.kind in "mM":  # whose metadata was an empty dict, and is None since NumPy 2.3
+            self.on_dicts = True
+            as_dict, as_none = b"K\0}\x94(", b"K\0N("
+            old, new = (as_none, as_dict) if self._dicts else (as_dict, as_none)
             body = data[_FRAME:].replace(old, new)
             data = data[: _FRAME - 8] + struct.pack("<Q", len(body)) + body
         self.hashed.append(b"_HASHED_DTYPE" + data)
