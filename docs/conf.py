@@ -271,12 +271,12 @@ def link_report(_app: Sphinx, name: str, source: list[str]) -> None:
         picture = re.compile(r"^!\[[^\]]*\]\(pictures/report\.png\)$", re.MULTILINE)
         (found,) = picture.findall(source[0])
         frame = [
-            f'<p>It is interactive; <a href="{REPORT}">open it on a page of its own</a>.</p>',
             '<div class="report">',
             f'<iframe loading="lazy" title="report" src="{REPORT}"></iframe>',
             "</div>",
         ]
-        source[0] = source[0].replace(found, "\n".join([*frame, "", found]))
+        link = f'<p>It is interactive; <a href="{REPORT}">open it on a page of its own</a>.</p>'
+        source[0] = source[0].replace(found, "\n".join([*frame, "", found, "", link]))
 
 
 def add_report(app: Sphinx, error: Exception | None) -> None:
