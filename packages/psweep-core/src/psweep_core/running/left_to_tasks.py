@@ -9,35 +9,18 @@ import pandas as pd
 
 from .. import _siblings
 from ..errors import NotInstalledError, PsweepError, VersionMismatchError
-from ..store.spool import Spool, spools_of
-from ..store.study import Study
+from ..store.spool import spools_of
+from .psets_of_tasks import PsetsOfTasks
 
 __all__ = ["LeftToTasks"]
 
 
-class LeftToTasks:
+class LeftToTasks(PsetsOfTasks):
     """Finds out which psets tasks have; takes psets over that no task has.
 
-    Parameters
-    ----------
-    study : Study
-    run_id : str or None
-        Of the run that takes psets over. None: it only looks.
-
-    Attributes
-    ----------
-    notices : list of str
-        How many psets were left to tasks, and why the state of tasks could not be found out.
-    freed : Counter
-        Hashes and seeds of the psets that were taken over.
+    Its notices say how many psets were left to tasks, and why the state of tasks could not be found
+    out.
     """
-
-    def __init__(self, study: Study, run_id: str | None) -> None:
-        self._study = study
-        self._run_id = run_id
-        self.notices: list[str] = []
-        self.freed: Counter[tuple[str, int]] = Counter()
-        self._spools: list[tuple[Spool, dict[int, list[int]], dict[int, int]]] = []
 
     def settle(self) -> None:
         """Note which tasks are gone, where psweep-batch is here and can ask their scheduler."""
@@ -53,13 +36,6 @@ class LeftToTasks:
             importlib.import_module("psweep_batch.tasks").settle(layout)
         except PsweepError as error:  # such as an info.yaml that cannot be read; the same holds
             self.notices.append(f"the tasks of batch jobs could not be asked: {error}")
-
-    def look(self) -> bool:
-        """Look which psets have no row yet; return whether there are any. See `Planner`."""
-        found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
-        # After that, since a chunk is not free until its rows are there.
-        self._spools = [(spool, chunks, spool.free()) for spool, chunks in found if chunks]
-        return bool(self._spools)
 
     def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
         """Return the hashes of psets that are left to tasks, and take over free ones.
@@ -93,10 +69,8 @@ class LeftToTasks:
                     mine.append(i)
             if not mine or self._run_id is None:
                 continue
-            if spool.take(chunk, last, mine, self._run_id):
+            if self._take(spool, chunk, last, mine):
                 missing = rest
-                if spool.index.seeds is not None:
-                    self.freed.update((hashes[i], spool.index.seeds[i]) for i in mine)
             else:  # it was submitted just now
                 left += [hashes[i] for i in positions]
         n = (wanted & Counter(left)).total()

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..params.grids import Pset
-from ..store.spool import Spool, spools_of
+from ..store.spool import Spool
 from ..store.study import Study
 from ..table.bookkeeping import SEED
 from .options import Options
+from .psets_of_tasks import PsetsOfTasks
 
 __all__ = ["HowToRun", "PendingPsets", "options_of_tasks"]
 
@@ -100,8 +101,8 @@ class _Pset(NamedTuple):
         return self.spool.index.hashes[self.position]
 
 
-class PendingPsets:
-    """Finds the psets that tasks have or will have; see `Planner`.
+class PendingPsets(PsetsOfTasks):
+    """Finds the psets that tasks have or will have.
 
     Takes out those that no task has and that would not be run as this call wants, so that it can
     prepare them again.
@@ -115,10 +116,6 @@ class PendingPsets:
 
     Attributes
     ----------
-    notices : list of str
-        What the user should know.
-    freed : Counter
-        Hashes and seeds of the psets that were taken out.
     n_other, n_other_free : int
         Psets whose tasks run other code, and how many of these no task has.
     also : Counter
@@ -126,21 +123,10 @@ class PendingPsets:
     """
 
     def __init__(self, study: Study, run_id: str | None, how: HowToRun) -> None:
-        self._study = study
-        self._run_id = run_id
+        super().__init__(study, run_id)
         self._how = how
-        self.notices: list[str] = []
-        self.freed: Counter[tuple[str, int]] = Counter()
         self.n_other = self.n_other_free = 0
         self.also: Counter[str] = Counter()
-        self._spools: list[tuple[Spool, dict[int, list[int]], dict[int, int]]] = []
-
-    def look(self) -> bool:
-        """Look which psets have no row yet; return whether there are any."""
-        found = [(spool, spool.unfinished()) for spool in spools_of(self._study.layout)]
-        # After that, since a chunk is not free until its rows are there.
-        self._spools = [(spool, chunks, spool.free()) for spool, chunks in found if chunks]
-        return bool(self._spools)
 
     def hashes(self, known: pd.DataFrame | None, missing: Counter[str]) -> list[str]:
         """Return the hashes of psets that tasks have or will have, and take out others.
@@ -194,17 +180,6 @@ class PendingPsets:
                 "change that, run psweep-cancel first"
             )
         return hashes
-
-    def _take(self, spool: Spool, chunk: int, last: int, positions: list[int]) -> bool:
-        """Take psets out of a free chunk; False if somebody has it meanwhile."""
-        if self._run_id is None:
-            return True
-        if not spool.take(chunk, last, positions, self._run_id):
-            return False
-        index = spool.index
-        if index.seeds is not None:
-            self.freed.update((index.hashes[i], index.seeds[i]) for i in positions)
-        return True
 
     def _count(self, kept: list[_Pset], missing: Counter[str]) -> None:
         """Count psets that run other code, and those that this call does not ask for."""
