@@ -12,8 +12,9 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 SHARED_DATA = "how-do-i-share-large-or-constant-data-between-all-psets"
-ANY_RESULT = "can-i-save-an-array-a-trained-model-or-a-dataframe-as-a-result"
+ANY_RESULT = "can-i-save-large-results-an-array-a-trained-model-a-dataframe"
 TOO_LONG = "how-do-i-stop-a-calculation-that-takes-too-long-10-minutes"
+GONE = "word-studynotfounderror-or-your-results-are-gone-or-lost"
 READ_DURING_RUN = "can-i-read-the-database-while-a-study-is-running"
 # the words of a user, and a page or section that has the answer
 QUESTIONS = {
@@ -44,11 +45,11 @@ QUESTIONS = {
     "resume after crash": "extending",
     "run on SLURM": "clusters",
     "sensitivity": "designs",
-    "timeout": "failures#limit-the-time",
+    "timeout": "failures#limit-the-time-timeout",
     "walltime": "limits",
     "what is a pset": "concepts",
     # whole questions, and words that the manual says in another way
-    "abort simulation": "failures#stop-a-run-ctrl-c",
+    "abort simulation": "failures#stop-a-running-study-ctrl-c",
     "add a new parameter to existing study": "evaluate#one-more-parameter",
     "BrokenProcessPool": "troubleshooting",
     "cannot pickle": "troubleshooting",
@@ -57,12 +58,12 @@ QUESTIONS = {
     "constant large data set shared by all workers": f"faq#{SHARED_DATA}",
     "database corrupted": "troubleshooting",
     "delete rows from database": "evaluate#remove-rows",
-    "delete study": "concepts#the-folder",
+    "delete study": "concepts#the-folder-and-its-files-calc-dir",
     "email when finished": "cookbook#be-notified-at-the-end",
     "estimated time remaining": "extending#progress-bar-and-results-during-a-run",
     "group by mean": "evaluate#means-and-error-bars",
     "how long did each run take": "faq#how-long-did-each-run-take",
-    "kill hanging simulation": "failures#limit-the-time",
+    "kill hanging simulation": "failures#limit-the-time-timeout",
     "maximum number of jobs in queue": "limits#more-tasks-than-you-may-submit-at-once",
     "print statements of workers": "failures#capture-printed-output",
     "qsub": "clusters",
@@ -75,11 +76,11 @@ QUESTIONS = {
     "same folder two runs": "extending#two-or-more-runs-in-the-same-folder",
     "save a trained model": f"faq#{ANY_RESULT}",
     "share data between workers": f"faq#{SHARED_DATA}",
-    "stop a running study": "failures#stop-a-run-ctrl-c",
-    "time limit per call": "failures#limit-the-time",
+    "stop a running study": "failures#stop-a-running-study-ctrl-c",
+    "time limit per call": "failures#limit-the-time-timeout",
     "use all cores": "parallel",
     "too many open files": "troubleshooting#word-oserror-errno-24-too-many-open-files",
-    "my results are gone": "troubleshooting#word-studynotfounderror-or-your-results-are-gone",
+    "my results are gone": f"troubleshooting#{GONE}",
     "run again only failed": "failures#run-only-what-failed-again",
     "plot results": "plots#plot-results-a-first-look",
     "memory usage": "faq#how-much-memory-does-a-study-need",
@@ -113,7 +114,7 @@ QUESTIONS = {
     "how to resume after power failure": "guarantees",
     "kill -9": "guarantees#try-kill-9",
     "exclude some combinations": "cookbook#leave-out-impossible-combinations",
-    "how do I restart a stopped run?": "failures#stop-a-run-ctrl-c",
+    "how do I restart a stopped run?": "failures#stop-a-running-study-ctrl-c",
     "optuna vs psweep": "comparison",
     "rerun failed": "failures#retry",
     "run remaining": "extending#run-only-what-is-missing-skip-dups",
@@ -140,11 +141,27 @@ QUESTIONS = {
     "qwertz": "troubleshooting",
     "OutOfMemory killed": "troubleshooting",
     "can't pickle lambda": "faq#can-func-be-a-lambda-or-a-closure",
-    "save numpy arrays": "cookbook#save-arrays-as-files",
+    "save numpy arrays": "cookbook#save-arrays-figures-and-other-files",
     "optuna": "comparison",
     "MPI": "parallel",
     "load results": "database",
     "error": "troubleshooting",
+    "zip two parameters": "params#vary-two-or-more-together-zip",
+    "vary two parameters together": "params#vary-two-or-more-together-zip",
+    "change one parameter at a time": "params#vary-one-at-a-time-stargrid",
+    "n_jobs": "parallel#poolsize-processes-on-the-cores-of-this-machine",
+    "KeyError": "troubleshooting",
+    "save figure per run": "cookbook#save-arrays-figures-and-other-files",
+    "convert database to json": "database#convert-the-database-to-json-parquet-or-pickle",
+    "how do I stop a sweep": "failures#stop-a-running-study-ctrl-c",
+    "large results": f"faq#{ANY_RESULT}",
+    "which python version": "getting_started#install",
+    "lost results": f"troubleshooting#{GONE}",
+    "memory leak": "troubleshooting#word-a-worker-needs-more-memory-after-each-call-a-memory-lea",
+    "file structure": "concepts#the-folder-and-its-files-calc-dir",
+    "change output folder": "concepts#the-folder-and-its-files-calc-dir",
+    "profiling": "cookbook#run-times-find-the-slowest-psets",
+    "use multiple machines": "cookbook#split-a-study-between-machines",
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000
@@ -199,7 +216,9 @@ def main(folder: str) -> int:
         page.locator("ul.search a").first.wait_for(timeout=MILLISECONDS)
         page.goto(f"{address}/gallery/ising.html")  # while one types, from a folder below
         page.locator("input.sidebar-search").press_sequentially("time limi")
-        found = page.locator("#search-while-typing a[href='../failures.html#limit-the-time']")
+        found = page.locator(
+            "#search-while-typing a[href='../failures.html#limit-the-time-timeout']"
+        )
         found.wait_for(timeout=MILLISECONDS)
         browser.close()
     server.shutdown()

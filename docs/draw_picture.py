@@ -42,13 +42,13 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 17px/2.26 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 17px/2.08 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 img {{ width: {width}px; border-radius: 11px; }}
 </style>
 <figure><figcaption>Stop it, run it again: no result is lost</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>psweep-report shows the best values</figcaption><img src="report.png"></figure>
+<figure><figcaption>The report shows the best values</figcaption><img src="report.png"></figure>
 """
 
 
@@ -85,7 +85,8 @@ def show(folder: pathlib.Path) -> list[str]:
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
-        "$ python3 study.py  # runs only the rest", *(line for line in second if line),
+        "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
+        "$ psweep-report --open",
     ]  # fmt: skip
 
 

@@ -123,7 +123,7 @@ function placeLabels(root, labels, spots, lines, { left, top, inner, high }) {
   for (const [a, b, text, kind] of labels.sort((one, other) => other[2].length - one[2].length)) {
     const [w, h] = [widthOf(text, kind), 11];
     const middle = Math.max(left + 6, Math.min(a - w / 2, left + inner + 8 - w));
-    const away = kind ? 11 : 8; // a star is larger than a dot
+    const away = kind ? 14 : 8; // a star is larger than a dot
     const corners = [[middle, b - away - h], [middle, b + away], [a + 8, b - h / 2], [a - 8 - w, b - h / 2], [a + 6, b + 6], [a + 6, b - 6 - h], [a - 6 - w, b + 6], [a - 6 - w, b - 6 - h]];
     const covered = ([x0, y0]) => {
       const outside = x0 < left || x0 + w > left + inner + 8 || y0 < top - 4 || y0 + h > top + high;
@@ -190,7 +190,7 @@ function drawMark(root, mark, { px, py, left, top, inner, high, x, y, spots, lab
     }
   } else if (mark.type === "star") {
     const [a, b] = [px(mark.point[0]), py(mark.point[1])];
-    root.append(svg("path", { class: "star", d: starPath(a, b, 9), fill: mark.colour }));
+    root.append(svg("path", { class: "star", d: starPath(a, b, 11), fill: mark.colour }));
     labels.push([a, b, mark.labels.find((label) => widthOf(label, "best") < inner) || mark.labels.at(-1), "best"]);
   } else if (mark.type === "crosses") {
     mark.points.forEach((place, i) => {

@@ -132,7 +132,7 @@ function drawPair() {
   const at = (i, j, k) => means.get([i, j, k].filter((part) => part !== null).join(","));
   const height = facets.length > 1 ? 230 : 285;
   const log = result.log;
-  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log, [look.lower ? "below" : "above"]: best ? 0.15 : 0 }; // where the label of the star is
+  const y = { title: `${shortText(columns[result.column].label, 40)}${single ? "" : result.log ? " (geometric mean)" : " (mean)"}`, low: Math.min(...all.map((one) => one.low)), high: Math.max(...all.map((one) => one.high)), log, [look.lower ? "below" : "above"]: best ? 0.2 : 0 }; // where the label of the star is
   const shade = shades(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log);
   facets.forEach((facet, f) => {
     const [title, div] = box.children[f].children;
