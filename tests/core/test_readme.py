@@ -27,6 +27,16 @@ def test_the_code_in_the_readme_does_what_it_shows(tmp_path):
     assert (tmp_path / "calc" / "database.pk").exists()
 
 
+def test_the_index_of_the_manual_has_the_script_of_the_readme():
+    """Its picture shows a run of that script."""
+    scripts = [
+        re.search(r"`study\.py`:\n\n```py(?:thon)?\n(.*?)```", path.read_text(), re.DOTALL)
+        for path in (ROOT / "README.md", ROOT / "docs" / "index.md")
+    ]
+    readme, index = (found[1] for found in scripts if found)
+    assert readme == index
+
+
 PAGES = [*(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")), "examples/README.md"]
 
 
