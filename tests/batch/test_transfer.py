@@ -18,6 +18,8 @@ from psweep_batch.cli import pull, push
 from psweep_batch.remote_study import RemoteStudy
 from psweep_core.cli import rm
 from psweep_core.status import status
+from psweep_core.store.spool import spools_of
+from psweep_core.store.study import Study
 
 STUDY = Path("my work/study")
 
@@ -403,6 +405,24 @@ def test_databases_of_other_names_come_to_an_empty_folder(there, laptop, basenam
     assert pull(["cluster"]) == 0
     assert len(ps.df_read("calc")) == 3
     assert len(ps.df_read(f"calc/{basename}")) == 3
+
+
+def test_no_task_runs_what_the_other_machine_has_finished(connect, laptop, templates):
+    there = connect()
+    templates(x=("subcmd: sh", "psweep-task"))
+    shutil.copytree(laptop.parent / "templates", "templates")
+    params = ps.plist("a", [0, 1])
+    ps.prep_batch(params, func=lambda p: {"b": 1}, skip_dups=True)
+    ps.run_local(lambda p: {"b": 2}, params[:1], calc_dir=there / "calc")
+    assert pull(["cluster"]) == 0
+    (spool,) = spools_of(Study("calc").layout)
+    assert spool.unfinished() == {0: [1]}
+    assert ps.batch_status().state.tolist() == ["not submitted"]
+    # Also if both have rows of their own
+    ps.run_local(lambda p: {"b": 3}, ps.plist("a", [7]))
+    ps.run_local(lambda p: {"b": 2}, params[1:], calc_dir=there / "calc")
+    assert pull(["cluster"]) == 0
+    assert not spool.unfinished()
 
 
 def test_a_shell_that_greets_is_named(connect, laptop, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -195,6 +196,43 @@ def test_tasks_run_again_what_has_failed_elsewhere():
     ps.run_local(fails, ps.plist("a", [1, 2, 3]), on_error="record")
     assert again.unfinished() == {0: [0, 1]}
     assert not tried.unfinished()
+
+
+def prepared_elsewhere(params, **options):
+    """Prepare tasks in a copy of the study on another machine, and copy them from there."""
+    there = prepare(by_task, params, calc_dir="there", **options)
+    spool = Spool(Study("calc").layout.spool(there.run_id))
+    shutil.copytree(there.folder, spool.folder)
+    spool.note_pushed()
+    return spool
+
+
+def test_no_task_runs_what_tasks_of_another_machine_have():
+    params = ps.plist("a", range(3))
+    spool = prepare(by_task, params, size=2, skip_dups=True, seed=1)
+    other = prepared_elsewhere(params[1:], skip_dups=True, seed=1)
+    claim(other)
+    assert prepare(by_task, params, skip_dups=True, seed=1) is None
+    assert spool.unfinished() == {0: [0]}
+    assert other.unfinished() == {0: [0, 1]}
+    claim(spool)
+    assert run(spool)[0] == run(other)[0] == 0
+    with pytest.warns(RuntimeWarning, match="of another run"):
+        df = ps.recover("calc").sort_values("a")
+    assert df.a.tolist() == [0, 1, 2]
+    expected = ps.run_local(by_task, params, seed=1, save=False)
+    assert df._seed.tolist() == expected._seed.tolist()
+
+
+@pytest.mark.parametrize("first", [{"repeats": 1, "skip_dups": True}, {}])
+def test_tasks_run_all_that_the_call_which_wanted_the_most_has_asked_for(first):
+    params = ps.plist("a", [1, 2])
+    prepare(by_task, params, **first)
+    for _ in range(3):
+        prepare(by_task, params, skip_dups=True, repeats=3)
+    assert (
+        sum(len(i) for s in spools_of(Study("calc").layout) for i in s.unfinished().values()) == 6
+    )
 
 
 def test_run_ends_well_next_to_a_spool_that_cannot_be_read():

@@ -22,6 +22,7 @@ from psweep_core.plumbing import (
     Spool,
     Study,
     append_frame,
+    note_unneeded,
     replacing,
     spools_of,
     temporary_name,
@@ -174,6 +175,7 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
             with replacing(ours, follow=True) as file:
                 file.write(theirs.read_bytes())
             shutil.copystat(theirs, ours)
+            note_unneeded(study.layout, there)
             return
         lacking = _lacks(here, there)
         if not lacking:
@@ -187,7 +189,7 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
                 f", with _run_seq from {free.run_seq} and _pset_seq from {free.first_seq}: the "
                 "study was extended on both machines, with the same numbers"
             )
-        study.write_database(append_frame(here, new))
+        note_unneeded(study.layout, study.write_database(append_frame(here, new)))
         print(f"psweep-pull: {psets} of {remote.there} {were} added to {ours}{why}")
 
 

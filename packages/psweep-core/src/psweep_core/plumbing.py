@@ -39,6 +39,7 @@ from .store.runs_file import merge_runs
 from .store.spool import Spool, spools_of
 from .store.study import Study
 from .store.suffixes import SUFFIXES, holds_data_only
+from .store.unneeded import note_unneeded
 from .table.atoms import is_atomic
 from .table.bookkeeping import ATTEMPTS, BOOK, EXTRAS, RESERVED, RUNTIME, SEED, is_private
 from .table.cells import MISSING, cells, column
@@ -100,6 +101,7 @@ __all__ = [
     "merge_runs",
     "no_link",
     "not_failed",
+    "note_unneeded",
     "open_regular",
     "printable",
     "recovered_rows",

@@ -28,6 +28,7 @@ from ..params.sources import shape_digest
 from ..store.backup import backup
 from ..store.spool import Index, Spool
 from ..store.study import Study
+from ..store.unneeded import note_surplus
 from ..table.atoms import are_atomic
 from ..table.bookkeeping import RUNTIME, SEED
 from ..table.outcomes import seconds_of
@@ -131,6 +132,8 @@ def spool_work(
                 backup(study, run_id)
             if changed is not None:
                 study.adopt(changed)
+            if skips:
+                note_surplus(study.layout, study.known)
             if not skips and pending.look():  # only to count what is submitted, too
                 pending.hashes(study.known(), Counter())
             jobs, notices = planner.plan(params, hashes, study.known)
