@@ -425,6 +425,17 @@ def test_no_task_runs_what_the_other_machine_has_finished(connect, laptop, templ
     assert not spool.unfinished()
 
 
+def test_the_machine_knows_how_the_database_is_called(connect, laptop, templates):
+    there = connect()
+    templates(x=("subcmd: sh", "true"))
+    shutil.copytree(laptop.parent / "templates", "templates")
+    params = ps.plist("a", [0, 1])
+    df = ps.prep_batch(params, calc_templ_dir=None, database_basename="my.parquet")
+    assert push(["cluster"]) == 0
+    found = ps.batch_status(there / "calc")
+    assert found._pset_id.tolist() == df._pset_id.tolist()
+
+
 def test_a_shell_that_greets_is_named(connect, laptop, capfd):
     there = connect()
     run()

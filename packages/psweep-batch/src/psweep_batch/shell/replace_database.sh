@@ -9,7 +9,10 @@ end() { # WORD
 }
 
 [ -e "$ps_folder/$ps_name" ] || end excluded
-[ ! -e "$ps_old" ] || mkdir -p -- ".psweep/$ps_name" || exit # as psweep does before it locks
+# As psweep does before it locks; and so that psweep knows there how the database is called
+case $ps_name in
+database.*) [ -e "$ps_old" ] ;;
+esac && { mkdir -p -- ".psweep/$ps_name" || exit; }
 take_lock || end locked
 if [ -e "$ps_old" ]; then
     cmp -s -- "$ps_name" "$ps_old" || end changed
