@@ -154,6 +154,22 @@ def test_jobs_are_grouped_by_reason(templates, capsys):
     assert found["runs"] == []
 
 
+@pytest.mark.parametrize(("width", "reason"), [(70, "exit code 1"), (60, "exit")])
+def test_a_narrow_terminal_shows_outputs_below(templates, capsys, monkeypatch, width, reason):
+    templates(m=("subcmd: sh", "echo words; echo '{}' >result.json; exit $a"))
+    ps.prep_batch(ps.plist("a", range(3)), calc_templ_dir=None)
+    submit("calc/run_m.sh")
+    monkeypatch.setattr("psweep_core.plumbing.terminal_width", lambda: width)
+    capsys.readouterr()
+    assert status([]) == 4
+    table, outputs = capsys.readouterr().out.removesuffix("\n").split("\n\n")[1:]
+    assert max(map(len, table.splitlines())) <= width
+    assert re.search(rf"^1 +failed +m +{reason} +1 ", table, re.MULTILINE)
+    logs = re.findall(r"^output of pset (\d): (\S+)$", outputs, re.MULTILINE)
+    assert [seq for seq, _ in logs] == ["1", "2"]
+    assert all(Path(log).read_text() == "words\n" for _, log in logs)
+
+
 def test_exit_statuses(templates, capsys):
     templates(m=("subcmd: sh", "touch started; sleep 1; echo '{}' >result.json"))
     ps.prep_batch([{"a": 1}], calc_templ_dir=None)

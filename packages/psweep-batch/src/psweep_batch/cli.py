@@ -91,11 +91,14 @@ def _as_of(when: float) -> str:
 
 
 def _by_reason(df: pd.DataFrame) -> str:
-    """Show one line per reason, with the psets that have it and the log of one."""
+    """Show one line per reason, with the psets that have it and the log of one.
+
+    In a terminal that is too narrow for such lines, reasons are wrapped, and the logs come below.
+    """
     import pandas as pd
     from tabulate import tabulate
 
-    from psweep_core.plumbing import causes_of
+    from psweep_core.plumbing import causes_of, terminal_width, text_width, wrapped
 
     from .states import State
 
@@ -118,7 +121,21 @@ def _by_reason(df: pd.DataFrame) -> str:
         psets = _numbers(part.index.tolist())
         rows.append([len(part), state, machine, reason or None, psets, first["job_id"], output])
     headers = ["psets", "state", "machine", "reason", "_pset_seq", "a job", "its output"]
-    return tabulate(rows, headers, tablefmt="simple", missingval="-", disable_numparse=True)
+    shown = partial(tabulate, tablefmt="simple", missingval="-", disable_numparse=True)
+    table, width = shown(rows, headers), terminal_width()
+    if width is None or text_width(table) <= width:
+        return table
+    outputs = [row.pop() for row in rows]
+    others = text_width(shown([[*row[:3], "", *row[4:]] for row in rows], headers[:-1]))
+    room = width - others + len("reason")
+    below = [
+        f"output of pset {re.split('[-,]', row[4])[0]}: {output}"
+        for row, output in zip(rows, outputs, strict=True)
+        if output
+    ]
+    for row in rows:
+        row[3] = row[3] and wrapped(row[3], room)
+    return "\n".join([shown(rows, headers[:-1]), *[""][: len(below)], *below])
 
 
 def _numbers(seqs: list[int]) -> str:

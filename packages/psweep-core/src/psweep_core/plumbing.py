@@ -15,6 +15,7 @@ from .running.spool_work import Chunk, spool_work
 from .show.closing_line import causes_of, show_line
 from .show.progress import Progress
 from .show.tracebacks import cause_of
+from .show.widths import terminal_width, text_width, wrapped
 from .states import ClaimState, count_failed
 from .status import Report, status
 from .store.atomic import replace_text, replacing
@@ -116,5 +117,8 @@ __all__ = [
     "spools_of",
     "status",
     "temporary_name",
+    "terminal_width",
+    "text_width",
     "times_of",
+    "wrapped",
 ]
