@@ -202,7 +202,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "fdccf4653130466f8956c3f62250757259018e68"
+PINNED = "3506c6c5ca61dc3f468cc49a088279c586dd403c"
 
 
 @pytest.fixture

@@ -363,6 +363,41 @@ def test_attributes_that_were_set_before_the_study_count(load):
     assert before != after
 
 
+CACHES = {
+    "objects": "CACHE[k] = Model(k)",
+    "objects in a list": "LIST.append(Model(k))",
+    "functions": "CACHE[k] = make(k)",
+    "partials": "CACHE[k] = functools.partial(go, k)",
+    "classes": "CACHE[k] = made(k)",
+}
+
+
+@pytest.mark.parametrize("fill", CACHES.values(), ids=CACHES)
+def test_what_func_puts_into_a_cache_does_not_count(load, fill):
+    text = f"""
+import functools
+CACHE, LIST = {{}}, []
+class Model:
+    def __init__(self, k): self.k = k
+def go(k): return k
+def make(k):
+    def inner(): return go(k)
+    return inner
+def made(k):
+    class Made(Model): pass
+    return Made(k)
+def func(p):
+    k = p["a"]
+    if k not in CACHE: {fill}
+    return {{"y": len(CACHE) + len(LIST)}}
+"""
+    func = load({"model.py": text})
+    before = fingerprint(func)
+    func({"a": 1})
+    func({"a": 2})
+    assert fingerprint(func) == before
+
+
 # Calls with parameters by name
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
-from .fingerprint_values import MAX_ITEMS, Values
+from .fingerprint_values import Values
 from .late_modules import comes_with_calls
 from .script_changes import ScriptChanges
 from .source_files import (
@@ -228,15 +228,7 @@ class _Search(Values):
         self._by_script(variables, name)
         value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions
-            items = value.values() if type(value) is dict else value
-            for each in [*items][:MAX_ITEMS]:
-                if isinstance(each, types.FunctionType | functools.partial):
-                    if getattr(each, "__name__", "") != "<lambda>":
-                        self.value(each, f"{name}[]")
-                elif type(each) not in ATOMS:
-                    cls = each if isinstance(each, type) else type(each)
-                    if self._is_ours(cls):
-                        self.value(cls, f"{name}[]")
+            self._registries.append((place_of(variables, name), value, name))
         return True
 
     def _source_of(self, variables: dict[str, Any]) -> SourceFile | None:

@@ -76,6 +76,10 @@ class Parts:
         """Add a part: a text, or the form of some code."""
         self._parts.append(_Part(name, label, form, text, is_run))
 
+    def has(self, key: Any) -> bool:
+        """Return whether something was there already."""
+        return key in self._seen
+
     def is_new(self, key: Any, name: str, keep: Any = None) -> bool:
         """Return whether something comes for the first time; if not, only refer to it."""
         number, _ = self._seen.get(key, (None, None))

@@ -7,6 +7,7 @@ is counts as a whole, as in the hash of a pset.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import sys
 import types
@@ -17,6 +18,7 @@ import numpy as np
 
 from .changes import Changes, place_of
 from .fingerprint_parts import Parts
+from .late_modules import comes_with_calls
 from .source_files import Project
 from .sources import const_text
 from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
@@ -51,6 +53,8 @@ class Values:
         self._later = collections.deque()
         self._states: collections.deque[tuple[Any, str, int, tuple[str, ...]]]
         self._states = collections.deque()
+        # Containers at the top of a file, which may hold code that nothing else refers to.
+        self._registries: collections.deque[tuple[Hashable, Any, str]] = collections.deque()
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
@@ -62,9 +66,12 @@ class Values:
     def finish(self) -> None:
         """Add the values that the code does not change."""
         places = self._changes.places
-        while self._later or self._states:
+        while self._later or self._states or self._registries:
             if not self._later:
-                self._state(*self._states.popleft())
+                if self._states:
+                    self._state(*self._states.popleft())
+                else:
+                    self._registry(*self._registries.popleft())
                 continue
             place, value, name, variables = self._later.popleft()
             if place not in places:
@@ -135,6 +142,25 @@ class Values:
             if key not in changed and place_of(value, key) not in self._changes.places:
                 self.value(each, f"{name}.{key}", depth + 1)
 
+    def _registry(self, place: Hashable, value: Any, name: str) -> None:
+        """Add the code that a container holds, unless it is known.
+
+        What func puts there while it runs, as into a cache, must not count. Its code is known most
+        often. Of a function that is made by another one, only the functions in its closure count.
+        """
+        is_changed = place in self._changes.places
+        items = value.values() if isinstance(value, dict) else value
+        for each in [*items][:MAX_ITEMS]:
+            for code in _made_of(each) if is_changed else [each]:
+                if type(code) in ATOMS or getattr(code, "__name__", "") == "<lambda>":
+                    continue
+                if not isinstance(code, types.FunctionType | functools.partial):
+                    code = code if isinstance(code, type) else type(code)  # noqa: PLW2901
+                    if not self._is_ours(code) or (is_changed and comes_with_calls(code)):
+                        continue
+                if not self.parts.has(id(code)):
+                    self.value(code, f"{name}[]")
+
     def _content(self, content: Any, name: str, depth: int) -> None:
         if type(content) in ATOMS:
             self._add(name, name, const_text(content))
@@ -166,6 +192,19 @@ class Values:
             items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, each in [*items][:MAX_ITEMS]:
             self.value(each, f"{name}[{_short(key)}]", depth + 1)
+
+
+def _made_of(value: Any) -> list[Any]:
+    """Return a value; of a partial, or a function with a closure, the code that is in it."""
+    if isinstance(value, functools.partial):
+        return [value.func]
+    if isinstance(value, types.FunctionType) and "<locals>" in value.__qualname__:
+        held = []
+        for cell in value.__closure__ or ():
+            with contextlib.suppress(ValueError):  # not set yet
+                held.append(cell.cell_contents)
+        return [each for each in held if isinstance(each, types.FunctionType | type)]
+    return [value]
 
 
 def _short(value: Any) -> str:
