@@ -202,7 +202,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "3506c6c5ca61dc3f468cc49a088279c586dd403c"
+PINNED = "41a761600bd302b6eda6ceea10231c801a3adb6e"
 
 
 @pytest.fixture

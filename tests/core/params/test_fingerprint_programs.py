@@ -398,6 +398,39 @@ def func(p):
     assert fingerprint(func) == before
 
 
+GET = "def func(p): return {'y': get(K)}\n"
+SETTINGS = {
+    "a dict, by main": "K = {}\ndef main():\n    K['a'] = 3\nmain()\n",
+    "a name, by main": "K = []\ndef main():\n    global K\n    K = [3]\nmain()\n",
+    "an object, by main": "class C: pass\nK = C()\ndef main():\n    K.k = 3\nmain()\n",
+    "a class, by main": "class K: pass\ndef main():\n    K.k = 3\nmain()\n",
+    "except": "try:\n    import nowhere\n    K = []\nexcept ImportError:\n    K = [3]\n",
+    "match": "K = []\nmatch 1:\n    case 1:\n        K.append(3)\n",
+    "del": "K = [1, 2] * 5\ndel K[3]\n",
+}
+
+
+@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
+def test_what_sets_a_global_value_counts(load, text):
+    before, after = digests(load, text + GET, "3", "4")
+    assert before != after
+    other = {"model.py": f"{text}{GET}def other():\n    K = [1]\n    K.append(2)\n"}
+    assert before == fingerprint(load(other)).digest
+
+
+def test_a_global_that_func_makes_does_not_count(load):
+    func = load(
+        {
+            "model.py": "def setup():\n    global MODEL\n    MODEL = [1]\n"
+            "def get(): return MODEL\n"
+            "def func(p):\n    setup()\n    return {'y': get()}\n"
+        }
+    )
+    before = fingerprint(func)
+    func({})
+    assert fingerprint(func) == before
+
+
 # Calls with parameters by name
 
 

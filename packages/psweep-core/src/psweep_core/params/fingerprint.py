@@ -24,7 +24,7 @@ import numpy as np
 
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
-from .fingerprint_values import Values
+from .fingerprint_values import MISSING, Values
 from .late_modules import comes_with_calls
 from .script_changes import ScriptChanges
 from .source_files import (
@@ -41,7 +41,6 @@ from .value_text import ATOMS
 
 __all__ = ["Fingerprint", "fingerprint"]
 
-_MISSING = object()
 _TYPES = (type, functools.partial)
 
 
@@ -178,10 +177,10 @@ class _Search(Values):
         whole: bool = False,
     ) -> None:
         """Add a global name; of a module of the project, the chains that begin with it, or all."""
-        value = variables.get(name, _MISSING)
-        if value is _MISSING:
-            if not hasattr(builtins, name):
-                self._add(name, name, "not there")
+        value = variables.get(name, MISSING)
+        if value is MISSING:
+            if not hasattr(builtins, name):  # func may set it
+                self._later.append((place_of(variables, name), MISSING, name, variables))
             return
         kind = type(value)
         if kind is types.FunctionType:
@@ -225,7 +224,7 @@ class _Search(Values):
         if not self._is_new((variables["__file__"], name), name):
             return True
         self._add_statements(name, found, source, variables)
-        self._by_script(variables, name)
+        self._by_functions(name, source, variables)
         value: Any = variables.get(name)
         if type(value) in (dict, list, tuple):  # such as a registry of functions
             self._registries.append((place_of(variables, name), value, name))
@@ -278,7 +277,13 @@ class _Search(Values):
         if name == value.__qualname__:
             if source.statements(name):
                 self._add_statements(name, source.added_to(name), source, variables)
-            self._by_script(variables, name)
+            self._by_functions(name, source, variables)
+
+    def _by_functions(self, name: str, source: SourceFile, variables: dict[str, Any]) -> None:
+        """Add the statements in functions that change a global variable, as `main` may do."""
+        nodes = [node for changed, _, node in source.changes_in_functions() if changed == name]
+        self._add_statements(name, nodes, source, variables)
+        self._by_script(variables, name)
 
     def _by_script(self, variables: dict[str, Any], name: str) -> None:
         """Add the statements of the script that change a global variable of another module."""

@@ -23,10 +23,11 @@ from .source_files import Project
 from .sources import const_text
 from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
 
-__all__ = ["MAX_ITEMS", "Values"]
+__all__ = ["MISSING", "Values"]
 
+MISSING = object()
 _MAX_DEPTH = 10  # of values in values
-MAX_ITEMS = 400  # of a container that is looked at one by one
+_MAX_ITEMS = 400  # of a container that is looked at one by one
 _NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
 _WRAPPERS = frozenset({"__wrapped__", "py_func"})  # of functools.wraps, lru_cache; numba
 _WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
@@ -75,7 +76,9 @@ class Values:
                 continue
             place, value, name, variables = self._later.popleft()
             if place not in places:
-                if type(value) in ATOMS:
+                if value is MISSING:
+                    self._add(name, name, "not there")
+                elif type(value) in ATOMS:
                     label = name if variables is None else f"{variables.get('__name__')}:{name}"
                     self._add(name, label, const_text(value))
                 else:
@@ -138,7 +141,7 @@ class Values:
         content = None if "[]" in changed else base_of(value)
         if content is not None:
             self._content(content, name, depth)
-        for key, each in sorted(attributes_of(value).items())[:MAX_ITEMS]:
+        for key, each in sorted(attributes_of(value).items())[:_MAX_ITEMS]:
             if key not in changed and place_of(value, key) not in self._changes.places:
                 self.value(each, f"{name}.{key}", depth + 1)
 
@@ -150,7 +153,7 @@ class Values:
         """
         is_changed = place in self._changes.places
         items = value.values() if isinstance(value, dict) else value
-        for each in [*items][:MAX_ITEMS]:
+        for each in [*items][:_MAX_ITEMS]:
             for code in _made_of(each) if is_changed else [each]:
                 if type(code) in ATOMS or getattr(code, "__name__", "") == "<lambda>":
                     continue
@@ -173,7 +176,7 @@ class Values:
         text = data_text(value)
         if text is None and isinstance(value, np.ndarray) and value.dtype.kind == "O":
             self._add(name, name, f"array of objects {value.shape}")
-            self._container(value.ravel()[: MAX_ITEMS * 100].tolist(), name, depth)
+            self._container(value.ravel()[: _MAX_ITEMS * 100].tolist(), name, depth)
         else:
             self._add(name, name, text or digest_of(value) or f"array {value.dtype}")
 
@@ -190,7 +193,7 @@ class Values:
             items = enumerate(sorted(value, key=_short))
         else:
             items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, each in [*items][:MAX_ITEMS]:
+        for key, each in [*items][:_MAX_ITEMS]:
             self.value(each, f"{name}[{_short(key)}]", depth + 1)
 
 

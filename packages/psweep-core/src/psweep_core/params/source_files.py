@@ -32,6 +32,10 @@ __all__ = [
 
 _START = time.time()
 _IN_LOOPS = (ast.Expr, ast.AugAssign)
+# whose statements count one by one
+_BRANCHES = (ast.If, ast.Try, getattr(ast, "TryStar", ast.Try), ast.ExceptHandler, ast.Match,
+             ast.match_case)  # fmt: skip
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _INNER = ("body", "orelse", "finalbody", "handlers", "cases")
 _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
@@ -147,12 +151,13 @@ class SourceFile:
         """
         if self._in_functions is None:
             self._in_functions = []
+            defined = {node.name for node in self.tree.body if isinstance(node, _DEFINITIONS)}
             for function in self.tree.body:
                 if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                     continue
                 found: dict[str, list[ast.stmt]] = {}
                 self._find_statements(function.body, found)
-                names = [name for name in found if self.statements(name)]
+                names = [name for name in found if name in defined or self.statements(name)]
                 scope = Scopes(function).of(function) if names else None
                 for name in names:
                     if scope is not None and scope.owner(name) is None:
@@ -161,11 +166,11 @@ class SourceFile:
 
     def _find_statements(self, body: list[Any], found: dict[str, list[ast.stmt]]) -> None:
         for node in body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if isinstance(node, _DEFINITIONS):
                 continue
             for name in _changed_by(node):
                 found.setdefault(name, []).append(node)
-            if isinstance(node, ast.If | ast.Try):
+            if isinstance(node, _BRANCHES):
                 for inner in _INNER:
                     self._find_statements(getattr(node, inner, []), found)
 
@@ -175,7 +180,8 @@ def _alone(node: ast.stmt, scope: Scope) -> ast.stmt:
     used = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
     function: Any = ast.parse("def alone(): ...").body[0]
     function.args.args = [ast.arg(n) for n in dict.fromkeys(used) if scope.owner(n) is not None]
-    function.body = [node]
+    declared = [n for n in dict.fromkeys(used) if n in scope.declared_global]
+    function.body = [ast.Global(declared), node] if declared else [node]
     return cast("ast.stmt", function)
 
 
@@ -190,7 +196,7 @@ def changed_paths(node: ast.stmt) -> set[tuple[str, ...]]:
     This is ``("a",)`` for ``a = 1``, ``("h", "a")`` for ``h.a = 1``, and ``("h", "a", "append()")``
     for ``h.a.append(1)``.
     """
-    if isinstance(node, ast.If | ast.Try):
+    if isinstance(node, _BRANCHES):
         return set()  # what is in them is looked at
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {(alias.asname or alias.name.partition(".")[0],) for alias in node.names}
@@ -248,7 +254,7 @@ def _stored(node: ast.AST) -> set[str]:
 
 
 def _stored_paths(node: ast.AST) -> set[tuple[str, ...]]:
-    if not isinstance(getattr(node, "ctx", None), ast.Store):
+    if not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return set()
     return {_path(node)} if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else set()
 
