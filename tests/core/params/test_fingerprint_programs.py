@@ -186,6 +186,31 @@ MODULES = {
         "def setup():\n    REG['a'] = A()\nsetup()\n"
         "def func(p): return {'y': REG['a'].f(1)}\n",
     },
+    "registry that is an object": {
+        "model.py": "from reg import REG\nimport h\ndef func(p): return {'y': REG.found['f'](1)}\n",
+        "reg.py": "class Registry:\n    def __init__(self): self.found = {}\n"
+        "    def add(self, f):\n        self.found[f.__name__] = f\n        return f\n"
+        "REG = Registry()\n",
+        "h.py": "from reg import REG\n@REG.add\ndef f(x): return x + 1\n",
+    },
+    "registry that is a kind of dict": {
+        "model.py": "class Registry(dict):\n"
+        "    def add(self, f): self[f.__name__] = f\n"
+        "REG = Registry()\n@REG.add\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': REG['f'](1)}\n",
+    },
+    "registry in a class": {
+        "model.py": "class Registry:\n    found = {}\n    @classmethod\n"
+        "    def add(cls, f): cls.found[f.__name__] = f\n"
+        "@Registry.add\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': Registry.found['f'](1)}\n",
+    },
+    "subclasses that register themselves": {
+        "model.py": "class Base:\n    found = {}\n"
+        "    def __init_subclass__(cls): Base.found[cls.__name__] = cls\n"
+        "class A(Base):\n    def f(self, x): return x + 1\n"
+        "def func(p): return {'y': Base.found['A']().f(1)}\n",
+    },
 }
 
 
@@ -369,6 +394,10 @@ CACHES = {
     "functions": "CACHE[k] = make(k)",
     "partials": "CACHE[k] = functools.partial(go, k)",
     "classes": "CACHE[k] = made(k)",
+    "objects in an object": "STORE.own[k] = Model(k)",
+    "objects, by a method": "STORE.fill(k)",
+    "objects in a class": "Store.found[k] = Model(k)",
+    "objects in a kind of dict": "TABLE[k]",
 }
 
 
@@ -379,6 +408,13 @@ import functools
 CACHE, LIST = {{}}, []
 class Model:
     def __init__(self, k): self.k = k
+class Store:
+    found = {{}}
+    def __init__(self): self.own = {{}}
+    def fill(self, k): self.own[k] = Model(k)
+class Table(dict):
+    def __missing__(self, k): self[k] = Model(k)
+STORE, TABLE = Store(), Table()
 def go(k): return k
 def make(k):
     def inner(): return go(k)
@@ -389,7 +425,7 @@ def made(k):
 def func(p):
     k = p["a"]
     if k not in CACHE: {fill}
-    return {{"y": len(CACHE) + len(LIST)}}
+    return {{"y": [CACHE, LIST, STORE, TABLE]}}
 """
     func = load({"model.py": text})
     before = fingerprint(func)

@@ -225,9 +225,7 @@ class _Search(Values):
             return True
         self._add_statements(name, found, source, variables)
         self._by_functions(name, source, variables)
-        value: Any = variables.get(name)
-        if type(value) in (dict, list, tuple):  # such as a registry of functions
-            self._registries.append((place_of(variables, name), value, name))
+        self._search_later(variables, name, variables.get(name), name)
         return True
 
     def _source_of(self, variables: dict[str, Any]) -> SourceFile | None:
@@ -332,6 +330,9 @@ class _Search(Values):
                 self._add(name, f"{cls.__module__}:{cls.__qualname__}", form=form)
                 self._changes.note(form, variables, {})
                 self._changes.note_class(cls, form)
+                for attribute, member in [*vars(cls).items()]:
+                    if not attribute.startswith("__"):
+                        self._search_later(cls, attribute, member, f"{name}.{attribute}")
                 self._names(form, variables)
                 self._added_to(cls, source, variables)
                 return
@@ -345,6 +346,8 @@ class _Search(Values):
                 is_code = callable(part) or isinstance(part, staticmethod | classmethod)
                 if is_code or (type(part) in ATOMS and not attribute.startswith("__")):
                     self.value(part, f"{name}.{attribute}")
+                elif not attribute.startswith("__"):
+                    self._search_later(cls, attribute, part, f"{name}.{attribute}")
                 code = getattr(part, "__code__", None)
                 source = None if code is None else self._source(code.co_filename)
                 known = None if source is None else source.forms.get(code)

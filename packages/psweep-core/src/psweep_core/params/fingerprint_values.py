@@ -18,7 +18,7 @@ import numpy as np
 
 from .changes import Changes, place_of
 from .fingerprint_parts import Parts
-from .late_modules import comes_with_calls
+from .late_modules import comes_with_calls, is_late
 from .source_files import Project
 from .sources import const_text
 from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
@@ -54,8 +54,8 @@ class Values:
         self._later = collections.deque()
         self._states: collections.deque[tuple[Any, str, int, tuple[str, ...]]]
         self._states = collections.deque()
-        # Containers at the top of a file, which may hold code that nothing else refers to.
-        self._registries: collections.deque[tuple[Hashable, Any, str]] = collections.deque()
+        # What may hold code that nothing else refers to.
+        self._registries: collections.deque[tuple[Any, str, Any, str]] = collections.deque()
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
@@ -145,13 +145,34 @@ class Values:
             if key not in changed and place_of(value, key) not in self._changes.places:
                 self.value(each, f"{name}.{key}", depth + 1)
 
-    def _registry(self, place: Hashable, value: Any, name: str) -> None:
+    def _search_later(self, holder: Any, attribute: str, value: Any, name: str) -> None:
+        """Search a value at the top of a file, or of a class, for code: it may be a registry."""
+        if type(value) in (dict, list, tuple) or self._is_ours(type(value)):
+            self._registries.append((holder, attribute, value, name))
+
+    def _registry(self, holder: Any, attribute: str, value: Any, name: str) -> None:
+        kind = type(value)
+        is_changed = place_of(holder, attribute) in self._changes.places
+        if isinstance(holder, type):
+            is_changed = is_changed or attribute in self._changes.of_objects(holder, ())
+        if kind in (dict, list, tuple):
+            self._code_in(value, name, is_changed)
+            return
+        changed = self._changes.of_objects(kind, ())
+        content = base_of(value)
+        if type(content) in (dict, list):
+            self._code_in(content, name, is_changed or "[]" in changed)
+        for key, each in sorted(dict_of(value).items()):
+            if type(each) in (dict, list, tuple):
+                of_it = key in changed or place_of(value, key) in self._changes.places
+                self._code_in(each, f"{name}.{key}", of_it)
+
+    def _code_in(self, value: Any, name: str, is_changed: bool) -> None:
         """Add the code that a container holds, unless it is known.
 
         What func puts there while it runs, as into a cache, must not count. Its code is known most
         often. Of a function that is made by another one, only the functions in its closure count.
         """
-        is_changed = place in self._changes.places
         items = value.values() if isinstance(value, dict) else value
         for each in [*items][:_MAX_ITEMS]:
             for code in _made_of(each) if is_changed else [each]:
@@ -161,7 +182,7 @@ class Values:
                     code = code if isinstance(code, type) else type(code)  # noqa: PLW2901
                     if not self._is_ours(code) or (is_changed and comes_with_calls(code)):
                         continue
-                if not self.parts.has(id(code)):
+                if not is_late(code) and not self.parts.has(id(code)):
                     self.value(code, f"{name}[]")
 
     def _content(self, content: Any, name: str, depth: int) -> None:

@@ -7,8 +7,9 @@ they do not count for the fingerprint of func.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-__all__ = ["LateModulesNoted", "comes_with_calls"]
+__all__ = ["LateModulesNoted", "comes_with_calls", "is_late"]
 
 _late: set[str] = set()
 
@@ -28,4 +29,9 @@ class LateModulesNoted:
 
 def comes_with_calls(cls: type) -> bool:
     """Return whether a class may be there because func was called: before, it was not."""
-    return "<locals>" in cls.__qualname__ or cls.__module__ in _late
+    return "<locals>" in cls.__qualname__ or is_late(cls)
+
+
+def is_late(value: Any) -> bool:
+    """Return whether a class or function is from a module that func has imported."""
+    return value.__module__ in _late
