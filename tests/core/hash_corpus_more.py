@@ -257,6 +257,8 @@ SAME = {
     ),
     "set with a cache": lambda: (GridOfSet("a"), used(GridOfSet("a"))),
     "path with a cache": lambda: (GridOfPath("a"), used(GridOfPath("a"))),
+    "text of NumPy, zeros at its end": lambda: (np.str_("a\0"), "a\0"),
+    "bytes of NumPy, zeros at their end": lambda: (np.bytes_(b"a\0"), b"a\0"),
     "names of NumPy": lambda: ({np.str_("ab"): 1, np.str_("b"): 2}, {"b": 2, "ab": 1}),
     "complex NaN": lambda: (np.array([complex(NAN, 1)]), np.array([complex(-NAN, 1)])),
     "NumPy number of a user": lambda: (Metres(1), Metres(1)),
@@ -334,4 +336,6 @@ DIFFER = {
     "annotations with and without None": lambda: (evaluated(float | None), evaluated(float)),
     "types without names": lambda: (type(None), type(...)),
     "type of None and None": lambda: (type(None), None),
+    "zeros at the end of a text of NumPy": lambda: (np.str_("a\0"), np.str_("a")),
+    "zeros at the end of bytes of NumPy": lambda: (np.bytes_(b"a\0"), np.bytes_(b"a")),
 }

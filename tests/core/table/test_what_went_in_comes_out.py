@@ -212,3 +212,16 @@ def test_extracting_rows_whose_params_func_replaced_takes_no_longer_with_more_of
         patch.setattr(by_hash, "pset_hash", counted)
         ps.df_extract_params(df)
     assert len(hashed) < 60_000
+
+
+@pytest.mark.parametrize("suffix", [".pk", ".json"])
+@pytest.mark.parametrize("text", ["a\0", b"a\0"])
+def test_a_text_of_numpy_keeps_the_zeros_at_its_end(tmp_path, monkeypatch, suffix, text):
+    monkeypatch.chdir(tmp_path)
+    of_numpy = np.str_(text) if isinstance(text, str) else np.bytes_(text)
+    name = f"database{suffix}"
+    df = ps.run_local(lambda pset: {"y": pset["a"]}, [{"a": of_numpy}], database_basename=name)
+    for found in (df, ps.df_read(f"calc/{name}")):
+        pset = ps.df_extract_pset(found, found._pset_id[0])
+        assert ps.pset_hash(pset) == found._pset_hash[0] == ps.pset_hash({"a": text})
+        assert pset["a"][:] == found.y[0][:] == text

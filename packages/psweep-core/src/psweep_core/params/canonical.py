@@ -25,6 +25,7 @@ from .datatypes import (
     data_parts,
     is_numpy_scalar,
     is_python_like,
+    item_of,
     zone_name,
 )
 from .definitions import global_parts, wrapper_parts
@@ -144,7 +145,7 @@ class Encoder:
         self._put(obj)
 
     def _numpy_scalar(self, obj: np.generic[Any]) -> None:
-        item = obj.item()
+        item = item_of(obj)
         if type(obj) in QUICK_SCALARS or (
             type(item) in (int, float, bool, str, bytes, complex) and is_python_like(obj.dtype)
         ):

@@ -21,6 +21,7 @@ __all__ = [
     "data_parts",
     "is_numpy_scalar",
     "is_python_like",
+    "item_of",
     "plain_scalar",
     "zone_name",
 ]
@@ -70,6 +71,11 @@ def is_python_like(dtype: np.dtype[Any]) -> bool:
 QUICK_SCALARS = frozenset(kind for kind in _OF_NUMPY if is_python_like(np.dtype(kind))) - {
     np.object_
 }
+
+
+def item_of(obj: np.generic[Any]) -> Any:
+    """Return a NumPy scalar as one of Python; a text with the zeros at its end, unlike `item`."""
+    return obj[:] if isinstance(obj, np.str_ | np.bytes_) else obj.item()
 
 
 def plain_scalar(obj: Any) -> Any:

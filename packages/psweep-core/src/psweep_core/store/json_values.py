@@ -19,7 +19,7 @@ import pandas as pd
 from ..errors import ParamsTypeError
 from ..messages import safe_repr
 from ..params.canonical import encoded
-from ..params.datatypes import is_numpy_scalar
+from ..params.datatypes import is_numpy_scalar, item_of
 from ..table.atoms import ATOMS
 from ..table.cells import MISSING
 from .pickled_pandas import portable_zone
@@ -47,7 +47,7 @@ def encode(value: Any, where: str, depth: int = 0) -> Any:
     if kind in (bool, int, str):
         return value
     if isinstance(value, np.generic) and value.dtype.kind in "biufcSU" and is_numpy_scalar(kind):
-        item = value.item()
+        item = item_of(value)
         if type(item) in (bool, int, float, complex, str, bytes):
             return encode(item, where)
     if kind is float or kind is np.float64:

@@ -104,7 +104,7 @@ def column(values: list[Any] | np.ndarray[Any, Any], exact: bool = False) -> Any
         if are(kinds, str, np.str_):
             texts = values
             if missing or np.str_ in kinds:
-                texts = [np.nan if v is MISSING else str(v) for v in values]
+                texts = [np.nan if v is MISSING else str.__str__(v) for v in values]
             return pd.Series(texts)
         if are(kinds, complex, np.complexfloating) and not missing:
             return np.array(values, dtype=np.complex128)
