@@ -120,3 +120,43 @@ def test_a_zone_from_a_file_is_refused():
     for value in (zone, datetime.datetime(2020, 1, 1, tzinfo=zone), pd.Timestamp("2020", tz=zone)):
         with pytest.raises(ps.HashError):
             ps.pset_hash({"v": value})
+
+
+def _texts(**kwds):
+    return np.array(["a"], dtype=np.dtypes.StringDType(**kwds))
+
+
+def _titled(title):
+    return np.dtype([((title, "x") if title else "x", int)])
+
+
+def _generators():
+    fresh, spawned = np.random.default_rng(1), np.random.default_rng(1)
+    spawned.spawn(1)
+    return [fresh, spawned]
+
+
+RARE = {
+    "titles of fields": lambda: [_titled("t"), _titled("u"), _titled(None)],
+    "arrays with titles": lambda: [np.zeros(2, _titled(title)) for title in ("t", "u", None)],
+    "records with titles": lambda: [np.zeros(2, _titled(title))[0] for title in ("t", "u", None)],
+    "generators": _generators,
+    "bits": lambda: [one.bit_generator for one in _generators()],
+    "what is missing in texts": lambda: [
+        _texts(),
+        _texts(na_object=None),
+        _texts(na_object=np.nan),
+        _texts(coerce=False),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_rare_parts_of_values_of_numpy_count(name):
+    if "texts" in name and not hasattr(getattr(np, "dtypes", None), "StringDType"):
+        return  # these came with NumPy 2.0
+    if name in ("generators", "bits") and not hasattr(np.random.Generator, "spawn"):
+        return  # this came with NumPy 1.25
+    hashes, again = ([ps.pset_hash({"v": value}) for value in RARE[name]()] for _ in range(2))
+    assert hashes == again
+    assert len(set(hashes)) == len(hashes)

@@ -40,12 +40,18 @@ def data_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
     if kind is np.vectorize:  # keeps a ufunc once it is called
         return "vectorize", *(getattr(obj, name) for name in _OF_VECTORIZE)
     if isinstance(obj, np.random.Generator):
-        return "random", kind, obj.bit_generator.state
+        return "random", kind, obj.bit_generator.state, *_spawned(obj.bit_generator)
     if isinstance(obj, np.random.RandomState):
         return "random", kind, obj.get_state(legacy=False)
     if isinstance(obj, np.random.BitGenerator):
-        return "random", kind, obj.state
+        return "random", kind, obj.state, *_spawned(obj)
     return _pandas_parts(obj, kind) or _lazy_parts(obj, kind)
+
+
+def _spawned(bits: np.random.BitGenerator) -> list[int]:
+    """Return how many generators were spawned: the next one draws other numbers. [] if none."""
+    n = getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)
+    return [n] if n else []
 
 
 _OF_NUMPY = frozenset(np.sctypeDict.values())
@@ -102,11 +108,21 @@ def array_parts(array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
     """Return the same of arrays whose memory is not their value; None for others."""
     if array.dtype.names is not None:
         fields = [(name, array[name]) for name in array.dtype.names]
-        return f"records {array.shape}", fields
+        return f"records {array.shape}", fields, *_titles(array.dtype)
     if array.dtype.kind == "T":  # NumPy's StringDType: the memory holds pointers
         missing = getattr(array.dtype, "na_object", None)
-        return f"array T {array.shape}", array.ravel().tolist(), missing
+        # (These two are added only where they say something, so that other hashes stay the same.)
+        is_none = hasattr(array.dtype, "na_object") and missing is None
+        rare = ["None is missing"] * is_none + ["no coercion"] * (not array.dtype.coerce)
+        return f"array T {array.shape}", array.ravel().tolist(), missing, *rare
     return None
+
+
+def _titles(dtype: np.dtype[Any]) -> list[list[Any]]:
+    """Return the titles of fields, which are other names of theirs; [] if there are none."""
+    fields: Any = dtype.fields
+    titles = [[name, *fields[name][2:]] for name in dtype.names or ()]
+    return [titles] if any(len(one) > 1 for one in titles) else []
 
 
 # what NumPy itself keeps in the attributes of a masked array
@@ -145,7 +161,8 @@ def _dtype_parts(dtype: np.dtype[Any]) -> tuple[Any, ...]:
         return "dtype", *dtype.subdtype
     if dtype.names is not None:
         fields: Any = dtype.fields
-        return "dtype", dtype.itemsize, [(name, *fields[name][:2]) for name in dtype.names]
+        parts = [(name, *fields[name][:2]) for name in dtype.names]
+        return "dtype", dtype.itemsize, parts, *_titles(dtype)
     return "dtype", dtype.str, dtype.name
 
 
