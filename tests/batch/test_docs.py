@@ -68,7 +68,7 @@ def test_every_module_is_in_contributing():
 def test_all_keys_of_info_yaml_are_in_the_manual():
     from dataclasses import fields
 
-    from psweep_batch.machines import Machine
+    from psweep_batch.machine import Machine
 
     text = (ROOT / "docs/tasks.md").read_text()
     for field in fields(Machine):

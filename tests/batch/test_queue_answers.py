@@ -13,7 +13,7 @@ from grid_engine import grid_engine  # noqa: F401 (a fixture)
 from helpers import submit
 
 import psweep as ps
-from psweep_batch.machines import Machine
+from psweep_batch.machine import Machine
 from psweep_batch.queue import Queue
 
 PBS = """Job Id: 12.server

@@ -15,7 +15,7 @@ import pandas as pd
 from psweep_core.plumbing import PathLike, no_link, split_database
 
 from .errors import BatchError
-from .machines import Machine
+from .machine import Machine
 from .queue import Queue
 from .queues import cancelled_name, machine_of
 from .schedulers import SCHEDULERS

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from psweep_core.plumbing import Report
 
-    from .machines import Machine
+    from .machine import Machine
 
 __all__ = ["cancel", "is_confirmed", "job_report", "pull", "push"]
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from .machines import Machine
+from .machine import Machine
 
 __all__ = ["confirm_statcmd", "confirmed_statcmds", "may_run_statcmd"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import MachineError
-from .machines import Machine, refused_option
+from .machine import Machine
+from .machines import refused_option
 from .schedulers import SCHEDULERS, Scheduler
 
 __all__ = ["Directives", "check_jobscript", "directives", "find_refused"]

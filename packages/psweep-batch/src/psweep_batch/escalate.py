@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .machines import Machine
+from .machine import Machine
 from .schedulers import SCHEDULERS
 
 __all__ = ["grown_asks", "merged"]

@@ -16,7 +16,7 @@ from psweep_core.plumbing import BOOK, Code, dumps
 
 from .directives import check_jobscript
 from .errors import TemplateError
-from .machines import JOBSCRIPT, Machine
+from .machine import JOBSCRIPT, Machine
 from .templates import Template
 
 __all__ = ["PSET_FILE", "PsetFiles", "read_templates"]

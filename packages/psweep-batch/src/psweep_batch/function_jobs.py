@@ -15,7 +15,8 @@ from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_o
 from .directives import Directives, check_jobscript, directives, find_refused
 from .errors import MachineError
 from .escalate import grown_asks, merged
-from .machines import INFO, JOBSCRIPT, Machine, problem_with
+from .info_yaml import problem_with
+from .machine import INFO, JOBSCRIPT, Machine
 from .schedulers import SCHEDULERS
 
 __all__ = [

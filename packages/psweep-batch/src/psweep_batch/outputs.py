@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .jobs import Attempt
-from .machines import JOBSCRIPT
+from .machine import JOBSCRIPT
 from .scheduler_words import ENDED_BECAUSE
 
 __all__ = ["outputs", "tail", "why_ended"]

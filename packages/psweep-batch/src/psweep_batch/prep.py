@@ -32,7 +32,8 @@ from psweep_core.plumbing import (
 from .confirmed_statcmds import confirm_statcmd
 from .directives import Directives, directives
 from .folders import PsetFiles, read_templates
-from .machines import JOBSCRIPT, chosen_machines, find_machines
+from .machine import JOBSCRIPT
+from .machines import chosen_machines, find_machines
 from .run_tasks import pool_of, prepare_tasks
 from .scripts import run_script_path, write_run_scripts
 from .templates import template_class

@@ -16,7 +16,7 @@ from psweep import file_read
 from psweep_core.plumbing import PRIVATE, printable, replace_text
 
 from .jobs import seconds
-from .machines import Machine
+from .machine import Machine
 from .scheduler_words import MAY_COME_BACK, MEANINGS, runs
 
 __all__ = ["Account", "Queue", "complain", "script_for_there", "snapshot_path"]

@@ -12,8 +12,9 @@ from pathlib import Path
 from psweep import file_read
 from psweep_core.plumbing import PRIVATE, replace_text
 
+from .info_yaml import read_info
 from .jobs import Attempt
-from .machines import Machine, read_info
+from .machine import Machine
 from .queue import Account, Queue, complain, snapshot_path
 from .scripts import info_path
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from psweep_core.plumbing import PRIVATE, REMOVED, RUNS, SUFFIXES, Study, folder_of, merge_runs
 
 from .errors import TransferError
-from .machines import INFO, Machine
+from .machine import INFO, Machine
 from .queue import script_for_there
 from .queues import machine_of
 

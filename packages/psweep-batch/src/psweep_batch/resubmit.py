@@ -24,8 +24,9 @@ from psweep_core.plumbing import (
 from .errors import BatchError
 from .escalate import merged
 from .function_jobs import asked_options, task_lines
+from .info_yaml import problem_with, read_info
 from .jobs import Attempt, machines_of, next_number
-from .machines import Machine, problem_with, read_info
+from .machine import Machine
 from .queues import Queues
 from .scripts import Line, info_path, write_script
 from .states import State

@@ -13,7 +13,7 @@ from psweep_core.plumbing import Study, replacing
 
 from .directives import Directives, directives
 from .function_jobs import task_lines
-from .machines import INFO, JOBSCRIPT, Machine
+from .machine import INFO, JOBSCRIPT, Machine
 from .schedulers import LIMITS, REFUSALS, SCHEDULERS, Scheduler, shell_text
 
 __all__ = [

@@ -15,7 +15,7 @@ from .collected import Collected, read_collected, write_collected
 from .errors import BatchError
 from .find_state import Judge, Outcome, Verdict
 from .jobs import Attempt, last_attempt, machines_of
-from .machines import Machine
+from .machine import Machine
 from .outputs import outputs, why_ended
 from .queues import Queues
 from .scheduler_words import CANCELLED

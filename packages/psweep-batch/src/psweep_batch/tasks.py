@@ -24,7 +24,7 @@ from psweep_core.plumbing import (
 
 from .find_state import RUNS_ANOTHER, Judge, Outcome, Verdict
 from .jobs import Attempt, safe_cluster, safe_job_id, safe_machine
-from .machines import Machine
+from .machine import Machine
 from .outputs import why_ended
 from .queues import Queues
 from .result_files import no_book

@@ -32,7 +32,7 @@ from .database_there import TRANSFERS, DatabaseThere
 from .errors import TransferError
 from .find_state import Judge
 from .jobs import last_attempt
-from .machines import INFO, Machine
+from .machine import INFO, Machine
 from .queue import Queue, snapshot_path
 from .queues import Queues
 from .remote_study import RemoteStudy, machines_of_study
