@@ -6,7 +6,6 @@ python benchmarks/chart.py   # from other_tools.csv and results.csv into README 
 from __future__ import annotations
 
 import csv
-import math
 import pathlib
 import sys
 from typing import NamedTuple
@@ -20,7 +19,7 @@ SERIAL = "serial, 100 000 trivial psets"  # the case in results.csv
 OURS = "psweep"
 LOOP = "for-loop"
 AT_THE_END = {"psweep 0.8.0"}  # what does not keep each result at once
-CALLS, OVERHEAD = "the calls themselves", "the tool"
+CALLS, OVERHEAD = "the calls themselves", "the tool (psweep: blue)"
 STYLE = """
 text { font: 14px -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
 .tick { font-size: 12px; fill: #59636e; }
@@ -30,10 +29,11 @@ line { stroke: #d0d7de; }
 .calls { fill: #d3d9e0; }
 .tool { fill: #8c959f; }
 .tool.ours { fill: #2d6fb5; }
+.cut { stroke: #fff; stroke-width: 2.5px; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
   .tick { fill: #9198a1; }
-  .time { stroke: #0d1117; }
+  .time, .cut { stroke: #0d1117; }
   line { stroke: #3d444d; }
   .calls { fill: #3d444d; }
   .tool { fill: #8b949e; }
@@ -67,6 +67,7 @@ class Form(NamedTuple):
 
 FORMS = [Form("speed.svg", 310, 360, 26, 0), Form("speed-narrow.svg", 0, 270, 46, 20)]
 TOP = 58
+CUT = 20  # seconds; longer bars are cut, or the others would all look the same
 STORED = 158  # where it says what each result becomes
 
 
@@ -87,10 +88,9 @@ def written(seconds: float) -> str:
 
 
 def draw(totals: list[Total], form: Form) -> str:
-    """Draw bars from zero, as SVG for light and dark pages."""
+    """Draw bars from zero, cut at CUT, as SVG for light and dark pages."""
     height = TOP + form.row * len(totals) + 2
-    longest = max(total.seconds for total in totals)
-    px = form.length / longest
+    px = form.length / CUT
     [calls] = (total.seconds for total in totals if total.tool == LOOP)
     parts = [
         _bar(form.bars, 4, 12, "calls", height=12),
@@ -100,8 +100,7 @@ def draw(totals: list[Total], form: Form) -> str:
     ]
     if not form.below:
         parts.append(_text(STORED, TOP - 10, "each result becomes", "tick"))
-    step = next(s for s in (10, 20, 50, 100, 200, 500, 1000) if longest / s <= form.length / 60)
-    for value in range(0, math.floor(longest) + 1, step):
+    for value in range(0, CUT + 1, 5):
         x = form.bars + px * value
         anchor = "middle" if value or form.bars else "start"
         parts += [
@@ -121,12 +120,15 @@ def draw(totals: list[Total], form: Form) -> str:
         more = (
             f' <tspan class="tick">+{added(seconds, calls):.0f} %</tspan>' if tool != LOOP else ""
         )
-        of_calls, in_all = px * min(seconds, calls), px * seconds
+        of_calls, in_all = px * min(seconds, calls), px * min(seconds, CUT)
         parts += [
             _bar(form.bars, bar, of_calls, "calls"),
             _bar(form.bars + of_calls, bar, in_all - of_calls, f"tool {ours}"),
             _text(form.bars + in_all + 6, bar + 14, f"{written(seconds)}{more}", f"time {ours}"),
         ]
+        if seconds > CUT:
+            x = form.bars + in_all - 16
+            parts.append(f'<path class="cut" d="M{x} {bar + 22}l6 -24M{x + 5} {bar + 22}l6 -24"/>')
     size = f'viewBox="0 0 {form.width} {height}" width="{form.width}"'
     title = "<title>Time of a study of 10 000 calls of 1 ms</title>"
     head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', title, f"<style>{STYLE}</style>"]

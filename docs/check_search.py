@@ -81,7 +81,7 @@ QUESTIONS = {
     "use all cores": "parallel",
     "too many open files": "troubleshooting#word-oserror-errno-24-too-many-open-files",
     "my results are gone": f"troubleshooting#{GONE}",
-    "run again only failed": "failures#run-only-what-failed-again",
+    "run again only failed": "failures#rerun-only-what-failed",
     "plot results": "plots#plot-results-a-first-look",
     "memory usage": "faq#how-much-memory-does-a-study-need",
     "add a new parameter value later": "extending#extend-add-values-later",
@@ -160,6 +160,8 @@ QUESTIONS = {
     "memory leak": "troubleshooting#word-a-worker-needs-more-memory-after-each-call-a-memory-lea",
     "file structure": "concepts#the-folder-and-its-files-calc-dir",
     "change output folder": "concepts#the-folder-and-its-files-calc-dir",
+    "how do I rerun failed": "failures#rerun-only-what-failed",
+    "export csv": "cookbook#export-to-csv-excel-latex-or-matlab",
     "profiling": "cookbook#run-times-find-the-slowest-psets",
     "use multiple machines": "cookbook#split-a-study-between-machines",
 }

@@ -14,7 +14,7 @@
   const SAME = `
     analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; exception raise throw; fail failure; folder directory; limit maximum max;
     macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing gone remaining unfinished; optimise optimize;
-    performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; read load; remove delete erase drop; resume continue restart; retry rerun recompute; skip cache memoize; run calculation computation; study sweep;
+    performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; read load; remove delete erase drop; resume continue restart; retry rerun recompute; save export; skip cache memoize; run calculation computation; study sweep;
     stop abort interrupt; take took; thread multithreading; torch pytorch`;
   // Words of questions that say nothing about what is asked.
   const FILLERS = "psweep can use using want need get make way possible per every without simulation simulations work works behavior behaviour happens my many multiple".split(" ");

@@ -219,6 +219,22 @@ def test_values_that_always_fail_are_named():
     assert (cause["among"]["values"], cause["among"]["n"]) == ([2, 5, 8], 3)
 
 
+def test_values_that_always_fail_are_named_besides_what_failures_share():
+    def func(pset):
+        if pset["method"] == "explicit" and pset["step"] > 0.3:
+            raise RuntimeError
+        return {"r": 1}
+
+    params = ps.pgrid(method=["explicit", "implicit"], step=[0.1, 0.4, 0.8], order=[1, 2])
+    ps.run_local(func, params, on_error="record")
+    data = page_data(ps.report())
+    names = [column["name"] for column in data["columns"]]
+    (cause,) = data["causes"]
+    ((place, value),) = cause["shared"]
+    assert (names[place], value) == ("method", "explicit")
+    assert (names[cause["among"]["column"]], cause["among"]["values"]) == ("step", [0.4, 0.8])
+
+
 def test_watch_follows_a_run_to_its_end(script, capsys):
     process = script(
         """

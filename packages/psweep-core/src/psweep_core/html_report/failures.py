@@ -88,7 +88,9 @@ def causes(
             if (levels[mine] == level).all():
                 same &= levels == level
                 shared.append([column, value_at(column, int(mine[0]))])
-        among = None if shared else _among(mine, codes, value_at)
+        among = (
+            _among(mine, np.flatnonzero(same), codes, value_at) if same.sum() > len(mine) else None
+        )
         shown = [places[int(row)] for row in mine if int(row) in places]
         found.append(
             {
@@ -106,12 +108,15 @@ def causes(
 
 
 def _among(
-    rows: Array, codes: dict[int, Array], value_at: Callable[[int, int], Any]
+    rows: Array, such: Array, codes: dict[int, Array], value_at: Callable[[int, int], Any]
 ) -> dict[str, Any] | None:
-    """Find a parameter some of whose values always fail, and only these fail."""
+    """Find a parameter some of whose values always fail, and only these fail.
+
+    This is among `such` rows, which have what all failed `rows` share.
+    """
     for column, levels in codes.items():
         mine, first = np.unique(levels[rows], return_index=True)
-        if len(mine) == levels.max() + 1 or np.isin(levels, mine).sum() != len(rows):
+        if np.isin(levels[such], mine).sum() != len(rows):
             continue
         values = [value_at(column, int(rows[i])) for i in np.sort(first)[:_MAX_VALUES]]
         return {"column": column, "values": values, "n": len(mine)}
