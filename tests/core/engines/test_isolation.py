@@ -165,6 +165,26 @@ def test_each_pset_of_a_worker_has_a_standard_input(engine, capture_logs):
     assert df.was.tolist() == [b""] * 6
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are inherited otherwise there")
+@pytest.mark.parametrize("engine", ["poolsize=1", "spawn"])
+@pytest.mark.parametrize("capture_logs", [None, "db"])
+def test_what_a_pset_prints_reaches_no_file_after_another_closed_the_output(
+    engine, capture_logs, tmp_path
+):
+    def func(pset):
+        with open(tmp_path / "data.txt", "w") as file:
+            file.write("1 2 3")
+            file.flush()
+            print("noise", flush=True)
+            subprocess.run(["echo", "noise"], check=True)
+        os.close(1)
+        os.close(2)
+        return {"data": (tmp_path / "data.txt").read_text()}
+
+    df = run(engine, func, ps.plist("a", range(6)), capture_logs=capture_logs)
+    assert df.data.tolist() == ["1 2 3"] * 6
+
+
 def test_a_run_within_a_run_returns_to_where_the_outer_pset_was():
     def inner(pset):
         os.chdir("/")

@@ -20,7 +20,7 @@ __all__ = [
     "StudyFolder",
     "WorkingFolder",
     "copied",
-    "reopen_stdin",
+    "reopen_standard_streams",
     "threads_share_output",
     "with_given_folders",
 ]
@@ -207,23 +207,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
 
 
-def reopen_stdin() -> None:
-    """Open the standard input of a worker, which is empty, again if func has closed it.
+def reopen_standard_streams() -> None:
+    """Open the descriptors 0 to 2 of a worker again if func has closed them; nothing is there then.
 
-    Otherwise the next pset could not close it, and the next file that is opened would become the
-    standard input of programs.
+    Otherwise the next pset could neither close nor write to them, and the next file that is opened
+    would take the place of one of them: what is printed would go to a file with results.
     """
     if sys.platform == "win32":
         return
-    try:
-        os.get_blocking(0)  # the quickest of all that fail
-    except OSError:
-        with contextlib.suppress(OSError):
-            fd = os.open(os.devnull, os.O_RDONLY)
-            if fd == 0:
-                os.set_inheritable(0, True)
-            else:  # a thread has just opened something
-                os.close(fd)
+    for fd in (0, 1, 2):  # in this order, because the lowest free one is taken
+        try:
+            os.get_blocking(fd)  # the quickest of all that fail
+        except OSError:
+            with contextlib.suppress(OSError):
+                opened = os.open(os.devnull, os.O_RDONLY if fd == 0 else os.O_WRONLY)
+                if opened == fd:
+                    os.set_inheritable(fd, True)
+                else:  # a thread has just opened something
+                    os.close(opened)
 
 
 def copied(values: dict[Any, Any]) -> dict[Any, Any]:

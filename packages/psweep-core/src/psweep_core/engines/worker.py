@@ -24,7 +24,7 @@ from ..store.row_bytes import plain_encoder
 from ..table.rows import is_failed
 from .call import CALLERS, runner
 from .finished import pickled, ran_out_of_memory, save_row
-from .isolation import WorkingFolder, reopen_stdin
+from .isolation import WorkingFolder, reopen_standard_streams
 from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .job_signals import ENDINGS, WARNINGS
 from .random_state import reseed, seed_generators
@@ -110,7 +110,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                     row, atomic = run(job, chunk.calls.get(job[0], 1), again)
                 else:
                     row, atomic = run(job)
-                reopen_stdin()
+                reopen_standard_streams()
                 # A signal may have ended a program that func has started.
                 for_memory = settings.gives_back and ran_out_of_memory(row)
                 if for_memory or (told and is_failed(row)):
