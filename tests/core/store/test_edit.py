@@ -225,3 +225,17 @@ def test_what_changes_inside_an_object_is_a_change():
 
     assert ps.edit("calc", change)["r"].tolist() == [[5, 2]]
     assert ps.df_read("calc")["r"].tolist() == [[5, 2]]
+
+
+def test_number_among_objects_keeps_its_type_when_another_parameter_is_renamed():
+    """Such a column holds both ints and floats, so one row does not tell of another."""
+    ps.run_local(lambda pset: {"y": 1}, [{"x": 1, "t": "a"}, {"x": "no"}, {"x": 1.0, "z": 2.5}])
+    df = ps.edit("calc", lambda df: ps.df_update_pset_hash(df.rename(columns={"z": "w"})))
+    assert ps.df_extract_params(df)[2] == {"x": 1.0, "w": 2.5}
+    assert df._pset_hash[2] == ps.pset_hash({"x": 1.0, "w": 2.5})
+
+
+def test_none_is_added_where_other_rows_have_floats():
+    ps.run_local(lambda pset: {"y": 1}, [{"x": 1, "c": 0.5}, {"x": 2}])
+    df = ps.edit("calc", lambda df: ps.df_add_param(df, "c", None))
+    assert ps.df_extract_params(df) == [{"x": 1, "c": 0.5}, {"x": 2, "c": None}]

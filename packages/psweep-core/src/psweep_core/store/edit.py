@@ -17,6 +17,7 @@ from ..params.psets import brief
 from ..table import frames
 from ..table.atoms import ATOMS
 from ..table.bookkeeping import RUNTIME
+from ..table.cells import cells
 from ..table.changing import stale_rows
 from ..table.extract import psets_and_fits
 from ..table.outcomes import failed_rows, seconds_of, times_of
@@ -236,31 +237,42 @@ def _with_types_of(before: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     if not sources:
         return new
     then, now = (psets_and_fits(df)[0] for df in (before, changed))
-    psets = []
-    for old, pset in zip(then, now, strict=True):
-        kept = {
-            name: old[source]
-            for name, source in sources.items()
-            if name in pset and old.get(source) == pset[name]
-        }
-        psets.append({**pset, **kept})
+    for name, (source, same) in sources.items():
+        for old, pset, is_same in zip(then, now, same, strict=True):
+            if is_same and source in old and name in pset:
+                pset[name] = old[source]
     hashes = new["_pset_hash"].to_numpy(dtype=object, copy=True)
-    hashes[has_new_hash] = pset_hashes(psets)
+    hashes[has_new_hash] = pset_hashes(now)
     return new.assign(_pset_hash=pd.Series(hashes, index=new.index).astype(new["_pset_hash"].dtype))
 
 
-def _sources(before: pd.DataFrame, new: pd.DataFrame) -> dict[Any, Any]:
-    """Find which column of floats a parameter was before, with these rows; it may be renamed."""
+def _sources(before: pd.DataFrame, new: pd.DataFrame) -> dict[Any, tuple[Any, list[bool]]]:
+    """Find which column a parameter with numbers was before, as it may be renamed.
+
+    With it comes which of its cells are numbers that were not changed. These may have been floats
+    or ints: in a column of objects as well, if it was one of floats before rows were added.
+    """
     then, now = (
-        {name: df[name] for name in frames.groups(df)[0] if df[name].dtype == np.float64}
+        {name: cells(df[name]) for name in frames.groups(df)[0] if df[name].dtype in _NUMBERS}
         for df in (before, new)
     )
-    sources = {name: name for name in now if name in then}
+    sources = {name: (name, _same_numbers(then[name], now[name])) for name in now if name in then}
     for name in now.keys() - then.keys():
         for source in then.keys() - now.keys():
-            if np.array_equal(then[source], now[name], equal_nan=True):
-                sources[name] = source
+            same = _same_numbers(then[source], now[name])
+            if same == [type(value) in (int, float) and value == value for value in then[source]]:
+                sources[name] = source, same
     return sources
+
+
+_NUMBERS = (np.dtype(np.float64), np.dtype(object))
+
+
+def _same_numbers(then: list[Any], now: list[Any]) -> list[bool]:
+    return [
+        type(old) in (int, float) and type(old) is type(new) and old == new
+        for old, new in zip(then, now, strict=True)
+    ]
 
 
 def _check_hashes(before: pd.DataFrame, new: pd.DataFrame) -> None:
