@@ -297,6 +297,29 @@ def test_parameters_that_came_later_were_absent_before(capsys):
     check_frame(ps.df_read("late"), psets_of("late"))
 
 
+def test_results_that_0_16_hashed_when_a_parameter_was_added_are_no_parameters():
+    """It did so where their names do not end in _; these hashes are those that it made."""
+    df = pd.read_pickle(OLD / "0.16.0" / "numbers" / "database.pk")[:3].astype(object)
+    book = [name for name in df.columns if name.startswith("_") and name != "_pset_runtime"]
+    old = pd.DataFrame({"a": [1, 2, 1]}, index=df.index, dtype=object).join(df[book])
+    old["y"] = [1.5, 3.0, 1.5]
+    old = old.join(df["_pset_runtime"]).astype(object)
+    old["b"] = pd.Series([pd.NA, pd.NA, 2], index=df.index, dtype=object)
+    old["_pset_hash"] = [
+        "4a2b0d002045ced1ca53f4a57799a2b76c6ce163",
+        "915fddae32420d2a5077c1d05107aed325aeedf7",
+        "f1e77cfd07e4d7919f5bc9ac0e9bbbc28eda40d3",
+    ]
+    Path("calc").mkdir()
+    old.to_pickle("calc/database.pk")
+    new = ps.df_read("calc")
+    psets = [{"a": 1}, {"a": 2}, {"a": 1, "b": 2}]
+    assert ps.df_extract_params(new) == psets
+    assert list(new._pset_hash) == [ps.pset_hash(pset) for pset in psets]
+    assert list(new.columns)[-2:] == ["y", "_pset_runtime"]
+    assert len(ps.run_local(lambda pset: {"y": 0.0}, psets, skip_dups=True)) == 3
+
+
 # 0.16.0 with pandas 3.1 stored and hashed None, NaN and no value as NaN in a column of texts.
 HASHES_WITH_PANDAS_3 = [
     ({"a": 1, "b": "x"}, "3360efbdb01fa34431962f103ade8883eacb5aa9"),

@@ -58,6 +58,7 @@ _ORDER_0_12: Final = (
     "_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"
 )  # fmt: skip
 _SAMPLE_TRIES: Final = 200
+_OF_FIRST_RUN: Final = 2  # rank of the columns between bookkeeping and runtime
 
 
 def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
@@ -293,6 +294,10 @@ class _Restoring:
                     self.bools.add(row)
         if n_open:
             self.old.unknown[each.name] = n_open
+        # When 0.16 got a new parameter, it hashed old rows again, with results in them. Rows that
+        # are hashed without these tell that they are results.
+        if is_not and each.rank == _OF_FIRST_RUN and self.old.release == "0.15-0.16":
+            return False, list(each.values)
         return is_param or (each.rank == 0 and not is_not), values
 
     def _begin(self, each: Column) -> int:
@@ -341,7 +346,12 @@ class _Restoring:
             if reading not in same:
                 same[reading] = not more and all(
                     way == (ABSENT, ABSENT)
-                    or (each.basic and way.value in HASHED_ALIKE and way.missing in filled_alike)
+                    or (
+                        found[each.name][0]
+                        and each.basic
+                        and way.value in HASHED_ALIKE
+                        and way.missing in filled_alike
+                    )
                     for each, way in zip(columns, reading, strict=True)
                 )
             if same[reading]:
@@ -349,7 +359,7 @@ class _Restoring:
             pset = {
                 each.name: found[each.name][1][row]
                 for each, way in zip(columns, reading, strict=True)
-                if way.value != ABSENT or each.values[row] is MISSING
+                if found[each.name][0] and (way.value != ABSENT or each.values[row] is MISSING)
             }
             pset.update((name, values[row]) for name, values in more)
             pset = {name: value for name, value in pset.items() if value is not MISSING}
