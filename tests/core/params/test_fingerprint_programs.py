@@ -199,6 +199,39 @@ MODULES = {
         "REG = Registry()\n@REG.add\ndef f(x): return x + 1\n"
         "def func(p): return {'y': REG['f'](1)}\n",
     },
+    "registry of tuples": {
+        "model.py": "REG = []\ndef reg(f): REG.append(('name', f))\n"
+        "@reg\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': REG[0][1](1)}\n",
+    },
+    "registry of lists": {
+        "model.py": "import collections\nREG = collections.defaultdict(list)\n"
+        "def reg(f): REG['pre'].append(f)\n"
+        "@reg\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': REG['pre'][0](1)}\n",
+    },
+    "registry of objects that hold functions": {
+        "model.py": "class Task:\n    def __init__(self, f): self.f = f\n"
+        "REG = []\ndef reg(f): REG.append(Task(f))\n"
+        "@reg\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': REG[0].f(1)}\n",
+    },
+    "registry of wrappers": {
+        "model.py": "REG = {}\ndef reg(f): REG['f'] = lambda *args: f(*args)\n"
+        "@reg\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': REG['f'](1)}\n",
+    },
+    "registry of methods": {
+        "model.py": "REG = set()\nclass Model:\n"
+        "    def __init__(self): REG.add(self.f)\n    def f(self, x): return x + 1\nModel()\n"
+        "def func(p): return {'y': [f(1) for f in REG]}\n",
+    },
+    "registry in a namespace": {
+        "model.py": "import types\nHOOKS = types.SimpleNamespace()\n"
+        "def reg(f): HOOKS.start = f\n"
+        "@reg\ndef f(x): return x + 1\n"
+        "def func(p): return {'y': HOOKS.start(1)}\n",
+    },
     "registry in a class": {
         "model.py": "class Registry:\n    found = {}\n    @classmethod\n"
         "    def add(cls, f): cls.found[f.__name__] = f\n"
@@ -398,6 +431,8 @@ CACHES = {
     "objects, by a method": "STORE.fill(k)",
     "objects in a class": "Store.found[k] = Model(k)",
     "objects in a kind of dict": "TABLE[k]",
+    "functions, by another name": "cache = LIST; cache.append(make(k))",
+    "partials, by a helper": "put(CACHE, k, functools.partial(go, k))",
 }
 
 
@@ -416,6 +451,7 @@ class Table(dict):
     def __missing__(self, k): self[k] = Model(k)
 STORE, TABLE = Store(), Table()
 def go(k): return k
+def put(cache, k, value): cache[k] = value
 def make(k):
     def inner(): return go(k)
     return inner

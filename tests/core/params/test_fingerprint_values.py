@@ -156,3 +156,32 @@ def test_numbers_that_a_generator_gives_do_not_change_the_code(load, value):
     before = fingerprint(func)
     func({})
     assert fingerprint(func) == before
+
+
+BROKEN = """
+import collections, unittest.mock, weakref
+class Broken:
+    def __getattr__(self, name): raise KeyError(name)
+    @property
+    def __class__(self): raise KeyError
+    def __call__(self): raise KeyError
+    __eq__ = __lt__ = __len__ = __iter__ = __bool__ = __repr__ = __call__
+    __hash__ = object.__hash__
+"""
+ODD = {
+    "object whose methods fail": "Broken()",
+    "object that says it is a dict": "unittest.mock.Mock(spec=dict)",
+    "proxy of what is gone": "weakref.proxy(collections.Counter())",
+}
+HELD_IN = {
+    "closure": "def make(value): return lambda pset: value\nfunc = make({})\n",
+    "list in a closure": "def make(value): return lambda pset: value\nfunc = make([{}])\n",
+    "global list": "HELD = [{}]\ndef func(pset): return HELD\n",
+    "class": "class Holder:\n    held = {}\ndef func(pset): return Holder.held\n",
+}
+
+
+@pytest.mark.parametrize("value", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("text", HELD_IN.values(), ids=HELD_IN)
+def test_methods_of_odd_objects_do_not_run(load, value, text):
+    assert fingerprint(load({"model.py": BROKEN + text.format(value)})) is not None

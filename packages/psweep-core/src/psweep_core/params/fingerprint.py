@@ -97,26 +97,26 @@ class _Search(Values):
             self._module(value)
         elif kind is types.MethodType:
             self.value(value.__func__, name, depth)
-            if isinstance(value.__self__, type):
+            if issubclass(type(value.__self__), type):
                 self.value(value.__self__, name, depth)
             else:
                 called = getattr(value.__func__, "__name__", "")
                 self._instance(value.__self__, f"{name}.__self__", depth, (called,))
-        elif isinstance(value, functools.partial):
+        elif issubclass(kind, functools.partial):
             self.value(value.func, name, depth)
             for i, each in enumerate(value.args):
                 self.value(each, f"{name}({i})", depth + 1)
             for key, each in sorted(value.keywords.items()):
                 self.value(each, f"{name}({key}=)", depth + 1)
-        elif isinstance(value, staticmethod | classmethod):
+        elif issubclass(kind, staticmethod | classmethod):
             self.value(value.__func__, name, depth)
         elif kind in (list, tuple, set, frozenset, dict):
             self._container(value, name, depth)
-        elif kind is np.ndarray or isinstance(value, np.generic):
+        elif kind is np.ndarray or issubclass(kind, np.generic):
             self._array(value, name, depth)
-        elif isinstance(value, np.ufunc):  # has no __qualname__ in older NumPy
+        elif issubclass(kind, np.ufunc):  # has no __qualname__ in older NumPy
             self._add(name, name, f"{getattr(value, '__module__', 'numpy')}:{value.__name__}")
-        elif callable(value) and isinstance(getattr(value, "__qualname__", None), str):
+        elif callable(value) and self._is_named(value):
             self._installed(value, name)  # a builtin, most often
         else:
             self._instance(value, name, depth)
@@ -225,7 +225,7 @@ class _Search(Values):
             return True
         self._add_statements(name, found, source, variables)
         self._by_functions(name, source, variables)
-        self._search_later(variables, name, variables.get(name), name)
+        self._search_later(variables.get(name), name)
         return True
 
     def _source_of(self, variables: dict[str, Any]) -> SourceFile | None:
@@ -332,7 +332,7 @@ class _Search(Values):
                 self._changes.note_class(cls, form)
                 for attribute, member in [*vars(cls).items()]:
                     if not attribute.startswith("__"):
-                        self._search_later(cls, attribute, member, f"{name}.{attribute}")
+                        self._search_later(member, f"{name}.{attribute}")
                 self._names(form, variables)
                 self._added_to(cls, source, variables)
                 return
@@ -342,13 +342,13 @@ class _Search(Values):
             self._add(name, cls.__qualname__, "class")
             members: dict[str, Any] = {**vars(cls)}
             for attribute, member in sorted(members.items()):
-                part = member.fget if isinstance(member, property) else member
-                is_code = callable(part) or isinstance(part, staticmethod | classmethod)
+                part = member.fget if type(member) is property else member
+                is_code = callable(part) or type(part) in (staticmethod, classmethod)
                 if is_code or (type(part) in ATOMS and not attribute.startswith("__")):
                     self.value(part, f"{name}.{attribute}")
                 elif not attribute.startswith("__"):
-                    self._search_later(cls, attribute, part, f"{name}.{attribute}")
-                code = getattr(part, "__code__", None)
+                    self._search_later(part, f"{name}.{attribute}")
+                code = part.__code__ if type(part) is types.FunctionType else None
                 source = None if code is None else self._source(code.co_filename)
                 known = None if source is None else source.forms.get(code)
                 if known is not None:
@@ -375,7 +375,8 @@ class _Search(Values):
         """Add something by its name, and what it wraps."""
         where = f"{getattr(value, '__module__', None)}:{value.__qualname__}"
         self._add(name, name, where)
-        for cell in getattr(value, "__closure__", None) or ():
+        cells = value.__closure__ if type(value) is types.FunctionType else None
+        for cell in cells or ():
             with contextlib.suppress(ValueError):
                 self.value(cell.cell_contents, f"{name} of")
         self._wrapped(value, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Hashable, Iterable
@@ -18,7 +19,7 @@ import numpy as np
 
 from .changes import Changes, place_of
 from .fingerprint_parts import Parts
-from .late_modules import comes_with_calls, is_late
+from .late_modules import is_late
 from .source_files import Project
 from .sources import const_text
 from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
@@ -28,6 +29,8 @@ __all__ = ["MISSING", "Values"]
 MISSING = object()
 _MAX_DEPTH = 10  # of values in values
 _MAX_ITEMS = 400  # of a container that is looked at one by one
+_MAX_SEARCHED = 10_000  # values that are searched for code
+_CONTAINERS = frozenset({list, tuple, set, frozenset, dict})
 _NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
 _WRAPPERS = frozenset({"__wrapped__", "py_func"})  # of functools.wraps, lru_cache; numba
 _WITH_REPR = frozenset({"datetime", "decimal", "fractions", "pathlib"})  # modules
@@ -55,7 +58,7 @@ class Values:
         self._states: collections.deque[tuple[Any, str, int, tuple[str, ...]]]
         self._states = collections.deque()
         # What may hold code that nothing else refers to.
-        self._registries: collections.deque[tuple[Any, str, Any, str]] = collections.deque()
+        self._registries: collections.deque[tuple[Any, str]] = collections.deque()
 
     def value(self, value: Any, name: str, depth: int = 0) -> None:
         """Add a value, whatever it is."""
@@ -72,7 +75,7 @@ class Values:
                 if self._states:
                     self._state(*self._states.popleft())
                 else:
-                    self._registry(*self._registries.popleft())
+                    self._code_in(*self._registries.popleft())
                 continue
             place, value, name, variables = self._later.popleft()
             if place not in places:
@@ -90,7 +93,7 @@ class Values:
         self, place: Hashable, value: Any, name: str, variables: dict[str, Any] | None = None
     ) -> None:
         """Add what a variable holds: code now, and data when all code is known."""
-        if isinstance(value, _CODE):
+        if issubclass(type(value), _CODE):
             self.value(value, name)
         else:
             self._later.append((place, value, name, variables))
@@ -98,6 +101,17 @@ class Values:
     def _is_ours(self, cls: type) -> bool:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None)
         return cls.__module__ == "__main__" or (isinstance(file, str) and self._project.has(file))
+
+    def _is_named(self, value: Any) -> bool:
+        """Return whether something that can be called has the name of a function.
+
+        No method of the project is asked for it: that could do anything.
+        """
+        found = dict_of(value).get("__qualname__")  # as functools.wraps adds it
+        if found is None and not self._is_ours(type(value)):
+            with contextlib.suppress(Exception):
+                found = value.__qualname__
+        return isinstance(found, str)
 
     def _instance(self, value: Any, name: str, depth: int, called: tuple[str, ...] = ()) -> None:
         kind = type(value)
@@ -110,10 +124,7 @@ class Values:
             if depth < _MAX_DEPTH:
                 self._states.append((value, name, depth, called))
             return
-        is_namespace = (kind.__module__, kind.__qualname__) in _NAMESPACES
-        content = vars(value) if is_namespace else base_of(value)
-        if kind is types.MappingProxyType:
-            content = dict(value)
+        content = _content_of(value)
         text = None
         if content is None and not dict_of(value).keys() & _WRAPPERS:
             text = digest_of(value)
@@ -121,7 +132,7 @@ class Values:
             self.value(kind, name, depth)
         if content is not None:
             self._content(content, name, depth)
-            if isinstance(value, collections.defaultdict):
+            if issubclass(kind, collections.defaultdict):
                 self.value(value.default_factory, f"{name} default", depth)
         else:
             self._add(name, name, text or f"a {kind.__qualname__}")
@@ -145,45 +156,43 @@ class Values:
             if key not in changed and place_of(value, key) not in self._changes.places:
                 self.value(each, f"{name}.{key}", depth + 1)
 
-    def _search_later(self, holder: Any, attribute: str, value: Any, name: str) -> None:
+    def _search_later(self, value: Any, name: str) -> None:
         """Search a value at the top of a file, or of a class, for code: it may be a registry."""
-        if type(value) in (dict, list, tuple) or self._is_ours(type(value)):
-            self._registries.append((holder, attribute, value, name))
+        if type(value) not in ATOMS and not issubclass(type(value), _CODE):
+            self._registries.append((value, name))
 
-    def _registry(self, holder: Any, attribute: str, value: Any, name: str) -> None:
-        kind = type(value)
-        is_changed = place_of(holder, attribute) in self._changes.places
-        if isinstance(holder, type):
-            is_changed = is_changed or attribute in self._changes.of_objects(holder, ())
-        if kind in (dict, list, tuple):
-            self._code_in(value, name, is_changed)
-            return
-        changed = self._changes.of_objects(kind, ())
-        content = base_of(value)
-        if type(content) in (dict, list):
-            self._code_in(content, name, is_changed or "[]" in changed)
-        for key, each in sorted(dict_of(value).items()):
-            if type(each) in (dict, list, tuple):
-                of_it = key in changed or place_of(value, key) in self._changes.places
-                self._code_in(each, f"{name}.{key}", of_it)
-
-    def _code_in(self, value: Any, name: str, is_changed: bool) -> None:
-        """Add the code that a container holds, unless it is known.
+    def _code_in(self, value: Any, name: str) -> None:
+        """Add the code that a value holds, however deep, unless it is known.
 
         What func puts there while it runs, as into a cache, must not count. Its code is known most
-        often. Of a function that is made by another one, only the functions in its closure count.
+        often. Of a function that is made by another one, only what is in its closure is searched.
         """
-        items = value.values() if isinstance(value, dict) else value
-        for each in [*items][:_MAX_ITEMS]:
-            for code in _made_of(each) if is_changed else [each]:
-                if type(code) in ATOMS or getattr(code, "__name__", "") == "<lambda>":
-                    continue
-                if not isinstance(code, types.FunctionType | functools.partial):
-                    code = code if isinstance(code, type) else type(code)  # noqa: PLW2901
-                    if not self._is_ours(code) or (is_changed and comes_with_calls(code)):
-                        continue
-                if not is_late(code) and not self.parts.has(id(code)):
-                    self.value(code, f"{name}[]")
+        todo = collections.deque([value])
+        seen: dict[int, Any] = {}
+        while todo and len(seen) < _MAX_SEARCHED:
+            each = todo.popleft()
+            kind = type(each)
+            if kind in ATOMS or id(each) in seen:
+                continue
+            seen[id(each)] = each
+            if kind is types.FunctionType or issubclass(kind, type):
+                if "<locals>" in each.__qualname__:
+                    todo.extend(_closure_of(each))
+                elif each.__name__ != "<lambda>":
+                    self._code(each, name)
+            elif kind is types.MethodType:
+                todo += [each.__func__, each.__self__]
+            elif issubclass(kind, functools.partial):
+                todo += [each.func, *each.args, *each.keywords.values()]
+            elif self._is_ours(kind):
+                todo += [kind, *_some_of(base_of(each)), *_some_of(_sorted(attributes_of(each)))]
+            else:
+                todo += _some_of(_content_of(each))
+
+    def _code(self, code: Any, name: str) -> None:
+        is_known = self.parts.has(id(code)) or is_late(code)
+        if not is_known and (type(code) is types.FunctionType or self._is_ours(code)):
+            self.value(code, f"{name}[]")
 
     def _content(self, content: Any, name: str, depth: int) -> None:
         if type(content) in ATOMS:
@@ -195,7 +204,7 @@ class Values:
 
     def _array(self, value: Any, name: str, depth: int) -> None:
         text = data_text(value)
-        if text is None and isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        if text is None and type(value) is np.ndarray and value.dtype.kind == "O":
             self._add(name, name, f"array of objects {value.shape}")
             self._container(value.ravel()[: _MAX_ITEMS * 100].tolist(), name, depth)
         else:
@@ -210,28 +219,45 @@ class Values:
         if depth >= _MAX_DEPTH:
             return
         items: Iterable[Any]
-        if isinstance(value, set | frozenset):
+        if type(value) in (set, frozenset):
             items = enumerate(sorted(value, key=_short))
         else:
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, each in [*items][:_MAX_ITEMS]:
+            items = value.items() if type(value) is dict else enumerate(value)
+        for key, each in itertools.islice(items, _MAX_ITEMS):
             self.value(each, f"{name}[{_short(key)}]", depth + 1)
 
 
-def _made_of(value: Any) -> list[Any]:
-    """Return a value; of a partial, or a function with a closure, the code that is in it."""
-    if isinstance(value, functools.partial):
-        return [value.func]
-    if isinstance(value, types.FunctionType) and "<locals>" in value.__qualname__:
-        held = []
-        for cell in value.__closure__ or ():
-            with contextlib.suppress(ValueError):  # not set yet
-                held.append(cell.cell_contents)
-        return [each for each in held if isinstance(each, types.FunctionType | type)]
-    return [value]
+def _content_of(value: Any) -> Any:
+    """Return what a container, a namespace, or a number or text of a subclass holds, or None."""
+    kind = type(value)
+    if (kind.__module__, kind.__qualname__) in _NAMESPACES:
+        return vars(value)
+    return dict(value) if kind is types.MappingProxyType else base_of(value)
+
+
+def _some_of(content: Any) -> list[Any]:
+    """Return the first values of a container; none of something else."""
+    if type(content) in (set, frozenset):
+        content = sorted(content, key=_short)
+    values = content.values() if type(content) is dict else content
+    return [*itertools.islice(values, _MAX_ITEMS)] if type(content) in _CONTAINERS else []
+
+
+def _sorted(content: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(content.items()))
+
+
+def _closure_of(value: Any) -> list[Any]:
+    """Return the functions and classes in the closure of a function."""
+    held = []
+    cells = value.__closure__ if type(value) is types.FunctionType else None
+    for cell in cells or ():
+        with contextlib.suppress(ValueError):  # not set yet
+            held.append(cell.cell_contents)
+    return [each for each in held if issubclass(type(each), types.FunctionType | type)]
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, types.FunctionType | type):
+    if issubclass(type(value), types.FunctionType | type):
         return f"{value.__module__}:{value.__qualname__}"
     return plain_text(value) or type(value).__qualname__

@@ -97,10 +97,11 @@ def data_text(value: Any) -> str | None:
 
 def digest_of(value: Any) -> str | None:
     """Return a digest by which `pset_hash` knows a value; None if it has none, or is too large."""
-    sample, more = value, ""
-    if isinstance(value, pd.DataFrame | pd.Series | pd.Index) and value.size > _MAX_PIECES:
+    # (`isinstance` would ask an object for its `__class__`, which may fail.)
+    sample, more, kind = value, "", type(value)
+    if issubclass(kind, pd.DataFrame | pd.Series | pd.Index) and value.size > _MAX_PIECES:
         more = str(value.shape)
-        rows = value if isinstance(value, pd.Index) else value.iloc
+        rows = value if issubclass(kind, pd.Index) else value.iloc
         sample = rows[:: value.size // _MAX_PIECES + 1]
     encoder = _Bounded()
     try:
@@ -108,7 +109,7 @@ def digest_of(value: Any) -> str | None:
     except Exception:  # it belongs to others
         return None
     digest = hashlib.sha1(b"".join(encoder.out), usedforsecurity=False)
-    return f"{type(value).__qualname__} {more} {digest.hexdigest()}"
+    return f"{kind.__qualname__} {more} {digest.hexdigest()}"
 
 
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
@@ -138,7 +139,7 @@ def base_of(value: Any) -> Any:
     """Return what an object of a subclass of a list, a number and so on holds; None for others."""
     base: Any
     for base in BASES:
-        if isinstance(value, base):
+        if issubclass(type(value), base):
             # Not by calls of methods that its class may have replaced.
             if base in (str, bytes, bytearray):
                 return base.__getitem__(value, slice(None))
@@ -167,7 +168,7 @@ def attributes_of(value: Any) -> dict[str, Any]:
     found = {name: each for name, each in dict_of(value).items() if type(name) is str}
     for cls in type(value).__mro__:
         for name, member in vars(cls).items():
-            if isinstance(member, functools.cached_property):
+            if issubclass(type(member), functools.cached_property):
                 found.pop(name, None)
             elif type(member) is types.MemberDescriptorType and cls.__module__ != "builtins":
                 try:
