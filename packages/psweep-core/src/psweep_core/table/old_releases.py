@@ -292,12 +292,12 @@ class _Restoring:
                 values[row] = stored(value, way)
                 if way.value == BOOL:
                     self.bools.add(row)
-        if n_open:
-            self.old.unknown[each.name] = n_open
         # When 0.16 got a new parameter, it hashed old rows again, with results in them. Rows that
         # are hashed without these tell that they are results.
         if is_not and each.rank == _OF_FIRST_RUN and self.old.release == "0.15-0.16":
             return False, list(each.values)
+        if n_open:
+            self.old.unknown[each.name] = n_open
         return is_param or (each.rank == 0 and not is_not), values
 
     def _begin(self, each: Column) -> int:
