@@ -31,7 +31,7 @@ STATIC = DOCS / "_static"
 README = DOCS.parent / "README.md"
 SCALE = 2
 COLUMNS = 52
-REPORT = {"width": 430, "height": 900}
+REPORT = {"width": 455, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
 STORY = r"\d+ of \d+ psets are safe|\d+ skipped|(?<=loss\n).*"
@@ -42,14 +42,28 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 17px/2.08 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 17px/2.1 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
-img {{ width: {width}px; border-radius: 11px; }}
+div {{ border: 1px solid {edge}; border-radius: 11px; overflow: hidden; width: {width}px; }}
+div p {{ margin: 0; padding: 7px 14px; background: {bar}; color: {colour};
+        border-bottom: 1px solid {edge}; font: 14px "DejaVu Sans", sans-serif; }}
+i {{ display: inline-block; width: 11px; height: 11px; border-radius: 50%; margin-right: 6px; }}
+span {{ background: {field}; border-radius: 9px; padding: 2px 14px; margin-left: 8px; }}
+img {{ display: block; width: {width}px; }}
 </style>
 <figure><figcaption>Stop it, run it again: no result is lost</figcaption><pre>{text}</pre></figure>
-<figure><figcaption>The report shows the best values</figcaption><img src="report.png"></figure>
+<figure><figcaption>The report shows the best values</figcaption><div><p><i
+style="background:#d1605e"></i><i style="background:#d6a243"></i><i style="background:#6fa657"></i>
+<span>calc/report.html</span></p><img src="report.png"></div></figure>
 """
+
+
+# of the page around, and of the window of the browser
+COLOURS = {
+    "light": {"colour": "#1f2328", "edge": "#d0d7de", "bar": "#dde2e8", "field": "#fff"},
+    "dark": {"colour": "#e6edf3", "edge": "#3d444d", "bar": "#262c36", "field": "#151b23"},
+}
 
 
 class Variant(NamedTuple):
@@ -112,10 +126,10 @@ def draw(folder: pathlib.Path, lines: list[str], variant: Variant) -> Image.Imag
         # without what can be chosen, as in print, and what would be too small to read
         for one in ("#pair .controls", "#pair .keys.quiet"):
             page.locator(one).evaluate("one => one.style.display = 'none'")
+        page.locator("#pair").evaluate("one => one.style.border = 'none'")
         page.locator("#pair").screenshot(path=folder / "report.png")
         shown = re.sub(STORY, r"<em>\g<0></em>", terminal.mark_up(lines, COLUMNS))
-        colour = {"light": "#1f2328", "dark": "#e6edf3"}[variant.theme]
-        text = PAGE.format(text=shown, colour=colour, **variant._asdict())
+        text = PAGE.format(text=shown, **COLOURS[variant.theme], **variant._asdict())
         (folder / "picture.html").write_text(text, encoding="utf-8")
         page = browser.new_page(device_scale_factor=SCALE)
         page.goto((folder / "picture.html").as_uri())
