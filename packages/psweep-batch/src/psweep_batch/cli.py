@@ -135,7 +135,7 @@ def _by_reason(df: pd.DataFrame) -> str:
     ]
     for row in rows:
         row[3] = row[3] and wrapped(row[3], room)
-    return "\n".join([shown(rows, headers[:-1]), *[""][: len(below)], *below])
+    return "\n\n".join(filter(None, [shown(rows, headers[:-1]), "\n".join(below)]))
 
 
 def _numbers(seqs: list[int]) -> str:
