@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -32,11 +32,11 @@ import pandas as pd
 
 from ..errors import ParamsError
 from ..params.hashing import pset_hash
-from .bookkeeping import BOOK, EXTRAS, RESERVED, RUNTIME, is_private
-from .cells import MISSING, cells, column
-from .extract import psets_and_fits_as_stored
+from .bookkeeping import BOOK, EXTRAS, RUNTIME, is_private
+from .cells import MISSING, column
 from .frames import with_seqs
 from .old_database import OldDatabase
+from .which_release import is_ours, may_be_old, release_of, reserved, values_of
 from .witness import (
     ABSENT,
     BOOL,
@@ -52,12 +52,6 @@ from .witness import (
 
 __all__ = ["restored"]
 
-_ORDER_0_8: Final = BOOK
-_ORDER_0_9: Final = ("_pset_hash", *(name for name in BOOK if name != "_pset_hash"))
-_ORDER_0_12: Final = (
-    "_pset_hash", "_pset_id", "_run_seq", "_pset_seq", "_run_id", "_calc_dir", "_time_utc"
-)  # fmt: skip
-_SAMPLE_TRIES: Final = 200
 _OF_FIRST_RUN: Final = 2  # rank of the columns between bookkeeping and runtime
 
 
@@ -81,8 +75,8 @@ def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
     ParamsError
         There is no question about one of the names in `none`.
     """
-    release = _release(df)
-    if release is None or (release == "0.8" and _is_ours(df)):
+    release = release_of(df)
+    if release is None or (release == "0.8" and is_ours(df)):
         return None
     old = _Restoring(df, release, [*none]).carry_out()
     changes = (
@@ -91,108 +85,6 @@ def restored(df: pd.DataFrame, none: Iterable[Any] = ()) -> OldDatabase | None:
     if release == "0.8" and not changes:
         return None  # the same as one of ours to which the user has added columns
     return old
-
-
-def _is_ours(df: pd.DataFrame) -> bool:
-    """Return whether each row has our hash, so that the user has but added a column.
-
-    A search for the readings of values that old releases did not hash alike takes seconds.
-    """
-    if df["_pset_seq"].isna().any():
-        return False
-    return all(_fits(df))
-
-
-def _release(df: pd.DataFrame) -> str | None:
-    names = list(df.columns)
-    if not len(df) or not {*BOOK} <= {*names} or not df.columns.is_unique:
-        return None
-    order = tuple(name for name in names if isinstance(name, str) and name in BOOK)
-    if order == _ORDER_0_9:
-        return "0.11" if "_exec_host" in names else "0.9-0.10"
-    if order == _ORDER_0_12:
-        return "0.15-0.16" if df["_pset_seq"].dtype == object else "0.12-0.14"
-    if order != _ORDER_0_8:
-        return None
-    if RUNTIME in names and any(not _reserved(name) for name in names[names.index(RUNTIME) :]):
-        return "0.8"
-    no_number = df["_pset_seq"].isna()
-    if no_number.any():  # (Rows that the user has added have no id either.)
-        return "0.8" if df["_pset_id"][no_number].notna().all() else None
-    with contextlib.suppress(Exception):  # columns that the user has changed may refuse anything
-        return "0.8" if _has_old_hashes(df) else None
-    return None
-
-
-def _has_old_hashes(df: pd.DataFrame) -> bool:
-    """Return whether a row is hashed as of old: it has another hash now, or a bool became a number.
-
-    (Of our own rows without a runtime, the user may have made bools numbers.)
-    """
-    df = df[_may_be_old(df)]
-    df = df[[not fit for fit in _fits(df)]]
-    first = list(df.columns).index("_run_id")
-    columns = [
-        Column(name, _values(df[name]), 0)
-        for name in df.columns[:first]
-        if not is_private(name) and not _reserved(name)
-    ]
-    hashes = df["_pset_hash"].tolist()
-    ran = df[RUNTIME].notna().tolist() if RUNTIME in df.columns else [False] * len(df)
-    readings = find_ways(columns, hashes, with_na=False, max_tries=_SAMPLE_TRIES)
-    return any(
-        reading is not None
-        and (
-            (ran[row] and any(way.value == BOOL for way in reading))
-            or _new_hash(columns, reading, row) != hashes[row]
-        )
-        for row, reading in enumerate(readings)
-    )
-
-
-def _may_be_old(df: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Return which rows have a runtime as of old, so that rows of this psweep are not hashed again.
-
-    The old runtimes are differences of `time.time`, whose values have been multiples of 2**-22 s
-    since 2004. Those of this psweep have more digits.
-    """
-    if RUNTIME not in df.columns:
-        return np.ones(len(df), dtype=bool)
-    runtimes = pd.to_numeric(df[RUNTIME], errors="coerce").to_numpy(float, na_value=np.nan)
-    may_be = np.isnan(runtimes) | (runtimes == np.floor(runtimes * 2**22) / 2**22)
-    return np.asarray(may_be, dtype=bool)
-
-
-def _fits(df: pd.DataFrame) -> list[bool]:
-    """Return whether each row has our hash."""
-    try:
-        return psets_and_fits_as_stored(df)[1]
-    except Exception:  # a value that has no hash
-        if len(df) <= 1:
-            return [False] * len(df)
-    middle = len(df) // 2  # halves: one such value among many rows costs little
-    return [*_fits(df.iloc[:middle]), *_fits(df.iloc[middle:])]
-
-
-def _new_hash(columns: Sequence[Column], reading: Reading, row: int) -> str:
-    return pset_hash(
-        {
-            each.name: value
-            for each, way in zip(columns, reading, strict=True)
-            if (value := stored(each.values[row], way)) is not MISSING
-        }
-    )
-
-
-def _values(series: pd.Series[Any]) -> list[Any]:
-    values = cells(series)
-    if series.dtype.kind == "c":  # pandas has filled in a complex NaN
-        return [MISSING if v.real != v.real and not v.imag else v for v in values]
-    return [MISSING if v is pd.NA or v is pd.NaT else v for v in values]
-
-
-def _reserved(name: Any) -> bool:
-    return isinstance(name, str) and name in RESERVED
 
 
 class _Restoring:
@@ -212,16 +104,16 @@ class _Restoring:
 
     def carry_out(self) -> OldDatabase:
         names, runtime = self.names, self.names.index(RUNTIME) if RUNTIME in self.names else -1
-        others = [i for i, name in enumerate(names) if not _reserved(name)]
+        others = [i for i, name in enumerate(names) if not reserved(name)]
         self.columns = [
             Column(
-                names[i], _values(self.df.iloc[:, i]), 0 if i < self.first else 1 + (i < runtime)
+                names[i], values_of(self.df.iloc[:, i]), 0 if i < self.first else 1 + (i < runtime)
             )
             for i in others
             if not self._is_unhashed(names[i])
         ]
         # (Of a database of this psweep with a column of the user's, 0.8 would have the same names.)
-        rare = self.old.release != "0.8" or bool(_may_be_old(self.df).any())
+        rare = self.old.release != "0.8" or bool(may_be_old(self.df).any())
         self.readings = find_ways(self.columns, self.hashes, with_na=self.has_marks, rare=rare)
         if self._has_na():  # the user has changed the dtypes
             self.old.release = "0.15-0.16"
@@ -325,14 +217,14 @@ class _Restoring:
             del self.old.unknown[name]
 
     def _param(self, name: Any, found: dict[Any, tuple[bool, list[Any]]]) -> Any:
-        values = found[name][1] if name in found else _values(self.df[name])
+        values = found[name][1] if name in found else values_of(self.df[name])
         return column(values, exact=is_private(name))
 
     def _new_hashes(self, params: list[Any], found: dict[Any, tuple[bool, list[Any]]]) -> list[Any]:
         """Hash the psets as this psweep does, where that gives another hash."""
         # Names that were not hashed and now are
         more = [
-            (name, _values(self.df[name]))
+            (name, values_of(self.df[name]))
             for name in params
             if self._is_unhashed(name) and not is_private(name)
         ]
@@ -396,10 +288,10 @@ class _Restoring:
 def _whole(series: pd.Series[Any]) -> list[int | None]:
     return [
         int(v) if isinstance(v, int | np.integer) or (type(v) is float and v.is_integer()) else None
-        for v in _values(series)
+        for v in values_of(series)
     ]
 
 
 def _natural(series: pd.Series[Any]) -> Any:
     """Make a column of objects into one of the dtype that a run would give it."""
-    return column(_values(series)) if series.dtype == object else series.reset_index(drop=True)
+    return column(values_of(series)) if series.dtype == object else series.reset_index(drop=True)
