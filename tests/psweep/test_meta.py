@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata as metadata
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from type_checkers import checked_lines
 
 import psweep as ps
 
@@ -48,41 +48,28 @@ def test_everything_is_installed_and_psweep_itself_holds_no_code():
     assert ps.prep_batch.__module__.startswith("psweep_batch")
 
 
-@pytest.mark.parametrize(
-    ("line", "good"),
-    [
-        ("reveal_type(ps.run_local(f, [{}], git=True))", True),
-        ("reveal_type(ps.git_commits)", True),
-        ("with ps.git_commits('id') as commit:\n    commit.upper()", True),
-        ("reveal_type(ps.prep_batch([{}], simulate=True))", True),
-        ("ps.prep_batch([{}], simulat=True)", False),
-        ("ps.git_comits", False),
-        ("ps.run_lokal(f, [{}])", False),
-        ("ps.run_local(f, [{}], poolsise=2)", False),
-        ("ps.plist('a')", False),
-    ],
-)
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_type_checkers_see_the_real_signatures(tmp_path, checker, line, good):
-    pytest.importorskip(checker, reason=f"needs pip install {checker}")
-    script = tmp_path / "script.py"
-    # pyright leaves out folders that start with a dot, in one of which this may be
-    (tmp_path / "pyrightconfig.json").write_text('{"include": ["script.py"], "exclude": []}')
-    command = {
-        "mypy": ["mypy", "--strict", str(script)],
-        "pyright": ["pyright", "--pythonpath", sys.executable, "-p", str(tmp_path)],
-    }[checker]
-    script.write_text(
-        "from typing import Any\nimport psweep as ps\n\n"
-        f"def f(pset: dict[Any, Any]) -> dict[str, int]:\n    return {{'a': 1}}\n\n{line}\n"
+def test_type_checkers_see_the_real_signatures(tmp_path, checker):
+    begin = (
+        "from typing import Any\nimport psweep as ps\n"
+        "def f(pset: dict[Any, Any]) -> dict[str, int]:\n    return {'a': 1}\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
-    assert (done.returncode == 0) == good, done.stdout + done.stderr
-    if "reveal_type(ps.run_local" in line or "reveal_type(ps.prep" in line:
-        assert "DataFrame" in done.stdout
-    if "reveal_type(ps.git_commits" in line:
-        assert "str" in done.stdout
-        assert "Any" not in done.stdout
+    good = [
+        "reveal_type(ps.run_local(f, [{}], git=True))",
+        "reveal_type(ps.prep_batch([{}], simulate=True))",
+        "reveal_type(ps.git_commits)",
+        "with ps.git_commits('id') as commit: commit.upper()",
+    ]
+    bad = [
+        "ps.prep_batch([{}], simulat=True)",
+        "ps.git_comits",
+        "ps.run_lokal(f, [{}])",
+        "ps.run_local(f, [{}], poolsise=2)",
+        "ps.plist('a')",
+    ]
+    said = checked_lines(checker, tmp_path, sys.executable, begin, [*good, *bad])
+    assert ["error" in text for text in said] == [False] * len(good) + [True] * len(bad), said
+    assert "DataFrame" in said[0]
+    assert "DataFrame" in said[1]
+    assert "str" in said[2]
+    assert "Any" not in said[2]
