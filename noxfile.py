@@ -102,9 +102,9 @@ TEST_TOOLS = [
     "coverage[toml]>=7.10",
     "joblib",
 ]
-# Most tests wait for other processes, so more of them than cores run at a time; who is done takes
-# tests from the others, since some take a minute.
-SIX_AT_A_TIME = ["-n", "6", "--dist=worksteal"]
+# Most tests wait for other processes, and those of batch for schedulers, so more of them than cores
+# run at a time; who is done takes tests from the others, since some take a minute.
+AT_A_TIME = {"core": 6, "batch": 8, "git": 6, "psweep": 6}
 TOOLS = {
     "lint": [
         "ruff",
@@ -245,13 +245,14 @@ def _run_tests(
     program: Sequence[str] = ("python", "-m", "pytest"),
 ) -> None:
     folder = str(ROOT / "tests" / package)
-    session.run(*program, *SIX_AT_A_TIME, *args, folder, *session.posargs)
+    at_a_time = "-n", str(AT_A_TIME[package]), "--dist=worksteal"
+    session.run(*program, *at_a_time, *args, folder, *session.posargs)
 
 
 def _make_bytecode(session: nox.Session, package: str) -> None:
     """Import all that the tests of a distribution import, in one process.
 
-    uv makes no bytecode, and the six processes that run tests would each compile the same files.
+    uv makes no bytecode, and the processes that run tests would each compile the same files.
     """
     folder = str(ROOT / "tests" / package)
     session.run("python", "-m", "pytest", "--collect-only", "-qq", folder, silent=True)
@@ -315,13 +316,18 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in OTHERS.items()])
 def pythons(session: nox.Session) -> None:
-    """Test psweep-core on every other Python from 3.10 on that is found, but for slow tests."""
+    """Test psweep-core on every other Python from 3.10 on that is found, but for slow tests.
+
+    Only the newest runs those that start processes, whose use changes with new Pythons; `oldest`
+    runs all with 3.10.
+    """
     wheel = f"{_wheel(session, 'core')}[parquet]"
     # the tests in a browser are slow ones
     tools = set(EXTRA_TOOLS["core"]) - {"playwright", "axe-playwright-python"}
     _install(session, [wheel], *sorted(tools), *TEST_TOOLS)
     _make_bytecode(session, "core")
-    _run_tests(session, "core", "-m", "not slow")
+    newest = session.python == [*INTERPRETERS.values()][-1]
+    _run_tests(session, "core", "-m", "not slow" if newest else "not slow and not processes")
 
 
 @nox.session
