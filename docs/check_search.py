@@ -49,6 +49,10 @@ QUESTIONS = {
     "walltime": "limits",
     "what is a pset": "concepts",
     # whole questions, and words that the manual says in another way
+    "custom name of folder": "concepts#the-folder-and-its-files-calc-dir",
+    "hyperparameter tuning": "cookbook#the-best-hyperparameters",
+    "same parameters twice": "extending#run-only-what-is-missing-skip-dups",
+    "slurm out of memory": "limits#if-you-do-not-know-how-much-memory-is-needed",
     "abort simulation": "failures#stop-a-running-study-ctrl-c",
     "add a new parameter to existing study": "evaluate#one-more-parameter",
     "BrokenProcessPool": "troubleshooting",

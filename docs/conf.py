@@ -246,17 +246,24 @@ def link_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = "\n".join([cards, "```{toctree}", ":hidden:", "", *stems, "```", ""])
 
 
-def thumbnail(stem: str) -> str:
-    """Show the first picture of a page of the gallery, for light and for dark pages."""
+def thumbnail(stem: str, text: str = "") -> str:
+    """Show the first picture of a page of the gallery, for light and for dark pages.
+
+    `text` is for those who cannot see it, empty if the title next to it says enough.
+    """
     dark = sorted((HERE / "gallery").glob(f"{stem}*_dark.png"))[0].name
     light = dark.replace("_dark.png", ".png")
-    return f"![](gallery/{light}){{.only-light}}![](gallery/{dark}){{.only-dark}}"
+    return f"![{text}](gallery/{light}){{.only-light}}![{text}](gallery/{dark}){{.only-dark}}"
 
 
 def show_gallery(_app: Sphinx, name: str, source: list[str]) -> None:
     """Show some pictures of the gallery below the paragraph of index.md that names it."""
     if name == "index":
-        links = [f"[{thumbnail(stem)}](gallery/{stem}.md)" for stem in ("tune_svm", "bifurcation")]
+        shown = {
+            "tune_svm": "A heatmap of the accuracy over the two parameters of a classifier",
+            "bifurcation": "The logistic map, whose period doubles until it is chaotic",
+        }
+        links = [f"[{thumbnail(stem, text)}](gallery/{stem}.md)" for stem, text in shown.items()]
         strip = "\n".join(['<div class="strip">', "", *links, "", "</div>"])
         (found,) = re.findall(r"^The \[Gallery\].*$", source[0], re.MULTILINE)
         source[0] = source[0].replace(found, f"{found}\n\n{strip}")

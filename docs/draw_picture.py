@@ -89,9 +89,9 @@ def show(folder: pathlib.Path) -> list[str]:
     (folder / "study.py").write_text(study.code, encoding="utf-8")
     command = f"{shlex.quote(sys.executable)} study.py"
     run = functools.partial(terminal.run, command, folder, columns=COLUMNS)
-    # So early that the second bar is clearly longer, although there is less room for it. Calls take
-    # 0.5 s, so 0.25 s later none has just ended that the bar does not show yet.
-    first = run(interrupt_at=r"\b[78]/20 \[", interrupt_after=0.25)
+    # So early that the second bar is three times as long, although there is less room for it. Calls
+    # take 0.5 s, so 0.25 s later none has just ended that the bar does not show yet.
+    first = run(interrupt_at=r"\b[34]/20 \[", interrupt_after=0.25)
     second = run()
     subprocess.run([sys.executable, "-c", "import psweep; psweep.report()"], cwd=folder, check=True)
     # What matters is the bar when Ctrl-C comes, and the lines of psweep; not the traceback.
