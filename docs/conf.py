@@ -67,6 +67,7 @@ PICTURES = HERE / "pictures"
 TWO_THEMES = {**os.environ, "MPLBACKEND": "module://two_themes", "PYTHONPATH": str(HERE)}
 SCALE = 1.5
 SCREEN = (1000, 880)  # pixels of CSS
+TOP_OF_REPORT = (1000, 560)  # its first row of plots
 NOTEBOOK = (800, 350)
 REPORT = "example_report.html"
 SHORT = 24  # characters of code in text; a line on a phone has about 40
@@ -107,8 +108,9 @@ def make_pictures_of(page: Path) -> None:
         command = [sys.executable, HERE / "run_page.py", page, folder, "--dark"]
         subprocess.run(command, check=True)
         for report in folder.glob("report*.html"):
-            photograph(report, report.with_suffix(".png"))
-            photograph(report, folder / f"{report.stem}_dark.png", dark=True)
+            size = TOP_OF_REPORT if page.stem == "five_minutes" else SCREEN
+            photograph(report, report.with_suffix(".png"), size=size)
+            photograph(report, folder / f"{report.stem}_dark.png", size=size, dark=True)
         if page.stem == "plots":
             text = page.read_text(encoding="utf-8")
             for theme, which in ("light", ""), ("dark", "_dark"):
