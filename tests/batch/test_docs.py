@@ -5,7 +5,9 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +76,45 @@ def test_all_keys_of_info_yaml_are_in_the_manual():
     for field in fields(Machine):
         if field.name != "name":
             assert f"`{field.name}`" in text
+
+
+ROW = re.compile(r"^\| [^|]+ \| (?P<info>`subcmd[^|]+) \| (?P<lines>[^|]+) \|$", re.M)
+
+
+def test_the_lines_for_each_scheduler_are_those_that_psweep_knows(templates):
+    from psweep_batch.info_yaml import read_info
+    from psweep_batch.schedulers import SCHEDULERS
+
+    rows = ROW.findall((ROOT / "docs/clusters.md").read_text())
+    found = {}
+    for number, cells in enumerate(rows):
+        info, lines = ("\n".join(re.findall("`([^`]+)`", cell)) for cell in cells)
+        info += "\narray: true"
+        templates(**{f"m{number}": (info, f"#!/bin/sh\n{lines}\npsweep-task\n")})
+        machine = read_info(Path(f"templates/machines/m{number}/info.yaml"), "m")
+        found[machine.scheduler] = lines.splitlines()
+    ps.prep_batch([{"a": 1}], func=dict)
+    assert found.keys() == SCHEDULERS.keys()
+    for key, scheduler in SCHEDULERS.items():
+        for line, what in zip(found[key], ("time", "mem"), strict=True):
+            option = scheduler.asks[what].partition("{")[0]
+            assert re.match(re.escape(f"{scheduler.prefix} {option}") + r"\d", line)
+
+
+def test_the_script_for_a_laptop_does_what_it_says(templates):
+    pytest.importorskip("matplotlib")
+    text = (ROOT / "docs/clusters.md").read_text().partition("### From your laptop")[2]
+    code = text.partition("```python\n")[2].partition("```")[0]
+    Path("study.py").write_text(code)
+    templates(local=("subcmd: sh", "psweep-task\n"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "MPLBACKEND": "Agg", "PATH": path}
+    study = [sys.executable, "study.py"]
+    for command in (study, ["sh", "calc/run_local.sh"], study):
+        assert not Path("distance.png").exists()
+        subprocess.run(command, env=env, check=True)
+    assert Path("distance.png").exists()
+    assert len(ps.df_read("calc")) == 1000
 
 
 def test_the_readmes_example_runs_as_it_stands(tmp_path):
