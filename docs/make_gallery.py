@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,18 +34,27 @@ PROGRAM_CALLS = [
     "python 20collect.py",
     "python 30plot.py",
 ]
-# There and back, without a cluster. The example's README has the output of a cluster.
-CLUSTER = "batch_cluster"
-CLUSTER_CALLS = [
-    "python 10prep.py",
-    "sh calc/run_local.sh",
-    "python 20collect.py",
-    "sed -i 's/MAX_ITERATIONS = 1000$/MAX_ITERATIONS = 100_000/' templates/calc/run.py",
-    "python 30resubmit.py",
-    "sh calc/resubmit_local.sh",
-    "python 20collect.py",
-    "python 40plot.py",
-]
+# For clusters, run without one: what each does here, and what its picture shows. Its README has the
+# output of a cluster.
+CLUSTERS = {
+    "function_cluster": (
+        ["python study.py", "python plot.py"],
+        "The error of pi falls with the square root of the number of points, as theory says",
+    ),
+    "batch_cluster": (
+        [
+            "python 10prep.py",
+            "sh calc/run_local.sh",
+            "python 20collect.py",
+            "sed -i 's/MAX_ITERATIONS = 1000$/MAX_ITERATIONS = 100_000/' templates/calc/run.py",
+            "python 30resubmit.py",
+            "sh calc/resubmit_local.sh",
+            "python 20collect.py",
+            "python 40plot.py",
+        ],
+        "The magnetisation and the susceptibility of a magnet, and the exact curves",
+    ),
+}
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -150,27 +160,29 @@ def page_of_program(pages: Path) -> None:
     (pages / f"{PROGRAM}.md").write_text("\n".join(parts) + files(PROGRAM, pages), "utf-8")
 
 
-def page_of_cluster(pages: Path) -> None:
-    """Make the page of the round trip to a cluster: its README, its picture, and all its files."""
-    run_example(CLUSTER, CLUSTER_CALLS, pages)
-    title, text = (EXAMPLES / CLUSTER / "README.md").read_text("utf-8").split("\n", 1)
-    parts = [
-        f"{title}\n",
-        picture("The magnetisation and the susceptibility, and the exact curves", CLUSTER),
-        "The results, plotted by `40plot.py`. For this picture, the jobs were run on one machine.",
-        text,
-    ]
-    (pages / f"{CLUSTER}.md").write_text("\n".join(parts) + files(CLUSTER, pages), "utf-8")
+def page_of_cluster(name: str, pages: Path) -> None:
+    """Make the page of an example for a cluster: its README, its picture, and all its files."""
+    calls, shown = CLUSTERS[name]
+    run_example(name, calls, pages)
+    title, text = (EXAMPLES / name / "README.md").read_text("utf-8").split("\n", 1)
+    text = re.sub(r"\.\./(\w+)/README\.md", r"\1.md", text)
+    parts = [f"{title}\n", picture(shown, name), f"{shown}.", text]
+    (pages / f"{name}.md").write_text("\n".join(parts) + files(name, pages), "utf-8")
 
 
 def files(folder: str, pages: Path) -> str:
     """Show the files of an example that is a folder."""
     parts = ["\n## Files\n"]
-    for path in sorted((EXAMPLES / folder).rglob("*")):
+    for path in sorted((EXAMPLES / folder).rglob("*"), key=_place):
         relative = path.relative_to(EXAMPLES)
         if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".md":
             parts += [f"### {relative}\n", source(path, pages)]
     return "\n".join(parts)
+
+
+def _place(path: Path) -> tuple[bool, bool, Path]:
+    """Sort scripts before other files, and what plots after other scripts."""
+    return path.suffix != ".py", "plot" in path.stem, path
 
 
 def main() -> int:
@@ -184,7 +196,8 @@ def main() -> int:
         page_of_script(name, field, pages)
     page_of_notebook(pages)
     page_of_program(pages)
-    page_of_cluster(pages)
+    for name in CLUSTERS:
+        page_of_cluster(name, pages)
     return 0
 
 

@@ -1,6 +1,7 @@
-"""Run one function here, and then on a cluster: only the last line changes.
+"""A function as tasks of a cluster: the same call submits, collects and extends.
 
-Here, with the "scheduler" ``sh``::
+From random points in a square, estimate pi: a share of pi / 4 of them is in the circle. Each number
+of points is run 20 times, with random numbers of its own. Here, with the "scheduler" ``sh``::
 
     python study.py
 
@@ -8,8 +9,7 @@ On a cluster, after you have adapted templates/machines/cluster::
 
     python study.py cluster
 
-Make the same call again to see what has finished since. It submits what is missing, and nothing
-twice. Needs psweep-batch.
+Needs psweep-batch. ``python plot.py`` plots the error.
 """
 
 import sys
@@ -20,16 +20,17 @@ import psweep as ps
 
 
 def func(pset):
-    """Estimate pi from random points."""
-    rng = np.random.default_rng(pset["seed"])
-    x, y = rng.random((2, pset["n"]))
-    return {"pi": 4 * float(np.mean(x**2 + y**2 < 1))}
+    rng = np.random.default_rng(pset["_seed"])
+    x, y = rng.random((2, pset["n_points"]))
+    pi = 4 * float(np.mean(x**2 + y**2 < 1))
+    return {"pi": pi, "error": abs(pi - np.pi)}
 
 
 if __name__ == "__main__":
     machine = sys.argv[1] if len(sys.argv) > 1 else "here"
-    params = ps.pgrid(ps.plist("n", [10**3, 10**5]), ps.plist("seed", range(4)))
-    df = ps.run_batch(func, params, machine)
-    print(f"{len(df)} of {len(params)} psets have finished")
-    if len(df):
-        print(df.groupby("n").pi.agg(["mean", "std"]).round(3))
+    params = ps.plist("n_points", [10**3, 10**4, 10**5, 10**6])
+    df = ps.run_batch(func, params, machine, repeats=20, seed=1)
+    print(f"{len(df)} of {20 * len(params)} psets have finished")
+    if len(df) == 20 * len(params):
+        stats = ps.df_stats(df)
+        ps.df_print(stats, cols=["n_points", "n", "pi_mean", "error_mean", "error_sem"])

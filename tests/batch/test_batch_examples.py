@@ -117,10 +117,38 @@ def test_local(example):
 def test_function(example):
     example("function_cluster")
     for _ in range(2):
-        assert "8 of 8 psets have finished" in run("python study.py")
-    assert run("psweep-status") == "here: 8 psets: 8 done\n"
-    means = ps.df_read("calc").groupby("n").pi.mean()
-    assert means[10**5] == pytest.approx(np.pi, abs=0.02)
+        assert "80 of 80 psets have finished" in run("python study.py")
+    assert run("psweep-status") == "here: 80 psets: 80 done\n"
+    assert ps.df_read("calc").pi[60:].mean() == pytest.approx(np.pi, abs=0.001)  # 4 sigma
+
+
+@pytest.mark.slow
+def test_function_on_a_cluster_by_its_readme(example, on_slurm):
+    example("function_cluster")
+    slurm = on_slurm("1G")
+    text = Path("README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    submit, look, collect, extend = (re.split(r"^\$ ", b, flags=re.MULTILINE)[1:] for b in blocks)
+    moment = re.compile(r"^\d+ (?=of)|,? \d+ (queued|running|done)")  # depends on it
+
+    def check(parts):
+        for command, _, shown in (part.partition("\n") for part in parts):
+            assert run(command).startswith(shown.partition("...")[0]), command
+
+    check(submit)
+    for command, shown, *_ in map(str.splitlines, look):
+        printed = run(command).splitlines()[0]
+        assert moment.sub("", printed) == moment.sub("", shown)
+    wait_for_jobs()
+    check(collect)
+    edit("study.py", "10**6]", "10**6, 10**7]")
+    slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        check(extend)
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
+    wait_for_jobs()
+    assert len(ps.recover("calc")) == 100
 
 
 @pytest.fixture

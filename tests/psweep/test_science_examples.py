@@ -145,6 +145,7 @@ def test_compressors_with_a_picture(run):
             "generators.png",
             ["python 10prep.py", "sh calc/run_local.sh", "python 20collect.py", "python 30plot.py"],
         ),
+        ("function_cluster", "pi.png", ["python study.py", "python plot.py"]),
         (
             "batch_cluster",
             "magnet.png",
