@@ -170,9 +170,9 @@ def smallest_costs() -> str:
         rows = [row for row in csv.DictReader(file) if row["case"] == SERIAL]
     cost = {row["what"]: float(row["median"]) for row in rows if row["unit"]}
     return (
-        f"Of 100 000 calls that do nothing, psweep takes {cost['psweep']:.1f} µs each, a "
-        f"hand-written loop that pickles each row {cost['bare loop']:.1f} µs, and xyzpy without "
-        f"`Crop`, which keeps nothing before the end, {cost['xyzpy']:.1f} µs."
+        f"A call that does nothing costs {cost['psweep']:.1f} µs in psweep, "
+        f"{cost['bare loop']:.1f} µs in a hand-written loop that pickles each row, and "
+        f"{cost['xyzpy']:.1f} µs in xyzpy without `Crop`, which keeps nothing before the end."
     )
 
 
