@@ -115,3 +115,44 @@ def test_a_skipped_journal_does_not_block_changes():
             df = ps.edit("calc", lambda df, name=param: ps.df_add_param(df, name, 1))
         assert df[param].tolist() == [1, 1]
     assert journal.exists()
+
+
+@pytest.mark.parametrize("poolsize", [None, 1])
+@pytest.mark.parametrize("result", [1.5, [1.5]])  # the rows of plain values are cached
+def test_rows_with_the_same_numbers_come_during_a_run(poolsize, result):
+    """They come as by psweep-push or psweep-pull, which see no journal."""
+    params = ps.plist("a", [1, 2])
+    ps.run_local(func, params)
+    shutil.copytree("calc", "other")
+    ps.run_local(func, ps.plist("a", [3, 4]), calc_dir="other")
+
+    def transferred(pset):
+        if pset["a"] == 5:
+            shutil.copy("other/database.pk", "calc/database.pk")
+        return {"r": result}
+
+    with pytest.warns(RuntimeWarning, match=NUMBERS_AGAIN):
+        df = ps.run_local(transferred, ps.plist("a", [5, 6, 7]), poolsize=poolsize)
+    assert df.a.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert ps.df_runs("calc").n_rows.tolist() == [2, 2, 3]
+    check(7, 3)
+
+
+def test_an_interrupted_run_counts_rows_that_got_other_numbers(capsys):
+    ps.run_local(func, [{"a": 1}])
+    shutil.copytree("calc", "other")
+    ps.run_local(func, [{"a": 2}], calc_dir="other")
+
+    def interrupted(pset):
+        if pset["a"] == 5:
+            shutil.copy("other/database.pk", "calc/database.pk")
+            raise KeyboardInterrupt
+        return {"r": 1.5}
+
+    with (
+        pytest.warns(RuntimeWarning, match=NUMBERS_AGAIN),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        ps.run_local(interrupted, ps.plist("a", [3, 4, 5]))
+    assert "2 of 3 psets are safe" in capsys.readouterr().err
+    check(4, 3)

@@ -132,6 +132,7 @@ def test_a_database_that_was_replaced_during_the_run_is_read_again():
         if pset["a"] == 1:
             other = ps.run_local(lambda p: {}, [{"z": 0}], save=False)
             other["_pset_seq"] = 100
+            other["_run_seq"] = 7
             ps.df_write(other, "calc/database.pk")
         return {}
 

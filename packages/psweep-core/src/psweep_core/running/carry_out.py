@@ -28,7 +28,7 @@ from ..store.run_record import Record, RunRecord, UnsavedRecord
 from ..store.study import Study
 from ..table.atoms import are_atomic
 from ..table.bookkeeping import SEED
-from ..table.frames import append_frame, frame_of_rows, rows_of_run, with_extras
+from ..table.frames import append_frame, frame_of_rows, rows_however_numbered, with_extras
 from ..table.rows import Header
 from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
@@ -185,7 +185,7 @@ class _Run:
             with _rows_are_safe(record, layout, self.closing):
                 interrupts.allow()
                 known = study.fold_now(record)
-        new = rows_of_run(known, header)
+        new = rows_however_numbered(known, header)
         n_rows = int(new.sum())
         if n_rows != len(jobs):
             message = (
@@ -314,7 +314,7 @@ class _Run:
 
     def _report_interruption(self, known: pd.DataFrame, header: Header, n_psets: int) -> None:
         """Report what is in the database after Ctrl-C, and how to go on."""
-        rows = rows_of_run(known, header)
+        rows = rows_however_numbered(known, header)
         layout = self.study.layout
         how = (
             "the same call again" if self.options.skip_dups else "the same call with skip_dups=True"

@@ -39,7 +39,7 @@ from .private_folder import make_private_folder
 from .removed_numbers import removed_numbers
 from .run_record import RunRecord
 from .spool import spools_of
-from .union import union, warn_unreadable
+from .union import are_taken, union, warn_unreadable
 from .unneeded import note_unneeded
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ class Study:
             and cached is not None
             and record.journals <= {*ended}
             and not rows_of_run(known, record.header).any()
+            and not are_taken(known, (), cached, record.header)
         ):
             df = append_frame(df, frame_of_block(cached, record.header))
             unread = [path for path in ended if path not in record.journals]

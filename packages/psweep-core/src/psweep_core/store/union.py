@@ -17,7 +17,7 @@ from ..table.row_groups import Block, block_of, joined, without
 from ..table.rows import Header
 from .journal_reader import JournalContents
 
-__all__ = ["union", "warn_unreadable"]
+__all__ = ["are_taken", "union", "warn_unreadable"]
 
 
 def union(
@@ -56,15 +56,28 @@ def union(
         rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
         block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
         if block.ids:
-            if _are_taken(df, headers, block, header):
+            if are_taken(df, headers, block, header):
                 others = [*headers, *(each[0].header for each in runs.values())]
                 block, header = _numbered_again(df, others, block, header)
             df = append_frame(df, frame_of_block(block, header))
     return df
 
 
-def _are_taken(df: pd.DataFrame, live: list[Header], block: Block, header: Header) -> bool:
-    """Return whether another run has numbers of these rows: the journal is of another study."""
+def are_taken(df: pd.DataFrame, live: Iterable[Header], block: Block, header: Header) -> bool:
+    """Return whether another run has numbers of these rows.
+
+    The journal is of another study then, or the study was transferred during the run.
+
+    Parameters
+    ----------
+    df : DataFrame
+    live : iterable of Header
+        See `union`.
+    block : Block
+        Rows that are not in `df`.
+    header : Header
+        Of their run.
+    """
     first, last = block.seqs.min(), block.seqs.max()
     for run in live:
         overlap = run.first_seq <= last and first < run.first_seq + run.n_psets
@@ -88,7 +101,8 @@ def _numbered_again(
         run_seq = max(run_seq, int(df["_run_seq"].max()) + 1)
     warnings.warn(
         f"run {header.run_id} (calc_dir={header.calc_dir!r}) has numbers (_pset_seq, _run_seq) of "
-        f"another run, as if its journal was copied from another study; its rows are kept, with "
+        f"another run, as if psets from another machine came by psweep-push or psweep-pull during "
+        "the run, or its journal was copied from another study; its rows are kept, with "
         f"_run_seq {run_seq} and _pset_seq from {first}",
         RuntimeWarning,
         stacklevel=4,

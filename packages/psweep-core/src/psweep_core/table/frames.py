@@ -34,6 +34,7 @@ __all__ = [
     "numbered",
     "places_of",
     "regrouped",
+    "rows_however_numbered",
     "rows_of_run",
     "usable",
     "with_extras",
@@ -251,6 +252,14 @@ def rows_of_run(df: pd.DataFrame, header: Header) -> np.ndarray[Any, Any]:
     # The ids, which are text, only where the number is right: that is much quicker.
     mask = np.array(df["_run_seq"] == header.run_seq, dtype=bool)
     mask[mask] = np.array(df["_run_id"].array[mask] == header.run_id, dtype=bool)
+    return mask
+
+
+def rows_however_numbered(df: pd.DataFrame, header: Header) -> np.ndarray[Any, Any]:
+    """Mark the rows of a run that may have got another number when they were folded."""
+    mask = rows_of_run(df, header)
+    if len(df) and mask.sum() < header.n_psets:
+        mask = np.array(df["_run_id"] == header.run_id, dtype=bool)
     return mask
 
 
