@@ -224,3 +224,29 @@ def test_a_folder_without_runs_is_no_study(capsys):
     Path("calc").mkdir()
     assert status([]) == 1
     assert "there is no database in calc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("ascii", "2 x ValueError: \\u96ea \\xfc \\udcff"),
+        ("cp1252", "2 × ValueError: \\u96ea ü \\udcff"),
+        ("utf-8", "2 × ValueError: 雪 ü \\udcff"),
+    ],
+)
+@pytest.mark.parametrize("watch", [[], ["--watch"]])
+def test_a_terminal_that_cannot_write_what_a_message_holds(monkeypatch, encoding, expected, watch):
+    def fails(pset):
+        raise ValueError("雪 ü \udcff")
+
+    ps.run_local(fails, ps.plist("a", [1, 2]), on_error="record")
+    with open("out", "w", encoding=encoding) as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert status(watch) == 4
+    assert Path("out").read_text(encoding=encoding).rstrip().endswith(expected)
+
+
+def test_a_status_that_nobody_reads(monkeypatch):
+    ps.run_local(lambda pset: {}, [{"a": 1}])
+    monkeypatch.setattr(sys, "stdout", None)  # after >&-
+    assert status([]) == 0

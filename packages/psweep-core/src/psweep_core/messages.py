@@ -32,13 +32,26 @@ def printable(text: str) -> str:
 
 
 def writable(text: str, stream: Any) -> str:
-    """Escape control characters, and replace × and … if a stream cannot write them."""
+    """Escape control characters and what a stream cannot write; × and … become x and ... there."""
     text = printable(text)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeError, LookupError):
-        text = text.replace("×", "x").replace("…", "...")
+        text.encode(encoding)
+    except LookupError:
+        return writable(text, None)
+    except UnicodeError:
+        if not _can_write("×…", encoding):
+            text = text.replace("×", "x").replace("…", "...")
+        return text.encode(encoding, "backslashreplace").decode(encoding)
     return text
+
+
+def _can_write(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeError:
+        return False
+    return True
 
 
 def safe_repr(value: Any, limit: int = _MAX_REPR) -> str:

@@ -78,7 +78,8 @@ def run_command(action: Callable[[], int | None], prog: str) -> int:
     warnings.formatwarning = lambda message, *_args, **_kwds: printable(f"{prog}: {message}") + "\n"
     try:
         status = int(action() or 0)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as after `>&-`
+            sys.stdout.flush()
     except BrokenPipeError:
         # `| head` has seen enough; the interpreter should not complain at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
