@@ -526,3 +526,38 @@ def test_rows_that_were_removed_before_the_first_push_are_not_missed_there(there
     assert push(["cluster"]) == 0
     assert tree("calc") == tree(there / "calc")
     assert status(["-c", str(there / "calc")]) == status([]) == 0
+
+
+@pytest.mark.parametrize("names", [["database.pk", "other.pk"], ["a b.json", "c[1].pk"]])
+def test_no_database_of_several_loses_rows(connect, laptop, capfd, names):
+    """They may be in one folder, see `database_basename`."""
+    there = connect()
+    for name in names:
+        run(1, database_basename=name)
+    assert push(["cluster"]) == 0
+    assert len(ps.df_read("calc" if "database.pk" in names else f"calc/{names[0]}")) == 1
+    for name in names:
+        one, other = [{"a": 8}], [{"a": 9}]
+        ps.run_local(lambda p: {"b": 2}, one, calc_dir=there / "calc", database_basename=name)
+        ps.run_local(lambda p: {"b": 3}, other, database_basename=name)
+    fails(capfd, push, ["cluster"], "contains psets that", f"{names[0]} lacks")
+    assert pull(["cluster"]) == 0
+    assert push(["cluster"]) == 0
+    for name in names:
+        for calc in (Path("calc"), there / "calc"):
+            df = ps.df_read(calc / name)
+            assert df.a.tolist() == [0, 9, 8]
+            assert df._pset_seq.tolist() == df._run_seq.tolist() == [0, 1, 2]
+    shutil.rmtree("calc")
+    assert pull(["cluster"]) == 0
+    assert [len(ps.df_read(f"calc/{name}")) for name in names] == [3, 3]
+    assert not list(there.glob("calc/.transfer_*"))
+
+
+def test_a_second_database_does_not_hide_the_first_on_the_other_machine(connect, laptop):
+    there = connect()
+    run(2)
+    assert push(["cluster"]) == 0
+    run(1, database_basename="other.pk")
+    assert push(["cluster"]) == 0
+    assert len(ps.df_read(there / "calc")) == 2

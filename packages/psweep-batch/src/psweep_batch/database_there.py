@@ -29,6 +29,8 @@ class DatabaseThere:
     remote : RemoteStudy
     name : str
         Of the database.
+    is_one_of_several : bool
+        The study has others.
 
     Attributes
     ----------
@@ -36,9 +38,10 @@ class DatabaseThere:
         For the files of this transfer, in the study there.
     """
 
-    def __init__(self, remote: RemoteStudy, name: str) -> None:
+    def __init__(self, remote: RemoteStudy, name: str, is_one_of_several: bool) -> None:
         self._remote = remote
         self._name = name
+        self._several = "yes" if is_one_of_several else ""
         self.folder = TRANSFERS.replace("*", secrets.token_hex(8))
         self._exists = False
         self._is_over = False
@@ -106,6 +109,7 @@ class DatabaseThere:
 
     def _run(self, *names: str) -> list[str]:
         words = {"calc": self._remote.path, "name": self._name, "folder": self.folder}
+        words["several"] = self._several
         settings = [f"ps_{word}={shlex.quote(text)}" for word, text in words.items()]
         settings.append(f"ps_patience={_PATIENCE}")
         return self._remote.ask("\n".join([*settings, *map(shell_text, names)]))

@@ -13,7 +13,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from psweep_core.plumbing import PRIVATE, REMOVED, RUNS, SUFFIXES, Study, folder_of, merge_runs
+from psweep_core.plumbing import (
+    PRIVATE,
+    REMOVED,
+    RUNS,
+    SUFFIXES,
+    Study,
+    databases_in,
+    folder_of,
+    merge_runs,
+)
 
 from .errors import TransferError
 from .machine import INFO, Machine
@@ -168,14 +177,14 @@ class RemoteStudy:
         """The command that runs another there."""
         return ["ssh", *self._options, "--", self.host]
 
-    def database_name(self) -> str:
-        """Find out how the database is called: here, or there if there is none here."""
-        if Study.of_folder(self.folder).exists():
-            return Study.of_folder(self.folder).layout.basename
-        path = shlex.quote(f"{self.path}/{PRIVATE}")
-        said = self.ask(f"ls -1 {path} 2>/dev/null || true")
-        names = [name for name in said if Path(name).suffix in SUFFIXES]
-        return names[0] if len(names) == 1 else "database.pk"
+    def database_names(self) -> list[str]:
+        """Find out how the databases are called: here, or there if there is none here."""
+        names = databases_in(self.folder)
+        if not names:
+            path = shlex.quote(f"{self.path}/{PRIVATE}")
+            said = self.ask(f"ls -1 {path} 2>/dev/null || true")
+            names = {name for name in said if Path(name).suffix in SUFFIXES}
+        return sorted(names) or ["database.pk"]
 
     def spools(self) -> list[Path]:
         """Return where the spools that are there belong here."""
@@ -218,11 +227,17 @@ class RemoteStudy:
             self._call(["rsync", *args])
             yield Path(folder, os.path.basename(name))
 
-    def merge_runs(self) -> None:
-        """Add to the table of runs here those that are only in the one there."""
+    def merge_runs(self, name: str) -> None:
+        """Add to the table of runs here those that are only in the one there.
+
+        Parameters
+        ----------
+        name : str
+            A database of the study.
+        """
         with self.their_file(RUNS) as theirs:
             if theirs is not None:
-                study = Study.of_folder(self.folder)
+                study = Study(self.folder, name)
                 with study.locked():
                     merge_runs(study.layout.runs, theirs)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import os
 import shutil
 import sys
@@ -19,9 +21,11 @@ from psweep_core.plumbing import (
     REMOVED,
     RUNS,
     RUNTIME,
+    Layout,
     Spool,
     Study,
     append_frame,
+    databases_in,
     note_unneeded,
     replacing,
     spools_of,
@@ -66,9 +70,10 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     if not remote.folder.is_dir():
         message = f"there is no folder {remote.folder} to push"
         raise TransferError(message)
-    layout = Study.of_folder(remote.folder).layout
+    names = sorted(databases_in(remote.folder)) or ["database.pk"]
+    layouts = [Layout(remote.folder, name) for name in names]
     skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
-    how = _how(bool(layout.spools()))
+    how = _how(bool(layouts[0].spools()))  # of all databases
     how.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
     shown = _shown(dry_run)
     with remote:
@@ -77,26 +82,33 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         if dry_run:
             remote.rsync([*how, *shown, f"--exclude=/{TRANSFERS}", *skip, *options], source, target)
             return
-        there = DatabaseThere(remote, layout.basename)
-        with there.kept() as theirs:
-            if theirs and _lacks(_read(layout.database), _read(theirs)):
-                message = (
-                    f"{remote.there} contains psets that {layout.database} lacks; "
-                    f"run `psweep-pull {host}` first"
-                )
-                raise TransferError(message)
+        with contextlib.ExitStack() as stack:
+            found = []
+            for layout in layouts:
+                there = DatabaseThere(remote, layout.basename, len(names) > 1)
+                theirs = stack.enter_context(there.kept())
+                if theirs and _lacks(_read(layout.database), _read(theirs)):
+                    message = (
+                        f"{remote.there} contains psets that {layout.database} lacks; "
+                        f"run `psweep-pull {host}` first"
+                    )
+                    raise TransferError(message)
+                found.append((layout.database, there, theirs))
             # What other machines have added to the table of runs is not to be replaced.
-            remote.merge_runs()
-            for spool in spools_of(layout):
+            remote.merge_runs(names[0])
+            for spool in itertools.chain.from_iterable(map(spools_of, layouts)):
                 spool.note_pushed()  # from here on, others may submit its chunks there
-            how += _left_out(layout.basename, RUNS, TRANSFERS)
+            there = found[0][1]
+            how += _left_out(*map(glob.escape, names), RUNS, TRANSFERS)
             how.append(f"--temp-dir={there.folder}")
             remote.rsync([*how, *shown, *skip, *options], source, target)
-            if layout.runs.exists():
+            if layouts[0].runs.exists():
                 there.add_runs([*shown, *skip, *options])
-            ours = layout.database
-            if ours.exists() and (theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime):
-                there.replace([*shown, *skip, *options])
+            for ours, there, theirs in found:
+                if ours.exists() and (
+                    theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime
+                ):
+                    there.replace([*shown, *skip, *options])
 
 
 def pull(
@@ -125,8 +137,8 @@ def pull(
         It could not be copied.
     """
     with RemoteStudy(host, calc_dir) as remote:
-        name = remote.database_name()
-        layout = Study.of_folder(remote.folder).layout
+        names = remote.database_names()
+        removed = Layout(remote.folder).removed_dir
         queue = None
         if not dry_run:
             remote.folder.mkdir(parents=True, exist_ok=True)
@@ -136,8 +148,12 @@ def pull(
             for folder in remote.spools():
                 Spool(folder).note_pushed()
         skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-        how = [*_how(spools=True), *_shown(dry_run), *_left_out(name, RUNS, TRANSFERS)]
-        how += _kept_removals(path.name for path in layout.removed_dir.glob("*"))
+        how = [
+            *_how(spools=True),
+            *_shown(dry_run),
+            *_left_out(*map(glob.escape, names), RUNS, TRANSFERS),
+        ]
+        how += _kept_removals(path.name for path in removed.glob("*"))
         source, target = f"{remote.there}/", f"{remote.folder}/"
         if dry_run:
             remote.rsync([*how, *skip, *options], source, target)
@@ -147,11 +163,12 @@ def pull(
             remote.rsync([*how, *skip, *options], source, target)
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
         if queue is not None:
-            _keep_queue(remote, *queue)
-        with remote.their_file(name) as theirs:
-            if theirs is not None:
-                _take_database(remote, name, theirs)
-        remote.merge_runs()
+            _keep_queue(remote, names, *queue)
+        for name in names:
+            with remote.their_file(name) as theirs:
+                if theirs is not None:
+                    _take_database(remote, name, theirs)
+        remote.merge_runs(names[0])
 
 
 @contextlib.contextmanager
@@ -258,7 +275,7 @@ def _ask_queue(
         return None
 
 
-def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
+def _keep_queue(remote: RemoteStudy, names: list[str], machine: Machine, queue: Queue) -> None:
     """Keep what the scheduler there says, for psweep-status and others."""
     path = snapshot_path(remote.folder, machine.name)
     queue.save(path)
@@ -266,19 +283,19 @@ def _keep_queue(remote: RemoteStudy, machine: Machine, queue: Queue) -> None:
         return
     # What it says of jobs that it does not show and that have not noted their end
     queues = Queues(remote.folder)
-    study = Study.of_folder(remote.folder)
-    df = study.known() if study.exists() else pd.DataFrame()
-    judge = Judge(remote.folder, queues, books_of(df))
-    # (Tasks of a function have no rows before their psets have finished.)
-    for pset_id in df["_pset_id"].tolist() if len(df) else ():
-        folder = remote.folder / pset_id
-        try:
-            attempt = last_attempt(folder, set(os.listdir(folder)), machine.name)
-        except OSError:
-            continue
-        if attempt is not None and (attempt.exit_code is None or attempt.killed):
-            judge(attempt, None)
-    judge_tasks(study.layout, judge, machine.name)
+    for study in (Study(remote.folder, name) for name in names):
+        df = study.known() if study.exists() else pd.DataFrame()
+        judge = Judge(remote.folder, queues, books_of(df))
+        # (Tasks of a function have no rows before their psets have finished.)
+        for pset_id in df["_pset_id"].tolist() if len(df) else ():
+            folder = remote.folder / pset_id
+            try:
+                attempt = last_attempt(folder, set(os.listdir(folder)), machine.name)
+            except OSError:
+                continue
+            if attempt is not None and (attempt.exit_code is None or attempt.killed):
+                judge(attempt, None)
+        judge_tasks(study.layout, judge, machine.name)
     for answered in queues.ask_accounts(remote.ssh):
         answered.save(path)
 

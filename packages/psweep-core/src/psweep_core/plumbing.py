@@ -20,6 +20,7 @@ from .states import ClaimState, count_failed
 from .status import Report, status
 from .store.atomic import replace_text, replacing
 from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
+from .store.databases_in import databases_in
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
 from .store.locks import file_lock
@@ -88,6 +89,7 @@ __all__ = [
     "column",
     "contextmanager",
     "count_failed",
+    "databases_in",
     "dumps",
     "explain_mistakes",
     "failed_rows",
