@@ -48,7 +48,7 @@ def whole_end(path):
 def test_rows_come_back_in_order_with_their_header(path):
     rows = [row(i) for i in range(5)]
     write(path, rows)
-    assert read_journal(path) == (HEADER, rows, [], [])
+    assert read_journal(path) == (HEADER, rows, [], [], 0)
     assert read_header(path) == HEADER
 
 
@@ -81,7 +81,7 @@ def test_a_torn_end_costs_only_the_torn_row(path):
     for cut in range(whole, whole_end(path)):
         for tail in (b"", b"\0" * 100):
             path.write_bytes(data[:cut] + tail)
-            assert read_journal(path) == (HEADER, [row(0), row(1)], [], [])
+            assert read_journal(path) == (HEADER, [row(0), row(1)], [], [], 0)
 
 
 @given(st.data())

@@ -267,3 +267,21 @@ def test_a_run_without_a_row_has_the_columns_that_it_will_have():
     assert df.n.tolist() == [0, 1]
     assert df.ids.tolist() == [[], [df._pset_id[0]]]
     assert df.stats.tolist() == [0, 1]
+
+
+def test_the_warning_of_damaged_rows_says_how_to_be_done_with_it(study):
+    header, book = begin(study)
+    for i in range(3):
+        book.add_bytes(encode(row(i)))
+    book.close()
+    (path,) = study.layout.journals()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"id1", b"ix1"))
+    for read in (ps.df_read, ps.recover):
+        with pytest.warns(RuntimeWarning, match="damaged.*restore this file") as found:
+            assert read("calc").a.tolist() == [0, 2]
+        (warning,) = found
+        assert str(warning.message).startswith(f"{path}: ")
+        assert "version of Python" not in str(warning.message)
+    path.unlink()
+    assert ps.recover("calc").a.tolist() == [0, 2]

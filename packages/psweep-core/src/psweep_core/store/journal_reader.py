@@ -55,13 +55,14 @@ class JournalContents(NamedTuple):
     """What is in a journal.
 
     Its rows are those in ``blocks`` and the ``rows`` that follow them. ``unreadable`` describes
-    what could not be loaded.
+    what could not be loaded, with the ``n_damaged`` bytes first, if there are any.
     """
 
     header: Header
     rows: list[Row]
     unreadable: list[str]
     blocks: list[Block]
+    n_damaged: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -133,7 +134,7 @@ def read_journal(path: Path) -> JournalContents:
     n_damaged += 0 if start else head.n_damaged
     if n_damaged:
         unreadable.insert(0, f"{n_damaged} bytes between complete records are damaged")
-    return JournalContents(head.header, rows, unreadable, blocks)
+    return JournalContents(head.header, rows, unreadable, blocks, n_damaged)
 
 
 def _rows(payloads: list[bytes], data_only: bool) -> tuple[list[Row], list[str]]:

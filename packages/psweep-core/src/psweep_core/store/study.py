@@ -115,7 +115,7 @@ class Study:
         """Return every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
         # they are found again, and not the other way round.
-        journals = []
+        journals = {}
         spooled = [path for spool in spools_of(self.layout) for path in spool.journals()]
         for path in [*self._journals(), *spooled]:
             try:
@@ -124,11 +124,11 @@ class Study:
                 warn_skipped(str(error))
                 continue
             if contents is not None:
-                journals.append(contents)
+                journals[path] = contents
         df = self.read_database()
-        for contents in journals:
-            warn_unreadable(self.layout.calc_dir, contents)
-        return union(df, journals)
+        for path, contents in journals.items():
+            warn_unreadable(path, contents)
+        return union(df, journals.values())
 
     def so_far(self, *extras: str) -> pd.DataFrame:
         """Return `known`; without any row, the columns of the bookkeeping and these."""

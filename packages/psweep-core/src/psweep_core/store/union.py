@@ -118,12 +118,23 @@ def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:
     return ids.intersection(df["_pset_id"].tolist())
 
 
-def warn_unreadable(where: Path, contents: JournalContents) -> None:
+def warn_unreadable(path: Path, contents: JournalContents) -> None:
     """Warn of rows of a journal that cannot be loaded, if there are any."""
-    if contents.unreadable:
+    n_rows = len(contents.unreadable)
+    if contents.n_damaged:
+        n_rows -= 1
         warnings.warn(
-            f"{where}: {len(contents.unreadable)} finished psets could not be loaded "
-            f"({contents.unreadable[0]}). They remain in the journal; call psweep.recover() with "
+            f"{path}: {contents.n_damaged} bytes are damaged, and the finished psets in them are "
+            "lost, unless you restore this file from a copy. All others were loaded. To be done "
+            "with it: call psweep.recover(), remove this file, and run what is missing again with "
+            "skip_dups=True.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    if n_rows:
+        warnings.warn(
+            f"{path}: {n_rows} finished psets could not be loaded "
+            f"({contents.unreadable[-1]}). They remain in the journal; call psweep.recover() with "
             "the version of Python that wrote them, where their script can be imported.",
             RuntimeWarning,
             stacklevel=3,
