@@ -52,6 +52,7 @@ QUESTIONS = {
     "custom name of folder": "concepts#the-folder-and-its-files-calc-dir",
     "hyperparameter tuning": "cookbook#the-best-hyperparameters",
     "same parameters twice": "extending#run-only-what-is-missing-skip-dups",
+    "slurm time limit": "limits#psets-that-run-longer-than-the-time-limit-walltime",
     "slurm out of memory": "limits#if-you-do-not-know-how-much-memory-is-needed",
     "abort simulation": "failures#stop-a-running-study-ctrl-c",
     "add a new parameter to existing study": "evaluate#one-more-parameter",
