@@ -330,3 +330,31 @@ def test_a_star_marks_the_best_point(open_page):
     page.select_option("#result", label="same")  # several are as good
     assert page.locator("#pair-plots circle").count() > 0
     assert page.locator("#pair-plots .star").count() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [0, -3])
+def test_a_value_that_always_fails_does_not_make_an_axis_linear(open_page, mistake):
+    def func(pset):
+        if pset["n"] <= 0:
+            raise ValueError("n must be positive")
+        return {"y": 1 / pset["n"], "z": pset["n"] + 0.5 * pset["m"]}
+
+    params = ps.pgrid(n=[mistake, 10, 100, 1000], m=[1, 2])
+    ps.run_local(func, params, on_error="record")
+    page = open_page(ps.report())
+    assert ticks(page.locator("#pair-plots svg")) == ["10", "100", "1000"]
+    note = f"not drawn: n = {mistake}, for which all psets failed"
+    assert note in page.inner_text("#pair-keys")
+    assert "×" not in page.inner_text("#pair-keys")
+    each = page.locator("#each-plots svg").filter(has_text="100")
+    assert ticks(each) == ["10", "100", "1000"]
+    assert len(large_dots(each)) == 3
+    assert page.locator("#explore-plot svg circle, #explore-plot canvas").count()  # colours, too
+    assert page.locator("#parallel-plot svg").count() == 1
+
+
+def test_a_value_that_is_no_mistake_has_its_place_on_the_axis():
+    ps.run_local(lambda p: {"y": p["n"]}, ps.plist("n", [0, 10, 100, 1000]))
+    _, axis = axis_of(page_data(ps.report()), "n")
+    assert not axis["log"]

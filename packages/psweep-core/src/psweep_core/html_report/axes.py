@@ -69,17 +69,19 @@ def study_factors(df: pd.DataFrame) -> list[Factor]:
 
 def axes_of(df: pd.DataFrame, factors: list[Factor]) -> list[Axis | None]:
     """Make axes of parameters; None for one with too many values that are not numbers."""
-    return [_axis(df[factor.names[0]], factor) for factor in factors]
+    good = good_rows(df) if factors else np.zeros(0, dtype=bool)
+    return [_axis(df[factor.names[0]], factor, good) for factor in factors]
 
 
-def _axis(series: pd.Series[Any], factor: Factor) -> Axis | None:
+def _axis(series: pd.Series[Any], factor: Factor, good: Array) -> Axis | None:
     numbers = numbers_of(series) if factor.values is not None else None
     if numbers is not None and not are_told_apart(numbers, factor.codes):
         numbers = None
     if numbers is not None and not _is_bool(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:
-            log = is_log_grid(values)
+            # a value that is a mistake, such as 0, fails, and has no place on a logarithmic axis
+            log = is_log_grid(values[np.unique(codes.reshape(-1)[good])] if good.any() else values)
             labels = [f"{value:g}" for value in values]
             if len({*labels}) < len(labels):
                 labels = [repr(value) for value in values.tolist()]

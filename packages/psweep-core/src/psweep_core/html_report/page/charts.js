@@ -40,7 +40,7 @@ function viridis(part) {
 
 // Values to colours: by their logarithm where they span decades.
 function shades(low, high, log) {
-  const scale = log ? Math.log10 : (value) => value;
+  const scale = log ? (value) => Math.log10(Math.max(value, low)) : (value) => value;
   const width = scale(high) - scale(low);
   return (value) => viridis(width > 0 ? (scale(value) - scale(low)) / width : 0.5);
 }

@@ -169,9 +169,9 @@ class Column {
   }
   // Whether a logarithmic axis shows the values better.
   get isLog() {
-    if (!this.isNumber || this.places.length < 3 || this.places[0] <= 0) return false;
     const { axis, places } = this;
-    if (axis && axis.number) return axis.log;
+    if (this.isNumber && axis && axis.number) return axis.log; // even if failed psets have values that are not positive
+    if (!this.isNumber || places.length < 3 || places[0] <= 0) return false;
     const ratio = places[1] / places[0];
     if (places.length <= 60 && places[places.length - 1] >= 2 * places[0] && places.every((place, i) => i === 0 || Math.abs(place / places[i - 1] / ratio - 1) < 1e-3)) return true;
     // All but the outermost tenths: a few numbers near zero are no reason for logarithms.

@@ -81,9 +81,14 @@ function bestOf(all) {
   return found.length === 1 && all.length > 1 ? found[0] : null;
 }
 
-const axisSpec = (axis) => (axis.number
-  ? { title: axis.label, low: Math.min(...axis.places), high: Math.max(...axis.places), log: axis.log, places: axis.places.length <= 12 && !axis.binned ? axis.places : null }
-  : { title: axis.label, labels: axis.labels });
+// Failed psets may have values without a place on a logarithmic axis, such as 0.
+const hasPlace = (axis, i) => !axis.number || !axis.log || axis.places[i] > 0;
+
+function axisSpec(axis) {
+  if (!axis.number) return { title: axis.label, labels: axis.labels };
+  const places = axis.places.filter((_, i) => hasPlace(axis, i));
+  return { title: axis.label, low: Math.min(...places), high: Math.max(...places), log: axis.log, places: places.length <= 12 && !axis.binned ? places : null };
+}
 
 function drawPair() {
   if (!look.result || !$("pair")) return;
@@ -148,7 +153,10 @@ function drawPair() {
   $("pair-legend").replaceChildren(...(entries.length ? [el("span", {}, shortText(look.hue.label, 30)), legend(entries)] : []),
     ...(look.map && all.length ? [scaleBar(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log, name)] : []));
   const stars = look.map && best ? [el("ul", { class: "legend" }, el("li", {}, el("span", { class: "sign" }, "★"), bestText))] : [];
-  $("pair-keys").replaceChildren(...bands, ...stars, ...lostKeys(every, result, look.map));
+  const drawn = [...means].filter(([key]) => look.map || hasPlace(look.x, Number.parseInt(key, 10))).map(([, one]) => one);
+  const off = look.map ? [] : look.x.labels.filter((_, i) => !hasPlace(look.x, i));
+  const notDrawn = off.length ? [el("ul", { class: "legend" }, el("li", {}, `not drawn: ${shortText(look.x.label, 30)} = ${off.join(", ")}, for which all psets ${whyLost(result)}`))] : [];
+  $("pair-keys").replaceChildren(...bands, ...stars, ...lostKeys(drawn, result, look.map), ...notDrawn);
 }
 
 // The end of the scale that is near the colour of the page could not be seen.
@@ -184,7 +192,7 @@ function drawLines(div, at, facet, y, height, name, best, bestText) {
   };
   hues.forEach((j, number) => {
     const colour = j === null ? 0 : hueColour(j);
-    const found = look.x.places.map((place, i) => [place, i, at(i, j, facet)]);
+    const found = look.x.places.map((place, i) => [place, i, at(i, j, facet)]).filter(([, i]) => hasPlace(look.x, i));
     const aside = space * ((number + 0.5) / hues.length - 0.5);
     const points = found.map(([place, i, one]) => (one && one.n ? [place + aside, one.mean, i, one] : null));
     const ends = points.map((point) => (point ? [point[0], point[3].low, point[3].high] : null));

@@ -31,7 +31,7 @@ function columnAxis(column, log = column.isLog) {
   if (!column.isNumber) return { title, labels: labelsOf(column) };
   const { places } = column;
   const low = log ? places.find((place) => place > 0) : places[0];
-  return { title, low: low === undefined ? 0 : low, high: places[places.length - 1], log: log && low !== undefined, places: column.role === "param" && places.length <= 12 ? places : null };
+  return { title, low: low === undefined ? 0 : low, high: places[places.length - 1], log: log && low !== undefined, places: column.role === "param" && places.length <= 12 ? places.filter((place) => place >= low) : null };
 }
 
 function labelsOf(column) {
@@ -81,11 +81,10 @@ function drawEach() {
 }
 
 function meanMarks(axis, result, x, log) {
-  const at = (i) => (x.isNumber ? axis.places[i] : axis.values[i] === null ? NaN : x.kind === "date" ? timeOf(axis.values[i]) : i);
+  const at = (i) => (x.isNumber ? (x.isLog && axis.places[i] <= 0 ? NaN : axis.places[i]) : axis.values[i] === null ? NaN : x.kind === "date" ? timeOf(axis.values[i]) : i);
   const found = [...meansOf(result, [axis]).entries()].filter(([, one]) => one.n && (!log || one.mean > 0))
     .map(([i, one]) => [at(Number(i)), one, axis.labels[Number(i)]]).filter(([place]) => !Number.isNaN(place));
   if (found.length >= 0.7 * data.psets) return [];
-  if (x.isNumber && x.isLog && axis.places[0] <= 0) return [];
   const dots = { type: "dots", points: found.map(([at, one]) => [at, one.mean]), colour: 1, size: 4, hollow: (k) => found[k][1].lost > 0, tip: (k) => tipOf(found[k][1], [`${axis.label} = ${found[k][2]}`], result.name, result, spreadOver([axis])) };
   // Only what has an order gets a line. The points show the spread, of all that differs.
   return axis.number && !axis.repeats ? [{ type: "line", points: dots.points, colour: 1 }, dots] : [dots];
@@ -138,7 +137,7 @@ function coloursOf(hue, rows) {
     return [rows.map((row) => hue.order[hue.at(row)]), [el("span", {}, name), legend(codes.map((code) => [shortText(hue.different[code], 40), hue.order[code]]))]];
   }
   const at = hue.isNumber ? (row) => hue.at(row) : (row) => hue.order[hue.at(row)];
-  const [low, high] = hue.isNumber ? [hue.places[0], hue.places[hue.places.length - 1]] : [0, hue.different.length - 1];
+  const { low, high } = hue.isNumber ? columnAxis(hue) : { low: 0, high: hue.different.length - 1 };
   const shade = shades(low, high, hue.isLog);
   return [rows.map((row) => shade(at(row))), hue.isNumber ? [scaleBar(low, high, hue.isLog, name)] : [el("span", {}, `${name}: one shade for each value`)]];
 }
