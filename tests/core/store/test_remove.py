@@ -359,3 +359,13 @@ def test_results_of_rows_that_were_removed_stay_ints_when_they_come_back(suffix)
     df = ps.df_read("calc")
     assert str(df.y.dtype) == "Int64"
     assert df.y.dropna().tolist() == [1, 1]
+
+
+def test_a_name_with_brackets(capsys):
+    kwds = {"database_basename": "study[1].pk"}
+    df = ps.run_local(func, ps.plist("x", [0, 1]), **kwds)
+    assert cli.rm(["-c", "calc/study[1].pk", "x == 1"]) == 0
+    new = ps.run_local(func, ps.plist("x", [2]), **kwds)
+    assert new._pset_seq.tolist() == [0, 2]
+    assert cli.rm(["-c", "calc/study[1].pk", "--undo"]) == 0
+    assert ps.recover("calc", **kwds)._pset_id.tolist()[:2] == df._pset_id.tolist()

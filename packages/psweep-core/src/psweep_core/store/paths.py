@@ -227,7 +227,7 @@ class Layout:
 
     def removals(self) -> list[Path]:
         """List the folders with rows that were removed from this database, in their order."""
-        found = [path.parent for path in self.removed_dir.glob(f"*/{self.basename}")]
+        found = [path.parent for path in self.removed_dir.glob(f"*/{glob.escape(self.basename)}")]
         found = [path for path in found if path != self.partial_removal()]
         return sorted(found, key=lambda path: (len(path.name), path.name))
 
