@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from psweep import ParamsTypeError, df_read
-from psweep_core.plumbing import Chunk, Layout, Pset, Spool, replacing, spools_of
+from psweep import ParamsTypeError
+from psweep_core.plumbing import Chunk, Layout, Pset, Spool, Study, replacing, spools_of
 
 from .directives import Directives, check_jobscript, directives, find_refused
 from .errors import MachineError
@@ -199,7 +199,7 @@ def task_lines(
     if not spools or not path.exists():
         return []
     spools.sort(key=lambda spool: spool.header.run_seq)
-    df = df_read(layout.calc_dir)
+    df = Study(layout.calc_dir, layout.basename).known()
     known = set(df["_pset_id"]) if len(df) else set()
     levels = _MANY if change else str(len(machine.escalate))
     levels += " time" if any("time" in entry for entry in machine.escalate) else ""

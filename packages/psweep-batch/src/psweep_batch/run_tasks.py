@@ -32,6 +32,7 @@ from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
 from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, find_machines
+from .other_databases import count_free_elsewhere
 from .queues import machine_of
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
@@ -95,6 +96,7 @@ def prepare_tasks(
     notices = [*spooled.notices]
     for machine in chosen:
         n = spooled.also.get(machine.name, 0)
+        n += 0 if options.simulate else count_free_elsewhere(layout, machine.name)
         if n:
             notices.append(
                 f"{run_script_path(layout.calc_dir, machine.name)} also submits {n} "

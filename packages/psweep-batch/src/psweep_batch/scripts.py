@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from psweep_core.plumbing import Study, replacing
+from psweep_core.plumbing import Study, file_lock, replacing
 
 from .directives import Directives, directives
-from .function_jobs import task_lines
 from .machine import INFO, JOBSCRIPT, Machine
+from .other_databases import numbers_elsewhere, numbers_in, task_lines_of_all
 from .schedulers import LIMITS, REFUSALS, SCHEDULERS, Scheduler, shell_text
 
 __all__ = [
@@ -53,7 +54,8 @@ class OldScript(NamedTuple):
     """The psets in a submit script, as it was before."""
 
     lines: dict[str, tuple[bool, str]]  # pset id: is it commented out, and the line without that
-    runs: set[int]  # the _run_seq that were ever in it, also where a user has removed lines
+    # Of each database, the _run_seq that were ever in it, also where a user has removed lines
+    runs: dict[str, set[int]]
 
 
 def read_old_script(path: Path) -> OldScript:
@@ -61,9 +63,9 @@ def read_old_script(path: Path) -> OldScript:
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
     text = re.sub(r"^chunks.*$", "", text, flags=re.MULTILINE)  # these are written again
     lines = {m["pset_id"]: ("#" in m["off"], m["line"]) for m in _OLD_LINE.finditer(text)}
-    runs = {int(number) for number in re.findall(r"run_seq=(\d+)", text)}
-    for numbers in re.findall(r"^# runs:(.*)$", text, re.MULTILINE):
-        runs |= set(map(int, numbers.split()))
+    runs = {}
+    for name, numbers in re.findall(r'^# runs of (".*"):([ \d]*)$', text, re.MULTILINE):
+        runs[json.loads(name)] = set(map(int, numbers.split()))
     return OldScript(lines, runs)
 
 
@@ -81,7 +83,7 @@ def write_run_scripts(
     """Write ``run_<machine>.sh`` for all psets that are not submitted; the study's lock is held.
 
     Lines of psets that were submitted become comments. Those that a user has changed stay as they
-    are.
+    are. So do those of other databases in the folder, which have the same script.
 
     Parameters
     ----------
@@ -97,9 +99,19 @@ def write_run_scripts(
     dict of str, int
         For each machine, how many psets of earlier calls its script still submits.
     """
-    df = study.read_database()
-    names = ["_pset_id", "_run_seq", "_pset_seq"]
-    rows = list(zip(*(df[name].tolist() for name in names), strict=True)) if len(df) else []
+    with file_lock(study.layout.scripts_lock):  # that of the study is not the one of the others
+        return _write_run_scripts(study, machines, machine_dir, prepared)
+
+
+def _write_run_scripts(
+    study: Study,
+    machines: Sequence[Machine],
+    machine_dir: Path,
+    prepared: Mapping[str, Mapping[str, Directives | None]],
+) -> dict[str, int]:
+    rows = numbers_in(study)
+    ids = {pset_id for pset_id, _, _ in rows}
+    basename = study.layout.basename
     waiting = {}
     for machine in machines:
         path = run_script_path(study.layout.calc_dir, machine.name)
@@ -117,6 +129,8 @@ def write_run_scripts(
                 old.append(line)
             else:
                 active[pset_id] = line if line.startswith(verb) else ""
+        runs = {run_seq for pset_id, run_seq, _ in rows if pset_id in script.lines}
+        runs |= script.runs.get(basename, set())
         # Also those of a call that was killed before it got here
         chosen = [
             (pset_id, run_seq, pset_seq)
@@ -127,20 +141,23 @@ def write_run_scripts(
                 and (
                     pset_id in known
                     or (
-                        run_seq not in script.runs
+                        run_seq not in runs
                         and _jobscript(study.layout.calc_dir, pset_id, machine).exists()
                         and not _is_claimed(study.layout.calc_dir / pset_id)
                     )
                 )
             )
         ]
+        runs |= {run_seq for _, run_seq, _ in chosen}
+        chosen += numbers_elsewhere(study, active.keys() - ids)
         lines = [
             Line(pset_id, 1, f"run_seq={run} pset_seq={seq}", text=active.get(pset_id, ""))
             for pset_id, run, seq in chosen
         ]
         waiting[machine.name] = sum(pset_id not in prepared for pset_id, _, _ in chosen)
-        runs = script.runs | {run_seq for _, run_seq, _ in chosen}
-        write_script(path, machine, lines, old, known, runs, task_lines(study.layout, machine))
+        all_runs = {**script.runs, basename: runs}
+        tasks = task_lines_of_all(study.layout, machine)
+        write_script(path, machine, lines, old, known, all_runs, tasks)
         with replacing(info_path(study.layout.calc_dir, machine.name)) as file:
             file.write((machine_dir / machine.name / INFO).read_bytes())
     return waiting
@@ -165,7 +182,7 @@ def write_script(
     lines: Sequence[Line],
     old: Sequence[str] = (),
     known: Mapping[str, Directives | None] | None = None,
-    runs: Iterable[int] = (),
+    runs: Mapping[str, Iterable[int]] | None = None,
     tasks: Sequence[str] = (),
 ) -> None:
     """Write a script that submits psets.
@@ -181,8 +198,8 @@ def write_script(
         Lines of earlier scripts, to be kept as comments.
     known : mapping, optional
         What the jobscripts of psets ask for, if known already.
-    runs : iterable of int
-        The ``_run_seq`` whose psets are or were in the script.
+    runs : mapping, optional
+        Of each database, the ``_run_seq`` whose psets are or were in the script.
     tasks : sequence of str
         What `task_lines` returns.
     """
@@ -206,7 +223,8 @@ def write_script(
         text.append(f'[ -z "$ps_feed" ] || stop "--feed is not for {what}"')
     text += ["job_text() {", "    cat <<'END_OF_JOB'", job.rstrip(), "END_OF_JOB", "}", ""]
     text += [shell_text(how)]
-    text += [f"# runs: {' '.join(map(str, sorted(runs)))}"] if runs else []
+    for name, numbers in (runs or {}).items():
+        text += [f"# runs of {json.dumps(name)}: {' '.join(map(str, sorted(numbers)))}"]
     text += [f"# {line}" for line in old]
     if machine.array:
         text += _array_lines(path.parent, machine, lines, known or {})

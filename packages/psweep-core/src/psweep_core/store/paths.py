@@ -14,6 +14,7 @@
         <run_seq>.<run_id>.0.journal.seeds      the seeds of all psets of the run
         <run_id>.logs/<pset_id>.txt    what func has printed so far, with capture_logs="file"
       .psweep/backup.lock              held while the folder is copied
+      .psweep/scripts.lock             held while the submit scripts of all databases are written
       .psweep/batch/<run_id>/          the work of prep_batch(func=...), see `spool`
         work.pk                        func and psets
         <chunk>.claim                  who runs these psets, and how that went
@@ -77,7 +78,9 @@ _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
 _LOGS: Final = ".logs"
 _USUAL: Final = {f"database{suffix}" for suffix in (PICKLES[0], *DATA_ONLY)}
 # What a database cannot be called, because something else in the folder is.
-TAKEN: Final = frozenset({"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", REMOVED, "tmpsave"})
+TAKEN: Final = frozenset(
+    {"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", "scripts.lock", REMOVED, "tmpsave"}
+)
 
 
 def expanded(path: Any, name: str = "path") -> str:
@@ -130,6 +133,7 @@ class Layout:
         self.private = self.calc_dir / PRIVATE / basename
         self.lock = self.private / "lock"
         self.backup_lock = self.calc_dir / PRIVATE / "backup.lock"
+        self.scripts_lock = self.calc_dir / PRIVATE / "scripts.lock"
         self.gitignore = self.calc_dir / PRIVATE / ".gitignore"
         self.runs = self.calc_dir / RUNS
         self.tmpsave_dir = self.calc_dir / "tmpsave"
