@@ -314,6 +314,8 @@ def test_of_several_databases_in_a_folder_one_can_be_named(capsys):
         assert ps.df_runs(path).database.tolist() == [basename]
         assert len(ps.recover(path)) == len(ps.edit(path, lambda df: df)) == n
     assert ps.check_calc_dir("calc/a.json")["disk_not_db"] == set()
+    study_in("database.pk", repeats=3)  # is meant by the folder
+    assert ps.df_runs("calc").n_rows.tolist() == [6]
 
 
 def test_a_database_that_a_killed_run_would_have_written_can_be_named(script, capsys):

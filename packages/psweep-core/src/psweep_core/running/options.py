@@ -123,12 +123,18 @@ class Options:
         if (
             not isinstance(basename, str)
             or Path(basename).name != basename
-            or basename in TAKEN
+            or basename in ("", ".", "..")
             or "\0" in basename
         ):
             message = (
                 f"database_basename must be the name of a file in calc_dir, not {basename!r}; "
                 "put the folder into calc_dir"
+            )
+            raise ParamsError(message)
+        if basename in TAKEN:
+            message = (
+                f"database_basename={basename!r} is a name that psweep gives to another file or "
+                "folder; choose another one, such as 'database.pk'"
             )
             raise ParamsError(message)
         n_bytes = len(os.fsencode(basename))

@@ -79,7 +79,10 @@ _LOGS: Final = ".logs"
 _USUAL: Final = {f"database{suffix}" for suffix in (PICKLES[0], *DATA_ONLY)}
 # What a database cannot be called, because something else in the folder is.
 TAKEN: Final = frozenset(
-    {"", ".", "..", PRIVATE, RUNS, _SPOOLS, "backup.lock", "scripts.lock", REMOVED, "tmpsave"}
+    {
+        *(PRIVATE, RUNS, _SPOOLS, "backup.lock", "scripts.lock", REMOVED, "tmpsave"),
+        *("numbers.json", "before", "after.sha256"),  # in REMOVED, next to the rows
+    }
 )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..errors import StudyNotFoundError
 from ..table.outcomes import failed_rows
+from .databases_in import databases_in
 from .paths import Layout, PathLike, split_database
 from .regular import is_strange, open_regular
 from .removed_numbers import removed_rows
@@ -208,7 +209,7 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
        run_seq       kind  n_psets  n_rows
     0        0  run_local        2       2
     """
-    Study.of_folder(calc_dir)  # raises if there are several
+    own = Study.of_folder(calc_dir).layout.basename  # raises if there are several
     folder, basename = split_database(calc_dir)
     entries = {run_id: {**entry} for run_id, entry in read_runs(Layout(folder)).items()}
     try:
@@ -227,13 +228,18 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
             some[1] += bad
             entry = entries.setdefault(run_id, {"run_id": run_id, "time_utc": str(time)})
             entry["run_seq"] = run_seq  # in a merged study not the one of its file
-    if basename is not None:
-        # (A run whose rows are here may have written them into a file of another name.)
-        entries = {
-            run_id: entry
-            for run_id, entry in entries.items()
-            if run_id in counts or entry.get("database") in (None, basename)
-        }
+    # (A run whose rows are here may have written them into a file of another name.)
+    others = databases_in(folder) - {own}
+    entries = {
+        run_id: entry
+        for run_id, entry in entries.items()
+        if run_id in counts
+        or (
+            entry.get("database") not in others
+            if basename is None
+            else entry.get("database") in (None, basename)
+        )
+    }
     for run_id, entry in entries.items():
         entry["n_rows"], entry["n_failed"] = counts.get(run_id, (0, 0))
     rows = [{name: entry.get(name) for name in _COLUMNS} for entry in entries.values()]
