@@ -332,7 +332,7 @@ def test_an_executor_that_gives_up_a_task_costs_the_pset_that_is_to_blame():
         (
             {"executor": cf.ThreadPoolExecutor(1), "timeout": 2},
             ValueError,
-            "needs worker processes",
+            "needs worker processes.* pass poolsize=1 or more instead of executor",
         ),
         ({"executor": cf.ThreadPoolExecutor(1), "capture_logs": "db"}, ValueError, "threads apart"),
     ],

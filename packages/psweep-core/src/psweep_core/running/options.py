@@ -86,7 +86,7 @@ class Options:
                 raise ParamsError(message)
             if poolsize is None:
                 message = (
-                    f"max_tasks_per_child={n_tasks} needs worker processes; add poolsize=1 or more"
+                    f"max_tasks_per_child={n_tasks} needs worker processes; {self._add_workers}"
                 )
                 raise ParamsError(message)
         if timeout is not None:
@@ -98,7 +98,7 @@ class Options:
             if poolsize is None:
                 message = (
                     f"timeout={timeout!r} needs worker processes, because nothing can stop a "
-                    "function in this one; add poolsize=1 or more"
+                    f"function in this one; {self._add_workers}"
                 )
                 raise ParamsError(message)
         _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
@@ -184,6 +184,13 @@ class Options:
                 f"{self.poolsize!r}; leave out poolsize"
             )
             raise ParamsError(message)
+
+    @property
+    def _add_workers(self) -> str:
+        """What to do if an option needs the workers of psweep itself."""
+        if self.executor is None:
+            return "add poolsize=1 or more"
+        return "pass poolsize=1 or more instead of executor"
 
     @property
     def shares_worker_env(self) -> bool:
