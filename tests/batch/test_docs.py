@@ -102,7 +102,7 @@ def test_the_lines_for_each_scheduler_are_those_that_psweep_knows(templates):
 
 
 def test_the_script_for_a_laptop_does_what_it_says(templates):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason="needs pip install matplotlib")
     text = (ROOT / "docs/clusters.md").read_text().partition("### From your laptop")[2]
     code = text.partition("```python\n")[2].partition("```")[0]
     Path("study.py").write_text(code)
