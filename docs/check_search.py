@@ -51,6 +51,7 @@ QUESTIONS = {
     # whole questions, and words that the manual says in another way
     "custom name of folder": "concepts#the-folder-and-its-files-calc-dir",
     "hyperparameter tuning": "cookbook#the-best-hyperparameters",
+    "restart failed jobs": "clusters#fix-failures-and-submit-again",
     "same parameters twice": "extending#run-only-what-is-missing-skip-dups",
     "slurm time limit": "limits#psets-that-run-longer-than-the-time-limit-walltime",
     "slurm out of memory": "limits#if-you-do-not-know-how-much-memory-is-needed",

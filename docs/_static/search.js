@@ -13,7 +13,7 @@
   // Words that mean the same here. The manual uses the first one; users type the others, too.
   const SAME = `
     analysis analyse analyze evaluate; cancel kill; comparison compare vs versus; colour color; core cpu processor; damaged corrupt; database db; exception raise throw; fail failure; folder directory; limit maximum max;
-    macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing gone remaining unfinished; optimise optimize;
+    machine computer; macos mac osx; mail email; mean average summarise summarize; memory ram oom; missing gone remaining unfinished; optimise optimize;
     performance speed fast overhead; plot graph chart figure visualise visualize visualisation visualization; program executable; read load; remove delete erase drop; resume continue restart; retry rerun recompute; save export; skip cache memoize; run calculation computation; study sweep;
     stop abort interrupt; take took; thread multithreading; torch pytorch`;
   // Words of questions that say nothing about what is asked.
