@@ -166,7 +166,8 @@ def page_of_cluster(name: str, pages: Path) -> None:
     run_example(name, calls, pages)
     title, text = (EXAMPLES / name / "README.md").read_text("utf-8").split("\n", 1)
     text = re.sub(r"\.\./(\w+)/README\.md", r"\1.md", text)
-    parts = [f"{title}\n", picture(shown, name), f"{shown}.", text]
+    note = f"{shown}. For this picture, the jobs were run on one machine."
+    parts = [f"{title}\n", picture(shown, name), note, text]
     (pages / f"{name}.md").write_text("\n".join(parts) + files(name, pages), "utf-8")
 
 

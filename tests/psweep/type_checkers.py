@@ -27,6 +27,8 @@ def checked_lines(
     )
     said = [""] * len(lines)
     for number, text in re.findall(r"script\.py:(\d+):(.*)", done.stdout):
-        said[int(number) - 1 - begin.count("\n")] += f"{text}\n"
+        place = int(number) - 1 - begin.count("\n")
+        assert place >= 0, f"in the beginning, which has no mistake: {text}"
+        said[place] += f"{text}\n"
     assert any(said), done.stdout + done.stderr
     return said
