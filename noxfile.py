@@ -594,9 +594,9 @@ def bench_tools(session: nox.Session) -> None:
                 )  # fmt: skip
                 took.append(time.perf_counter() - start)
         session.log(f"{name} {version}: {took} s")
-        median = statistics.median(took)
-        rows.append((median, f"{name},{version},{stored_as},{median:.1f}"))
-    header = "tool,version,stores each result as,s in all"
+        times = statistics.median(took), min(took), max(took)
+        rows.append((times, ",".join([name, version, stored_as, *(f"{t:.2f}" for t in times)])))
+    header = "tool,version,stores each result as,s in all,least,most"
     text = "\n".join([header, *(row for _, row in sorted(rows)), ""])
     (ROOT / "benchmarks" / "other_tools.csv").write_text(text, encoding="utf-8")
     session.run(sys.executable, str(ROOT / "benchmarks" / "chart.py"), external=True)

@@ -47,7 +47,9 @@ class Total(NamedTuple):
 
     tool: str
     stored: str  # what each result becomes
-    seconds: float
+    seconds: float  # the median of its runs
+    least: float
+    most: float
 
 
 class Form(NamedTuple):
@@ -75,7 +77,11 @@ def read_totals() -> list[Total]:
     """Read how long tools take that keep each result at once, and a loop; the least first."""
     with OTHER_TOOLS.open(encoding="utf-8", newline="") as file:
         totals = [
-            Total(row["tool"], row["stores each result as"], float(row["s in all"]))
+            Total(
+                row["tool"],
+                row["stores each result as"],
+                *(float(row[name]) for name in ("s in all", "least", "most")),
+            )
             for row in csv.DictReader(file)
             if row["tool"] not in AT_THE_END
         ]
@@ -107,7 +113,7 @@ def draw(totals: list[Total], form: Form) -> str:
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height}"/>',
             _text(x, TOP - 10, f"{value} s", "tick", anchor),
         ]
-    for i, (tool, stored, seconds) in enumerate(totals):
+    for i, (tool, stored, seconds, *_) in enumerate(totals):
         y = TOP + form.row * i
         bar = y + form.below + 3
         ours = "ours" if tool == OURS else ""
@@ -164,6 +170,12 @@ def claim(totals: list[Total]) -> str:
     )
 
 
+def spread(totals: list[Total]) -> str:
+    """Report in one sentence by how much the runs of a tool differ."""
+    most = max(100 * (total.most - total.least) / total.seconds for total in totals)
+    return f"The runs of a tool differed by at most {most:.0f} %."
+
+
 def smallest_costs() -> str:
     """Report what a pset takes in the largest study of calls that do nothing."""
     with RESULTS.open(encoding="utf-8", newline="") as file:
@@ -189,7 +201,7 @@ def block() -> str:
   <img alt="Time of the whole study: {describe(totals)}" src="{wide}">
 </picture>
 
-{smallest_costs()}
+{spread(totals)} {smallest_costs()}
 
 {END}"""
 

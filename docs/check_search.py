@@ -170,6 +170,9 @@ QUESTIONS = {
     "export csv": "cookbook#export-to-csv-excel-latex-or-matlab",
     "profiling": "cookbook#run-times-find-the-slowest-psets",
     "use multiple machines": "cookbook#split-a-study-between-machines",
+    "run on two computers": "cookbook#split-a-study-between-machines",
+    "slurm array job": "clusters",
+    "nan in results": "troubleshooting#word-results-are-nan",
 }
 TOP = 3  # pages among which the answer must be
 MILLISECONDS = 20_000
