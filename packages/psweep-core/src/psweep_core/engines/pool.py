@@ -37,6 +37,7 @@ import contextlib
 import pickle
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -399,6 +400,11 @@ class _Pool:
                 'script, the call of run_local must be below `if __name__ == "__main__":` '
                 f"where processes are started by {worker.method!r}"
             )
+            if "mpi4py" in sys.modules:  # each process that imports it needs mpiexec to start it
+                message += (
+                    ". If mpiexec has started the script, write "
+                    "executor=mpi4py.futures.MPIPoolExecutor() instead of poolsize"
+                )
             raise WorkerError(message)
         n = self._n_killed_early[worker.slot] = self._n_killed_early.get(worker.slot, 0) + 1
         if n >= _MAX_KILLED_EARLY:
