@@ -69,7 +69,7 @@ class Form(NamedTuple):
 
 FORMS = [Form("speed.svg", 310, 360, 26, 0), Form("speed-narrow.svg", 0, 270, 46, 20)]
 TOP = 58
-CUT = 20  # seconds; longer bars are cut, or the others would all look the same
+CUT = 25  # seconds; longer bars are cut, or the others would all look the same
 STORED = 158  # where it says what each result becomes
 
 
@@ -123,9 +123,7 @@ def draw(totals: list[Total], form: Form) -> str:
         else:
             parts.append(_text(STORED - 8, y + 17, tool, ours, "end"))
             parts.append(_text(STORED, y + 17, stored, "tick"))
-        more = (
-            f' <tspan class="tick">+{added(seconds, calls):.0f} %</tspan>' if tool != LOOP else ""
-        )
+        more = f' <tspan class="tick">{compared(seconds, calls)}</tspan>' if tool != LOOP else ""
         of_calls, in_all = px * min(seconds, calls), px * min(seconds, CUT)
         parts += [
             _bar(form.bars, bar, of_calls, "calls"),
@@ -144,6 +142,13 @@ def draw(totals: list[Total], form: Form) -> str:
 def added(seconds: float, calls: float) -> float:
     """Return how much a tool adds to the time of the calls alone, in %."""
     return 100 * (seconds / calls - 1)
+
+
+def compared(seconds: float, calls: float) -> str:
+    """Write how much a tool adds, or how often as long it takes, which is easier to read then."""
+    if seconds > 2.5 * calls:
+        return f"{seconds / calls:.0f} times"
+    return f"+{added(seconds, calls):.0f} %"
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
