@@ -172,6 +172,9 @@ QUESTIONS = {
     "use multiple machines": "cookbook#split-a-study-between-machines",
     "run on two computers": "cookbook#split-a-study-between-machines",
     "slurm array job": "clusters",
+    "slurm array limit": "tasks#settings-in-info-yaml",
+    "MaxSubmitJobs": "limits#more-tasks-than-you-may-submit-at-once",
+    "keep going when one fails": "failures#record-failures-and-the-run-goes-on",
     "nan in results": "troubleshooting#word-results-are-nan",
 }
 TOP = 3  # pages among which the answer must be
