@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from .errors import MachineError
 from .machine import Machine
-from .machines import refused_option
-from .schedulers import SCHEDULERS, Scheduler
+from .schedulers import Scheduler
 
 __all__ = ["Directives", "check_jobscript", "directives", "find_refused"]
 
@@ -28,7 +27,7 @@ class Directives(NamedTuple):
 
 def directives(script: str, machine: Machine) -> Directives:
     """Read them."""
-    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
+    scheduler = machine.dialect
     first, *rest = script.split("\n")
     bash = _BASH.match(first)
     kept = ""
@@ -55,8 +54,8 @@ def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
     for word in rest:
         option, equals, value = word.partition("=")
         names, others = (
-            next((m for o in own.split("|") if (m := re.match(o, option))), None)
-            for own in scheduler.own
+            next((m for o in options.split("|") if (m := re.match(o, option))), None)
+            for options in (scheduler.name_options, scheduler.own_options)
         )
         found = names or others
         # --output=x, -ox and -o x; but no other long option than these
@@ -99,10 +98,9 @@ def find_refused(script: str, machine: Machine) -> tuple[int, str] | None:
     """Find the first directive that goes against what psweep does: its line, and the problem."""
     if machine.runs_here:
         return None
-    scheduler = machine.scheduler or "slurm"
     for number, line in enumerate(script.splitlines(), 1):
-        if line.startswith(SCHEDULERS[scheduler].prefix):
-            problem = refused_option(line.split()[1:], scheduler, machine.array)
+        if line.startswith(machine.dialect.prefix):
+            problem = machine.dialect.problem_in(line.split()[1:], machine.array)
             if problem:
                 return number, problem
         elif line.strip() and not line.startswith("#"):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .machine import Machine
-from .schedulers import SCHEDULERS
 
 __all__ = ["grown_asks", "merged"]
 
@@ -47,7 +46,7 @@ def _bytes(text: str, machine: Machine) -> float:
     match = re.fullmatch(r"([\d.]+)([KMGTkmgt]?)", text)
     if not match:
         return 0.0
-    usual = SCHEDULERS[machine.scheduler or "slurm"].memory_unit
+    usual = machine.dialect.memory_unit
     return float(match[1]) * 1024.0 ** _UNITS.index((match[2] or usual).upper())
 
 
@@ -62,6 +61,6 @@ def _seconds(text: str, machine: Machine) -> float:
     if dash or len(parts) == 3:
         sizes: tuple[int, ...] = (3600, 60, 1)
     else:
-        alone, two = SCHEDULERS[machine.scheduler or "slurm"].short_times
+        alone, two = machine.dialect.short_times
         sizes = (alone,) if len(parts) == 1 else two
     return seconds + sum(part * size for part, size in zip(parts, sizes, strict=False))

@@ -17,7 +17,7 @@ from .errors import MachineError
 from .escalate import grown_asks, merged
 from .info_yaml import problem_with
 from .machine import INFO, JOBSCRIPT, Machine
-from .schedulers import SCHEDULERS
+from .schedulers import SCHEDULERS, EarlySignal
 
 __all__ = [
     "asked_options",
@@ -87,7 +87,7 @@ def read_jobscripts(machine_dir: Path, machines: Sequence[Machine]) -> dict[str,
 
 
 def _made(machine: Machine) -> str:
-    prefix = SCHEDULERS[machine.scheduler or "slurm"].prefix
+    prefix = machine.dialect.prefix
     lines = ["#!/bin/sh" if machine.runs_here else "#!/bin/bash"]
     asked = filter(None, map(str.strip, (machine.directives or "").splitlines()))
     lines += [line if line.startswith(prefix) else f"{prefix} {line}" for line in asked]
@@ -172,8 +172,7 @@ def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]
 
 def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
     """Write what is asked for as options of the submit command."""
-    options = SCHEDULERS[machine.scheduler or "slurm"].asks
-    return [options[name].format(amount) for name, amount in asks.items()]
+    return [machine.dialect.asks[name].format(amount) for name, amount in asks.items()]
 
 
 def task_lines(
@@ -204,12 +203,12 @@ def task_lines(
     levels = _MANY if change else str(len(machine.escalate))
     levels += " time" if any("time" in entry for entry in machine.escalate) else ""
     found = directives(path.read_bytes().decode("utf-8", "surrogateescape"), machine)
-    warning = _warning(machine, found)
+    early = _early_signal(machine, found)
     lines = [
         f"ps_cwd={shlex.quote(spools[-1].head['cwd'])}",
         "ps_kill_wait=",
         f"ps_levels='{levels}'",
-        f"ps_warns={warning[2] if warning else ''}",
+        f"ps_warns={early.signal if early else ''}",
     ]
     n_before = len(lines)
     for spool in spools:
@@ -223,12 +222,12 @@ def task_lines(
     return lines if len(lines) > n_before or only is None else []
 
 
-def _warning(machine: Machine, found: Directives) -> tuple[str, ...]:
-    """Return how to ask for a signal before the end; empty if the jobscript has its own."""
-    warning = SCHEDULERS[machine.scheduler].warning if machine.scheduler else ()
-    return (
-        () if not warning or re.search(rf"(?<!\S){warning[1]}(?![\w-])", found.asked) else warning
-    )
+def _early_signal(machine: Machine, found: Directives) -> EarlySignal | None:
+    """Return how to ask for a signal before the end; None if the jobscript does so itself."""
+    early = SCHEDULERS[machine.scheduler].early_signal if machine.scheduler else None
+    if early and re.search(rf"(?<!\S){early.option}(?![\w-])", found.asked):
+        return None
+    return early
 
 
 def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
@@ -260,16 +259,15 @@ def _lines(
         asks = {**asks, **change}
     if machine.runs_here:
         return [f"chunks_here {what} {machine.subcmd}  {comment}"]
-    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
+    scheduler = machine.dialect
     command = " ".join([machine.subcmd, *asked_options(machine, asks)])
     head = scheduler.array_head
     if not machine.array:
         head = head.replace("%A_%a", "%j").replace("%J_%I", "%J")
-    name_option = scheduler.own[0].split("|")[-1]
-    name_option += "=" if name_option.startswith("--") else " "
     name = shlex.quote(found.name) if found.name else f"ps_{machine.name:.12}"
-    if _warning(machine, found):
-        head += f"{scheduler.prefix} {scheduler.warning[0]}\n"
+    early = _early_signal(machine, found)
+    if early:
+        head += f"{scheduler.prefix} {early.directive}\n"
     more = ["    *) more= ;;"]
     for level in range(len(machine.escalate), 0, -1) if not change else ():
         grown = grown_asks(asks, merged(machine.escalate[:level]), machine)
@@ -284,6 +282,6 @@ def _lines(
         f"chunks {what} {limits} {command} <<'END_OF_DIRECTIVES'",
         f"#!{found.shell}",
         found.asked + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),
-        f"{scheduler.prefix} {name_option}{name}",
+        scheduler.name_directive(name),
         "END_OF_DIRECTIVES",
     ]

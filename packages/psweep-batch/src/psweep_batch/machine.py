@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from .schedulers import SUBMITS, shell_text
+from .schedulers import SCHEDULERS, SUBMITS, Scheduler, shell_text
 
 __all__ = ["INFO", "JOBSCRIPT", "Machine"]
 
@@ -75,6 +75,11 @@ class Machine:
     escalate: tuple[dict[str, str], ...] = ()
     directives: str | None = None
     setup: str | None = None
+
+    @property
+    def dialect(self) -> Scheduler:
+        """The scheduler whose options and directives it takes: SLURM's if that is not known."""
+        return SCHEDULERS[self.scheduler or "slurm"]
 
     @property
     def runs_here(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from .info_yaml import read_info
 from .machine import INFO, JOBSCRIPT, Machine
 from .schedulers import SCHEDULERS, SUBMITS
 
-__all__ = ["chosen_machines", "find_machines", "refused_option"]
+__all__ = ["chosen_machines", "find_machines"]
 
 
 def chosen_machines(there: list[Machine], names: Sequence[str] | None) -> list[Machine]:
@@ -88,22 +87,9 @@ def _check_options(path: Path, machine: Machine) -> None:
         return  # a script of the user's own, with options of its own
     # Both that have a qsub: PBS has the options of the other one, too.
     scheduler = machine.scheduler or ("pbs" if names[submits] == "qsub" else None)
-    problem = refused_option(words[submits + 1 :], scheduler, machine.array)
+    if scheduler is None:
+        return
+    problem = SCHEDULERS[scheduler].problem_in(words[submits + 1 :], machine.array)
     if problem:
         message = f"{path}: subcmd: {problem}"
         raise MachineError(message)
-
-
-def refused_option(options: Sequence[str], scheduler: str | None, array: bool) -> str | None:
-    """Return what is wrong with options for a scheduler that go against what psweep does."""
-    if scheduler is None:
-        return None
-    refused = dict(SCHEDULERS[scheduler].refused)
-    if array:
-        refused |= SCHEDULERS[scheduler].refused_in_arrays
-    for option, value in itertools.zip_longest(options, options[1:], fillvalue=""):
-        for given in (option, f"{option} {value}"):
-            for pattern, hint in refused.items():
-                if re.fullmatch(pattern, given):
-                    return f"{given} must not be set here: {hint}"
-    return None

@@ -22,9 +22,12 @@ Numbers are ``12``, or ``12_3`` for task 3 of an array.
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = [
     "LIMITS",
@@ -35,6 +38,14 @@ __all__ = [
     "Scheduler",
     "shell_text",
 ]
+
+
+class EarlySignal(NamedTuple):
+    """A signal that a job may request, to be sent before it is killed."""
+
+    directive: str  # requests it
+    option: str  # the user's own option that replaces it (a pattern)
+    signal: str  # its name, without SIG
 
 
 @dataclass(frozen=True)
@@ -66,11 +77,12 @@ class Scheduler:
         How a range of tasks is written for ``cancel``: with ``{job}`` and ``{tasks}``.
     refusals : str
         Extended regular expression: output of the submit command that proves that there is no job.
-    warning : tuple of str
-        Directive that requests a signal before a job is killed, the user's own options that replace
-        it (a pattern), and the signal. Empty: the scheduler sends one in any case.
-    own : tuple of str
-        Options that differ from pset to pset and so are left out of arrays; ``name`` first.
+    early_signal : EarlySignal or None
+        None: the scheduler sends one in any case.
+    name_options : str
+        The options with the name of a job (patterns, with ``|`` between them).
+    own_options : str
+        All others that differ from pset to pset and so are left out of arrays (patterns).
     asks : dict
         The options that ask for memory and time.
     memory_unit : str
@@ -94,15 +106,39 @@ class Scheduler:
     cancel: str
     range: str
     refusals: str
-    own: tuple[str, ...]
+    name_options: str
+    own_options: str
     asks: dict[str, str]
     memory_unit: str
     short_times: tuple[int, tuple[int, int]]
     refused: dict[str, str]
     refused_in_arrays: dict[str, str] = field(default_factory=dict)
     takes_any_name: bool = True
-    warning: tuple[str, ...] = ()
+    early_signal: EarlySignal | None = None
     by_stdin: bool = False
+
+    def name_directive(self, name: str) -> str:
+        """Return the directive that names a job; `name` is a word for the shell."""
+        option = self.name_options.split("|")[-1]
+        return f"{self.prefix} {option}{'=' if option.startswith('--') else ' '}{name}"
+
+    def problem_in(self, options: Sequence[str], array: bool) -> str | None:
+        """Find the first option that goes against what psweep does; None if there is none.
+
+        Parameters
+        ----------
+        options : sequence of str
+            The words of a directive, or of a submit command after its program.
+        array : bool
+            They are those of a job array.
+        """
+        refused = {**self.refused, **(self.refused_in_arrays if array else {})}
+        for option, value in itertools.zip_longest(options, options[1:], fillvalue=""):
+            for given in (option, f"{option} {value}"):
+                for pattern, hint in refused.items():
+                    if re.fullmatch(pattern, given):
+                        return f"{given} must not be set here: {hint}"
+        return None
 
 
 def shell_text(name: str) -> str:
@@ -136,7 +172,8 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         cancel='scancel ${ps_cluster:+-M "$ps_cluster"} "$@"',
         range="{job}_[{tasks}]",
         refusals=_SLURM_REFUSALS,
-        own=("-J|--job-name", "-[oe]|--output|--error|--open-mode"),
+        name_options="-J|--job-name",
+        own_options="-[oe]|--output|--error|--open-mode",
         asks={"mem": "--mem={}", "time": "--time={}"},
         memory_unit="M",
         short_times=(60, (60, 1)),
@@ -148,7 +185,7 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         refused_in_arrays={
             r"-i.*|--input(=.*)?": "all tasks would read one file; write < FILE into the script",
         },
-        warning=("--signal=B:USR1@30", "--signal", "USR1"),
+        early_signal=EarlySignal("--signal=B:USR1@30", "--signal", "USR1"),
     ),
     "sge": Scheduler(
         submit="qsub",
@@ -179,13 +216,14 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             "|Invalid option|no write permission|got select error|can't (get configuration|open)"
             "|error opening|does not exist|ERROR! (invalid|argument|unknown|-)"
         ),
-        own=("-N", "-[oeS]|-j|-cwd|-wd"),
+        name_options="-N",
+        own_options="-[oeS]|-j|-cwd|-wd",
         asks={"mem": "-l h_vmem={}", "time": "-l h_rt={}"},
         memory_unit=" ",
         short_times=(1, (60, 1)),
         refused={r"-t": _ARRAYS},
         takes_any_name=False,
-        warning=("-notify", "-notify", "USR2"),
+        early_signal=EarlySignal("-notify", "-notify", "USR2"),
     ),
     "pbs": Scheduler(
         submit="qsub",
@@ -215,7 +253,8 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
             "request rejected|"
             "submit error|file must be an ascii|Not Running)"
         ),
-        own=("-N", "-[oeSj]"),
+        name_options="-N",
+        own_options="-[oeSj]",
         asks={"mem": "-l mem={}b", "time": "-l walltime={}"},
         memory_unit=" ",
         short_times=(1, (60, 1)),
@@ -239,7 +278,8 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
         ),
         range="{job}_{tasks}",
         refusals="(Request aborted by esub|Job not submitted)",
-        own=("-J", "-[oe]|-oo|-eo"),
+        name_options="-J",
+        own_options="-[oe]|-oo|-eo",
         asks={"mem": "-M {}B", "time": "-W {}"},
         memory_unit=" ",
         short_times=(60, (3600, 60)),

@@ -15,7 +15,7 @@ from psweep_core.plumbing import Study, file_lock, replacing
 from .directives import Directives, directives
 from .machine import INFO, JOBSCRIPT, Machine
 from .other_databases import numbers_elsewhere, numbers_in, task_lines_of_all
-from .schedulers import LIMITS, REFUSALS, SCHEDULERS, Scheduler, shell_text
+from .schedulers import LIMITS, REFUSALS, shell_text
 
 __all__ = [
     "Line",
@@ -23,7 +23,6 @@ __all__ = [
     "info_path",
     "read_old_script",
     "run_script_path",
-    "task_settings",
     "write_run_scripts",
     "write_script",
 ]
@@ -203,7 +202,6 @@ def write_script(
     tasks : sequence of str
         What `task_lines` returns.
     """
-    scheduler = SCHEDULERS.get(machine.scheduler or "")
     text = [
         "#!/bin/sh",
         f"# Submit the psets of this study on {machine.name}: sh {path.name}",
@@ -217,7 +215,7 @@ def write_script(
     notes = shell_text("notes")
     job = notes + shell_text("here_job" if machine.runs_here else "job")
     text += [notes]
-    text += [] if machine.runs_here else [_settings(machine, scheduler), shell_text("scheduler")]
+    text += [] if machine.runs_here else [_settings(machine), shell_text("scheduler")]
     if lines or (tasks and machine.runs_here):
         what = "jobs made of templates" if lines else "what runs here"
         text.append(f'[ -z "$ps_feed" ] || stop "--feed is not for {what}"')
@@ -237,9 +235,8 @@ def write_script(
             pset = shlex.quote(line.pset_id)
             text.append(line.text or f"{verb} {pset} {command}  # {line.comment}")
     if tasks:
-        options = task_settings(machine, scheduler)
         text += ["task_text() {", "    cat <<'END_OF_TASK'", shell_text("task_job").rstrip()]
-        text += ["END_OF_TASK", "}", "", options, shell_text("chunks")]
+        text += ["END_OF_TASK", "}", "", *_array_settings(machine), shell_text("chunks")]
         text += ["submit_tasks() {", *tasks, "}", ""]
         if not machine.runs_here:
             text += _feeding(machine)
@@ -250,16 +247,15 @@ def write_script(
     path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)  # x for all who may read
 
 
-def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
+def _settings(machine: Machine) -> str:
     """Write the settings of a machine's scheduler, for the shell."""
-    # The commands of schedulers that psweep does not know may understand what sbatch does.
-    of = scheduler or SCHEDULERS["slurm"]
+    dialect = machine.dialect
     head = [
         f"    wants {shlex.quote(pattern)} || "
-        f"printf '%s\\n' {_filled(f'{of.prefix} {line}', machine)}"
-        for pattern, line in of.head
+        f"printf '%s\\n' {_filled(f'{dialect.prefix} {line}', machine)}"
+        for pattern, line in dialect.head
     ]
-    if scheduler:
+    if machine.scheduler:
         alive = shell_text(f"{machine.scheduler}_alive").rstrip()
     elif machine.statcmd:
         alive = (
@@ -271,7 +267,7 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
     lines = [
         f"ps_scheduler={machine.scheduler or 'other'}",
         f"ps_refusals={shlex.quote(REFUSALS[machine.scheduler])}",
-        f"ps_stdin={'yes' if of.by_stdin else ''}",
+        f"ps_stdin={'yes' if dialect.by_stdin else ''}",
         "",
         "alive() { # NUMBER: does this job wait or run?",
         alive,
@@ -279,18 +275,10 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
         "",
     ]
     if machine.array:
-        lines += [
-            f"ps_first_task={of.first_task}",
-            f"ps_task={shlex.quote(of.task)}",
-            "",
-            "array_options() { # TASKS LIMIT",
-            f"    {of.array}",
-            "}",
-            "",
-        ]
+        lines += _array_settings(machine)
     else:
         lines += [
-            f"ps_prefix={shlex.quote(of.prefix)}",
+            f"ps_prefix={shlex.quote(dialect.prefix)}",
             "",
             "job_head() { # SHELL: directives that the jobscript does not have",
             *head,
@@ -300,19 +288,17 @@ def _settings(machine: Machine, scheduler: Scheduler | None) -> str:
     return "\n".join(lines)
 
 
-def task_settings(machine: Machine, scheduler: Scheduler | None) -> str:
-    """Write how the chunks of `prep_batch` with ``func`` are submitted, for the shell."""
-    of = scheduler or SCHEDULERS["slurm"]
-    lines = [
-        f"ps_first_task={of.first_task}",
-        f"ps_task={shlex.quote(of.task) if machine.array else ''}",
+def _array_settings(machine: Machine) -> list[str]:
+    """Write how arrays are submitted, for the shell; ps_task is empty for single jobs."""
+    return [
+        f"ps_first_task={machine.dialect.first_task}",
+        f"ps_task={shlex.quote(machine.dialect.task) if machine.array else ''}",
         "",
         "array_options() { # TASKS LIMIT",
-        f"    {of.array}",
+        f"    {machine.dialect.array}",
         "}",
         "",
     ]
-    return "\n".join(lines)
 
 
 def _feeding(machine: Machine) -> list[str]:
@@ -356,9 +342,7 @@ def _array_lines(
         if key not in groups:
             groups[key], names[key] = [], _common_name(found.name, line)
         groups[key].append(line)
-    scheduler = SCHEDULERS[machine.scheduler or "slurm"]
-    name_option = scheduler.own[0].split("|")[-1]
-    name_option += "=" if name_option.startswith("--") else " "
+    scheduler = machine.dialect
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
         attempt, shell, asked, more = key
@@ -376,7 +360,7 @@ def _array_lines(
             machine=machine.name, shell=shell
         ).rstrip("\n")
         if names[key]:
-            yield f"{scheduler.prefix} {name_option}{names[key]}"
+            yield scheduler.name_directive(names[key])
         elif not scheduler.takes_any_name:
             default = next(line for _, line in scheduler.head if line.startswith("-N"))
             yield f"{scheduler.prefix} {default.format(machine=machine.name)}"
