@@ -93,7 +93,6 @@ class Case:
     unit: str = "µs per pset"
     repeats: int = 5
     on_disk: bool = False
-    plotted: bool = True
 
     def times(self, repeated: list[Results]) -> dict[str, list[float]]:
         """Return for each side the time of each repeat, in `unit`."""
@@ -192,7 +191,7 @@ def all_cases(divisor: int = 1) -> list[Case]:
             Side(HERE, environment, action, {**args, "rows": n}, here),
             Side(floor, environment, action, {**args, "rows": n, "by": "pandas"}, here),
         ]
-        return Case(name, title, sides, checks, unit="ms", repeats=3, plotted=False)
+        return Case(name, title, sides, checks, unit="ms", repeats=3)
 
     def program(name: str) -> Case:
         here = Base(HERE, "run", million)
@@ -208,7 +207,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [Check("s", lambda results: results[HERE]["seconds"], at_most=4)],
             unit="s",
             repeats=3,
-            plotted=False,
         )
 
     programs = [
@@ -233,7 +231,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             ],
             [Check("s", lambda results: results[HERE]["seconds"], at_most=0.15)],
             unit="s",
-            plotted=False,
         ),
     ]
 
@@ -260,7 +257,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 Check("as a multiple of a bare loop", ratio(HERE, by_hand), at_most=1),
             ],
             unit="µs per cell",
-            plotted=False,
         ),
         wide(
             "wide_one",
@@ -316,7 +312,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [Check("MB on disk", lambda results: results[HERE]["bytes"] / 1e6, at_most=5)],
             unit="s",
             repeats=1,
-            plotted=False,
         ),
         Case(
             "arrays",
@@ -328,7 +323,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [],
             unit="ms",
             repeats=3,
-            plotted=False,
         ),
     ]
 
@@ -360,7 +354,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
                 ),
             ],
             repeats=3,
-            plotted=False,
         ),
         Case(
             "disk",
@@ -369,7 +362,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [],
             repeats=3,
             on_disk=True,
-            plotted=False,
         ),
         Case(
             "append",
@@ -387,7 +379,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             append(million),
             [read_and_write],
             unit="s",
-            plotted=False,
         ),
         Case(
             "pool",
@@ -428,7 +419,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [Check("s, all in", lambda results: results[HERE]["seconds"], at_most=0.25)],
             unit="s",
             repeats=9,
-            plotted=False,
         ),
         Case(
             "pool_slow",
@@ -441,7 +431,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             [Check("% of two cores", lambda results: 0.5e6 / cost(HERE)(results), at_least=95)],
             unit="ms per pset",
             repeats=3,
-            plotted=False,
         ),
         Case(
             "dask",
@@ -487,7 +476,6 @@ def all_cases(divisor: int = 1) -> list[Case]:
             ],
             unit="s",
             repeats=15,
-            plotted=False,
         ),
         Case(
             "look",

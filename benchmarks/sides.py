@@ -251,8 +251,6 @@ def dask_run(n, how):
         with Timer() as timer:
             if how == "map":
                 results = client.gather(client.map(trivial, params))
-            elif how == "dask_client":
-                results = ps.run(trivial, params, dask_client=client)
             else:
                 results = ps.run(trivial, params, executor=client)
     expect(len(results), n)

@@ -126,7 +126,7 @@ def batch_collect(
      2       4
      3       9
     """
-    check_reader(reader)
+    _check_reader(reader)
     study = Study.find(calc_dir, database_basename)
     folder = Path(study.layout.name)
     settle(study.layout)  # rows of tasks that are gone are moved, too
@@ -169,7 +169,7 @@ def _attempts(status: PsetStatus, queues: Queues) -> int | None:
     return status.attempt.number
 
 
-def check_reader(reader: Any) -> None:
+def _check_reader(reader: Any) -> None:
     """Refuse what cannot read a result."""
     if reader is not None and not callable(reader):
         message = f"reader must be a function of a folder that returns a dict, not {reader!r}"

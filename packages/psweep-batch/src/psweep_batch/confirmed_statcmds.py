@@ -6,25 +6,15 @@ import contextlib
 import os
 from pathlib import Path
 
-from .machine import Machine
-
-__all__ = ["confirm_statcmd", "confirmed_statcmds", "may_run_statcmd"]
+__all__ = ["confirm_statcmd", "confirmed_statcmds"]
 
 
 def confirmed_statcmds() -> set[str]:
-    """Read which commands this user has written or confirmed on this machine."""
+    """Read which commands this user has given to `prep_batch`, or confirmed, on this machine."""
     try:
         return set(_confirmed_path().read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError):
         return set()
-
-
-def may_run_statcmd(machine: Machine) -> bool:
-    """Return whether a statcmd may run: it is code, and a study may come from somebody else.
-
-    One that `prep_batch` has seen here may, and one that was confirmed in a terminal.
-    """
-    return machine.statcmd is None or machine.statcmd in confirmed_statcmds()
 
 
 def confirm_statcmd(command: str) -> None:

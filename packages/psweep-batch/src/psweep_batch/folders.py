@@ -16,13 +16,13 @@ from psweep_core.plumbing import BOOK, Code, dumps
 
 from .directives import check_jobscript
 from .errors import TemplateError
+from .jobs import RESULT_FILES
 from .machine import JOBSCRIPT, Machine
 from .templates import Template
 
 __all__ = ["PSET_FILE", "PsetFiles", "read_templates"]
 
 PSET_FILE = "pset.pk"
-_RESULTS = ("result.pk", "result.json")
 _RESERVED = re.compile(r"\.(submitted|job|jobscript)_")
 
 
@@ -267,7 +267,7 @@ def _walk(top: Path) -> Iterable[Path]:
 
 
 def _check_name(name: str, path: Path, machines: Sequence[Machine]) -> None:
-    made = {PSET_FILE: "the pset", **dict.fromkeys(_RESULTS, "what the job writes")}
+    made = {PSET_FILE: "the pset", **dict.fromkeys(RESULT_FILES, "what the job writes")}
     made |= {f"{JOBSCRIPT}_{m.name}": f"the jobscript of {m.name}" for m in machines}
     made |= {f"{JOBSCRIPT}_{m.name}.log": f"the output on {m.name}" for m in machines}
     top = name.split(os.sep, maxsplit=1)[0]

@@ -111,8 +111,8 @@ def batch_resubmit(
     folder = Path(split_database(calc_dir)[0])
     known = statuses(calc_dir, None)
     chosen = [s for s in known if s.state in states]
-    n_cancelled = sum(s.state == "cancelled" for s in known)
-    if n_cancelled and "cancelled" not in states:
+    n_cancelled = sum(s.state == State.CANCELLED for s in known)
+    if n_cancelled and State.CANCELLED not in states:
         print(
             f"psweep: {n_cancelled} pset{'s' * (n_cancelled > 1)} left out, whose jobs were "
             "cancelled; states=['cancelled'] submits them again",
