@@ -14,7 +14,7 @@ import pytest
 from cluster import links
 
 import psweep as ps
-from psweep_batch import database_there
+from psweep_batch import remote_database
 from psweep_batch.cli import pull, push
 
 NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep cat tail awk".split()
@@ -93,7 +93,7 @@ def test_the_database_there_is_replaced_under_its_lock(
     connect, tmp_path, monkeypatch, capfd, locker
 ):
     there = connect(base_path=str(links(tmp_path / "few", *NEEDED, locker)))
-    monkeypatch.setattr(database_there, "_PATIENCE", 3)
+    monkeypatch.setattr(remote_database, "_PATIENCE", 3)
     run(3)
     ours = Path("calc/database.pk").read_bytes()
     lock = there / ".psweep/database.pk/lock"

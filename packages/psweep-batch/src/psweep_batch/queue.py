@@ -19,7 +19,7 @@ from .jobs import seconds
 from .machine import Machine
 from .scheduler_words import MAY_COME_BACK, MEANINGS, runs
 
-__all__ = ["Account", "Queue", "complain", "script_for_there", "snapshot_path"]
+__all__ = ["Account", "Queue", "complain", "remote_script", "snapshot_path"]
 
 _SECONDS = 60
 _MARK = "psweep-queue"
@@ -295,7 +295,7 @@ def _answer(
     if host is None:
         args, stdin = [shutil.which("bash") or "sh", "-s"], f"{{ {command}\n}} </dev/null\n"
     else:
-        args, stdin = [*host, "sh"], script_for_there(command, machine.login_shell)
+        args, stdin = [*host, "sh"], remote_script(command, machine.login_shell)
     try:
         done = subprocess.run(
             args,
@@ -317,7 +317,7 @@ def _answer(
     return seconds(when), said
 
 
-def script_for_there(command: str, login_shell: bool) -> str:
+def remote_script(command: str, login_shell: bool) -> str:
     """Write what `sh` on another machine reads from stdin.
 
     So no login shell there has to understand it: csh and fish quote in other ways.

@@ -26,7 +26,7 @@ from psweep_core.plumbing import (
 
 from .errors import TransferError
 from .machine import INFO, Machine
-from .queue import script_for_there
+from .queue import remote_script
 from .queues import machine_of
 
 __all__ = ["RemoteStudy", "machines_of_study"]
@@ -36,7 +36,7 @@ _MARK = "psweep-answer"
 _FILE_ERROR = 11  # exit statuses of rsync, see EXIT VALUES in its manual
 _VANISHED = 24
 _SOCKET_LENGTH = 80  # of the 104 that a path of a socket may have; ssh adds to it
-_CURES = (
+_HINTS = (
     ("Could not resolve hostname", "is the name right? try: ssh {host}"),
     ("Permission denied (", "ssh does not get in; try: ssh {host}"),
     ("is your shell clean", "a file such as ~/.bashrc on {host} prints something; keep it quiet"),
@@ -75,7 +75,7 @@ class RemoteStudy:
             )
             raise TransferError(message)
         self.host = host
-        self.called = host.rpartition("@")[2]
+        self.hostname = host.rpartition("@")[2]
         self.folder = Path(os.path.abspath(folder_of(calc_dir)))
         self.machine = self._machine()
         self._sockets: tempfile.TemporaryDirectory[str] | None = None
@@ -104,7 +104,7 @@ class RemoteStudy:
     def _machine(self) -> Machine | None:
         """Find the machine of the study that is this host."""
         machines = machines_of_study(self.folder)
-        named = [machine for machine in machines if machine.name == self.called]
+        named = [machine for machine in machines if machine.name == self.hostname]
         asked = [machine for machine in machines if machine.query or machine.remote_dir]
         return named[0] if named else asked[0] if len(asked) == 1 else None
 
@@ -164,12 +164,12 @@ class RemoteStudy:
             text = said.read().decode("utf-8", "replace").strip()
         if os.path.exists(socket):
             self._options = options
-        elif done.returncode and any(cure[0] in text for cure in _CURES):
+        elif done.returncode and any(hint[0] in text for hint in _HINTS):
             raise TransferError(self._explain([*master, self.host], done.returncode, text))
 
     @property
-    def there(self) -> str:
-        """The place, as rsync wants it."""
+    def address(self) -> str:
+        """The folder of the study there, as rsync wants it."""
         return f"{self.host}:{self.path}"
 
     @property
@@ -182,7 +182,7 @@ class RemoteStudy:
         names = databases_in(self.folder)
         if not names:
             path = shlex.quote(f"{self.path}/{PRIVATE}")
-            said = self.ask(f"ls -1 {path} 2>/dev/null || true")
+            said = self.run(f"ls -1 {path} 2>/dev/null || true")
             names = {name for name in said if Path(name).suffix in SUFFIXES}
         return sorted(names) or ["database.pk"]
 
@@ -196,7 +196,7 @@ class RemoteStudy:
         return self._folders_in(f"{self.path}/{REMOVED}")
 
     def _folders_in(self, path: str) -> list[str]:
-        names = self.ask(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
+        names = self.run(f"cd -- {shlex.quote(path)} 2>/dev/null && ls -d -- */ || true")
         return [name for name in (name.rstrip("/") for name in names) if "/" not in name]
 
     def _expanded(self, path: str) -> str:
@@ -205,21 +205,27 @@ class RemoteStudy:
         for i, word in enumerate(words):
             name = re.sub(r"[${}]", "", word)
             words[i] = f'"${{{name}?}}"' if i % 2 else shlex.quote(word) if word else ""
-        said = self.ask(f"set -u; printf '%s\\n' {''.join(words)}", login_shell=True)
+        said = self.run(f"set -u; printf '%s\\n' {''.join(words)}", login_shell=True)
         return said[-1] if said else path
 
-    def ask(self, command: str, login_shell: bool = False) -> list[str]:
+    def run(self, command: str, login_shell: bool = False) -> list[str]:
         """Run a shell command there, and return the lines that it prints."""
         # A shell there may greet before it does what it is told.
-        script = script_for_there(f"echo {_MARK}; {command}", login_shell)
+        script = remote_script(f"echo {_MARK}; {command}", login_shell)
         said = self._call([*self.ssh, "sh"], quiet=True, script=script)
         return said.partition(f"{_MARK}\n")[2].splitlines()
 
     @contextlib.contextmanager
-    def their_file(self, name: str) -> Iterator[Path | None]:
-        """Copy a file of theirs to where it can be looked at; None if there is none."""
+    def fetched_file(self, name: str) -> Iterator[Path | None]:
+        """Copy a file from there into a temporary folder; None if there is none.
+
+        Parameters
+        ----------
+        name : str
+            Its path below the folder of the study.
+        """
         path = f"{self.path}/{name}"
-        if not self.ask(f"test ! -e {shlex.quote(path)} || echo yes"):
+        if not self.run(f"test ! -e {shlex.quote(path)} || echo yes"):
             yield None
             return
         with tempfile.TemporaryDirectory(prefix="psweep_") as folder:
@@ -235,7 +241,7 @@ class RemoteStudy:
         name : str
             A database of the study.
         """
-        with self.their_file(RUNS) as theirs:
+        with self.fetched_file(RUNS) as theirs:
             if theirs is not None:
                 study = Study(self.folder, name)
                 with study.locked():
@@ -245,7 +251,7 @@ class RemoteStudy:
         """Copy a folder."""
         # Running jobs create and rename files: a file that vanished is not an error.
         args = ["rsync", *self._by_ssh(), *options, "--", source, target]
-        self._call(args, fine=(0, _VANISHED))
+        self._call(args, accepted=(0, _VANISHED))
 
     def _by_ssh(self) -> list[str]:
         return ["-e", shlex.join(["ssh", *self._options])] if self._options else []
@@ -254,7 +260,7 @@ class RemoteStudy:
         self,
         args: Sequence[str],
         quiet: bool = False,
-        fine: Sequence[int] = (0,),
+        accepted: Sequence[int] = (0,),
         script: str | None = None,
     ) -> str:
         stdin = None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL
@@ -271,7 +277,7 @@ class RemoteStudy:
             message = f"there is no {args[0]} here; install it"
             raise TransferError(message) from None
         out, said = process.communicate(script)
-        if process.returncode not in fine:
+        if process.returncode not in accepted:
             raise TransferError(self._explain(args, process.returncode, said.strip()))
         sys.stderr.write(said)
         return out or ""
@@ -281,10 +287,10 @@ class RemoteStudy:
             # The receiver's message can get lost when it exits.
             said = "error in file I/O; most often: No space left on device"
         usual = "see what it says" if said else "was it killed, or the connection cut? repeat this"
-        cure = next((cure for text, cure in _CURES if text in said), usual)
+        hint = next((hint for text, hint in _HINTS if text in said), usual)
         return (
             f"{shlex.join(args)} failed (exit status {status}): {said or 'no message'}\n"
-            f"psweep: {cure.format(host=self.host)}"
+            f"psweep: {hint.format(host=self.host)}"
         )
 
 

@@ -32,13 +32,13 @@ from psweep_core.plumbing import (
     temporary_name,
 )
 
-from .database_there import TRANSFERS, DatabaseThere
 from .errors import TransferError
 from .find_state import Judge
 from .jobs import last_attempt
 from .machine import INFO, Machine
 from .queue import Queue, snapshot_path
 from .queues import Queues
+from .remote_database import TRANSFERS, RemoteDatabase
 from .remote_study import RemoteStudy, machines_of_study
 from .status_record import books_of
 from .tasks import judge_tasks
@@ -59,7 +59,7 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     dry_run : bool
         Only show what would be copied.
     options : sequence of str
-        For rsync.
+        More options for rsync, from the user.
 
     Raises
     ------
@@ -72,43 +72,42 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
         raise TransferError(message)
     names = sorted(databases_in(remote.folder)) or ["database.pk"]
     layouts = [Layout(remote.folder, name) for name in names]
-    skip = ["--exclude-from=excl_push"] if os.path.exists("excl_push") else []
-    how = _how(bool(layouts[0].spools()))  # of all databases
-    how.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
-    shown = _shown(dry_run)
+    databases = [RemoteDatabase(remote, name, is_one_of_several=len(names) > 1) for name in names]
+    options = [*_verbosity(dry_run), *_excluded_by_user("excl_push"), *options]
+    rules = _rules(spools=bool(layouts[0].spools()))  # (These are of all databases.)
+    rules.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
     with remote:
-        source, target = f"{remote.folder}/", f"{remote.there}/"
-        how += _kept_removals(remote.removals())
+        source, target = f"{remote.folder}/", f"{remote.address}/"
+        rules += _kept_removals(remote.removals())
         if dry_run:
-            remote.rsync([*how, *shown, f"--exclude=/{TRANSFERS}", *skip, *options], source, target)
+            remote.rsync([*rules, f"--exclude=/{TRANSFERS}", *options], source, target)
             return
         with contextlib.ExitStack() as stack:
-            found = []
-            for layout in layouts:
-                there = DatabaseThere(remote, layout.basename, len(names) > 1)
-                theirs = stack.enter_context(there.kept())
+            copies = []
+            for layout, database in zip(layouts, databases, strict=True):
+                theirs = stack.enter_context(database.kept())
                 if theirs and _lacks(_read(layout.database), _read(theirs)):
                     message = (
-                        f"{remote.there} contains psets that {layout.database} lacks; "
+                        f"{remote.address} contains psets that {layout.database} lacks; "
                         f"run `psweep-pull {host}` first"
                     )
                     raise TransferError(message)
-                found.append((layout.database, there, theirs))
+                copies.append(theirs)
             # What other machines have added to the table of runs is not to be replaced.
             remote.merge_runs(names[0])
             for spool in itertools.chain.from_iterable(map(spools_of, layouts)):
                 spool.note_pushed()  # from here on, others may submit its chunks there
-            there = found[0][1]
-            how += _left_out(*map(glob.escape, names), RUNS, TRANSFERS)
-            how.append(f"--temp-dir={there.folder}")
-            remote.rsync([*how, *shown, *skip, *options], source, target)
+            rules += _left_out(*map(glob.escape, names), RUNS, TRANSFERS)
+            rules.append(f"--temp-dir={databases[0].folder}")
+            remote.rsync([*rules, *options], source, target)
             if layouts[0].runs.exists():
-                there.add_runs([*shown, *skip, *options])
-            for ours, there, theirs in found:
+                databases[0].add_runs(options)
+            for layout, database, theirs in zip(layouts, databases, copies, strict=True):
+                ours = layout.database
                 if ours.exists() and (
                     theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime
                 ):
-                    there.replace([*shown, *skip, *options])
+                    database.replace(options)
 
 
 def pull(
@@ -147,25 +146,22 @@ def pull(
             # Before they are here: what no task has yet may be submitted there at any time.
             for folder in remote.spools():
                 Spool(folder).note_pushed()
-        skip = ["--exclude-from=excl_pull"] if os.path.exists("excl_pull") else []
-        how = [
-            *_how(spools=True),
-            *_shown(dry_run),
-            *_left_out(*map(glob.escape, names), RUNS, TRANSFERS),
-        ]
-        how += _kept_removals(path.name for path in removed.glob("*"))
-        source, target = f"{remote.there}/", f"{remote.folder}/"
+        options = [*_verbosity(dry_run), *_excluded_by_user("excl_pull"), *options]
+        rules = _rules(spools=True)
+        rules += _left_out(*map(glob.escape, names), RUNS, TRANSFERS)
+        rules += _kept_removals(path.name for path in removed.glob("*"))
+        source, target = f"{remote.address}/", f"{remote.folder}/"
         if dry_run:
-            remote.rsync([*how, *skip, *options], source, target)
+            remote.rsync([*rules, *options], source, target)
             return
         with _folder_for_transfer(remote.folder) as temporary:
-            how.append(f"--temp-dir={temporary}")
-            remote.rsync([*how, *skip, *options], source, target)
+            rules.append(f"--temp-dir={temporary}")
+            remote.rsync([*rules, *options], source, target)
         # Not before the notes are here: with older ones, jobs that have ended would look lost.
         if queue is not None:
             _keep_queue(remote, names, *queue)
         for name in names:
-            with remote.their_file(name) as theirs:
+            with remote.fetched_file(name) as theirs:
                 if theirs is not None:
                     _take_database(remote, name, theirs)
         remote.merge_runs(names[0])
@@ -207,7 +203,7 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
                 "study was extended on both machines, with the same numbers"
             )
         note_unneeded(study.layout, study.write_database(append_frame(here, new)))
-        print(f"psweep-pull: {psets} of {remote.there} {were} added to {ours}{why}")
+        print(f"psweep-pull: {psets} of {remote.address} {were} added to {ours}{why}")
 
 
 def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:
@@ -251,7 +247,7 @@ def _ask_queue(
         if machines:
             names = ", ".join(machine.name for machine in machines)
             print(
-                f"psweep-pull: which of the machines {names} is {remote.called}? Name its folder "
+                f"psweep-pull: which of the machines {names} is {remote.hostname}? Name its folder "
                 "of templates like the host, so that its queue can be asked",
                 file=sys.stderr,
             )
@@ -300,18 +296,26 @@ def _keep_queue(remote: RemoteStudy, names: list[str], machine: Machine, queue: 
         answered.save(path)
 
 
-def _how(spools: bool) -> list[str]:
+def _rules(*, spools: bool) -> list[str]:
+    """Return the options of rsync that say what is copied, and how.
+
+    Locks and journals are of one machine. Spools (what tasks run, and who has it) are of all.
+    """
     # -s: names go as they are, through no shell; -u: what is newer at the target stays
-    # Locks and journals are of one machine; what tasks run, and who has it, is of all.
+    rules = ["-a", "-u", "-s"]
     batch = f"/{PRIVATE}/batch"
-    how = ["-a", "-u", "-s"]
     if spools:
-        how += [f"--include=/{PRIVATE}/", f"--include={batch}/", f"--exclude={batch}/*/.*"]
-        how.append(f"--exclude=/{PRIVATE}/*")
+        rules += [f"--include=/{PRIVATE}/", f"--include={batch}/", f"--exclude={batch}/*/.*"]
+        rules.append(f"--exclude=/{PRIVATE}/*")
     else:
-        how.append(f"--exclude=/{PRIVATE}")
-    how.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are just being written
-    return how
+        rules.append(f"--exclude=/{PRIVATE}")
+    rules.append("--exclude=" + temporary_name("*", "[0-9]*"))  # files that are being written
+    return rules
+
+
+def _excluded_by_user(name: str) -> list[str]:
+    """Leave out the patterns in a file of the working directory, if there is one."""
+    return [f"--exclude-from={name}"] if os.path.exists(name) else []
 
 
 def _left_out(*names: str) -> list[str]:
@@ -325,7 +329,7 @@ def _kept_removals(names: Iterable[str]) -> list[str]:
     return _left_out(f"{REMOVED}/.*", *kept)  # .*: a removal that has just begun
 
 
-def _shown(dry_run: bool) -> list[str]:
+def _verbosity(dry_run: bool) -> list[str]:
     if dry_run:
         return ["-n", "-v"]
     return ["--info=progress2", "--human-readable"] if sys.stdout.isatty() else ["-v"]
