@@ -35,14 +35,13 @@ from psweep_core.plumbing import (
     seconds_of,
 )
 
-from .errors import BatchError
 from .find_state import READER_MARK
 from .outputs import tail
 from .queues import Queues
 from .result_files import UNUSABLE, read_result, result_file, without_book
 from .scripts import run_script_path
 from .states import State
-from .status import job_statuses, nothing_for, remember_collected
+from .status import job_statuses, not_prepared, remember_collected
 from .status_record import PsetStatus, book_names
 from .tasks import settle
 
@@ -137,7 +136,7 @@ def batch_collect(
     known = _collected(df, {status.pset_id for status in new})
     if machine is not None:
         if not run_script_path(folder, machine).exists():
-            raise BatchError(nothing_for(folder, machine))
+            raise not_prepared(folder, machine)
         new = [status for status in new if status.machine == machine]
     queues = Queues(folder)
     bar = Progress(len(new), progress)

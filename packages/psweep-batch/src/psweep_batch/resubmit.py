@@ -30,7 +30,7 @@ from .machine import Machine
 from .queues import Queues
 from .scripts import Line, info_path, write_script
 from .states import State
-from .status import nothing_for, status_frame, statuses
+from .status import not_prepared, status_frame, statuses
 from .status_record import PsetStatus
 from .tasks import settle
 
@@ -155,7 +155,7 @@ def batch_resubmit(
             continue
         names = set(os.listdir(folder / status.pset_id))
         if target not in machines_of(names):
-            raise BatchError(nothing_for(folder, target))
+            raise not_prepared(folder, target)
         last = status.attempt
         comment = f"run_seq={status.run_seq} pset_seq={status.pset_seq} {status.reason}"
         lines.setdefault(target, []).append(

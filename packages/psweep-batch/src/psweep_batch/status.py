@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -26,13 +26,11 @@ from .tasks import psets_of_tasks, task_statuses
 __all__ = [
     "batch_status",
     "job_statuses",
-    "nothing_for",
+    "not_prepared",
     "remember_collected",
     "status_frame",
     "statuses",
 ]
-
-_NOTHING: Final = PsetStatus("", 0, 0, None, None, "", "", None)
 
 
 def batch_status(calc_dir: PathLike = "calc", machine: str | None = None) -> pd.DataFrame:
@@ -148,7 +146,7 @@ def statuses(
     of_tasks = psets_of_tasks(tasks, df, layout, machine)
     of_jobs = job_statuses(df, folder, machine, may_ask)
     if machine and not of_jobs and not of_tasks:
-        raise BatchError(nothing_for(folder, machine))
+        raise not_prepared(folder, machine)
     recovered = set(df["_pset_id"][recovered_rows(df)]) if len(df) else set()
     return [
         status._replace(succeeded_later=True)
@@ -167,8 +165,7 @@ def job_statuses(
     """Find the state of the jobs that templates made; `df` is all that is known of the study."""
     outcomes = outcomes_of(df)
     collected = read_collected(calc_dir, outcomes)
-    found: list[PsetStatus] = []
-    places: list[_Place] = []
+    found: list[PsetStatus | _Prepared] = []
     rows = [df[name].tolist() for name in ("_pset_id", "_pset_seq", "_run_seq")] if len(df) else []
     # Most rows may be of run_local, which needs no folders.
     folders = {entry.name for entry in os.scandir(calc_dir)} if rows else set()
@@ -186,25 +183,31 @@ def job_statuses(
         prepared = machines_of(names)
         if machine in prepared if machine else prepared:
             attempt = last_attempt(f"{calc_dir}/{pset_id}", names, machine)
-            places.append(_Place(len(found), pset_id, pset_seq, run_seq, attempt))
-            found.append(_NOTHING)
+            found.append(_Prepared(pset_id, pset_seq, run_seq, attempt))
     # First the notes, then the queue: a job that ends in between is in neither, and its notes are
     # read again. One that was requeued has notes of an end already, of its first start.
     queues = Queues(calc_dir, may_ask)
     judge = Judge(calc_dir, queues, books_of(df))
-    verdicts = [judge(place.attempt, outcomes.get(place.pset_id)) for place in places]
+    verdicts = {
+        pset.pset_id: judge(pset.attempt, outcomes.get(pset.pset_id))
+        for pset in found
+        if isinstance(pset, _Prepared)
+    }
     # One call of a second source for all that the queue does not show
     queues.ask_accounts()
-    for place, verdict in zip(places, verdicts, strict=True):
-        found[place.position] = _status(place, verdict, calc_dir, machine, judge, outcomes)
+    judged = [
+        _status(pset, verdicts[pset.pset_id], calc_dir, machine, judge, outcomes)
+        if isinstance(pset, _Prepared)
+        else pset
+        for pset in found
+    ]
     queues.remember()
-    return found
+    return judged
 
 
-class _Place(NamedTuple):
-    """A pset whose notes were read."""
+class _Prepared(NamedTuple):
+    """A pset whose notes were read, and that is not judged yet."""
 
-    position: int  # in the list of all
     pset_id: str
     pset_seq: int
     run_seq: int
@@ -212,20 +215,20 @@ class _Place(NamedTuple):
 
 
 def _status(
-    place: _Place,
+    pset: _Prepared,
     verdict: Verdict,
     calc_dir: Path,
     machine: str | None,
     judge: Judge,
     outcomes: dict[str, Outcome],
 ) -> PsetStatus:
-    folder = calc_dir / place.pset_id
-    attempt = place.attempt
+    folder = calc_dir / pset.pset_id
+    attempt = pset.attempt
     account = None
     if verdict.open:
         if attempt is not None:
             attempt = last_attempt(folder, set(os.listdir(folder)), machine)
-        verdict = judge(attempt, outcomes.get(place.pset_id))
+        verdict = judge(attempt, outcomes.get(pset.pset_id))
         account = judge.account(attempt) if attempt is not None and verdict.open else None
     log, stderr = outputs(folder, attempt)
     state, reason = verdict.state, verdict.reason
@@ -236,9 +239,17 @@ def _status(
         if account is not None and account.details:
             reason = f"{reason} ({account.details})"
     name = attempt.machine if attempt else machine
-    _, pset_id, pset_seq, run_seq, _ = place
     return PsetStatus(
-        pset_id, pset_seq, run_seq, name, attempt, state, reason, log, stderr, account
+        pset.pset_id,
+        pset.pset_seq,
+        pset.run_seq,
+        name,
+        attempt,
+        state,
+        reason,
+        log,
+        stderr,
+        account,
     )
 
 
@@ -284,11 +295,12 @@ def remember_collected(df: pd.DataFrame, calc_dir: Path, found: Sequence[PsetSta
         write_collected(calc_dir, kept)
 
 
-def nothing_for(calc_dir: Path, machine: str) -> str:
-    """Message: no pset was prepared for a machine."""
-    there = sorted(path.name[4:-3] for path in calc_dir.glob("run_*.sh"))
+def not_prepared(calc_dir: Path, machine: str) -> BatchError:
+    """Return the error that no pset was prepared for a machine."""
+    there = sorted(path.stem.removeprefix("run_") for path in calc_dir.glob("run_*.sh"))
     hint = f"; for the study in that folder, write -c {machine}" if os.path.isdir(machine) else ""
-    return (
+    message = (
         f"no pset in {calc_dir} was prepared for the machine {machine!r}; there is "
         f"{', '.join(there) or 'none, call prep_batch'}{hint}"
     )
+    return BatchError(message)
