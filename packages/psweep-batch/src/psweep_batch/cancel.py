@@ -25,8 +25,8 @@ from .status_record import PsetStatus
 
 __all__ = ["batch_cancel", "cancel_jobs"]
 
-_AT_ONCE = 200  # arguments of one call
-_SECONDS = 300
+_MAX_WORDS = 200  # of one call of the command that cancels
+_TIMEOUT_SECONDS = 300
 _IN_PROGRESS = (State.QUEUED, State.RUNNING)
 
 
@@ -160,10 +160,10 @@ def _cancel(
         for (of, number), tasks in numbers.items():
             if of == cluster:
                 words += _words(scheduler.range, number, tasks)
-        for i in range(0, len(words), _AT_ONCE):
+        for i in range(0, len(words), _MAX_WORDS):
             _call(
                 f"ps_cluster={shlex.quote(cluster)}\n{scheduler.cancel}",
-                words[i : i + _AT_ONCE],
+                words[i : i + _MAX_WORDS],
                 name,
             )
     path = folder / cancelled_name(name)
@@ -208,7 +208,7 @@ def _call(command: str, words: Sequence[str], name: str) -> None:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         check=False,
     )
     if done.returncode:

@@ -168,7 +168,7 @@ class Judge:
             if self._queues.machine(attempt.machine).account is not None:
                 return waits
         elif account.lives:
-            self._queues.is_there(attempt)
+            self._queues.mark_present(attempt)
             return Verdict(State.QUEUED if account.state in WAITING else state, "", open=True)
         elif not account.unknown:
             reason = account.reason or reason
@@ -194,7 +194,7 @@ class Judge:
         job_id = queue.find(attempt.cluster, attempt.job_id, attempt.known_as, attempt.task)
         if job_id is None:
             return None
-        self._queues.is_there(attempt)
+        self._queues.mark_present(attempt)
         runs, reason = queue.state(attempt.cluster, job_id)
         if runs and attempt.start is None and attempt.task:
             return Verdict(State.QUEUED, RUNS_ANOTHER)

@@ -21,7 +21,7 @@ from .scheduler_words import MAY_COME_BACK, MEANINGS, runs
 
 __all__ = ["Account", "Queue", "complain", "remote_script", "snapshot_path"]
 
-_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 _MARK = "psweep-queue"
 
 
@@ -303,7 +303,7 @@ def _answer(
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

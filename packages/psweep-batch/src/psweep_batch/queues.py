@@ -29,16 +29,20 @@ class Queues:
     def __init__(self, calc_dir: Path, may_ask: Callable[[Machine], bool] | None = None) -> None:
         self._calc_dir = calc_dir
         self._may_ask = may_ask
+        # By the name of a machine; None: its queue cannot be asked
         self._machines: dict[str, Machine] = {}
-        self._of: dict[str, Queue | None] = {}
-        self._asked: dict[str, Queue | None] = {}
-        self._saved: set[str] = set()
-        self._elsewhere: set[tuple[str, str]] = set()
+        self._queues: dict[str, Queue | None] = {}
+        self._by_query: dict[str, Queue | None] = {}  # machines may share a scheduler
+        self._saved: set[str] = set()  # machines whose queue psweep-pull has brought
+        self._elsewhere: set[tuple[str, str]] = set()  # users and clusters that were complained of
+        # For each machine, the jobs (cluster, number) that a second source is to be asked for
         self._unclear: dict[str, set[tuple[str, str]]] = {}
+        # Since when queues do not show jobs (s since 1970): as stored (None: not read yet), and
+        # what has changed since; and the jobs that are in a queue after all
         self._missing: dict[str, float] | None = None
         self._missing_now: dict[str, float] = {}
-        self._there: set[str] = set()
-        self._cancelled: dict[str, set[str]] = {}
+        self._present: set[str] = set()
+        self._cancelled: dict[str, set[str]] = {}  # for each machine: pset or chunk, and attempt
 
     def machine(self, name: str) -> Machine:
         """Return the settings of a machine."""
@@ -49,9 +53,9 @@ class Queues:
     def of(self, attempt: Attempt) -> Queue | None:
         """Return the queue that an attempt would be in; None if it cannot be asked."""
         name = attempt.machine
-        if name not in self._of:
-            self._of[name] = self._ask(name)
-        queue = self._of[name]
+        if name not in self._queues:
+            self._queues[name] = self._ask(name)
+        queue = self._queues[name]
         if queue is None:
             return None
         where = (attempt.user, attempt.cluster)
@@ -65,7 +69,10 @@ class Queues:
         return queue
 
     def account(self, attempt: Attempt) -> Account | None:
-        """Return what a second source says of a job; None if it was not asked or did not answer."""
+        """Return what a second source says of a job; None if it was not asked or did not answer.
+
+        Then the next `ask_accounts` asks for it.
+        """
         queue = self.of(attempt)
         if queue is None or attempt.job_id is None:
             return None
@@ -91,7 +98,7 @@ class Queues:
         """
         asked = []
         for name, jobs in self._unclear.items():
-            queue = self._of[name]
+            queue = self._queues[name]
             if queue is not None and (name not in self._saved or host is not None):
                 queue.ask_accounts(self.machine(name), jobs, host)
                 asked.append(queue)
@@ -99,7 +106,7 @@ class Queues:
         return asked
 
     def missing_for(self, attempt: Attempt, queue: Queue, since: float = math.inf) -> float:
-        """Return for how many seconds a job is known not to be in the queue.
+        """Return for how many seconds a job is known not to be in the queue, and note since when.
 
         Parameters
         ----------
@@ -114,9 +121,9 @@ class Queues:
         self._missing_now[key] = since
         return queue.when - since
 
-    def is_there(self, attempt: Attempt) -> None:
+    def mark_present(self, attempt: Attempt) -> None:
         """Note that a job is there: since when it was missing before counts no more."""
-        self._there.add(_missing_key(attempt))
+        self._present.add(_missing_key(attempt))
         self._missing_now.pop(_missing_key(attempt), None)
 
     def _known_missing(self) -> dict[str, float]:
@@ -131,7 +138,7 @@ class Queues:
         """Keep since when jobs are missing, where that is possible."""
         known = self._known_missing()
         missing = {**known, **self._missing_now}
-        missing = {key: since for key, since in missing.items() if key not in self._there}
+        missing = {key: since for key, since in missing.items() if key not in self._present}
         if missing != known:
             with contextlib.suppress(OSError):  # to look needs no right to write
                 text = json.dumps(missing)
@@ -164,13 +171,13 @@ class Queues:
             return None
         if self._calc_dir.joinpath(f".clusters_{name}").exists():
             query = f"{name} {query}"  # which asks for these clusters
-        if query not in self._asked:
+        if query not in self._by_query:
             try:
-                self._asked[query] = Queue.ask(machine, self._calc_dir)
+                self._by_query[query] = Queue.ask(machine, self._calc_dir)
             except OSError as error:
-                self._asked[query] = None
+                self._by_query[query] = None
                 complain(name, error)
-        return self._asked[query]
+        return self._by_query[query]
 
 
 def machine_of(calc_dir: Path, name: str) -> Machine:

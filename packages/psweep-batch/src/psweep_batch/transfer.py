@@ -290,7 +290,7 @@ def _keep_queue(remote: RemoteStudy, names: list[str], machine: Machine, queue: 
             except OSError:
                 continue
             if attempt is not None and (attempt.exit_code is None or attempt.killed):
-                judge(attempt, None)
+                judge(attempt, None)  # so `queues` knows which jobs to ask for
         judge_tasks(study.layout, judge, machine.name)
     for answered in queues.ask_accounts(remote.ssh):
         answered.save(path)
