@@ -11,7 +11,7 @@ from .errors import MachineError
 from .machine import Machine
 from .schedulers import Scheduler
 
-__all__ = ["Directives", "check_jobscript", "directives", "find_refused"]
+__all__ = ["Directives", "check_jobscript", "find_refused", "read_directives"]
 
 _FLAGS = {"-cwd"}  # options without a value
 _BASH = re.compile(r"#!(.*bash)")
@@ -20,13 +20,13 @@ _BASH = re.compile(r"#!(.*bash)")
 class Directives(NamedTuple):
     """What the comments above the first command of a jobscript ask the scheduler for."""
 
-    shell: str
-    asked: str  # without what differs from task to task
+    shell: str  # that runs the jobscript: a bash named in its first line, or /bin/sh
+    lines: str  # each with a line end, without options that differ from task to task
     name: str  # of the job; may be empty
 
 
-def directives(script: str, machine: Machine) -> Directives:
-    """Read them."""
+def read_directives(script: str, machine: Machine) -> Directives:
+    """Read the directives at the top of a jobscript."""
     scheduler = machine.dialect
     first, *rest = script.split("\n")
     bash = _BASH.match(first)
@@ -34,8 +34,8 @@ def directives(script: str, machine: Machine) -> Directives:
     name = ""
     for line in rest if first.startswith("#!") else [first, *rest]:
         if line.startswith(scheduler.prefix):
-            asked, found = _without_own_options(line, scheduler)
-            kept += f"{asked}\n" if asked else ""
+            shared, found = _without_own_options(line, scheduler)
+            kept += f"{shared}\n" if shared else ""
             name = found or name
         elif line.strip() and not line.startswith("#"):
             break

@@ -12,7 +12,7 @@ from typing import Any
 from psweep import ParamsTypeError
 from psweep_core.plumbing import Chunk, Layout, Pset, Spool, Study, replacing, spools_of
 
-from .directives import Directives, check_jobscript, directives, find_refused
+from .directives import Directives, check_jobscript, find_refused, read_directives
 from .errors import MachineError
 from .escalate import grown_asks, merged
 from .info_yaml import problem_with
@@ -20,10 +20,11 @@ from .machine import INFO, JOBSCRIPT, Machine
 from .schedulers import SCHEDULERS, EarlySignal
 
 __all__ = [
-    "asked_options",
-    "cutter",
+    "asks_of",
     "jobscript_path",
+    "make_cutter",
     "read_jobscripts",
+    "submit_options",
     "task_lines",
     "write_jobscripts",
 ]
@@ -39,7 +40,7 @@ _LINE = re.compile(
 
 
 def jobscript_path(calc_dir: Path, machine: str) -> Path:
-    """Place the jobscript of tasks, which goes with the study."""
+    """Path of the jobscript of tasks, a copy in the study."""
     return calc_dir / f"{JOBSCRIPT}_{machine}"
 
 
@@ -61,7 +62,7 @@ def read_jobscripts(machine_dir: Path, machines: Sequence[Machine]) -> dict[str,
                     "make one; remove one of the two"
                 )
                 raise MachineError(message)
-            made = _made(machine)
+            made = _jobscript_from_info(machine)
             refused = find_refused(made, machine)
             if refused is not None:
                 message = f"{path.parent / INFO}: directives: {refused[1]}"
@@ -86,11 +87,11 @@ def read_jobscripts(machine_dir: Path, machines: Sequence[Machine]) -> dict[str,
     return found
 
 
-def _made(machine: Machine) -> str:
+def _jobscript_from_info(machine: Machine) -> str:
     prefix = machine.dialect.prefix
     lines = ["#!/bin/sh" if machine.runs_here else "#!/bin/bash"]
-    asked = filter(None, map(str.strip, (machine.directives or "").splitlines()))
-    lines += [line if line.startswith(prefix) else f"{prefix} {line}" for line in asked]
+    given = filter(None, map(str.strip, (machine.directives or "").splitlines()))
+    lines += [line if line.startswith(prefix) else f"{prefix} {line}" for line in given]
     return "\n".join([*lines, machine.setup or "", "psweep-task", ""])
 
 
@@ -101,23 +102,29 @@ def write_jobscripts(calc_dir: Path, jobscripts: Mapping[str, bytes]) -> None:
             file.write(data)
 
 
-def cutter(
-    machines: Sequence[Machine], asked: Callable[[Pset], Mapping[str, str]]
+def make_cutter(
+    machines: Sequence[Machine], asks_of_pset: Callable[[Pset], Mapping[str, str]]
 ) -> Callable[[Sequence[Pset], float | None], list[Chunk]]:
-    """Make what cuts psets into chunks, one for each task.
+    """Make the function that cuts psets into chunks, one for each task.
 
     Parameters
     ----------
     machines : sequence of Machine
         Any of them may run a chunk.
-    asked : callable
+    asks_of_pset : callable
         Takes a pset, and returns what it asks the scheduler for, beyond the jobscript.
+
+    Returns
+    -------
+    callable
+        Takes psets and the typical runtime of one (seconds; None: not known), and returns chunks.
+        Psets of a chunk ask for the same.
     """
 
     def cut(psets: Sequence[Pset], runtime: float | None) -> list[Chunk]:
         groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for position, pset in enumerate(psets):
-            groups.setdefault(tuple(sorted(asked(pset).items())), []).append(position)
+            groups.setdefault(tuple(sorted(asks_of_pset(pset).items())), []).append(position)
         chunks = []
         for key, positions in groups.items():
             sizes = [_size(machine, len(positions), runtime) for machine in machines]
@@ -142,8 +149,8 @@ def _size(machine: Machine, n: int, runtime: float | None) -> int:
     return n if machine.runs_here else math.ceil(n / _N_TASKS)
 
 
-def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]:
-    """Find out what a pset asks the scheduler for.
+def asks_of(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]:
+    """Return what a pset asks the scheduler for: ``mem``, ``time``, both or nothing.
 
     Raises
     ------
@@ -170,7 +177,7 @@ def asked(pset: Pset, resources: Callable[[Pset], Any] | None) -> dict[str, str]
     return {name: str(value) for name, value in asks.items()}
 
 
-def asked_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
+def submit_options(machine: Machine, asks: Mapping[str, str]) -> list[str]:
     """Write what is asked for as options of the submit command."""
     return [machine.dialect.asks[name].format(amount) for name, amount in asks.items()]
 
@@ -202,7 +209,7 @@ def task_lines(
     known = set(df["_pset_id"]) if len(df) else set()
     levels = _MANY if change else str(len(machine.escalate))
     levels += " time" if any("time" in entry for entry in machine.escalate) else ""
-    found = directives(path.read_bytes().decode("utf-8", "surrogateescape"), machine)
+    found = read_directives(path.read_bytes().decode("utf-8", "surrogateescape"), machine)
     early = _early_signal(machine, found)
     lines = [
         f"ps_cwd={shlex.quote(spools[-1].head['cwd'])}",
@@ -214,23 +221,23 @@ def task_lines(
     for spool in spools:
         unfinished = spool.unfinished(known)
         wanted = [c for c in unfinished if only is None or (spool.run_id, c) in only]
-        for chunks in _alike(spool, wanted):
+        for chunks in _runs_of_alike(spool, wanted):
             if only is not None:
                 seen = "".join(f" {chunk}:{only[spool.run_id, chunk]}" for chunk in chunks)
                 lines.append(f"ps_seen='{seen} '")
-            lines += _lines(spool, chunks, machine, found, change)
+            lines += _lines_of(spool, chunks, machine, found, change)
     return lines if len(lines) > n_before or only is None else []
 
 
 def _early_signal(machine: Machine, found: Directives) -> EarlySignal | None:
     """Return how to ask for a signal before the end; None if the jobscript does so itself."""
     early = SCHEDULERS[machine.scheduler].early_signal if machine.scheduler else None
-    if early and re.search(rf"(?<!\S){early.option}(?![\w-])", found.asked):
+    if early and re.search(rf"(?<!\S){early.option}(?![\w-])", found.lines):
         return None
     return early
 
 
-def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
+def _runs_of_alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
     """Group chunks that follow each other and ask for the same."""
     found: list[list[int]] = []
     asks = spool.index.asks
@@ -243,7 +250,7 @@ def _alike(spool: Spool, chunks: Iterable[int]) -> list[list[int]]:
     return found
 
 
-def _lines(
+def _lines_of(
     spool: Spool,
     chunks: list[int],
     machine: Machine,
@@ -260,7 +267,7 @@ def _lines(
     if machine.runs_here:
         return [f"chunks_here {what} {machine.subcmd}  {comment}"]
     scheduler = machine.dialect
-    command = " ".join([machine.subcmd, *asked_options(machine, asks)])
+    command = " ".join([machine.subcmd, *submit_options(machine, asks)])
     head = scheduler.array_head
     if not machine.array:
         head = head.replace("%A_%a", "%j").replace("%J_%I", "%J")
@@ -271,7 +278,7 @@ def _lines(
     more = ["    *) more= ;;"]
     for level in range(len(machine.escalate), 0, -1) if not change else ():
         grown = grown_asks(asks, merged(machine.escalate[:level]), machine)
-        words = shlex.quote(" ".join(asked_options(machine, grown)))
+        words = shlex.quote(" ".join(submit_options(machine, grown)))
         more.insert(0, f"    {level}) more={words} ;;")
     limits = f"{machine.array_limit or '-'} {machine.max_array_size or '-'}"
     if not machine.array:
@@ -281,7 +288,7 @@ def _lines(
         *("more_at() { # LEVEL", "    case $1 in", *more, "    esac", "}"),
         f"chunks {what} {limits} {command} <<'END_OF_DIRECTIVES'",
         f"#!{found.shell}",
-        found.asked + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),
+        found.lines + head.format(machine=machine.name, shell=found.shell).rstrip("\n"),
         scheduler.name_directive(name),
         "END_OF_DIRECTIVES",
     ]

@@ -30,17 +30,17 @@ from psweep_core.plumbing import (
 )
 
 from .confirmed_statcmds import confirm_statcmd
-from .directives import Directives, directives
+from .directives import Directives, read_directives
 from .folders import PsetFiles, read_templates
 from .machine import JOBSCRIPT
 from .machines import chosen_machines, find_machines
-from .run_tasks import pool_of, prepare_tasks
+from .run_tasks import poolsize_to_check, prepare_tasks
 from .scripts import run_script_path, write_run_scripts
 from .templates import template_class
 
 __all__ = ["prep_batch"]
 
-# What an expression in a template may find, to try it out before there are real ones
+# Bookkeeping with which templates are filled once, to find mistakes before anything is written
 _SOME_BOOK = {
     "_run_id": "",
     "_pset_id": "",
@@ -217,21 +217,12 @@ def prep_batch(
     >>> ps.file_read(f"calc/{df._pset_id[1]}/out.txt")
     '4\n'
     """
-    of_func: dict[str, tuple[Any, Any]] = {
-        "resources": (resources, None),
-        "on_error": (on_error, "record"),
-        "retries": (retries, 0),
-        "timeout": (timeout, None),
-        "worker_env": (worker_env, None),
-        "capture_logs": (capture_logs, None),
-        "tmpsave": (tmpsave, False),
-    }
     if func is not None:
         _refuse_with_func(calc_templ_dir, template_mode, write_pset)
         options = Options(
             calc_dir=calc_dir,
             database_basename=database_basename,
-            poolsize=pool_of(worker_env),
+            poolsize=poolsize_to_check(worker_env),
             simulate=simulate,
             backup=backup,
             git=git,
@@ -256,7 +247,15 @@ def prep_batch(
             machines=machines,
             resources=resources,
         )
-    for name, (value, default) in of_func.items():
+    for name, value, default in (
+        ("resources", resources, None),
+        ("on_error", on_error, "record"),
+        ("retries", retries, 0),
+        ("timeout", timeout, None),
+        ("worker_env", worker_env, None),
+        ("capture_logs", capture_logs, None),
+        ("tmpsave", tmpsave, False),
+    ):
         if value != default:
             message = f"{name}={value!r} is for prep_batch(params, func=...), which runs a function"
             raise ParamsError(message)
@@ -298,7 +297,7 @@ def prep_batch(
         pset_id = pset["_pset_id"]
         texts = files.write(f"{layout.calc_dir}/{pset_id}", pset)
         prepared[pset_id] = {
-            machine.name: directives(texts[f"{JOBSCRIPT}_{machine.name}"], machine)
+            machine.name: read_directives(texts[f"{JOBSCRIPT}_{machine.name}"], machine)
             if machine.array
             else None
             for machine in chosen

@@ -23,7 +23,7 @@ from psweep_core.plumbing import (
 
 from .errors import BatchError
 from .escalate import merged
-from .function_jobs import asked_options, task_lines
+from .function_jobs import submit_options, task_lines
 from .info_yaml import problem_with, read_info
 from .jobs import Attempt, machines_of, next_number
 from .machine import Machine
@@ -215,7 +215,7 @@ def _more(status: PsetStatus, machine: Machine, asks: dict[str, str]) -> str:
     lacked = status.reason.startswith((OUT_OF_MEMORY, TIME_LIMIT))
     if not asks and lacked and status.attempt is not None and not machine.runs_here:
         asks = merged(machine.escalate[: status.attempt.number])
-    return " ".join(asked_options(machine, asks))
+    return " ".join(submit_options(machine, asks))
 
 
 def _earlier(last: Attempt | None, target: str) -> str:

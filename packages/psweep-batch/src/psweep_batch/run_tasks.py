@@ -30,14 +30,14 @@ from psweep_core.plumbing import (
 
 from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
-from .function_jobs import asked, cutter, read_jobscripts, write_jobscripts
+from .function_jobs import asks_of, make_cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, find_machines
 from .other_databases import count_free_elsewhere
 from .queues import machine_of
 from .scripts import run_script_path, write_run_scripts
 from .tasks import settle
 
-__all__ = ["pool_of", "prepare_tasks", "run_batch"]
+__all__ = ["poolsize_to_check", "prepare_tasks", "run_batch"]
 
 Func = Callable[[Pset], Any]
 
@@ -52,7 +52,10 @@ def prepare_tasks(
     machines: Sequence[str] | None,
     resources: Any,
 ) -> pd.DataFrame:
-    """Write the spool of a call, and the scripts that submit it."""
+    """Write the spool of a call, and the scripts that submit it; print what else there is to know.
+
+    Parameters are those of `prep_batch`, with most of them in `options`. Returns its DataFrame.
+    """
     check_func(func, params)
     params, _ = check_params(params)
     if resources is not None and not callable(resources):
@@ -66,8 +69,8 @@ def prepare_tasks(
         cut_for = [replace(machine, parallel=options.poolsize or 1) for machine in chosen]
     jobscripts = read_jobscripts(machine_dir, chosen)
 
-    def asked_by(pset: Pset) -> dict[str, str]:
-        return asked(pset, resources)
+    def asks_of_pset(pset: Pset) -> dict[str, str]:
+        return asks_of(pset, resources)
 
     layout = Layout(options.calc_dir, options.database_basename)
     if not options.simulate:
@@ -84,8 +87,8 @@ def prepare_tasks(
         params,
         df,
         options,
-        cutter(cut_for, asked_by),
-        asked_by,
+        make_cutter(cut_for, asks_of_pset),
+        asks_of_pset,
         write_scripts,
         [machine.name for machine in chosen],
     )
@@ -120,10 +123,10 @@ def prepare_tasks(
     return spooled.df
 
 
-def pool_of(worker_env: Any) -> int | None:
-    """Return the number of workers for the checks of options; None if the list decides.
+def poolsize_to_check(worker_env: Any) -> int | None:
+    """Return a poolsize with which `Options` can check the others; None if `worker_env` is a list.
 
-    How many a task has is ``parallel`` in its ``info.yaml``, or the length of the list.
+    A task has other numbers of workers: ``parallel`` of its machine, or the length of the list.
     """
     is_list = isinstance(worker_env, Sequence) and not isinstance(worker_env, str | bytes)
     return None if is_list else 1
@@ -281,7 +284,7 @@ def run_batch(
     options = Options(
         calc_dir=calc_dir,
         database_basename=database_basename,
-        poolsize=pool_of(worker_env),
+        poolsize=poolsize_to_check(worker_env),
         backup=backup,
         git=git,
         skip_dups=skip_dups,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from psweep_core.plumbing import Study, file_lock, replacing
 
-from .directives import Directives, directives
+from .directives import Directives, read_directives
 from .machine import INFO, JOBSCRIPT, Machine
 from .other_databases import numbers_elsewhere, numbers_in, task_lines_of_all
 from .schedulers import LIMITS, REFUSALS, shell_text
@@ -337,15 +337,15 @@ def _array_lines(
         found = known.get(line.pset_id)
         if found is None:
             script = _jobscript(calc_dir, line.pset_id, machine).read_bytes()
-            found = directives(script.decode("utf-8", "surrogateescape"), machine)
-        key = (line.attempt, found.shell, found.asked, line.more)
+            found = read_directives(script.decode("utf-8", "surrogateescape"), machine)
+        key = (line.attempt, found.shell, found.lines, line.more)
         if key not in groups:
             groups[key], names[key] = [], _common_name(found.name, line)
         groups[key].append(line)
     scheduler = machine.dialect
     options = [str(machine.array_limit or "-"), str(machine.max_array_size or "-")]
     for key, group in sorted(groups.items(), key=lambda item: item[0][0]):
-        attempt, shell, asked, more = key
+        attempt, shell, shared, more = key
         yield f"ps_attempt={attempt}"
         for line in group:
             if line.attempt > 1 or line.earlier:
@@ -356,7 +356,7 @@ def _array_lines(
             f"{machine.subcmd} {more}{' ' * bool(more)}"
             "<<'END_OF_DIRECTIVES'"
         )
-        yield f"#!{shell}\n{asked}" + scheduler.array_head.format(
+        yield f"#!{shell}\n{shared}" + scheduler.array_head.format(
             machine=machine.name, shell=shell
         ).rstrip("\n")
         if names[key]:
