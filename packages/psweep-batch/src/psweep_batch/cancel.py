@@ -18,7 +18,7 @@ from .errors import BatchError
 from .machine import Machine
 from .queue import Queue
 from .queues import cancelled_name, machine_of
-from .schedulers import SCHEDULERS
+from .schedulers import SCHEDULERS, number_ranges
 from .states import State
 from .status import status_frame, statuses
 from .status_record import PsetStatus
@@ -187,15 +187,9 @@ def _is_ours(folder: Path, queue: Queue, cluster: str, job_id: str, status: Pset
 
 def _words(form: str, number: str, tasks: Iterable[str]) -> list[str]:
     """Write a job, or the tasks of it, for the command that cancels."""
-    ranges: list[list[int]] = []
-    for task in sorted(map(int, tasks)):
-        if ranges and task == ranges[-1][1] + 1:
-            ranges[-1][1] = task
-        else:
-            ranges.append([task, task])
-    if not ranges:
+    texts = number_ranges(map(int, tasks))
+    if not texts:
         return [number]
-    texts = [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges]
     if "[" in form:
         return [form.format(job=number, tasks=",".join(texts))]
     return [form.format(job=number, tasks=text) for text in texts]

@@ -140,13 +140,9 @@ def _by_reason(df: pd.DataFrame) -> str:
 
 def _numbers(seqs: list[int]) -> str:
     """Write 0 1 2 5 as 0-2,5; not more than some."""
-    parts: list[list[int]] = []
-    for seq in sorted(seqs):
-        if parts and seq == parts[-1][1] + 1:
-            parts[-1][1] = seq
-        else:
-            parts.append([seq, seq])
-    texts = [f"{a}" if a == b else f"{a}-{b}" for a, b in parts]
+    from .schedulers import number_ranges
+
+    texts = number_ranges(seqs)
     return ",".join(texts[:_RANGES]) + ",..." * (len(texts) > _RANGES)
 
 

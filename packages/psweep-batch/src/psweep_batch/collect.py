@@ -47,13 +47,14 @@ from .tasks import settle
 
 __all__ = ["batch_collect"]
 
-_MISSING = float("nan")
+_NO_RUNTIME = float("nan")
+_NOT_NOTED = (State.NOT_SUBMITTED, State.UNKNOWN)  # but somebody may have run it in another way
 
 Reader = Callable[[Path], Mapping[Any, Any]]
 
 
-class _Outcome(NamedTuple):
-    """The outcome of a pset."""
+class _Update(NamedTuple):
+    """What is to be put into the row of a pset."""
 
     results: Mapping[Any, Any]
     failure: str | None
@@ -130,10 +131,10 @@ def batch_collect(
     folder = Path(study.layout.name)
     settle(study.layout)  # rows of tasks that are gone are moved, too
     df = study.fold_now()
-    found = {}
+    updates = {}
     jobs = job_statuses(df, folder, None)
     new = [status for status in jobs if again or not status.is_collected]
-    known = _collected(df, {status.pset_id for status in new})
+    known = _known(df, {status.pset_id for status in new})
     if machine is not None:
         if not run_script_path(folder, machine).exists():
             raise not_prepared(folder, machine)
@@ -142,19 +143,19 @@ def batch_collect(
     bar = Progress(len(new), progress)
     try:
         for status in new:
-            outcome = _outcome(
+            update = _update(
                 status, folder, reader, known.get(status.pset_id), study.layout.basename, again
             )
-            bar.add(1, outcome is not None and outcome.failure is not None)
-            if outcome is not None:
-                found[status.pset_id] = outcome._replace(attempt=_attempts(status, queues))
+            bar.add(1, update is not None and update.failure is not None)
+            if update is not None:
+                updates[status.pset_id] = update._replace(attempt=_attempts(status, queues))
     finally:
         bar.close()
-    if reader is not None and any(outcome.failure is None for outcome in found.values()):
+    if reader is not None and any(update.failure is None for update in updates.values()):
         replace_text(folder / PRIVATE / READER_MARK, "")
     with study.locked():
         df = study.fold()
-        extended = _with_outcomes(df, found) if jobs else df
+        extended = _updated(df, updates) if jobs else df
         if extended is not df:
             study.write_database(extended)
     remember_collected(extended, folder, jobs)
@@ -175,9 +176,6 @@ def _check_reader(reader: Any) -> None:
         raise ParamsTypeError(message)
 
 
-_NOT_NOTED = (State.NOT_SUBMITTED, State.UNKNOWN)
-
-
 class _Known(NamedTuple):
     """What the database says of a pset's job so far."""
 
@@ -186,7 +184,8 @@ class _Known(NamedTuple):
     book: dict[str, Any]
 
 
-def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
+def _known(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
+    """Read from the database what it says of some psets, by their ids."""
     if not wanted:
         return {}
     df = df[df["_pset_id"].isin(wanted)]
@@ -200,23 +199,23 @@ def _collected(df: pd.DataFrame, wanted: set[str]) -> dict[str, _Known]:
     }
 
 
-def _outcome(
+def _update(
     status: PsetStatus,
     calc_dir: Path,
     reader: Reader | None,
     known: _Known | None,
     basename: str,
     again: bool,
-) -> _Outcome | None:
-    """Find the outcome of a pset; None if it is not known yet, or not new."""
+) -> _Update | None:
+    """Find out what is new for the row of a pset; None if nothing is."""
     if known is None:
         return None  # its row was removed meanwhile
     folder = calc_dir / status.pset_id
     runtime = status.attempt.runtime if status.attempt else None
-    runtime = _MISSING if runtime is None else runtime
+    runtime = _NO_RUNTIME if runtime is None else runtime
     if status.state in (State.QUEUED, State.RUNNING):
         # Submitted again: the earlier failure does not count any more.
-        return _Outcome({}, None, _MISSING) if known.failure is not None else None
+        return _Update({}, None, _NO_RUNTIME) if known.failure is not None else None
     # One that caught a signal and ended well may have left what a reader finds.
     exit_code = status.attempt.exit_code if status.attempt else None
     if (
@@ -226,7 +225,7 @@ def _outcome(
         failure = _failure(status)
         if failure == known.failure or _says_more(known, status, runtime):
             return None
-        return _Outcome({}, failure, runtime)
+        return _Update({}, failure, runtime)
     if known.failure is None and known.runtime == runtime and not again:
         return None
     if reader is None and status.state in _NOT_NOTED and result_file(folder) is None:
@@ -238,9 +237,9 @@ def _outcome(
         if status.state in _NOT_NOTED:
             return None  # it may be run by other means, and not be through
         failure = _failure(_without_result(status, error, reader is not None))
-        return None if failure == known.failure else _Outcome({}, failure, runtime)
+        return None if failure == known.failure else _Update({}, failure, runtime)
     # (That of an earlier psweep is what its psets are recognised by.)
-    return _Outcome(results, None, known.runtime if status.state == State.UNKNOWN else runtime)
+    return _Update(results, None, known.runtime if status.state == State.UNKNOWN else runtime)
 
 
 def _without_result(status: PsetStatus, error: Exception, by_reader: bool) -> PsetStatus:
@@ -307,36 +306,37 @@ def _checked(results: Mapping[Any, Any], book: dict[str, Any], basename: str) ->
     return kept
 
 
-def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFrame:
-    """Put the outcomes of psets into their rows."""
-    places = {i: found[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in found}
+def _updated(df: pd.DataFrame, updates: Mapping[str, _Update]) -> pd.DataFrame:
+    """Put updates, by pset ids, into their rows."""
+    places = {i: updates[pset_id] for i, pset_id in enumerate(df["_pset_id"]) if pset_id in updates}
     if not places and {"_failed", "_exc_txt"} <= set(df.columns):
         return df
     params, book, results = groups(df)
     columns: dict[Any, Any] = {name: df.iloc[:, i] for i, name in enumerate(df.columns)}
-    new = dict.fromkeys(name for outcome in places.values() for name in outcome.results)
+    new = dict.fromkeys(name for update in places.values() for name in update.results)
     results = [*results, *(name for name in new if name not in columns)]
-    failed = [i for i, outcome in places.items() if outcome.failure is not None]
-    again = set(failed) & set(np.flatnonzero(_went_well(df)).tolist())
-    for name in [*new, *(name for name in results if again and name not in new)]:
+    failed = [i for i, update in places.items() if update.failure is not None]
+    # Rows whose results are of an earlier attempt
+    outdated = set(failed) & set(np.flatnonzero(_has_results(df)).tolist())
+    for name in [*new, *(name for name in results if outdated and name not in new)]:
         values = cells(columns[name]) if name in columns else [MISSING] * len(df)
-        for i, outcome in places.items():
-            if name in outcome.results:
-                values[i] = outcome.results[name]
-            elif i in again and name in results:
-                values[i] = MISSING  # of the time before
+        for i, update in places.items():
+            if name in update.results:
+                values[i] = update.results[name]
+            elif i in outdated and name in results:
+                values[i] = MISSING
         columns[name] = column(values, exact=is_private(name))
     changes: dict[str, tuple[Any, dict[int, Any]]] = {
-        "_failed": (False, {i: o.failure is not None for i, o in places.items()}),
-        "_exc_txt": (None, {i: o.failure for i, o in places.items()}),
-        RUNTIME: (_MISSING, {i: o.runtime for i, o in places.items()}),
+        "_failed": (False, {i: u.failure is not None for i, u in places.items()}),
+        "_exc_txt": (None, {i: u.failure for i, u in places.items()}),
+        RUNTIME: (_NO_RUNTIME, {i: u.runtime for i, u in places.items()}),
     }
     for name, (default, changed) in changes.items():
         values = columns[name].tolist() if name in columns else [default] * len(df)
         for i, value in changed.items():
             values[i] = value
         columns[name] = np.array(values, dtype="f8") if name == RUNTIME else column(values)
-    counted = {i: o.attempt for i, o in places.items() if o.attempt is not None}
+    counted = {i: u.attempt for i, u in places.items() if u.attempt is not None}
     if counted:
         values = cells(columns[ATTEMPTS]) if ATTEMPTS in columns else [1] * len(df)
         columns[ATTEMPTS] = column([counted.get(i, n) for i, n in enumerate(values)])
@@ -346,7 +346,7 @@ def _with_outcomes(df: pd.DataFrame, found: Mapping[str, _Outcome]) -> pd.DataFr
     return assemble(order, [columns[name] for name in order], df.index)
 
 
-def _went_well(df: pd.DataFrame) -> np.ndarray[Any, Any]:
+def _has_results(df: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Find the rows that have results."""
     ran: np.ndarray[Any, Any] = df[RUNTIME].notna().to_numpy(dtype=bool)
     return ran & ~failed_rows(df)

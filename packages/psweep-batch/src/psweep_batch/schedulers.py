@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Final, NamedTuple
@@ -36,6 +36,7 @@ __all__ = [
     "SCHEDULER_OF",
     "SUBMITS",
     "Scheduler",
+    "number_ranges",
     "shell_text",
 ]
 
@@ -139,6 +140,17 @@ class Scheduler:
                     if re.fullmatch(pattern, given):
                         return f"{given} must not be set here: {hint}"
         return None
+
+
+def number_ranges(numbers: Iterable[int]) -> list[str]:
+    """Write 0 1 2 5 as 0-2 and 5, as all schedulers do."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges]
 
 
 def shell_text(name: str) -> str:
