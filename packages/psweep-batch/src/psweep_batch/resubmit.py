@@ -109,34 +109,7 @@ def batch_resubmit(
             raise BatchError(message)
     asks = _asks(change)
     folder = Path(split_database(calc_dir)[0])
-    known = statuses(calc_dir, None)
-    chosen = [s for s in known if s.state in states]
-    n_cancelled = sum(s.state == State.CANCELLED for s in known)
-    if n_cancelled and State.CANCELLED not in states:
-        print(
-            f"psweep: {n_cancelled} pset{'s' * (n_cancelled > 1)} left out, whose jobs were "
-            "cancelled; states=['cancelled'] submits them again",
-            file=sys.stderr,
-        )
-    later = _succeeded_later(calc_dir, chosen)
-    if later:
-        n = len(later)
-        print(
-            f"psweep: {n} pset{'s' * (n > 1)} left out, which {'have' if n > 1 else 'has'} "
-            "succeeded in a later run",
-            file=sys.stderr,
-        )
-        chosen = [status for status in chosen if status.pset_id not in later]
-    n_ran = sum(status.has_row for status in chosen)
-    if n_ran:
-        what = "1 pset" if n_ran == 1 else f"{n_ran} psets"
-        have, are, them = ("has", "is", "it") if n_ran == 1 else ("have", "are", "them")
-        print(
-            f"psweep: {what} of prep_batch(func=...) {have} run and {are} left out; make that call "
-            f"again to run {them} again, with skip_dups=True for those that failed",
-            file=sys.stderr,
-        )
-        chosen = [status for status in chosen if not status.has_row]
+    chosen = _chosen(calc_dir, statuses(calc_dir, None), states)
     layout = Study.of_folder(calc_dir).layout
     settle(layout)
     lines: dict[str, list[Line]] = {}
@@ -181,8 +154,42 @@ def batch_resubmit(
     return status_frame(chosen)
 
 
+def _chosen(
+    calc_dir: PathLike, known: Sequence[PsetStatus], states: Sequence[str]
+) -> list[PsetStatus]:
+    """Choose the psets in one of these states that can be submitted again; report the others."""
+    chosen = [status for status in known if status.state in states]
+    n_cancelled = sum(status.state == State.CANCELLED for status in known)
+    if n_cancelled and State.CANCELLED not in states:
+        print(
+            f"psweep: {n_cancelled} pset{'s' * (n_cancelled > 1)} left out, whose jobs were "
+            "cancelled; states=['cancelled'] submits them again",
+            file=sys.stderr,
+        )
+    later = _succeeded_later(calc_dir, chosen)
+    if later:
+        n = len(later)
+        print(
+            f"psweep: {n} pset{'s' * (n > 1)} left out, which {'have' if n > 1 else 'has'} "
+            "succeeded in a later run",
+            file=sys.stderr,
+        )
+        chosen = [status for status in chosen if status.pset_id not in later]
+    n_ran = sum(status.has_row for status in chosen)
+    if n_ran:
+        what = "1 pset" if n_ran == 1 else f"{n_ran} psets"
+        have, are, them = ("has", "is", "it") if n_ran == 1 else ("have", "are", "them")
+        print(
+            f"psweep: {what} of prep_batch(func=...) {have} run and {are} left out; make that call "
+            f"again to run {them} again, with skip_dups=True for those that failed",
+            file=sys.stderr,
+        )
+        chosen = [status for status in chosen if not status.has_row]
+    return chosen
+
+
 def _succeeded_later(calc_dir: PathLike, chosen: Sequence[PsetStatus]) -> set[str]:
-    """Find psets that another row stands for: run again, they would count as one more repeat."""
+    """Find psets that another row has replaced: if run again, they would count as a repeat."""
     ids = {status.pset_id for status in chosen if status.state != State.DONE}
     if not ids:
         return set()

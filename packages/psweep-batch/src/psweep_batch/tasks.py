@@ -167,17 +167,16 @@ def psets_of_tasks(
     if not tasks:
         return []
     outcomes = outcomes_of(df)
-    ids = df["_pset_id"].tolist() if len(df) else []
     times: dict[str, pd.Timestamp] = {}
-    if ids:
-        times = dict(zip(ids, times_of(df).tolist(), strict=True))
-    found = []
+    if len(df):
+        times = dict(zip(df["_pset_id"].tolist(), times_of(df).tolist(), strict=True))
     hashes = set(df["_pset_hash"].tolist()) if len(df) else set()
-    live = live_runs(layout)
-    taken: dict[str, dict[int, str]] = {}  # what became psets of another run
-    prepared = {task.spool.run_id for task in tasks}  # runs whose psets are those of tasks, too
-    unneeded: dict[str, set[int]] = {}
+    spools = {task.spool.run_id: task.spool for task in tasks}
+    shown_elsewhere = {*live_runs(layout), *spools}  # runs that show the psets that they have taken
+    taken = {run_id: spool.taken() for run_id, spool in spools.items()}
+    unneeded = {run_id: spool.unneeded() for run_id, spool in spools.items()}
     removed = removed_ids(layout)
+    found = []
     for task in tasks:
         attempt, (state, reason, _) = task.attempt, task.verdict
         # (A run of `run_local` has no machine.)
@@ -185,56 +184,57 @@ def psets_of_tasks(
         names = task.spool.head["machines"] if name is None else [name]
         if machine is not None and machine not in names:
             continue
-        name = name or machine
         if state == State.DONE:
             state, reason = State.NO_RESULT, "its task has ended, and its row is not here"
-        header, index = task.spool.header, task.spool.index
-        if task.spool.run_id not in taken:
-            taken[task.spool.run_id] = task.spool.taken()
-            unneeded[task.spool.run_id] = task.spool.unneeded()
+        run_id, header, index = task.spool.run_id, task.spool.header, task.spool.index
         for position in index.chunks[task.chunk]:
-            by = taken[task.spool.run_id].get(position)
-            if by is not None and (
-                by in live or by in prepared or index.hashes[position] in hashes
-            ):
-                continue
             pset_id = index.ids[position]
-            if pset_id in removed or (
-                position in unneeded[task.spool.run_id] and pset_id not in times
-            ):
+            by = taken[run_id].get(position)
+            if by is not None and (by in shown_elsewhere or index.hashes[position] in hashes):
                 continue
-            why = state, reason
-            if by is not None:
-                why = (
-                    State.NOT_SUBMITTED,
-                    "another run took it and has ended; run that again",
-                )
+            if pset_id in removed or (position in unneeded[run_id] and pset_id not in times):
+                continue
             status = PsetStatus(
                 pset_id,
                 header.first_seq + position,
                 header.run_seq,
-                name,
+                name or machine,
                 attempt,
-                *why,
+                state,
+                reason,
                 task.log,
                 of_task=True,
-                chunk=(task.spool.run_id, task.chunk),
+                chunk=(run_id, task.chunk),
             )
+            if by is not None:
+                why = "another run took it and has ended; run that again"
+                status = status._replace(state=State.NOT_SUBMITTED, reason=why)
             if pset_id in times:
-                when = times[pset_id]
-                start = None if pd.isna(when) else when.timestamp()
-                outcome = outcomes.get(pset_id, Outcome(False, "", float("nan")))
-                ran = attempt and attempt._replace(
-                    start=start,
-                    end=None if start is None else start + outcome.runtime,
-                    exit_code=None,
-                )
-                why = (
-                    (State.FAILED, cause_of(outcome.cause)) if outcome.failed else (State.DONE, "")
-                )
-                status = status._replace(attempt=ran, state=why[0], reason=why[1], has_row=True)
+                status = _with_row(status, times[pset_id], outcomes.get(pset_id))
             found.append(status)
     return found
+
+
+def _with_row(status: PsetStatus, when: pd.Timestamp, outcome: Outcome | None) -> PsetStatus:
+    """Put in what the row of a pset says: it knows more than the task.
+
+    Parameters
+    ----------
+    status : PsetStatus
+    when : Timestamp
+        Its ``_time_utc``, which may be NaT.
+    outcome : Outcome or None
+        None: it has no runtime, and has not failed.
+    """
+    start = None if pd.isna(when) else when.timestamp()
+    outcome = outcome or Outcome(False, "", float("nan"))
+    attempt = status.attempt and status.attempt._replace(
+        start=start,
+        end=None if start is None else start + outcome.runtime,
+        exit_code=None,
+    )
+    state, reason = (State.FAILED, cause_of(outcome.cause)) if outcome.failed else (State.DONE, "")
+    return status._replace(attempt=attempt, state=state, reason=reason, has_row=True)
 
 
 def settle(layout: Layout) -> None:
