@@ -14,7 +14,7 @@ from psweep_core.plumbing import Study, file_lock, replacing
 
 from .directives import Directives, read_directives
 from .machine import INFO, JOBSCRIPT, Machine
-from .other_databases import numbers_elsewhere, numbers_in, task_lines_of_all
+from .other_databases import PsetNumbers, numbers_elsewhere, numbers_in, task_lines_of_all
 from .schedulers import LIMITS, REFUSALS, shell_text
 
 __all__ = [
@@ -99,67 +99,63 @@ def write_run_scripts(
         For each machine, how many psets of earlier calls its script still submits.
     """
     with file_lock(study.layout.scripts_lock):  # that of the study is not the one of the others
-        return _write_run_scripts(study, machines, machine_dir, prepared)
-
-
-def _write_run_scripts(
-    study: Study,
-    machines: Sequence[Machine],
-    machine_dir: Path,
-    prepared: Mapping[str, Mapping[str, Directives | None]],
-) -> dict[str, int]:
-    rows = numbers_in(study)
-    ids = {pset_id for pset_id, _, _ in rows}
-    basename = study.layout.basename
-    waiting = {}
-    for machine in machines:
-        path = run_script_path(study.layout.calc_dir, machine.name)
-        script = read_old_script(path)
-        verb = "run " if machine.runs_here else "submit "
-        known = {
-            pset_id: found[machine.name]
-            for pset_id, found in prepared.items()
-            if machine.name in found
-        }
-        old = []
-        active = {}
-        for pset_id, (off, line) in script.lines.items():
-            if off or not line.startswith(_VERBS) or _is_claimed(study.layout.calc_dir / pset_id):
-                old.append(line)
-            else:
-                active[pset_id] = line if line.startswith(verb) else ""
-        runs = {run_seq for pset_id, run_seq, _ in rows if pset_id in script.lines}
-        runs |= script.runs.get(basename, set())
-        # Also those of a call that was killed before it got here
-        chosen = [
-            (pset_id, run_seq, pset_seq)
-            for pset_id, run_seq, pset_seq in rows
-            if pset_id in active
-            or (
-                pset_id not in script.lines
-                and (
-                    pset_id in known
-                    or (
-                        run_seq not in runs
-                        and _jobscript(study.layout.calc_dir, pset_id, machine).exists()
-                        and not _is_claimed(study.layout.calc_dir / pset_id)
-                    )
-                )
-            )
-        ]
-        runs |= {run_seq for _, run_seq, _ in chosen}
-        chosen += numbers_elsewhere(study, active.keys() - ids)
-        lines = [
-            Line(pset_id, 1, f"run_seq={run} pset_seq={seq}", text=active.get(pset_id, ""))
-            for pset_id, run, seq in chosen
-        ]
-        waiting[machine.name] = sum(pset_id not in prepared for pset_id, _, _ in chosen)
-        all_runs = {**script.runs, basename: runs}
-        tasks = task_lines_of_all(study.layout, machine)
-        write_script(path, machine, lines, old, known, all_runs, tasks)
-        with replacing(info_path(study.layout.calc_dir, machine.name)) as file:
-            file.write((machine_dir / machine.name / INFO).read_bytes())
+        rows = numbers_in(study)
+        waiting = {}
+        for machine in machines:
+            waiting[machine.name] = _write_run_script(study, machine, rows, prepared)
+            with replacing(info_path(study.layout.calc_dir, machine.name)) as file:
+                file.write((machine_dir / machine.name / INFO).read_bytes())
     return waiting
+
+
+def _write_run_script(
+    study: Study,
+    machine: Machine,
+    rows: Sequence[PsetNumbers],
+    prepared: Mapping[str, Mapping[str, Directives | None]],
+) -> int:
+    """Write the script of one machine; return how many psets of earlier calls it submits."""
+    calc_dir, basename = study.layout.calc_dir, study.layout.basename
+    path = run_script_path(calc_dir, machine.name)
+    script = read_old_script(path)
+    verb = "run " if machine.runs_here else "submit "
+    known = {
+        pset_id: found[machine.name] for pset_id, found in prepared.items() if machine.name in found
+    }
+    old = []
+    active = {}
+    for pset_id, (off, line) in script.lines.items():
+        if off or not line.startswith(_VERBS) or _is_claimed(calc_dir / pset_id):
+            old.append(line)
+        else:
+            active[pset_id] = line if line.startswith(verb) else ""
+    runs = {run_seq for pset_id, run_seq, _ in rows if pset_id in script.lines}
+    runs |= script.runs.get(basename, set())
+
+    def is_new(pset_id: str, run_seq: int) -> bool:
+        if pset_id in script.lines:
+            return False
+        # Else it may be of a call that was killed before it got here.
+        return pset_id in known or (
+            run_seq not in runs
+            and _jobscript(calc_dir, pset_id, machine).exists()
+            and not _is_claimed(calc_dir / pset_id)
+        )
+
+    chosen = [
+        (pset_id, run_seq, pset_seq)
+        for pset_id, run_seq, pset_seq in rows
+        if pset_id in active or is_new(pset_id, run_seq)
+    ]
+    all_runs = {**script.runs, basename: runs | {run_seq for _, run_seq, _ in chosen}}
+    chosen += numbers_elsewhere(study, active.keys() - {pset_id for pset_id, _, _ in rows})
+    lines = [
+        Line(pset_id, 1, f"run_seq={run} pset_seq={seq}", text=active.get(pset_id, ""))
+        for pset_id, run, seq in chosen
+    ]
+    tasks = task_lines_of_all(study.layout, machine)
+    write_script(path, machine, lines, old, known, all_runs, tasks)
+    return sum(pset_id not in prepared for pset_id, _, _ in chosen)
 
 
 def _is_claimed(folder: Path) -> bool:
