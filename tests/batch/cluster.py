@@ -142,15 +142,14 @@ class Service(contextlib.AbstractContextManager):
         return f"{name}:\n{path.read_text(errors='replace')[-2000:]}" if path.exists() else ""
 
 
-class Slurm(Service):
-    """A SLURM of one node in `folder`, which must be empty, short and without spaces."""
+class Daemons(Service):
+    """Daemons that end when they are told to, and when the tests are killed."""
 
-    def __init__(self, folder: str | Path, **options: int) -> None:
-        usual = {"cpus": 4, "max_array_size": 10001, "min_job_age": 60, "kill_wait": 2}
-        assert usual.keys() >= options.keys(), options
-        self.options = {**usual, **options}
-        self.conf = Path(folder, "slurm.conf")
-        self.environ = {"SLURM_CONF": str(self.conf)}
+    what = ""  # they are, for errors
+    path = WHERE  # of their programs
+    environ: dict[str, str]  # of their commands
+
+    def __init__(self, folder: str | Path) -> None:
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.keeper: subprocess.Popen[bytes] | None = None
         super().__init__(folder)
@@ -158,6 +157,81 @@ class Slurm(Service):
     def run(self, *command: str | Path, **options: object) -> str:
         """The output of a command such as squeue; an error when it fails."""
         return output(command, **{"env": os.environ | self.environ, **options})
+
+    def stop(self) -> None:
+        """Kill all jobs and daemons and remove the folder."""
+        if self.keeper:
+            self.keeper.communicate()
+            for daemon in self.daemons.values():
+                daemon.kill()
+                daemon.wait()
+            self.daemons.clear()
+        super().stop()
+
+    def _start_keeper(self, variable: str) -> None:
+        """Start what ends all; it knows them by an environment variable, NAME=VALUE."""
+        self.keeper = subprocess.Popen(
+            ["/bin/sh", "-c", KEEPER, "keeper", str(self.folder), variable],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": WHERE},
+            start_new_session=True,
+        )
+
+    def _make_munge_key(self) -> None:
+        key = self.folder / "munge.key"
+        key.touch(0o600)
+        key.write_bytes(os.urandom(1024))
+
+    def _start_munged(self) -> None:
+        # --force: also below a folder that only its owner may enter.
+        names = {"key-file": "key", "socket": "socket", "pid-file": "pid", "seed-file": "seed"}
+        options = [f"--{option}={self.folder}/munge.{name}" for option, name in names.items()]
+        self._start_daemon("munged", "--foreground", "--force", *options)
+
+    def _start_daemon(self, name: str, *arguments: str, **environ: str) -> None:
+        # In a session of its own, so that a Ctrl-C reaches the tests alone.
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self.daemons[name] = subprocess.Popen(
+                [program(name, self.path), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env={"PATH": WHERE, **self.environ, **environ},
+                start_new_session=True,
+            )
+
+    def _until(self, ready: Callable[[], object], seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while not ready():
+            dead = [name for name, daemon in self.daemons.items() if daemon.poll() is not None]
+            if dead or time.monotonic() > end:
+                said = "\n".join(map(self.log, dead or self.daemons))
+                msg = f"{self.what} does not start. {said}"
+                raise PortTakenError(msg) if "already in use" in said else RuntimeError(msg)
+            time.sleep(0.05)
+
+    def _ask(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        # The daemons may not answer yet, or no longer.
+        environ = os.environ | self.environ
+        return subprocess.run(command, env=environ, text=True, capture_output=True)
+
+
+class Slurm(Daemons):
+    """A SLURM of one node in `folder`, which must be empty, short and without spaces."""
+
+    what = "SLURM"
+
+    def __init__(self, folder: str | Path, **options: int) -> None:
+        usual = {"cpus": 4, "max_array_size": 10001, "min_job_age": 60, "kill_wait": 2}
+        assert usual.keys() >= options.keys(), options
+        self.options = {**usual, **options}
+        self.conf = Path(folder, "slurm.conf")
+        self.environ = {"SLURM_CONF": str(self.conf)}
+        super().__init__(folder)
 
     def states(self, job: str) -> list[str]:
         """The state of each known task of a job; [] when it is gone (see min_job_age)."""
@@ -188,23 +262,11 @@ class Slurm(Service):
                 self.stop()
         return None
 
-    def stop(self) -> None:
-        """Kill all jobs and daemons and remove the folder."""
-        if self.keeper:
-            self.keeper.communicate()
-            for daemon in self.daemons.values():
-                daemon.kill()
-                daemon.wait()
-            self.daemons.clear()
-        super().stop()
-
     def _start(self) -> None:
         for name in ("", "state", "spool"):
             (self.folder / name).mkdir(exist_ok=True)
         self.folder.chmod(0o755)
-        key = self.folder / "munge.key"
-        key.touch(0o600)
-        key.write_bytes(os.urandom(1024))
+        self._make_munge_key()
         text = SLURM_CONF.format(
             host=socket.gethostname().partition(".")[0],
             ports=[free_port(), free_port()],
@@ -214,53 +276,12 @@ class Slurm(Service):
             **self.options,
         )
         self.conf.write_text(text)
-        command = ["/bin/sh", "-c", KEEPER, "keeper"]
-        self.keeper = subprocess.Popen(
-            [*command, str(self.folder), f"SLURM_CONF={self.conf}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={"PATH": WHERE},
-            start_new_session=True,
-        )
-        # --force: also below a folder that only its owner may enter.
-        files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid"}
-        files["seed-file"] = "munge.seed"
-        options = [f"--{option}={self.folder}/{file}" for option, file in files.items()]
-        self._start_daemon("munged", "--foreground", "--force", *options)
+        self._start_keeper(f"SLURM_CONF={self.conf}")
+        self._start_munged()
         self._until(lambda: (self.folder / "munge.socket").exists())
         self._start_daemon("slurmctld", "-D")
         self._start_daemon("slurmd", "-D", "-N", "node1")
         self._until(lambda: self._ask("sinfo", "-h", "--format=%T").stdout == "idle\n")
-
-    def _start_daemon(self, name: str, *arguments: str) -> None:
-        # In a session of its own, so that a Ctrl-C reaches the tests alone.
-        with open(self.folder / f"{name}.log", "ab") as log:
-            self.daemons[name] = subprocess.Popen(
-                [program(name), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={"PATH": WHERE, **self.environ},
-                start_new_session=True,
-            )
-
-    def _until(self, ready: Callable[[], object], seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
-        while not ready():
-            dead = [name for name, daemon in self.daemons.items() if daemon.poll() is not None]
-            if dead or time.monotonic() > end:
-                said = "\n".join(map(self.log, dead or self.daemons))
-                msg = f"SLURM does not start. {said}"
-                raise PortTakenError(msg) if "already in use" in said else RuntimeError(msg)
-            time.sleep(0.05)
-
-    def _ask(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        # The controller may not answer yet, or no longer.
-        environ = os.environ | self.environ
-        return subprocess.run(command, env=environ, text=True, capture_output=True)
 
 
 class Ssh(Service):
@@ -334,8 +355,8 @@ def free_port() -> int:
             return port
 
 
-def program(name: str) -> str:
-    return shutil.which(name, path=WHERE) or name
+def program(name: str, path: str = WHERE) -> str:
+    return shutil.which(name, path=path) or name
 
 
 def output(command: Sequence[str | Path], **options: object) -> str:

@@ -10,12 +10,11 @@ import os
 import re
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import KEEPER, WHERE, Service, free_port, needs, output, short_folder
+from cluster import Daemons, free_port, needs, output, short_folder
 
 LIB = Path("/usr/lib/gridengine")
 SHARE = Path("/usr/share/gridengine")
@@ -78,8 +77,11 @@ HOST = (
 )
 
 
-class GridEngine(Service):
+class GridEngine(Daemons):
     """A Grid Engine of one node in `folder`, which must be empty, short and without spaces."""
+
+    what = "Grid Engine"
+    path = str(LIB)  # (On PATH are wrappers.)
 
     def __init__(self, folder: str | Path, *, slots: int = 4, shell: str = "/bin/csh") -> None:
         folder = Path(folder)
@@ -90,23 +92,7 @@ class GridEngine(Service):
             "SGE_QMASTER_PORT": str(free_port()),
             "SGE_EXECD_PORT": str(free_port()),
         }
-        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
-        self.keeper: subprocess.Popen[bytes] | None = None
         super().__init__(folder)
-
-    def run(self, *command: str | Path, **options: object) -> str:
-        """The output of a command such as qstat; an error when it fails."""
-        return output(command, **{"env": os.environ | self.environ, **options})
-
-    def stop(self) -> None:
-        """Kill all jobs and daemons and remove the folder."""
-        if self.keeper:
-            self.keeper.communicate()
-            for daemon in self.daemons.values():
-                daemon.kill()
-                daemon.wait()
-            self.daemons.clear()
-        super().stop()
 
     def start(self) -> None:
         folder = self.folder
@@ -137,19 +123,12 @@ class GridEngine(Service):
             ("managers", "root"),
         ):
             self.run(LIB / "spooldefaults.bin", what, where, **self._with_lib)
-        self.keeper = subprocess.Popen(
-            ["/bin/sh", "-c", KEEPER, "keeper", str(folder), f"SGE_ROOT={root}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={"PATH": WHERE},
-            start_new_session=True,
-        )
-        self._start_daemon("sge_qmaster")
+        self._start_keeper(f"SGE_ROOT={root}")
+        not_in_background = {"SGE_ND": "true"}  # (Jobs inherit it.)
+        self._start_daemon("sge_qmaster", **not_in_background)
         self._until(lambda: self._ask("qconf", "-sh").returncode == 0)
         self._configure()
-        self._start_daemon("sge_execd")
+        self._start_daemon("sge_execd", **not_in_background)
         # its line has a load, and no u for unknown, once the node has reported
         ready = re.compile(r"^all\.q@\S+ .* \d+\.\d+ +\S+ *$", re.MULTILINE)
         self._until(lambda: ready.search(self._ask("qstat", "-f", "-q", "all.q").stdout))
@@ -183,35 +162,11 @@ class GridEngine(Service):
             text = re.sub(pattern, new.format(folder=self.folder), text, flags=re.MULTILINE)
         return text
 
-    def _start_daemon(self, name: str) -> None:
-        # SGE_ND: not into the background. Jobs inherit this environment.
-        with open(self.folder / f"{name}.log", "ab") as log:
-            self.daemons[name] = subprocess.Popen(
-                [LIB / name],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={"PATH": WHERE, "SGE_ND": "true", **self.environ},
-                start_new_session=True,
-            )
-
-    def _until(self, ready: Callable[[], object], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not ready():
-            dead = [name for name, daemon in self.daemons.items() if daemon.poll() is not None]
-            if dead or time.monotonic() > end:
-                said = "\n".join(map(self.log, dead or self.daemons))
-                messages = self.folder / "qmaster/messages"
-                if messages.exists():
-                    said += messages.read_text(errors="replace")[-2000:]
-                msg = f"Grid Engine does not start. {said}"
-                raise RuntimeError(msg)
-            time.sleep(0.1)
-
-    def _ask(self, *command: str) -> subprocess.CompletedProcess[str]:
-        environ = os.environ | self.environ
-        return subprocess.run(command, env=environ, text=True, capture_output=True, check=False)
+    def log(self, name: str) -> str:
+        """The log of a daemon, and what sge_qmaster writes elsewhere."""
+        messages = self.folder / "qmaster/messages"
+        more = messages.read_text(errors="replace")[-2000:] if messages.exists() else ""
+        return super().log(name) + more
 
 
 @pytest.fixture(scope="session")

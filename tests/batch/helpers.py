@@ -25,6 +25,15 @@ def submit(script="calc/run_local.sh", shell="sh", check=True, **kwds):
     return done
 
 
+def until(condition, seconds=300):
+    """Wait until a condition returns something else than None or False; give that back."""
+    end = time.monotonic() + seconds
+    while (found := condition()) is None or found is False:
+        assert time.monotonic() < end, ps.batch_status().to_string()
+        time.sleep(0.2)
+    return found
+
+
 def wait_for_jobs(calc_dir="calc", machine=None, seconds=100):
     """Wait until no job is queued or running; give back their status."""
     end = time.monotonic() + seconds

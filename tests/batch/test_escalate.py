@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cluster import WHERE, Slurm, short_folder
 from grid_engine import grid_engine  # noqa: F401 (a fixture)
-from helpers import submit
+from helpers import submit, until
 
 import psweep as ps
 from psweep_batch import BatchError, MachineError
@@ -47,14 +47,6 @@ def here(slurm, machine, monkeypatch):
         return slurm
 
     return write
-
-
-def until(condition, seconds=300):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, ps.batch_status().to_string()
-        time.sleep(0.2)
-    return found
 
 
 def at_rest():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cluster import script
-from helpers import submit
+from helpers import submit, until
 from packaging.requirements import Requirement
 
 import psweep as ps
@@ -40,14 +40,6 @@ def here(slurm, monkeypatch, tmp_path):
         return slurm
 
     return write
-
-
-def until(condition, seconds=300):
-    end = time.monotonic() + seconds
-    while (found := condition()) is None or found is False:
-        assert time.monotonic() < end, ps.batch_status().to_string()
-        time.sleep(0.2)
-    return found
 
 
 def test_each_pset_runs_once_whatever_ends_its_task(here, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from accounting import PACKAGES, PROGRAMS, Accounting, Cluster
 from cluster import needs, short_folder
-from helpers import submit, wait_for_jobs
+from helpers import submit, until, wait_for_jobs
 
 import psweep as ps
 
@@ -39,13 +39,6 @@ def two(clusters, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     return here, there
-
-
-def until(condition, seconds=100):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, ps.batch_status().to_string()
-        time.sleep(0.2)
 
 
 @pytest.mark.slow
