@@ -52,7 +52,7 @@ PACKAGES = {
     "git": "psweep-git",
     "psweep": "psweep",
 }
-# of the others here
+# Which of the other distributions each one needs
 NEEDS = {"core": [], "batch": ["core"], "git": ["core"], "psweep": ["core", "batch", "git"]}
 MODULES = {"core": "psweep_core", "batch": "psweep_batch", "git": "psweep_git", "psweep": ""}
 EXTRA_TOOLS = {
@@ -109,8 +109,8 @@ TEST_TOOLS = [
     "coverage[toml]>=7.10",
     "joblib",
 ]
-# Most tests wait for other processes, and those of batch for schedulers, so more of them than cores
-# run at a time; who is done takes tests from the others, since some take a minute.
+# Processes that run tests. They are more than cores, because most tests wait for other processes,
+# those of batch for schedulers. They take tests from each other, because some take a minute.
 AT_A_TIME = {"core": 6, "batch": 8, "git": 6, "psweep": 6}
 TOOLS = {
     "lint": [
@@ -483,9 +483,7 @@ def sizes(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Kill runs at all kinds of moments for half an hour: nox -s faults -- SECONDS SEED."""
     _install(session, [_wheel(session, "core")])
-    folder = pathlib.Path(session.create_tmp(), "faults").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = _empty_folder(session, "faults")
     session.chdir(folder)
     script = str(ROOT / "tests" / "core" / "faults.py")
     session.run("python", script, *(session.posargs or ["1800"]))
@@ -513,9 +511,7 @@ def stress(session: nox.Session) -> None:
 def batch_speed(session: nox.Session) -> None:
     """Measure 2000 batch jobs: prepared, submitted as one array if SLURM is here, collected."""
     _install(session, [_wheel(session, "core"), _wheel(session, "batch")], "pytest")
-    folder = pathlib.Path(session.create_tmp(), "batch_speed").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = _empty_folder(session, "batch_speed")
     session.run("python", str(ROOT / "tests" / "batch" / "test_scale.py"), str(folder))
 
 
@@ -606,15 +602,20 @@ def bench_tools(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Run the main job: compare real compressors on real files; then extend the study."""
     _install(session, [_wheel(session, "core")])
-    folder = pathlib.Path(session.create_tmp(), "demo").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = _empty_folder(session, "demo")
     script = str(ROOT / "examples" / "compressors.py")
     calc = str(folder / "calc")
     session.log("the first call makes the study")
     session.run("python", script, calc)
     session.log("the second call extends it and runs only what is new")
     session.run("python", script, calc)
+
+
+def _empty_folder(session: nox.Session, name: str) -> pathlib.Path:
+    folder = pathlib.Path(session.create_tmp(), name).resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _run_in(session: nox.Session, env: pathlib.Path, *args: str) -> None:

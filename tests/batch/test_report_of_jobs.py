@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from report_pages import page_data
+
 import psweep as ps
-
-
-def page_data(path):
-    text = Path(path).read_text(encoding="utf-8")
-    (found,) = re.findall(r'id="data">([A-Za-z0-9+/=]*)</script>', text)
-    return json.loads(gzip.decompress(base64.b64decode(found)))
 
 
 def test_prepared_psets_are_not_shown_as_ended(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import concurrent.futures as cf
 import contextlib
 import multiprocessing
 
-import pytest
+from executors import dask
 
 import psweep as ps
 
@@ -31,15 +31,7 @@ def options(engine):
         finally:
             multiprocessing.set_start_method(before, force=True)
     elif engine == "dask":
-        distributed = pytest.importorskip(
-            "distributed", reason="needs dask: pip install 'dask[distributed]'"
-        )
-        with (
-            distributed.LocalCluster(
-                dashboard_address=":0", processes=False, n_workers=1, threads_per_worker=2
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+        with dask(n_workers=1, threads_per_worker=2) as client:
             yield {"executor": client}
     else:
         kind = {"processes": cf.ProcessPoolExecutor, "threads": cf.ThreadPoolExecutor}[engine]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from every_engine import run
+from executors import dask
 
 import psweep as ps
 
@@ -115,27 +116,17 @@ def test_output_is_not_captured_beside_a_thread_that_does_not_want_it():
 
 @pytest.mark.parametrize("cluster", ["2 threads", "in this process"])
 def test_dask_workers_with_threads_are_refused_before_anything_runs(cluster):
-    distributed = pytest.importorskip("distributed", reason="needs dask")
     kwds = {"processes": True, "threads_per_worker": 2}
     if cluster == "in this process":
         kwds = {"processes": False, "threads_per_worker": 1}
-    with (
-        distributed.LocalCluster(dashboard_address=":0", n_workers=1, **kwds) as made,
-        distributed.Client(made) as client,
-    ):
+    with dask(n_workers=1, **kwds) as client:
         with pytest.raises(ps.ParamsError, match="capture_logs.*threads_per_worker=1"):
             ps.run_local(talks, [{"a": 1}], executor=client, capture_logs="db")
         assert not Path("calc").exists()
 
 
 def test_dask_workers_with_one_thread_capture():
-    distributed = pytest.importorskip("distributed", reason="needs dask")
-    with (
-        distributed.LocalCluster(
-            dashboard_address=":0", n_workers=2, processes=True, threads_per_worker=1
-        ) as made,
-        distributed.Client(made) as client,
-    ):
+    with dask(processes=True) as client:
         df = ps.run_local(talks, ps.plist("a", range(8)), executor=client, capture_logs="db")
     for a, text in zip(df.a, df._logs, strict=True):
         assert f"first {a}\n" in text

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from executors import dask
 from random_table import ENGINES, N, different
 
 import psweep as ps
@@ -68,13 +69,8 @@ def test_threads_and_serial_runs_draw_the_callers_numbers():
 
 
 def test_dask_in_this_process_draws_the_callers_numbers():
-    distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
     expected = np.random.normal(size=6)
-    with (
-        distributed.LocalCluster(dashboard_address=":0", **options) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask(n_workers=1) as client:
         np.random.seed(1)
         df = ps.run_local(
             lambda p: {"y": np.random.normal()},

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from every_engine import run
+from executors import dask
 
 import psweep as ps
 
@@ -58,12 +59,7 @@ def test_threads_get_the_seed_and_leave_the_global_state_alone(engine, expected)
 
 
 def test_dask_workers_with_one_thread_are_seeded(expected):
-    distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True}
-    with (
-        distributed.LocalCluster(dashboard_address=":0", **options) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask(n_workers=1, processes=True) as client:
         df = ps.run_local(draw, PARAMS, seed=7, repeats=3, executor=client)
         assert numbers(df) == expected
 
