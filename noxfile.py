@@ -576,7 +576,7 @@ def bench_tools(session: nox.Session) -> None:
         _run_in(session, env, "-m", "pip", "install", "--quiet", *needs)
         package = "psweep-core" if name == "psweep" else requirement.split("=")[0]
         code = f"import importlib.metadata as m; print(m.version({package!r}))"
-        version = "" if name == "for-loop" else _said_in(session, env, tmp, "-c", code)
+        version = "" if name == "for-loop" else _last_line_of(session, env, tmp, "-c", code)
         script = str(ROOT / "benchmarks" / "other_tools.py")
         # On a disk, making 10 000 folders takes 2 s one time and 16 s the next.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -622,7 +622,7 @@ def _run_in(session: nox.Session, env: pathlib.Path, *args: str) -> None:
     session.run(str(_python_of(env)), *args, external=True)
 
 
-def _said_in(session: nox.Session, env: pathlib.Path, folder: pathlib.Path, *args: str) -> str:
+def _last_line_of(session: nox.Session, env: pathlib.Path, folder: pathlib.Path, *args: str) -> str:
     """Return the last line that a program prints, run in a folder."""
     with session.chdir(folder):
         out = session.run(

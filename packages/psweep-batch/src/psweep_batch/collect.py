@@ -235,7 +235,7 @@ def _update(
         results = _checked(results, known.book, basename)
     except Exception as error:
         if status.state in _NOT_NOTED:
-            return None  # it may be run by other means, and not be through
+            return None  # it may be run in another way, and not have finished
         failure = _failure(_without_result(status, error, reader is not None))
         return None if failure == known.failure else _Update({}, failure, runtime)
     # (That of an earlier psweep is what its psets are recognised by.)

@@ -43,7 +43,7 @@ def read_directives(script: str, machine: Machine) -> Directives:
 
 
 def _without_own_options(line: str, scheduler: Scheduler) -> tuple[str, str]:
-    """Leave out of a directive what differs from task to task; give also the name of the job."""
+    """Return a directive without what differs from task to task, and the name of the job."""
     try:
         words = shlex.split(line[len(scheduler.prefix) :], comments=True)
     except ValueError:

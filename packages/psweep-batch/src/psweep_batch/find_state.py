@@ -1,4 +1,4 @@
-"""How an attempt is: from its notes, the queue, and a second source where the queue is silent."""
+"""The state of an attempt: from its records, the queue, and a second source if that lacks it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What can be said of an attempt."""
+    """The state of an attempt, and why it is in it."""
 
     state: str
     reason: str = ""
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 class Judge:
-    """Says how attempts are."""
+    """Finds the state of attempts."""
 
     def __init__(self, calc_dir: Path, queues: Queues, book_of: BookOf) -> None:
         self._calc_dir = calc_dir
@@ -87,7 +87,7 @@ class Judge:
         return self._queues.account(attempt)
 
     def _ended_well(self, attempt: Attempt, outcome: Outcome | None) -> Verdict:
-        # Why it was ended all the same
+        # It may have got a signal before.
         reason = attempt.killed or (f"got SIG{attempt.caught}" if attempt.caught else "")
         # The database knows more, if it speaks of this attempt: what a reader has found, or that
         # a result cannot be read.
@@ -151,7 +151,7 @@ class Judge:
             return found
         grace = self._queues.machine(attempt.machine).lost_after
         if queue is None or queue.when < attempt.since:
-            # nothing is known of it, or nothing as new as it
+            # the queue is not known, or only as it was before the submission
             return Verdict(state, "" if attempt.job_id else "being submitted, or not")
         if attempt.job_id is None:
             if queue.when - attempt.since < max(grace, 1):
@@ -182,7 +182,7 @@ class Judge:
                     return self._gone(attempt, reason, outcome)
                 return waits
         elif queue.forgets_after is not None and queue.forgets_after >= grace:
-            return self._gone(attempt, reason, outcome)  # it has been gone for so long
+            return self._gone(attempt, reason, outcome)  # it left the queue longer ago than that
         if self._queues.missing_for(attempt, queue) >= grace:
             return self._gone(attempt, reason, outcome)
         return waits
@@ -206,7 +206,7 @@ class Judge:
 
 
 def _speaks_of(outcome: Outcome | None, attempt: Attempt) -> TypeGuard[Outcome]:
-    """Return whether the database speaks of this attempt; others have other runtimes."""
+    """Return whether the database has this attempt; others have other runtimes."""
     return outcome is not None and outcome.runtime == attempt.runtime
 
 
@@ -220,7 +220,7 @@ def _was_unusable(attempt: Attempt, outcome: Outcome | None) -> bool:
         return False
     if UNUSABLE not in outcome.cause and not outcome.cause.startswith("no result: "):
         return False
-    if attempt.runtime is None:  # as of others; but the cause has the number of the job
+    if attempt.runtime is None:  # (but the cause has the number of the job)
         return attempt.job_id is not None and (
             f": job {attempt.job_id} on {attempt.machine}: " in outcome.cause
         )

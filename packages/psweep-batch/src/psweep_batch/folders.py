@@ -44,8 +44,8 @@ class PsetFiles:
     ----------
     folders : sequence of str
         Folders in the pset's, parents first.
-    files : sequence
-        What is in all these.
+    files : sequence of _File
+        As `read_templates` returns them.
     write_pset : bool
         Also write the pset itself, to ``pset.pk``.
     """
@@ -60,7 +60,7 @@ class PsetFiles:
 
     @property
     def templates(self) -> list[Template]:
-        """Those files that have placeholders."""
+        """The files that are text, so they may have placeholders."""
         return [file.template for file in self._files if file.template is not None]
 
     def code(self) -> Code:

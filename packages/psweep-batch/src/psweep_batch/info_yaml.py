@@ -17,6 +17,8 @@ from .schedulers import SCHEDULER_OF, SCHEDULERS
 
 __all__ = ["problem_with", "read_info"]
 
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
 
 class _Loader(yaml.SafeLoader):
     """Refuses a key that is given twice, as YAML wants it; PyYAML takes the last one."""
@@ -79,7 +81,7 @@ def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Mac
             message = f"{path}: pack and task_time both say how large tasks are; leave out one"
             raise MachineError(message)
     if "escalate" in given:
-        given["escalate"] = _entries(path, given["escalate"])
+        given["escalate"] = _escalate_entries(path, given["escalate"])
     scheduler = given.pop("scheduler", None)
     if scheduler is not None and scheduler not in (*SCHEDULERS, "none"):
         names = ", ".join([*SCHEDULERS, "none"])
@@ -97,7 +99,7 @@ def _checked(path: Path, name: str, info: dict[str, Any], of_tasks: bool) -> Mac
             raise MachineError(message)
         given["subcmd"] = "sh" if scheduler == "none" else SCHEDULERS[scheduler].submit
     _check_command(path, given["subcmd"])
-    _check_numbers(path, given, of_tasks)
+    _check_flags_and_numbers(path, given, of_tasks)
     command = {Path(word).name for word in shlex.split(given["subcmd"])}
     if scheduler is None:
         scheduler = next((SCHEDULER_OF[word] for word in command if word in SCHEDULER_OF), None)
@@ -130,8 +132,8 @@ def _duration(path: Path, value: Any) -> float:
     return seconds
 
 
-def _entries(path: Path, value: Any) -> tuple[dict[str, str], ...]:
-    """Check what `escalate` names."""
+def _escalate_entries(path: Path, value: Any) -> tuple[dict[str, str], ...]:
+    """Check the value of ``escalate``; return its entries."""
     entries: list[dict[str, str]] = []
     for entry in value if isinstance(value, list) else [value]:
         if not isinstance(entry, dict) or not entry:
@@ -173,10 +175,7 @@ def problem_with(name: Any, amount: Any) -> str | None:
     return None
 
 
-_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-
-
-def _check_numbers(path: Path, given: dict[str, Any], of_tasks: bool) -> None:
+def _check_flags_and_numbers(path: Path, given: dict[str, Any], of_tasks: bool) -> None:
     for key in ("array", "login_shell"):
         value = given.get(key, False)
         if not isinstance(value, bool):

@@ -52,7 +52,7 @@ RESULT_FILES = ("result.pk", "result.json")
 
 
 class Attempt(NamedTuple):
-    """One time that a pset was submitted, as far as is noted."""
+    """One submission of a pset, as far as it is recorded."""
 
     folder: str  # of the pset
     machine: str
@@ -61,7 +61,7 @@ class Attempt(NamedTuple):
     here: bool  # it ran where it was submitted
     user: str  # who submitted it
     cluster: str  # of SLURM, empty if not known
-    known_as: str  # what the scheduler may know it by, if its number is not known: in its command
+    known_as: str  # a part of its command, by which it is found if its number is not known
     task: str  # its number in an array, else empty
     job_id: str | None
     start: float | None = None  # s since 1970
@@ -83,7 +83,7 @@ class Attempt(NamedTuple):
 
     @property
     def signal(self) -> str | None:
-        """The name of the signal that ended it, as the shell tells it."""
+        """The name of the signal that ended it, if its exit code says so."""
         with contextlib.suppress(ValueError):
             if self.exit_code is not None and self.exit_code > 128:
                 return signal.Signals(self.exit_code - 128).name
@@ -102,7 +102,7 @@ class Attempt(NamedTuple):
 
     @property
     def seen(self) -> str:
-        """How it is, as state_of in notes.sh tells it."""
+        """Its state as state_of in notes.sh writes it: exit code or -, and r with a result."""
         code = "-" if self.exit_code is None else str(self.exit_code)
         return code + "r" * self.has_result
 
@@ -132,22 +132,22 @@ def machines_of(names: set[str]) -> list[str]:
 
 
 def safe_machine(name: str) -> str:
-    """Return the name of a machine as it was noted; empty if it can be none."""
+    """Return the recorded name of a machine; empty if no machine can have that name."""
     return name if re.fullmatch(_NAME, name) else ""
 
 
 def safe_job_id(noted: str | None) -> str | None:
-    """Return the number of a job as it was noted; None if it can be none."""
+    """Return the recorded number of a job; None if no job can have that number."""
     return noted if noted and _JOB_ID.fullmatch(noted) else None
 
 
 def safe_cluster(noted: str) -> str:
-    """Return the name of a cluster as it was noted; empty if it can be none."""
+    """Return the recorded name of a cluster; empty if no cluster can have that name."""
     return noted if _CLUSTER.fullmatch(noted) else ""
 
 
 def last_attempt(folder: Path | str, names: set[str], machine: str | None) -> Attempt | None:
-    """Read what is noted of the last time that a pset was submitted.
+    """Read the records of the last submission of a pset; None if there is none.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _notes(text: str) -> dict[str, Any]:
     noted: dict[str, Any] = {}
     for line in text.split("\n")[:-1]:  # a line without an end is still being written
         words = line.split(" ", 5)
-        with contextlib.suppress(ValueError):  # whoever wrote that, it was no job
+        with contextlib.suppress(ValueError):  # (no job has written that)
             if words[0] == "start" and len(words) == 6:
                 _, time, host, pid, job, log = words
                 noted = {"start": seconds(time), "host": host, "pid": int(pid)}

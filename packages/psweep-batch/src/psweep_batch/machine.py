@@ -95,7 +95,7 @@ class Machine:
         """The shell command that asks the scheduler for all jobs of the user."""
         if self.statcmd:
             # In a pipe, the first program may be missing, and nobody would notice.
-            # (What the shell has to look into, such as ~/bin/myq or a parenthesis, tells itself.)
+            # (Only a plain name or path is checked, not ~/bin/myq or a parenthesis.)
             plain = re.match(r"[A-Za-z0-9_./+-]+(?=[\s|;&]|$)", self.statcmd)
             if not plain:
                 return self.statcmd

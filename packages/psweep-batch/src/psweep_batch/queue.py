@@ -285,8 +285,8 @@ def _time(text: str) -> float | None:
 def _answer(
     command: str, host: Sequence[str] | None, machine: Machine, words: Sequence[str] = ()
 ) -> tuple[float, str]:
-    # A shell there may greet before it does what it is told. In a pipe, the first program may
-    # fail; bash can be told to mind that.
+    # A login shell may print a greeting first, so the answer begins after a mark. With pipefail,
+    # a pipe of the user fails also if only its first program does.
     if words:
         command = f"set -- {shlex.join(words)}\n{command}"
     command = f"echo {_MARK}; date +%s.%N && {{ {command}\n}}"
@@ -318,9 +318,9 @@ def _answer(
 
 
 def remote_script(command: str, login_shell: bool) -> str:
-    """Write what `sh` on another machine reads from stdin.
+    """Write a script for `sh` on another machine, to be passed by stdin.
 
-    So no login shell there has to understand it: csh and fish quote in other ways.
+    As an argument of ssh, the user's shell there would read it: csh and fish quote in other ways.
     """
     login = " -l" if login_shell else ""
     return (

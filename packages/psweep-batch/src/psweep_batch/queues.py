@@ -83,13 +83,13 @@ class Queues:
         return found
 
     def ask_accounts(self, host: Sequence[str] | None = None) -> list[Queue]:
-        """Ask the second source for all jobs of which `account` had to say None.
+        """Ask the second source for all jobs for which `account` has returned None.
 
         Parameters
         ----------
         host : sequence of str, optional
-            The command that runs another where the scheduler is. None: it is here, and where what
-            psweep-pull has brought counts, nobody is asked.
+            The command that runs another where the scheduler is. None: here; then machines whose
+            queue psweep-pull has brought are left out.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class Queues:
         missing = {**known, **self._missing_now}
         missing = {key: since for key, since in missing.items() if key not in self._present}
         if missing != known:
-            with contextlib.suppress(OSError):  # to look needs no right to write
+            with contextlib.suppress(OSError):  # the study may be read-only
                 text = json.dumps(missing)
                 replace_text(self._calc_dir / PRIVATE / _MISSING, text)
 
@@ -181,7 +181,7 @@ class Queues:
 
 
 def machine_of(calc_dir: Path, name: str) -> Machine:
-    """Read what prep_batch has kept of a machine; if it is not there, take SLURM for granted."""
+    """Read the settings of a machine from the study; if they are missing, assume SLURM."""
     path = info_path(calc_dir, name)
     return read_info(path, name) if path.exists() else Machine(name, "sbatch", scheduler="slurm")
 
@@ -191,5 +191,5 @@ def _missing_key(attempt: Attempt) -> str:
 
 
 def cancelled_name(machine: str) -> str:
-    """Name the list of the jobs that psweep has cancelled on a machine."""
+    """Name of the file that lists the jobs that psweep has cancelled on a machine."""
     return f".cancelled_{machine}"

@@ -65,7 +65,7 @@ class RemoteDatabase:
         Raises
         ------
         TransferError
-            It is another one by now, or somebody has the lock of the study there.
+            It has changed meanwhile, or somebody has the lock of the study there.
         """
         remote = self._remote
         if self._exists:

@@ -210,7 +210,7 @@ class RemoteStudy:
 
     def run(self, command: str, login_shell: bool = False) -> list[str]:
         """Run a shell command there, and return the lines that it prints."""
-        # A shell there may greet before it does what it is told.
+        # A shell may print a greeting first, so the answer begins after a mark.
         script = remote_script(f"echo {_MARK}; {command}", login_shell)
         said = self._call([*self.ssh, "sh"], quiet=True, script=script)
         return said.partition(f"{_MARK}\n")[2].splitlines()

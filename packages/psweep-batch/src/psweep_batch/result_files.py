@@ -35,7 +35,7 @@ def no_book(_: str) -> Mapping[str, Any]:
     return {}
 
 
-# What the database says of a result that is there and was no use; of a reader's as well
+# Part of ``_exc_txt`` if a job was killed and its result, or that of a reader, cannot be used
 UNUSABLE: Final = "; its result cannot be used: "
 
 # The last opcode of a pickle if it holds a dict, or an object of which only running it would show

@@ -299,8 +299,8 @@ SCHEDULERS: Final[dict[str, Scheduler]] = {
     ),
 }
 
-# Commands that hand a script to a scheduler, also to ones that are not in the table; and which of
-# them say to which one
+# Commands that hand a script to a scheduler, also to one that is not in the table; and those that
+# belong to only one scheduler
 SUBMITS: Final = {"sbatch", "qsub", "bsub", "msub", "oarsub", "pjsub"}
 SCHEDULER_OF: Final = {"sbatch": "slurm", "bsub": "lsf"}  # qsub is Grid Engine's or PBS's
 

@@ -39,7 +39,9 @@ class Line(NamedTuple):
     pset_id: str
     attempt: int  # 1 the first time
     comment: str
-    earlier: str = ""  # of a job before: its note, how it was, its number and cluster; see again()
+    earlier: str = (
+        ""  # its last job, as again() in common.sh takes it: JOB STATE [NUMBER [CLUSTER]]
+    )
     text: str = ""  # the whole line, as a user may have edited it
     more: str = ""  # options of the submit command
 

@@ -18,7 +18,7 @@ __all__ = ["PsetStatus", "book_names", "books_of", "outcomes_of"]
 
 
 class PsetStatus(NamedTuple):
-    """How the job of one pset is."""
+    """The state of one pset's job."""
 
     pset_id: str
     pset_seq: int
@@ -38,7 +38,7 @@ class PsetStatus(NamedTuple):
 
 
 def outcomes_of(df: pd.DataFrame) -> dict[str, Outcome]:
-    """Read from the database what came of psets, as far as it was collected."""
+    """Read the outcomes of psets from the database, without those that are not known yet."""
     if not len(df):
         return {}
     causes = df["_exc_txt"].tolist() if "_exc_txt" in df.columns else [None] * len(df)

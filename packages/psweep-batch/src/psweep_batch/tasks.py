@@ -42,7 +42,7 @@ __all__ = [
 
 
 class TaskStatus(NamedTuple):
-    """How the task of one chunk is."""
+    """The state of the task of one chunk."""
 
     spool: Spool
     chunk: int
@@ -60,7 +60,7 @@ class TaskStatus(NamedTuple):
 def task_statuses(
     layout: Layout, may_ask: Callable[[Machine], bool] | None = None
 ) -> list[TaskStatus]:
-    """Find out how all tasks are.
+    """Find the state of all tasks.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _verdict(
 def psets_of_tasks(
     tasks: Sequence[TaskStatus], df: pd.DataFrame, layout: Layout, machine: str | None
 ) -> list[PsetStatus]:
-    """Find out how the psets of `prep_batch` with ``func`` are.
+    """Find the state of the psets of `prep_batch` with ``func``.
 
     Parameters
     ----------
@@ -238,9 +238,9 @@ def _with_row(status: PsetStatus, when: pd.Timestamp, outcome: Outcome | None) -
 
 
 def settle(layout: Layout) -> None:
-    """Note which tasks are gone, so that others can have their psets.
+    """Record which tasks are lost or cancelled, so that others can have their psets.
 
-    Only where nothing speaks against it: a queue that does not answer leaves them as they are.
+    If a queue does not answer, its tasks stay as they are.
     """
     if all(c.is_over for spool in spools_of(layout) for c in spool.claims().values()):
         return

@@ -224,7 +224,7 @@ class JinjaTemplate(Template):
         self.names = {name: lines[name] for name in sorted(free, key=lambda name: lines[name])}
 
     def check(self, names: Iterable[str], whose: str) -> None:
-        """Refuse also a parameter that Jinja has another meaning for."""
+        """Also refuse the parameter ``self``, which is the template itself in Jinja."""
         known = list(names)
         if self._line_of_self and "self" in known:
             message = (
@@ -236,7 +236,7 @@ class JinjaTemplate(Template):
 
     def _filled(self, values: Mapping[str, Any]) -> str:
         try:
-            # of other names than str no template can speak
+            # (a template can only name keys that are text)
             return self._template.render({k: v for k, v in values.items() if isinstance(k, str)})
         except self._errors as error:
             message = f"{self.where} cannot be filled: {type(error).__name__}: {error}"
@@ -269,9 +269,9 @@ def _find_jinja(text: str) -> re.Match[str] | None:
 
 
 def _is_expression(text: str) -> bool:
-    """Return whether what is in double braces computes something of a name.
+    """Return whether the text in double braces is an expression with a name, as in Jinja.
 
-    Neither do ``{{1: 2}}`` and ``{{x:.3f}}`` of Python, ``{{0}}`` and ``{{a, b}}`` of C, nor titles
+    None are ``{{1: 2}}`` and ``{{x:.3f}}`` of Python, ``{{0}}`` and ``{{a, b}}`` of C, nor titles
     in BibTeX.
     """
     text = " ".join(re.sub(r"^[-+]|-$", "", text).split())
@@ -280,7 +280,7 @@ def _is_expression(text: str) -> bool:
             warnings.simplefilter("ignore")
             tree = ast.parse(text.replace("~", "+"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # what Python does not know: filters and tests in words
+        # filters, and tests in words, which are not Python
         return re.match(r"[^\W\d]\w* *(\||is )", text) is not None
     if isinstance(tree, ast.Tuple | ast.Set | ast.Dict):
         return False
@@ -288,7 +288,7 @@ def _is_expression(text: str) -> bool:
 
 
 def _dollar_template(text: str, where: str) -> Template:
-    """Read a template with ``$name``, as nobody said which kind it is."""
+    """Read a template with ``$name``, of unknown kind: refuse what looks like Jinja."""
     found = _find_jinja(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1

@@ -120,8 +120,8 @@ def pull(
 ) -> None:
     """Copy a study back from another machine, with the state of its queue.
 
-    Files that are newer here stay. The database here is replaced only by a newer one that has all
-    that it has; else it gets the rows that it lacks.
+    Files that are newer here stay. The database here is replaced only by a newer one with all of
+    its rows, columns and results; otherwise, the rows that it lacks are added to it.
 
     Parameters
     ----------

@@ -94,9 +94,20 @@ class Repo:
         index: Path | None = None,
         env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run git with this text as its input, in this folder, and with this index.
+        """Run git, whether it fails or not.
 
-        In this environment, by default in one where it uses the repository that the folder is in.
+        Parameters
+        ----------
+        *args : str
+            Its arguments.
+        given : str, default ""
+            What it reads from stdin.
+        folder : Path, optional
+            Where to run it. None: in the top folder of the repository, once that is known.
+        index : Path, optional
+            The index to use. None: that of the repository.
+        env : dict, optional
+            Its environment. None: one in which it uses the repository that the folder is in.
         """
         env = git_environment() if env is None else env
         # Messages in English, because they are parsed; and no prompts.
