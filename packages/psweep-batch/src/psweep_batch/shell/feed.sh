@@ -76,7 +76,7 @@ job_of() { # CLAIM: prints the number of its job, and of its task in an array; n
     }
 }
 
-elsewhere() { # CLAIM: prints the cluster of its job, as sbatch has named it; - if it is the one here
+cluster_of() { # CLAIM: prints the cluster of its job, as sbatch has named it; - if it is the one here
     on=$(sed -n -e 's/^said Submitted batch job [0-9]* on cluster //p' -e 's/^said [0-9]*;//p' "$1")
     printf '%s\n' "${on:--}"
 }
@@ -102,7 +102,7 @@ find_lost() { # note which tasks are gone, as psweep-status would; not if a sour
         fi
         [ -s "$key" ] || printf '%s\n' "$now" >"$key"
         if [ "$((now - $(cat "$key")))" -ge "$ps_lost_after" ]; then
-            printf '%s %s %s %s %s\n' "$ps_spool" "$chunk" "$attempt" "$(elsewhere "$file")" "${job:--}" >>"$ps_look/gone"
+            printf '%s %s %s %s %s\n' "$ps_spool" "$chunk" "$attempt" "$(cluster_of "$file")" "${job:--}" >>"$ps_look/gone"
         fi
     done <"$ps_look/open"
     [ -s "$ps_look/gone" ] || return 0

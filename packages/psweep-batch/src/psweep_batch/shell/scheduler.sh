@@ -1,4 +1,4 @@
-# the scheduler is here, what psweep-pull has heard of it elsewhere is of no use
+# The scheduler is here, so what psweep-pull has brought of its queue is outdated.
 rm -f ".psweep/queue_$ps_machine"
 
 config() { # NAME: how SLURM is set up; nothing where there is none
