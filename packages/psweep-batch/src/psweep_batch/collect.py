@@ -43,7 +43,7 @@ from .scripts import run_script_path
 from .states import State
 from .status import job_statuses, not_prepared, remember_collected
 from .status_record import PsetStatus, book_names
-from .tasks import settle
+from .task_status import settle
 
 __all__ = ["batch_collect"]
 

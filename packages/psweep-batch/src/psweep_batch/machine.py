@@ -51,7 +51,7 @@ class Machine:
     remote_dir : str or None
         Where the study is on the machine. None: at the same place below the home.
     task_time : float or None
-        Seconds that a task should take. None: see `function_jobs.make_cutter`.
+        Seconds that a task should take. None: see `task_scripts.make_cutter`.
     escalate : tuple of dict
         What a task that had too little gets at the next try, ``mem`` and ``time``, and after that.
     directives, setup : str or None

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from psweep import PsweepError
 from psweep_core.plumbing import Layout, Study, databases_in, spools_of
 
-from .function_jobs import task_lines
 from .machine import Machine
+from .task_scripts import task_lines
 
 __all__ = [
     "PsetNumbers",

@@ -23,7 +23,6 @@ from psweep_core.plumbing import (
 
 from .errors import BatchError
 from .escalate import merged
-from .function_jobs import submit_options, task_lines
 from .info_yaml import problem_with, read_info
 from .jobs import Attempt, machines_of, next_number
 from .machine import Machine
@@ -32,7 +31,8 @@ from .scripts import Line, info_path, write_script
 from .states import State
 from .status import not_prepared, status_frame, statuses
 from .status_record import PsetStatus
-from .tasks import settle
+from .task_scripts import submit_options, task_lines
+from .task_status import settle
 
 __all__ = ["batch_resubmit"]
 

@@ -30,12 +30,12 @@ from psweep_core.plumbing import (
 
 from .confirmed_statcmds import confirm_statcmd
 from .errors import BatchError
-from .function_jobs import asks_of, make_cutter, read_jobscripts, write_jobscripts
 from .machines import chosen_machines, find_machines
 from .other_databases import count_free_elsewhere
 from .queues import machine_of
 from .scripts import run_script_path, write_run_scripts
-from .tasks import settle
+from .task_scripts import asks_of, make_cutter, read_jobscripts, write_jobscripts
+from .task_status import settle
 
 __all__ = ["poolsize_to_check", "prepare_tasks", "run_batch"]
 

@@ -21,7 +21,7 @@ from .queues import Queues
 from .scheduler_words import CANCELLED
 from .states import State
 from .status_record import PsetStatus, books_of, outcomes_of
-from .tasks import psets_of_tasks, task_statuses
+from .task_status import psets_of_tasks, task_statuses
 
 __all__ = [
     "batch_status",

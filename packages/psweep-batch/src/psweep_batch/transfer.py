@@ -41,7 +41,7 @@ from .queues import Queues
 from .remote_database import TRANSFERS, RemoteDatabase
 from .remote_study import RemoteStudy, machines_of_study
 from .status_record import books_of
-from .tasks import judge_tasks
+from .task_status import judge_tasks
 
 __all__ = ["pull", "push"]
 

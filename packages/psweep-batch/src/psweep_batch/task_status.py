@@ -1,4 +1,4 @@
-"""What became of tasks: their claims, the queue, and a second source where that is silent."""
+"""The state of tasks: from their claims, the queue, and a second source if that lacks them."""
 
 from __future__ import annotations
 
