@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,8 @@ def test_only_jobs_of_this_study_are_cancelled(templates, scheduler, mode, capsy
     assert ps.batch_collect()._failed.all()
     assert ps.batch_resubmit().empty
     assert len(ps.batch_resubmit(states=["cancelled"])) == 6
+    shutil.copytree("other", "copy")  # its jobs are those of the other study
+    assert ps.batch_cancel("copy").empty
     # numbers are reused: here, as if those of the other study were also this one's
     names = "*/.submitted_m.1" if mode == "each" else "arrays_m/*.said"
     for ours, theirs in zip(

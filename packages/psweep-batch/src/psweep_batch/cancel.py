@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -179,10 +180,25 @@ def _is_ours(folder: Path, queue: Queue, cluster: str, job_id: str, status: Pset
     attempt = status.attempt
     if attempt is None:
         return False
-    if queue.is_named(cluster, job_id, attempt.known_as):
-        return True
+    command = queue.command(cluster, job_id)
+    if attempt.known_as in command:
+        return not _runs_in_another_folder(command, attempt.known_as, folder)
     # Of an array that was read from stdin, the folder is all that it shows.
-    return bool(attempt.task) and queue.is_named(cluster, job_id, os.path.realpath(folder))
+    return bool(attempt.task) and os.path.realpath(folder) in command
+
+
+def _runs_in_another_folder(command: str, known_as: str, folder: Path) -> bool:
+    """Return whether a job is that of the study that `folder` is a copy of.
+
+    A study that was moved while it had jobs leaves no other folder, so its jobs are still its own.
+    """
+    # The scheduler shows the path of the script, or its folder and a path in it.
+    shown = re.findall(r"/[^\s,=]*", command)
+    paths = [*(path for path in shown if known_as in path), *(f"{p}/{known_as}" for p in shown)]
+    there = [path for path in paths if os.path.exists(path)]
+    return bool(there) and not any(
+        os.path.samefile(parent, folder) for path in there for parent in Path(path).parents
+    )
 
 
 def _words(form: str, number: str, tasks: Iterable[str]) -> list[str]:

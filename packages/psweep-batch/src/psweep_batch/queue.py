@@ -231,9 +231,9 @@ class Queue:
                 return found
         return None
 
-    def is_named(self, cluster: str, job_id: str, known_as: str) -> bool:
-        """Return whether the job of that number is the one that was meant."""
-        return known_as in self._jobs.get(self._where(cluster, job_id), (None, "", ""))[2]
+    def command(self, cluster: str, job_id: str) -> str:
+        """Return what the job of that number can be recognised by: its command and folder."""
+        return self._jobs.get(self._where(cluster, job_id), (None, "", ""))[2]
 
     def state(self, cluster: str, job_id: str) -> tuple[bool | None, str]:
         """Return whether a job runs (None: unknown), and why it does not."""
