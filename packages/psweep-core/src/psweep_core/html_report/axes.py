@@ -11,13 +11,13 @@ import pandas as pd
 
 from ..show.plots import are_spread_in_ratios, are_told_apart, is_log_grid
 from ..table.cells import MISSING, cells
-from ..table.factors import Factor, factors_of
+from ..table.factors import Factor
 from ..table.levels import first_rows
 from ..table.outcomes import good_rows, waiting_rows
 from ..table.stats import numbers_of
 from .cells import Column, short
 
-__all__ = ["REPEATS", "Axis", "axes_of", "design", "study_factors"]
+__all__ = ["REPEATS", "Axis", "axes_of", "design"]
 
 Array = np.ndarray[Any, Any]
 
@@ -46,7 +46,7 @@ class Axis(NamedTuple):
     @property
     def repeats(self) -> bool:
         """Whether it only numbers repeats."""
-        return all(isinstance(n, str) and n.lower() in REPEATS for n in self.factor.names)
+        return _numbers_repeats(self.factor)
 
     def encoded(self) -> dict[str, Any]:
         """Return what the page needs of it."""
@@ -62,9 +62,8 @@ class Axis(NamedTuple):
         }
 
 
-def study_factors(df: pd.DataFrame) -> list[Factor]:
-    """Find the parameters that vary in a study; psets that were not run yet count, too."""
-    return factors_of(df) if len(df) else []
+def _numbers_repeats(factor: Factor) -> bool:
+    return all(isinstance(n, str) and n.lower() in REPEATS for n in factor.names)
 
 
 def axes_of(df: pd.DataFrame, factors: list[Factor]) -> list[Axis | None]:
@@ -145,19 +144,15 @@ def _label(value: Any) -> str:
 
 def design(df: pd.DataFrame, factors: list[Factor]) -> dict[str, Any]:
     """Sum up which psets a study has: values of each parameter, and repeats."""
-    if not len(df):
-        return {"values": [], "repeats": [], "n_equal": 1, "is_grid": False, "grid": 0}
-    axes = [(f, all(str(n).lower() in REPEATS for n in f.names)) for f in factors]
+    axes = [(f, _numbers_repeats(f)) for f in factors]
     values = [int(f.codes.max()) + 1 for f, rep in axes if not rep]
     sizes = [(f.label, int(f.codes.max()) + 1) for f, rep in axes if rep]
-    n_different = int(df["_pset_hash"].nunique())
     grid = math.prod([*map(float, values), *(float(n) for _, n in sizes)])
     return {
         "values": values,
         "names": [f.label for f, rep in axes if not rep],
         "repeats": sizes,
-        "different": n_different,
+        "different": int(df["_pset_hash"].nunique()) if len(df) else 0,
         "grid": grid if grid < 1e15 else None,
-        "waiting": int(waiting_rows(df).sum()),
-        "good": int(good_rows(df).sum()),
+        "waiting": int(waiting_rows(df).sum()) if len(df) else 0,
     }

@@ -22,6 +22,7 @@ import pandas as pd
 
 from .._version import __version__
 from ..errors import ParamsError
+from ..states import RunState
 from ..store.atomic import writing
 from ..store.paths import PathLike
 from ..store.regular import is_read_only, open_regular
@@ -29,11 +30,12 @@ from ..store.runs_file import planned_psets
 from ..store.study import Study
 from ..table.bookkeeping import RUNTIME
 from ..table.cells import MISSING, cells
+from ..table.factors import factors_of
 from ..table.frames import check_numbers, groups
 from ..table.outcomes import failed_rows, recovered_rows, seconds_of, waiting_rows
 from ..table.rows import Header
 from .answers import answers_of
-from .axes import axes_of, design, study_factors
+from .axes import axes_of, design
 from .cells import MAX_TEXT, Column, Texts, param_column, short
 from .failures import causes, errors_of, failures, texts_of
 from .nested import split_dicts
@@ -46,6 +48,7 @@ Array = np.ndarray[Any, Any]
 
 _MAX_CELLS: Final = 400_000  # at most 5 MB of page
 _N_SLOWEST: Final = 10
+_IN_PROGRESS: Final = (RunState.RUNNING, RunState.QUEUED)
 _IN_DETAILS: Final = ("_exc_txt", "_logs")  # columns that are too long for a table
 # What the folder ``page`` has, in the order in which it is put together.
 _SCRIPTS: Final = (
@@ -142,7 +145,7 @@ def write_page(
     df = study.known()
     check_numbers(df, str(study.layout.database))
     data = _data_of(study, df, planned, open_runs, left, max_psets)
-    in_progress = any(run["state"] in ("running", "queued") for run in data["runs"])
+    in_progress = any(run["state"] in _IN_PROGRESS for run in data["runs"])
     data["reload"] = reload if in_progress else None
     try:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -180,13 +183,13 @@ def _page(data: dict[str, Any]) -> str:
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
 
 
-# the rows
-
-
 def _digest(text: str) -> str:
     """Return the name of an inline script or style in a Content-Security-Policy."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+# the rows
 
 
 def _data_of(
@@ -204,7 +207,7 @@ def _data_of(
     seconds = seconds_of(df)
     slowest = np.argsort(-np.nan_to_num(seconds, nan=-1.0), kind="stable")[:_N_SLOWEST]
     slowest = slowest[~np.isnan(seconds[slowest])]
-    factors = study_factors(df)
+    factors = factors_of(df) if n else []  # psets that were not run yet count, too
     axes = axes_of(df, factors)
     answers = answers_of(df, factors, axes, failed, waiting, recovered)
     first = failed.astype(np.int64)
@@ -234,7 +237,7 @@ def _data_of(
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "version": __version__,
         "psets": n,
-        "shown": n if n <= len(shown) else len(shown),
+        "shown": len(shown),
         "failed": int(failed.sum()),
         "recovered": int(recovered.sum()),
         "waiting": int(waiting.sum()),

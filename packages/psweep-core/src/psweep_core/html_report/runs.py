@@ -30,11 +30,6 @@ Array = np.ndarray[Any, Any]
 
 _LOCK_SECONDS: Final = 5.0
 _MAX_CHANGES: Final = 8
-OPEN: Final = (
-    "not submitted",
-    RunState.QUEUED,
-    RunState.RUNNING,
-)  # states of jobs that have not ended
 
 
 def unfinished(study: Study) -> dict[str, tuple[Header, str]]:
