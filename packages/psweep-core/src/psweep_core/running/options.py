@@ -101,6 +101,7 @@ class Options:
                     f"function in this one; {self._add_workers}"
                 )
                 raise ParamsError(message)
+        _one_of("code", self.code, ("warn", "rerun", "ignore"))
         _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
         _one_of("on_error", self.on_error, ("raise", "record"))
         _one_of("capture_logs", self.capture_logs, (None, "db", "file", "db+file"))
@@ -215,8 +216,6 @@ class Options:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             message = f"seed must be None or an integer, not {_number(seed)}"
             raise ParamsError(message)
-        _one_of("code", self.code, ("warn", "rerun", "ignore"))
-        _one_of("skip_dups", self.skip_dups, (False, True, "tried"))
 
     def _check_that_nothing_is_written(self) -> None:
         for name, given in (
