@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from psweep_core.params.hashing import pset_hash
-from psweep_core.store.journal import Journal, encode
+from psweep_core.store.journal import Journal
+from psweep_core.store.row_bytes import encode
 from psweep_core.table.rows import Header
 
 

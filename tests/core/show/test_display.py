@@ -17,7 +17,7 @@ from terminal import in_terminal
 
 import psweep as ps
 from psweep_core import cli
-from psweep_core.show.terminal import fit, shortened, text_width
+from psweep_core.show.widths import fit, shortened, text_width
 
 pytestmark = pytest.mark.processes
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psweep_core.store import paths
-from psweep_core.store.journal import Journal, encode
+from psweep_core.store.journal import Journal
 from psweep_core.store.journal_reader import is_over, read_header, read_journal
 from psweep_core.store.locks import file_lock
+from psweep_core.store.row_bytes import encode
 from psweep_core.table.rows import Header
 
 HEADER = Header("id", 3, "calc", 10, 5)

@@ -14,8 +14,9 @@ import pytest
 
 import psweep as ps
 from psweep_core.store import journal as journal_module
-from psweep_core.store.journal import Journal, encode
+from psweep_core.store.journal import Journal
 from psweep_core.store.journal_reader import read_journal
+from psweep_core.store.row_bytes import encode
 from psweep_core.table.rows import Header
 
 

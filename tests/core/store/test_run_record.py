@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psweep_core.store import run_record
-from psweep_core.store.journal import encode
 from psweep_core.store.journal_reader import find_journal, read_journal
 from psweep_core.store.paths import Layout, calc_dir_of, remove_journal, row_groups_of
+from psweep_core.store.row_bytes import encode
 from psweep_core.store.run_record import RunRecord
 from psweep_core.table.row_groups import block_of, joined, listed
 from psweep_core.table.rows import Header

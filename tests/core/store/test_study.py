@@ -11,9 +11,9 @@ import pytest
 
 import psweep as ps
 from psweep_core.store import run_record
-from psweep_core.store.journal import encode
 from psweep_core.store.locks import file_lock
 from psweep_core.store.paths import Layout, lock_of
+from psweep_core.store.row_bytes import encode
 from psweep_core.store.run_record import RunRecord
 from psweep_core.store.study import Study
 from psweep_core.table.frames import frame_of_rows

@@ -19,7 +19,7 @@ from .show.widths import terminal_width, text_width, wrapped
 from .states import ClaimState, count_failed
 from .status import Report, status
 from .store.atomic import replace_text, replacing
-from .store.claims import FREE, OUT_OF_MEMORY, TIME_LIMIT, Claim
+from .store.claims import OUT_OF_MEMORY, TIME_LIMIT, Claim
 from .store.databases_in import databases_in
 from .store.journal_reader import live_runs
 from .store.json_values import check_storable
@@ -52,7 +52,6 @@ __all__ = [
     "ATTEMPTS",
     "BOOK",
     "EXTRAS",
-    "FREE",
     "MISSING",
     "OUT_OF_MEMORY",
     "PRIVATE",

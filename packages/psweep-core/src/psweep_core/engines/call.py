@@ -29,7 +29,7 @@ from .retries import call_again, retried
 if TYPE_CHECKING:
     from .worker_clock import Clock  # which imports multiprocessing
 
-__all__ = ["CALLERS", "note", "runner"]
+__all__ = ["runner"]
 
 
 _IMMUTABLE = frozenset({int, float, str, bool, type(None), bytes, complex})

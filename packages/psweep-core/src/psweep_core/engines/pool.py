@@ -54,8 +54,8 @@ from ..store.run_record import Record
 from ..store.task_record import TaskRecord
 from ..table.row_groups import Block, cells_of, joined, unpacked
 from ..table.rows import RowTuple, failure_of, is_failed
-from .call import note
 from .dispatch import Dispatch, Step, Stop
+from .failures import note
 from .finished import save_row
 from .job import Func, Job, Jobs, Settings
 from .overdue import Overdue

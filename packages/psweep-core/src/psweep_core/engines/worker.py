@@ -19,10 +19,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from ..show.tracebacks import CALLERS
 from ..store.journal import Journal
 from ..store.row_bytes import plain_encoder
 from ..table.rows import is_failed
-from .call import CALLERS, runner
+from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder, reopen_standard_streams
 from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts

@@ -63,9 +63,7 @@ def fingerprint(func: Any) -> Fingerprint | None:
         search.value(func, "func")
         search.finish()
         search.subclasses()
-    except _NoSourceError:
-        return None
-    except (RecursionError, OSError):
+    except (_NoSourceError, RecursionError, OSError):
         return None
     return search.parts.result() if search.found_code else None
 

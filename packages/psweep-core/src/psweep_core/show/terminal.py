@@ -12,9 +12,9 @@ from ..old_words import takes_old_words
 from ..table.levels import check_frame
 from .cell_texts import one_line
 from .tables import ERROR, failed, table_of
-from .widths import encodable, fit, shortened, terminal_width, text_width, wrapped
+from .widths import encodable, terminal_width, text_width, wrapped
 
-__all__ = ["df_print", "fit", "shortened", "text_width"]
+__all__ = ["df_print"]
 
 
 def _special(names: list[Any], cols: Sequence[Any]) -> list[Any]:

@@ -24,7 +24,7 @@ from ..table.frames import assemble
 from ..table.levels import check_frame
 from .atomic import replacing
 from .file_formats import format_of, odd_columns
-from .journal_reader import count_rows
+from .journal_reader import ids_in
 from .json_forms import frame_as
 from .json_parquet import frame_to_json
 from .last_written import Signature, sign
@@ -298,11 +298,11 @@ def _is_whole_pickle(path: Path) -> bool:
 def _what_is_left(path: Path) -> str:
     """Report what else holds the rows of a damaged file."""
     layout = Layout(path.absolute().parent, path.name)
-    rows = count_rows(layout.journals())
+    n_rows = len(ids_in(layout.journals()))
     backups = [folder.name for folder in layout.backups()]
     found = []
-    if rows:
-        found.append(f"{rows} rows in the journals of {layout.private.parent}")
+    if n_rows:
+        found.append(f"{n_rows} rows in the journals of {layout.private.parent}")
     if layout.tmpsave_dir.is_dir():
         found.append(f"the rows below {layout.tmpsave_dir}")
     if backups:

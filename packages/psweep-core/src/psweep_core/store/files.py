@@ -15,6 +15,7 @@ from ..old_words import takes_old_words
 from ..params.psets import brief
 from .atomic import writing
 from .paths import PathLike, expanded
+from .portable_pickle import dumps
 
 __all__ = ["file_read", "file_write", "json_read", "json_write", "pickle_read", "pickle_write"]
 
@@ -154,8 +155,6 @@ def pickle_write(path: PathLike, obj: Any) -> None:
     >>> ps.pickle_read("results/fit.pk")
     {'slope': 2.5}
     """
-    from .portable_pickle import dumps
-
     data = dumps(obj)
     path = expanded(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)

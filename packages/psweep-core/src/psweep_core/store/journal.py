@@ -37,9 +37,8 @@ from ..table.rows import Header
 from .locks import file_lock
 from .paths import lock_of
 from .records import HEAD, MAGIC, read_records, record, salt_of
-from .row_bytes import encode
 
-__all__ = ["FORMAT", "Journal", "encode"]
+__all__ = ["FORMAT", "Journal"]
 
 FORMAT = 2
 _SPACE = 1 << 16  # bytes; at least this much is free before a pset is run
@@ -159,7 +158,7 @@ class Journal:
             self._file.seek(self.end)
 
     def append(self, row_bytes: bytes, keep: bool = True) -> None:
-        """Write one row, made by `encode`, so that it outlives this process.
+        """Write one row, made by `row_bytes.encode`, so that it outlives this process.
 
         Parameters
         ----------

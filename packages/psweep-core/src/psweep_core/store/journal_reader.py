@@ -27,7 +27,6 @@ __all__ = [
     "ForeignJournalError",
     "JournalContents",
     "NewerJournalError",
-    "count_rows",
     "find_journal",
     "found_headers",
     "found_journals",
@@ -212,11 +211,6 @@ def _read_head(path: Path) -> _Head:
         message = f"{path} is not a journal of psweep"
         raise ForeignJournalError(message) from None
     return _Head(header, salt_of(header.run_id), len(data), n_damaged)
-
-
-def count_rows(journals: Iterable[Path]) -> int:
-    """Count the rows in journals."""
-    return len(ids_in(journals))
 
 
 def ids_in(journals: Iterable[Path]) -> set[str]:

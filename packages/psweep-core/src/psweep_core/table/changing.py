@@ -100,16 +100,15 @@ def df_add_param(df: pd.DataFrame, name: Any, value: Any) -> pd.DataFrame:
         hashes[i] = sha
     made = column(values, exact=is_private(name))
     names = list(df.columns)
-    columns = {i: df.iloc[:, i] for i in range(len(names))}
-    ordered = [columns[i] for i in range(len(names))]
-    ordered[names.index("_pset_hash")] = _texts(hashes)
+    columns: list[Any] = [df.iloc[:, i] for i in range(len(names))]
+    columns[names.index("_pset_hash")] = _texts(hashes)
     if name in params:
-        ordered[names.index(name)] = made
+        columns[names.index(name)] = made
     else:
         place = len(params) and 1 + names.index(params[-1])
         names.insert(place, name)
-        ordered.insert(place, made)
-    return assemble(names, ordered, df.index)
+        columns.insert(place, made)
+    return assemble(names, columns, df.index)
 
 
 def df_update_pset_hash(df: pd.DataFrame) -> pd.DataFrame:

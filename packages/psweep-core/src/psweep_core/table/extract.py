@@ -178,8 +178,9 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
     values = [cells(row.iloc[:, position])[0] for position in range(row.shape[1])]
     if "_run_id" in df.columns:
         pset = df_extract_params(row)[0]  # which knows ints from floats
+        n_params = len(groups(df)[0])
         values = [
-            pset.get(name, value) if i < len(groups(df)[0]) else value
+            pset.get(name, value) if i < n_params else value
             for i, (name, value) in enumerate(zip(df.columns, values, strict=True))
         ]
     have = [i for i, value in enumerate(values) if value is not MISSING]
