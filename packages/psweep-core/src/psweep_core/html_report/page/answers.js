@@ -2,7 +2,7 @@
 // All numbers come from all rows of the study, also where the page shows a sample; see answers.py.
 
 const { answers } = data;
-const overText = (over) => (over.length ? over.join(", ") : "");
+const overText = (over) => over.join(", ");
 const factorNames = data.factors.map((places, i) => (axes[i] ? axes[i].label : places.map((place) => columns[place].name).join(", ")));
 const termName = (term) => term.map((i) => factorNames[i]).join(" × ");
 
@@ -72,8 +72,8 @@ function drawHead() {
   const runs = data.runs.length;
   if (data.seconds !== null) parts.push(`${duration(data.seconds)} of computing in ${many(runs, "run")}`);
   else if (runs) parts.push(many(runs, "run"));
-  const starts = data.runs.map((run) => run.end || run.start).filter(Boolean).sort();
-  const last = starts.length ? when(starts[starts.length - 1]) : null;
+  const times = data.runs.map((run) => run.end || run.start).filter(Boolean).sort();
+  const last = times.length ? when(times[times.length - 1]) : null;
   if (last) parts.push(el("span", { title: "your time" }, `${live.length ? "last pset" : "last"} ${last}`));
   $("sentence").replaceChildren(...parts.flatMap((part, i) => (i ? [" · ", part] : [part])));
   const sizes = [[good, "good", "succeeded"], [fixed, "fixed", "failed, succeeded later"], [bad, "bad", "failed"], [waiting, "waiting", "prepared"], [missing, "missing", "not finished"]];
@@ -245,8 +245,7 @@ function drawMatters() {
   box.replaceChildren();
   if (!importance) { say(`${name} does not depend on the parameters that vary, or does not vary.`); return; }
   if (importance.why_not) { say(importance.why_not); return; }
-  const big = importance.terms.filter(([, share], i) => i < 3 || share >= 0.005);
-  const shown = importance.terms.slice(0, Math.min(9, Math.max(big.length, Math.min(9, importance.terms.length))));
+  const shown = importance.terms.slice(0, 9);
   const rest = importance.rest >= 0.005 ? `; ${percent(importance.rest)} ${importance.exact ? "three and more parameters together" : "not explained"}` : "";
   const noise = importance.noise === null ? "" : `; noise of repeats: ${percent(importance.noise)}`;
   say(`share of the variance of ${look.result.log ? `log(${name})` : name}${noise}${rest}${importance.exact ? "" : `; ${estimateText()}`}`);
@@ -273,7 +272,7 @@ function drawMatters() {
     ...smaller.map(barOf), left ? el("p", { class: "quiet" }, `and ${count(left)} with still smaller shares`) : null));
 }
 
-// Why the shares are no exact ones.
+// Why the shares are estimates.
 function estimateText() {
   const { grid, different } = data.design;
   if (grid !== different) return "estimate: the psets are not a full grid";

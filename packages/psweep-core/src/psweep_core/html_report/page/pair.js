@@ -153,10 +153,10 @@ function drawPair() {
   $("pair-legend").replaceChildren(...(entries.length ? [el("span", {}, shortText(look.hue.label, 30)), legend(entries)] : []),
     ...(look.map && all.length ? [scaleBar(Math.min(...all.map((one) => one.mean)), Math.max(...all.map((one) => one.mean)), log, name)] : []));
   const stars = look.map && best ? [el("ul", { class: "legend" }, el("li", {}, el("span", { class: "sign" }, "★"), bestText))] : [];
-  const drawn = [...means].filter(([key]) => look.map || hasPlace(look.x, Number.parseInt(key, 10))).map(([, one]) => one);
+  const visible = [...means].filter(([key]) => look.map || hasPlace(look.x, Number.parseInt(key, 10))).map(([, one]) => one);
   const off = look.map ? [] : look.x.labels.filter((_, i) => !hasPlace(look.x, i));
   const notDrawn = off.length ? [el("ul", { class: "legend" }, el("li", {}, `not drawn: ${shortText(look.x.label, 30)} = ${off.join(", ")}, for which all psets ${whyLost(result)}`))] : [];
-  $("pair-keys").replaceChildren(...bands, ...stars, ...lostKeys(drawn, result, look.map), ...notDrawn);
+  $("pair-keys").replaceChildren(...bands, ...stars, ...lostKeys(visible, result, look.map), ...notDrawn);
 }
 
 // The end of the scale that is near the colour of the page could not be seen.

@@ -72,14 +72,14 @@ function drawParallel() {
     lines.replaceWith(next);
     lines = next;
   };
-  list.forEach((axis, i) => root.append(parallelGroup(axis, xOf(i), yOf, top, bottom, i, list.length, root, height, again)));
+  list.forEach((axis, i) => root.append(parallelGroup(axis, xOf(i), yOf, top, bottom, root, height, again)));
   div.replaceChildren(root);
   $("parallel-clear").hidden = !parallel.brushed.size;
 }
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-function parallelGroup(axis, x, yOf, top, bottom, i, n, root, height, again) {
+function parallelGroup(axis, x, yOf, top, bottom, root, height, again) {
   const group = svg("g", { class: "ticks parallel-axis" });
   group.append(svg("path", { class: "frame", d: `M${x} ${top}V${bottom}` }));
   for (const [place, text] of axis.ticks) {
@@ -87,7 +87,7 @@ function parallelGroup(axis, x, yOf, top, bottom, i, n, root, height, again) {
     group.append(svg("path", { class: "frame", d: `M${x - 4} ${yOf(place)}H${x}` }));
     group.append(svg("text", { class: "halo", x: x - 7, y: yOf(place) + 4, "text-anchor": "end" }, clipText(text, 12)));
   }
-  group.append(svg("text", { class: "title", x, y: 16, "text-anchor": i === 0 ? "middle" : i === n - 1 ? "middle" : "middle" }, clipText(axis.title, 16)));
+  group.append(svg("text", { class: "title", x, y: 16, "text-anchor": "middle" }, clipText(axis.title, 16)));
   const range = svg("rect", { class: "brush", x: x - 8, width: 16 });
   const setRange = () => {
     const some = parallel.brushed.get(axis.column);
@@ -165,7 +165,7 @@ function startParallel() {
   // A result with gaps would hide the psets that lack it.
   const withoutGaps = answers.results.filter((result) => !result.gaps && result.name !== "_pset_runtime").map((result) => columns[result.column]).filter((column) => column !== first);
   const some = [...(first ? [first] : []), ...varied, ...withoutGaps]
-    .filter((column) => column && useful(column));
+    .filter(useful);
   if (some.length < 2) { $("parallel").remove(); return []; }
   const choices = [...params.map((param) => param.column), ...results].filter((column) => column.places.length && canPlot(column));
   const wanted = (getState("axes") === null ? [] : getState("axes").split("\n")).map((name) => byName.get(name)).filter((column) => choices.includes(column));

@@ -146,7 +146,7 @@ function startPlots() {
   const plain = columns.filter((column) => column.role === "book" && ["_pset_seq", "_run_seq", "_time_utc", "_exec_host", "_failed", "_job_state"].includes(column.name) && canPlot(column));
   const constant = params.map((param) => param.column).filter((column) => !varied.includes(column) && canPlot(column));
   const goodResults = results.filter(canPlot);
-  const first = look.result ? columns[look.result.column] || null : goodResults.find((column) => column.isNumber) || goodResults[0] || null;
+  const first = look.result ? columns[look.result.column] : goodResults.find((column) => column.isNumber) || goodResults[0] || null;
   const draws = [];
   if (varied.length && look.result && first) {
     options($("each-result"), [["results", goodResults]], first);
@@ -161,11 +161,12 @@ function startPlots() {
   if (seqs && first && first.cells.filter((cell) => cell !== null).length > 1) {
     const other = goodResults.find((column) => column !== first && column.isNumber && column.name !== "_pset_runtime");
     const [x, second] = varied.filter(canPlot);
-    options($("explore-x"), choices, other && first ? other : x || seqs);
-    options($("explore-y"), choices, first || seqs);
-    options($("explore-hue"), choices, other && first ? x || null : second || null);
+    const hue = (other ? x : second) || null;
+    options($("explore-x"), choices, other || x || seqs);
+    options($("explore-y"), choices, first);
+    options($("explore-hue"), choices, hue);
     $("explore-hue").prepend(noneOption());
-    if (!(other && first ? x : second)) $("explore-hue").value = "";
+    if (!hue) $("explore-hue").value = "";
     for (const axis of ["x", "y"]) {
       const box = $(`explore-log${axis}`);
       const select = $(`explore-${axis}`);

@@ -9,11 +9,15 @@ function numberOf(value) {
   return isOdd(value) ? { inf: Infinity, "-inf": -Infinity }[value[0]] ?? NaN : NaN;
 }
 
+// The forms of a filter, such as 1..5 and >= 3.
+const RANGE = /^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i;
+const COMPARISON = /^(<=|>=|!=|<|>|=)\s*(.*)$/;
+
 function filterTest(column, text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return null;
-  const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/);
-  const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
+  const range = wanted.match(RANGE);
+  const comparison = wanted.match(COMPARISON);
   if (range && column.isNumber) {
     const [low, high] = [Number(range[1]), Number(range[2])];
     return (row) => { const at = numberOf(column.value(row)); return at >= low && at <= high; };
@@ -63,7 +67,7 @@ function filterRows() {
   drawRows();
 }
 
-// Each row of the page whose test changes has its place in the address.
+// Keep filters, search and order in the address of the page.
 function keepTable() {
   const filters = [...table.filters].filter(([, text]) => text.trim()).map(([column, text]) => [column.name, text]);
   setState("filters", filters.length ? JSON.stringify(filters) : null);
@@ -106,8 +110,8 @@ function pandasCode() {
     const wanted = text.trim();
     if (!wanted) continue;
     const name = pythonColumn(column);
-    const range = wanted.match(/^(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)$/i);
-    const comparison = wanted.match(/^(<=|>=|!=|<|>|=)\s*(.*)$/);
+    const range = wanted.match(RANGE);
+    const comparison = wanted.match(COMPARISON);
     const number = comparison && comparison[2] !== "" ? Number(comparison[2]) : NaN;
     if (!comparesAlike(column, comparison && comparison[1])) exact = false;
     else if (range && column.isNumber) conditions.push(`${name}.between(${Number(range[1])}, ${Number(range[2])})`);
