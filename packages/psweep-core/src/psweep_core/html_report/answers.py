@@ -81,16 +81,15 @@ def answers_of(
         views = []
         for over, codes in zip(choices, grouped, strict=True):
             importance = _importance(result, factors, over)
-            best = _best(result, codes, failed, seqs)
+            best, ties = _best(result, codes, failed, seqs)
             combos = _combinations(result, codes, failed, waiting)
-            ties = best.pop("ties")
             view = {"importance": importance, "best": best, "ties": ties, "combos": combos}
             views.append(view)
             for one in [*best["lower"], *best["higher"]]:
                 rows.append(np.array([one["row"]]))
                 averaged.append(np.array(one["rows"]))
         order = _by_strength(views, len(factors), repeats)
-        axis_values = [None if a is None else _moments(result, a) for a in axes]
+        means = [None if a is None else _moments(result, a.codes, len(a.places)) for a in axes]
         values = result.values[result.good]
         ends = np.argsort(values, kind="stable")
         rows.append(result.good[np.r_[ends[:N_BEST], ends[-N_BEST:]]])
@@ -103,7 +102,7 @@ def answers_of(
                 "low": float(values.min()),
                 "high": float(values.max()),
                 "views": views,
-                "means": axis_values,
+                "means": means,
                 "cube": _cube(result, axes, order, cells, most_cells),
             }
         )
@@ -155,12 +154,8 @@ def _by_strength(views: list[dict[str, Any]], n: int, repeats: Sequence[int]) ->
     return sorted(range(n), key=lambda i: (i in repeats, -strength[i]))
 
 
-def _moments(result: Result, axis: Axis) -> dict[str, list[Any]]:
-    return _moments_of(result, axis.codes, int(axis.codes.max(initial=-1)) + 1)
-
-
-def _moments_of(result: Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
-    """Return number, mean and standard deviation of each level.
+def _moments(result: Result, all_codes: Array, n: int) -> dict[str, list[Any]]:
+    """Return number, mean and standard deviation of each of n levels.
 
     Of results that span decades these are of the logarithms. Rows that ran without giving a result
     are counted as lost. If there are repeats, noise is their standard deviation, pooled.
@@ -212,7 +207,7 @@ def _cube(
         for axis in filter(None, (axes[i] for i in key)):
             codes = codes * len(axis.places) + axis.codes
         cells[key] = codes
-    return {"use": key, **_moments_of(result, cells[key], size)}
+    return {"use": key, **_moments(result, cells[key], size)}
 
 
 def _combinations(result: Result, codes: Array, failed: Array, waiting: Array) -> dict[str, int]:
@@ -231,11 +226,18 @@ def _combinations(result: Result, codes: Array, failed: Array, waiting: Array) -
     }
 
 
-def _best(result: Result, codes: Array, failed: Array, seqs: Array) -> dict[str, Any]:
+def _best(
+    result: Result, codes: Array, failed: Array, seqs: Array
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
     """Find the combinations with the highest and the lowest means; repeats are averaged.
 
-    Also how many of all, ``ties``, differ from the best by at most two standard errors of the
-    difference, the best included.
+    Returns
+    -------
+    best : dict
+        The combinations with the best means, if "lower" or "higher" ones are better.
+    ties : dict of str to int
+        How many of all differ from the best by at most two standard errors of the difference, the
+        best included.
     """
     n = int(codes.max()) + 1
     some = codes[result.good]
@@ -255,12 +257,13 @@ def _best(result: Result, codes: Array, failed: Array, seqs: Array) -> dict[str,
     with_values = np.flatnonzero(counts)
     order = with_values[np.argsort(means[with_values], kind="stable")]
     std_errors = stds / np.sqrt(np.maximum(counts, 1))
-    found: dict[str, Any] = {"ties": {}}
+    found: dict[str, list[dict[str, Any]]] = {}
+    ties: dict[str, int] = {}
     for name, chosen in (("lower", order[:N_BEST]), ("higher", order[::-1][:N_BEST])):
         if len(chosen):
             best = chosen[0]
             near = np.abs(means - means[best]) <= 2 * np.hypot(std_errors, std_errors[best])
-            found["ties"][name] = int(np.count_nonzero(near[with_values]))
+            ties[name] = int(np.count_nonzero(near[with_values]))
         averaged = [by_code[ends[i] - counts[i] : ends[i]] for i in chosen]
         found[name] = [
             {
@@ -274,7 +277,7 @@ def _best(result: Result, codes: Array, failed: Array, seqs: Array) -> dict[str,
             }
             for i, mine in zip(chosen, averaged, strict=True)
         ]
-    return found
+    return found, ties
 
 
 def _ranges(numbers: Array) -> str:
