@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..show.plots import are_spread_in_ratios, are_told_apart, is_log_grid
+from ..show.plots import are_told_apart, binned, is_log_grid, number_labels
 from ..table.cells import MISSING, cells
 from ..table.factors import Factor
 from ..table.levels import first_rows
@@ -35,7 +35,7 @@ class Axis(NamedTuple):
     """A parameter, or several that vary together, whose levels can be placed along an axis."""
 
     factor: Factor
-    codes: Array  # level of each row; -1: none
+    codes: Array  # level of each row
     places: list[float]  # of each level
     labels: list[str]
     is_number: bool
@@ -79,14 +79,13 @@ def _axis(series: pd.Series[Any], factor: Factor, good: Array) -> Axis | None:
     if numbers is not None and not _is_bool(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:
-            # a value that is a mistake, such as 0, fails, and has no place on a logarithmic axis
-            log = is_log_grid(values[np.unique(codes.reshape(-1)[good])] if good.any() else values)
-            labels = [f"{value:g}" for value in values]
-            if len({*labels}) < len(labels):
-                labels = [repr(value) for value in values.tolist()]
             codes = codes.reshape(-1)
+            # a value that is a mistake, such as 0, fails, and has no place on a logarithmic axis
+            log = is_log_grid(values[np.unique(codes[good])] if good.any() else values)
+            labels = number_labels(values)
             return Axis(factor, codes, values.tolist(), labels, True, log, False, [])
-        return _binned(numbers, factor)
+        codes, middles, labels, log = binned(numbers, _BINS)
+        return Axis(factor, codes, middles.tolist(), labels, True, log, True, [])
     n = int(factor.codes.max()) + 1
     if n > _MAX_LEVELS:
         return None
@@ -100,20 +99,6 @@ def _axis(series: pd.Series[Any], factor: Factor, good: Array) -> Axis | None:
         labels = [*map(short, levels)]
     codes, places = rank[factor.codes], [*map(float, range(n))]
     return Axis(factor, codes, places, labels, False, False, False, Column(levels).values)
-
-
-def _binned(numbers: Array, factor: Factor) -> Axis:
-    """Put numbers into bins with equal numbers of rows."""
-    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)))
-    bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
-    bins = np.unique(bins, return_inverse=True)[1].reshape(-1)
-    counts = np.bincount(bins)
-    log = are_spread_in_ratios(numbers)
-    middle = np.bincount(bins, weights=np.log10(numbers) if log else numbers) / counts
-    ends = [(some.min(), some.max()) for some in (numbers[bins == i] for i in range(len(counts)))]
-    labels = [f"{low:.3g} to {high:.3g}" for low, high in ends]
-    places = (10**middle if log else middle).tolist()
-    return Axis(factor, bins, places, labels, True, log, True, [])
 
 
 def _is_bool(series: pd.Series[Any]) -> bool:

@@ -23,7 +23,7 @@ from ..table.stats import numbers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["are_spread_in_ratios", "are_told_apart", "df_plot", "is_log_grid"]
+__all__ = ["are_told_apart", "binned", "df_plot", "is_log_grid", "number_labels"]
 
 Array = np.ndarray[Any, Any]
 
@@ -171,22 +171,11 @@ def _levels(
         numbers = None
     if numbers is not None:
         values, codes = np.unique(numbers, return_inverse=True)
-        codes = codes.reshape(-1)
         if len(values) <= most:
-            labels = [f"{value:g}" for value in values]
-            if len({*labels}) < len(labels):
-                labels = [repr(value) for value in values.tolist()]
-            return _Levels(label, codes, values, labels, True, is_log_grid(values))
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
-        bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
-        bins = np.unique(bins, return_inverse=True)[1].reshape(-1)
-        counts = np.bincount(bins)
-        log = are_spread_in_ratios(numbers)
-        scaled = np.log10(numbers) if log else numbers
-        middle = np.bincount(bins, weights=scaled) / counts
-        order = [numbers[bins == i] for i in range(len(counts))]
-        labels = [f"{some.min():.3g} to {some.max():.3g}" for some in order]
-        return _Levels(label, bins, 10**middle if log else middle, labels, True, log)
+            labels = number_labels(values)
+            return _Levels(label, codes.reshape(-1), values, labels, True, is_log_grid(values))
+        bins = binned(numbers, n_bins)
+        return _Levels(label, bins.codes, bins.places, bins.labels, True, bins.is_log)
     codes = codes_of(series)
     first = cells(series.iloc[first_rows(codes)])
     labels = ["missing" if value is MISSING else _text(value) for value in first]
@@ -197,6 +186,34 @@ def _levels(
         )
         raise ParamsError(message)
     return _Levels(label, codes, np.arange(len(labels)), labels, False, False)
+
+
+def number_labels(values: Array) -> list[str]:
+    """Write different numbers so that they look different."""
+    labels = [f"{value:g}" for value in values]
+    return labels if len({*labels}) == len(labels) else [repr(value) for value in values.tolist()]
+
+
+class Bins(NamedTuple):
+    """Numbers in bins: of each number that of its bin, of each bin its place and its name."""
+
+    codes: Array
+    places: Array
+    labels: list[str]
+    is_log: bool  # the places are means of logarithms
+
+
+def binned(numbers: Array, n_bins: int) -> Bins:
+    """Put numbers into at most this many bins, each with about as many numbers."""
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
+    codes = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
+    codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(codes)
+    log = are_spread_in_ratios(numbers)
+    means = np.bincount(codes, weights=np.log10(numbers) if log else numbers) / counts
+    parts = [numbers[codes == i] for i in range(len(counts))]
+    labels = [f"{part.min():.3g} to {part.max():.3g}" for part in parts]
+    return Bins(codes, 10**means if log else means, labels, log)
 
 
 def are_told_apart(numbers: Array, codes: Array) -> bool:
