@@ -14,7 +14,7 @@ from ..params.hashing import pset_hash
 from ..params.psets import brief
 from .atoms import ATOMS
 from .bookkeeping import is_private
-from .cells import MISSING, cells
+from .cells import MISSING, NAN_BITS, NAN_MARK, NONE_MARK, cells
 from .frames import arranged, check_unique, groups
 
 __all__ = [
@@ -28,9 +28,6 @@ __all__ = [
 ]
 
 Codes = np.ndarray[Any, Any]
-
-_MARKS = (0x7FF8_0000_0000_0E5E, 0x7FF8_0000_0000_0E6E)  # see `cells`
-_MISSING_BITS = 0x7FF8_0000_0000_0000
 
 
 def check_frame(df: Any, function: str, origin: str = "") -> None:
@@ -78,7 +75,7 @@ def codes_of(series: pd.Series[Any]) -> Codes:
     if dtype == np.float64:
         bits = series.to_numpy(copy=True).view(np.int64)
         nan = series.isna().to_numpy(dtype=bool)
-        bits[nan & ~np.isin(bits, _MARKS)] = _MISSING_BITS
+        bits[nan & ~np.isin(bits, (NAN_MARK, NONE_MARK))] = NAN_BITS
         return pd.factorize(bits)[0]
     if dtype != np.dtype(object):
         with contextlib.suppress(NotImplementedError, TypeError):  # lists and structs of pyarrow
