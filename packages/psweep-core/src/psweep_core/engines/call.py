@@ -15,7 +15,7 @@ from ..messages import printable, safe_repr
 from ..params.grids import Pset
 from ..show.tracebacks import CALLERS, format_error
 from ..table.atoms import ATOMS, is_atomic
-from ..table.bookkeeping import RESERVED, SEED
+from ..table.bookkeeping import RESERVED, SEED, is_reserved
 from ..table.rows import Row, RowTuple
 from .capture import captured, open_log, text_of
 from .clones import end_clone, forks
@@ -310,7 +310,7 @@ def _merged(job: Job, result: Any, settings: Settings) -> tuple[Pset, Pset]:
     for name, value in result.items():
         if name in params:
             params = {**params, name: value}
-        elif not (isinstance(name, str) and name in RESERVED):
+        elif not is_reserved(name):
             results[name] = value
         elif name == "_calc_dir" and value == settings.header.calc_dir:
             pass  # as it is in the row

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["ATTEMPTS", "BOOK", "EXTRAS", "NO_EXTRA", "RESERVED", "RUNTIME", "SEED", "is_private"]
+__all__ = [
+    "ATTEMPTS",
+    "BOOK",
+    "EXTRAS",
+    "NO_EXTRA",
+    "RESERVED",
+    "RUNTIME",
+    "SEED",
+    "is_private",
+    "is_reserved",
+]
 
 # Columns of every row. Old studies are recognised by exactly these: a new column of bookkeeping
 # belongs to NO_EXTRA.
@@ -35,6 +45,11 @@ NO_EXTRA: Final[dict[str, Any]] = {
 }
 EXTRAS: Final = tuple(NO_EXTRA)
 RESERVED: Final = frozenset({*BOOK, *EXTRAS, RUNTIME})
+
+
+def is_reserved(name: Any) -> bool:
+    """Return whether a name is that of a column of bookkeeping."""
+    return isinstance(name, str) and name in RESERVED
 
 
 def is_private(name: Any) -> bool:

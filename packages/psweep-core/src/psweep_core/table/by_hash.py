@@ -74,10 +74,8 @@ def _fits(have: dict[Any, Any], names: Iterable[Any], sha: str) -> bool:
 
 def _other_numbers(pset: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
     """Read all whole floats as ints, or all ints as floats."""
-    if any(type(v) is float and v.is_integer() for v in pset.values()):
-        yield {
-            name: int(v) if type(v) is float and v.is_integer() else v for name, v in pset.items()
-        }
+    if any(map(_is_whole, pset.values())):
+        yield {name: int(v) if _is_whole(v) else v for name, v in pset.items()}
     if any(type(v) is int for v in pset.values()):
         with contextlib.suppress(OverflowError):
             yield {name: float(v) if type(v) is int else v for name, v in pset.items()}

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import ParamsError, ParamsTypeError
 from ..params.hashing import hashes_of_columns, pset_hashes
 from ..params.psets import Pset, brief
-from .bookkeeping import RESERVED, is_private
+from .bookkeeping import is_private, is_reserved
 from .cells import MISSING, cells, column
 from .extract import psets_and_fits
 from .frames import assemble, groups
@@ -65,7 +65,7 @@ def df_add_param(df: pd.DataFrame, name: Any, value: Any) -> pd.DataFrame:
     except TypeError:
         message = f"df_add_param: a name must be hashable, such as a str, not {brief(name)}"
         raise ParamsTypeError(message) from None
-    if isinstance(name, str) and name in RESERVED:
+    if is_reserved(name):
         message = f"df_add_param: the name {name!r} is reserved by psweep; choose another one"
         raise ParamsError(message)
     params, _, results = groups(df)

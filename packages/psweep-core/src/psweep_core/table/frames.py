@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DatabaseError
-from .bookkeeping import BOOK, EXTRAS, NO_EXTRA, RESERVED, RUNTIME, is_private
+from .bookkeeping import BOOK, EXTRAS, NO_EXTRA, RUNTIME, is_private, is_reserved
 from .by_hash import params_by_hash
 from .cells import MISSING, cells, column, objects
 from .joining import join
@@ -94,7 +94,7 @@ def groups(df: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:
     names = list(df.columns)
     return (
         [names[i] for i in params],
-        [name for name in names if _reserved(name)],
+        [name for name in names if is_reserved(name)],
         [names[i] for i in results],
     )
 
@@ -109,7 +109,7 @@ def places_of(df: pd.DataFrame) -> tuple[list[int], list[int]]:
         )
         raise DatabaseError(message)
     first = names.index("_run_id")
-    others = [i for i, name in enumerate(names) if not _reserved(name)]
+    others = [i for i, name in enumerate(names) if not is_reserved(name)]
     return [i for i in others if i < first], [i for i in others if i > first]
 
 
@@ -210,11 +210,11 @@ def arranged(df: pd.DataFrame) -> pd.DataFrame:
         No row has a hash that fits to its values.
     """
     names = list(df.columns)
-    if "_run_id" not in names or not any(map(_reserved, names[: names.index("_run_id")])):
+    if "_run_id" not in names or not any(map(is_reserved, names[: names.index("_run_id")])):
         return df
     if not df.columns.is_unique:
         check_unique(df, "this DataFrame")
-    others = [name for name in names if not _reserved(name)]
+    others = [name for name in names if not is_reserved(name)]
     if "_pset_hash" in names:
         params = _params_by_hash(df, others)
     else:
@@ -261,10 +261,6 @@ def rows_however_numbered(df: pd.DataFrame, header: Header) -> np.ndarray[Any, A
     if len(df) and mask.sum() < header.n_psets:
         mask = np.array(df["_run_id"] == header.run_id, dtype=bool)
     return mask
-
-
-def _reserved(name: Any) -> bool:
-    return isinstance(name, str) and name in RESERVED
 
 
 def append_frame(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:

@@ -32,11 +32,11 @@ import pandas as pd
 
 from ..errors import ParamsError
 from ..params.hashing import pset_hash
-from .bookkeeping import BOOK, EXTRAS, RUNTIME, is_private
+from .bookkeeping import BOOK, EXTRAS, RUNTIME, is_private, is_reserved
 from .cells import MISSING, column
 from .frames import with_seqs
 from .old_database import OldDatabase
-from .which_release import is_ours, may_be_old, release_of, reserved, values_of
+from .which_release import is_ours, may_be_old, release_of, values_of
 from .witness import (
     ABSENT,
     BOOL,
@@ -104,7 +104,7 @@ class _Restoring:
 
     def carry_out(self) -> OldDatabase:
         names, runtime = self.names, self.names.index(RUNTIME) if RUNTIME in self.names else -1
-        others = [i for i, name in enumerate(names) if not reserved(name)]
+        others = [i for i, name in enumerate(names) if not is_reserved(name)]
         self.columns = [
             Column(
                 names[i], values_of(self.df.iloc[:, i]), 0 if i < self.first else 1 + (i < runtime)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..params.hashing import pset_hash
-from .bookkeeping import BOOK, RESERVED, RUNTIME, is_private
+from .bookkeeping import BOOK, RUNTIME, is_private, is_reserved
 from .cells import MISSING, cells
 from .extract import psets_and_fits_as_stored
 from .witness import (
@@ -21,7 +21,7 @@ from .witness import (
     stored,
 )
 
-__all__ = ["is_ours", "may_be_old", "new_hash", "release_of", "reserved", "values_of"]
+__all__ = ["is_ours", "may_be_old", "new_hash", "release_of", "values_of"]
 
 _ORDER_0_8: Final = BOOK
 _ORDER_0_9: Final = ("_pset_hash", *(name for name in BOOK if name != "_pset_hash"))
@@ -53,7 +53,7 @@ def release_of(df: pd.DataFrame) -> str | None:
         return "0.15-0.16" if df["_pset_seq"].dtype == object else "0.12-0.14"
     if order != _ORDER_0_8:
         return None
-    if RUNTIME in names and any(not reserved(name) for name in names[names.index(RUNTIME) :]):
+    if RUNTIME in names and any(not is_reserved(name) for name in names[names.index(RUNTIME) :]):
         return "0.8"
     no_number = df["_pset_seq"].isna()
     if no_number.any():  # (Rows that the user has added have no id either.)
@@ -74,7 +74,7 @@ def _has_old_hashes(df: pd.DataFrame) -> bool:
     columns = [
         Column(name, values_of(df[name]), 0)
         for name in df.columns[:first]
-        if not is_private(name) and not reserved(name)
+        if not is_private(name) and not is_reserved(name)
     ]
     hashes = df["_pset_hash"].tolist()
     ran = df[RUNTIME].notna().tolist() if RUNTIME in df.columns else [False] * len(df)
@@ -130,8 +130,3 @@ def values_of(series: pd.Series[Any]) -> list[Any]:
     if series.dtype.kind == "c":  # pandas has filled in a complex NaN
         return [MISSING if v.real != v.real and not v.imag else v for v in values]
     return [MISSING if v is pd.NA or v is pd.NaT else v for v in values]
-
-
-def reserved(name: Any) -> bool:
-    """Return whether a column is psweep's own."""
-    return isinstance(name, str) and name in RESERVED
