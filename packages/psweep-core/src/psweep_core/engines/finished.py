@@ -12,7 +12,7 @@ from ..store.log_files import take_log
 from ..store.row_bytes import encode
 from ..table.bookkeeping import SEED
 from ..table.frames import frame_of_rows
-from ..table.rows import Row, RowTuple
+from ..table.rows import Row, RowTuple, failure_of, is_failed
 from .isolation import with_given_folders
 from .job import Job, JobTuple, Settings, describe, with_attempts
 
@@ -90,11 +90,8 @@ def failed_row(job: Job, settings: Settings, time_ns: int, runtime: float, why: 
 
 def ran_out_of_memory(row: RowTuple) -> bool:
     """Return whether the row is that of a pset that failed because there was no more memory."""
-    *_, extras = row
-    if extras is None or not extras.get("_failed"):
-        return False
     # Exceptions of NumPy are subclasses; those of GPUs speak of another memory.
-    return re.search(_NO_MEMORY, str(extras.get("_exc_txt")), re.MULTILINE) is not None
+    return is_failed(row) and bool(re.search(_NO_MEMORY, str(failure_of(row)), re.MULTILINE))
 
 
 def save_row(row: RowTuple, settings: Settings) -> None:

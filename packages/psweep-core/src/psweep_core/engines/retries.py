@@ -8,20 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ..table.rows import RowTuple
+from ..params.psets import Pset
+from ..table.rows import RowTuple, is_failed
 from .capture import add_line
 from .failures import note
 from .isolation import WorkingFolder, copied
+from .job import Func, RunPset
 
 __all__ = ["call_again", "calls_of", "retried"]
 
-Pset = dict[Any, Any]
-Call = Callable[..., tuple[RowTuple, bool]]
-
 
 def retried(
-    first: Call,
-    again: Call,
+    first: RunPset,
+    again: RunPset,
     retries: int,
     job: Any,
     calls: int = 1,
@@ -54,7 +53,7 @@ def retried(
                 raise
         else:
             *_, extras = row
-            if extras is None or not extras.get("_failed"):
+            if extras is None or not is_failed(row):
                 return row, atomic
             if last:
                 extras["_exc_txt"] += f"psweep: {calls_of(calls)}\n"
@@ -69,7 +68,7 @@ def calls_of(n: int) -> str:
     return f"func was called {n} times for this pset" if n > 1 else "func was called once"
 
 
-def call_again(func: Callable[[Pset], Any], start: WorkingFolder, pset: Pset) -> Any:
+def call_again(func: Func, start: WorkingFolder, pset: Pset) -> Any:
     """Call func for a pset that it was called for before.
 
     If all that stops it is the folder that it made the last time, as by ``folder.mkdir()``, the
