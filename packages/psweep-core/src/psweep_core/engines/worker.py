@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from ..show.tracebacks import CALLERS
 from ..store.journal import Journal
@@ -27,7 +26,7 @@ from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder, reopen_standard_streams
 from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
-from .job_signals import ENDINGS, WARNINGS
+from .job_signals import ENDINGS, WARNINGS, on_signals
 from .random_state import reseed, seed_generators
 from .wire import STOP, Again, Failed, GivenBack, Kept, Ready, unpickled_job
 from .worker_clock import Clock
@@ -66,10 +65,8 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
     told: list[int] = []  # that the job is to end
     if setup.settings.in_task:
         # Schedulers send them to all processes of a job; the parent decides what they mean.
-        for name in WARNINGS:
-            _on_signal(name, lambda *_: None)
-        for name in ("SIGINT", *ENDINGS):
-            _on_signal(name, lambda number, _: told.append(number))
+        on_signals(WARNINGS, lambda *_: None)
+        on_signals(("SIGINT", *ENDINGS), lambda number, _: told.append(number))
     os.environ[SLOT] = str(setup.slot)
     gc.freeze()  # or looking for garbage would, after a fork, copy all memory of the parent
     end_with_parent()
@@ -168,12 +165,6 @@ def _leave(journal: Journal, error: OSError, report: Reports) -> None:
         raise error
     journal.close()
     report.leave_journal(journal.unsafe)
-
-
-def _on_signal(name: str, handler: Any) -> None:
-    number = getattr(signal, name, None)
-    if number is not None:
-        signal.signal(number, handler)
 
 
 class _Listener:

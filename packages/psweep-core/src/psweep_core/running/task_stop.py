@@ -9,9 +9,8 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from ..engines.job_signals import ENDINGS, WARNINGS
+from ..engines.job_signals import ENDINGS, WARNINGS, on_signals
 from ..store.claims import LATER
 from ..store.regular import open_regular
 from .job_memory import count_kills
@@ -42,17 +41,9 @@ class Stop:
         self._claim: tuple[Path, str] | None = None
         self._looked = 0.0
         self._awake = math.inf  # when this process last looked, which it does all the time
-        for name in ("SIGINT", *ENDINGS):
-            self._on(name, self._end)
-        for name in WARNINGS:
-            self._on(name, self._warn)
-
-    @staticmethod
-    def _on(name: str, handler: Any) -> None:
-        number = getattr(signal, name, None)
-        if number is not None:
-            with contextlib.suppress(ValueError):  # not in the main thread
-                signal.signal(number, handler)
+        with contextlib.suppress(ValueError):  # not in the main thread
+            on_signals(("SIGINT", *ENDINGS), self._end)
+            on_signals(WARNINGS, self._warn)
 
     def begin(self, runtime: float | None) -> None:
         """Find out when the job must end; psets take about `runtime` seconds, as far as known."""
