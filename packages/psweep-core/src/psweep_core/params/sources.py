@@ -17,7 +17,7 @@ import hashlib
 import itertools
 import linecache
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "code_digest",
     "compiled",
     "const_text",
+    "f_string_text",
     "global_names",
     "shape",
     "shape_digest",
@@ -191,7 +192,7 @@ def _form(node: Any) -> str:
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.JoinedStr):
-        return f"JoinedStr[{', '.join(_pieces(node.values))}]"
+        return f_string_text(node, _form)
     parts = []
     for name in node._fields:
         value: Any = getattr(node, name, None)
@@ -204,14 +205,19 @@ def _form(node: Any) -> str:
     return f"{type(node).__name__}({', '.join(parts)})"
 
 
-def _pieces(values: list[ast.expr]) -> Iterator[str]:
-    """Write out the pieces of an f-string; versions of Python cut its text at different places."""
+def f_string_text(node: ast.JoinedStr, write: Callable[[ast.expr], str]) -> str:
+    """Write out an f-string; `write` is for the expressions in it.
+
+    Versions of Python cut its text at different places.
+    """
+    pieces = []
     text = ""
-    for value in values:
+    for value in node.values:
         if isinstance(value, ast.Constant):
             text += str(value.value)
         else:
-            yield from [repr(text)] * bool(text)
-            yield _form(value)
+            pieces += [repr(text)] * bool(text)
+            pieces.append(write(value))
             text = ""
-    yield from [repr(text)] * bool(text)
+    pieces += [repr(text)] * bool(text)
+    return f"JoinedStr[{', '.join(pieces)}]"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .scopes import COMPREHENSIONS, FUNCTIONS, Scope, Scopes
-from .sources import const_text, without_docstring
+from .sources import const_text, f_string_text, without_docstring
 
 __all__ = ["Form", "Method", "form_of", "text_of"]
 
@@ -340,19 +340,7 @@ class _Writer:
         return f"{type(node).__name__}({sorted(map(self._local_name, node.names))})"
 
     def _formatted(self, node: ast.JoinedStr) -> str:
-        return f"JoinedStr[{', '.join(self._pieces(node.values))}]"
-
-    def _pieces(self, values: list[ast.expr]) -> Iterator[str]:
-        # Versions of Python cut the text of an f-string at different places.
-        text = ""
-        for value in values:
-            if isinstance(value, ast.Constant):
-                text += str(value.value)
-            else:
-                yield from [repr(text)] * bool(text)
-                yield self.write(value)
-                text = ""
-        yield from [repr(text)] * bool(text)
+        return f_string_text(node, self.write)
 
 
 _SPECIAL: dict[type, Any] = {
