@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ..params.naming import global_generators
+from ..params.value_text import GENERATORS, dict_of
+
 __all__ = ["generator_notices", "shared_generators"]
 
-_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _PYTHONS = frozenset(
     {types.MethodType, types.BuiltinMethodType, functools.partial, staticmethod, classmethod}
     | {property, dict, list, tuple, type(functools.lru_cache(len))}
@@ -88,7 +90,7 @@ def _generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | Non
     counts: collections.Counter[tuple[Any, int]] = collections.Counter()
     for i, pset in enumerate(psets):
         for name, value in pset.items():
-            if type(value) in _DULL or (i >= _MAX_PSETS and not isinstance(value, _GENERATORS)):
+            if type(value) in _DULL or (i >= _MAX_PSETS and not isinstance(value, GENERATORS)):
                 continue
             counts.update((name, found) for found in {*_generators_in(value)} - known)
     names = [*dict.fromkeys(repr(name) for (name, _), n in counts.items() if n > 1)]
@@ -103,12 +105,12 @@ def _generators_in_psets_notice(psets: Iterable[Mapping[Any, Any]]) -> str | Non
 
 def _generators_in(value: Any, depth: int = 3) -> Iterator[int]:
     """Yield the ids of generators in a value of a pset, where a copy of it copies them."""
-    if isinstance(value, _GENERATORS):
+    if isinstance(value, GENERATORS):
         yield id(value)
     elif depth and type(value) not in _DULL:
         parts = value.values() if isinstance(value, dict) else value
         if not isinstance(value, dict | list | tuple):
-            parts = () if isinstance(value, type) or callable(value) else _dict_of(value).values()
+            parts = () if isinstance(value, type) or callable(value) else dict_of(value).values()
         for part in itertools.islice(parts, _MAX_ITEMS):
             yield from _generators_in(part, depth - 1)
 
@@ -178,18 +180,18 @@ class _Search:
                     del self._seen[key]
 
     def _is_generator(self, value: Any, kind: type) -> bool:
-        if issubclass(kind, _GENERATORS):
-            return not issubclass(kind, random.SystemRandom) and id(value) not in self._global
-        torch = sys.modules.get("torch")
-        if torch is not None and (kind.__module__, kind.__name__) == ("torch._C", "Generator"):
-            return value is not _dict_of(torch).get("default_generator")
-        return False
+        if issubclass(kind, GENERATORS):
+            is_one = not issubclass(kind, random.SystemRandom)
+        else:
+            named = "torch" in sys.modules and (kind.__module__, kind.__name__)
+            is_one = named == ("torch._C", "Generator")
+        return is_one and id(value) not in self._global
 
 
 def _global_generators() -> set[int]:
     """Return the ids of the global generators, which `reseed` takes care of."""
-    legacy = vars(np.random.mtrand)["_rand"]
-    return {id(vars(random)["_inst"]), id(legacy), id(getattr(legacy, "_bit_generator", None))}
+    found = [generator for generator, _ in global_generators()]
+    return {*map(id, found), *(id(getattr(each, "_bit_generator", None)) for each in found)}
 
 
 def _parts(value: Any, kind: type, name: str) -> Iterator[tuple[Any, str]]:
@@ -222,7 +224,7 @@ def _parts(value: Any, kind: type, name: str) -> Iterator[tuple[Any, str]]:
             if _is_of_project(cls):
                 yield from _attributes(type.__getattribute__(cls, "__dict__"), _name_of_class(cls))
     else:
-        own = _dict_of(value)
+        own = dict_of(value)
         yield own.get("__wrapped__"), name  # functools.lru_cache and its like
         yield from _attributes(own, name or _name_of_class(kind))
         for cls in kind.__mro__ if _is_of_project(kind) else ():
@@ -262,7 +264,7 @@ def _used_of_module(
     """Yield what code that uses these names may take out of a module."""
     if not issubclass(type(value), types.ModuleType) or depth > 2:
         return
-    namespace = _dict_of(value)
+    namespace = dict_of(value)
     for attribute in used:
         part = namespace.get(attribute)
         if part is not None and part is not value:
@@ -288,17 +290,8 @@ def _loads_global(code: types.CodeType, name: str) -> bool:
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 
 
-def _dict_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of a value without calling methods that its class may define."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _is_of_project(value: Any) -> bool:
-    """Report functions and classes of the user's from those of installed libraries."""
+    """Return whether a function or class is the user's, and not of an installed library."""
     if issubclass(type(value), type):
         name = type.__getattribute__(value, "__dict__").get("__module__", "builtins")
     else:
@@ -306,7 +299,7 @@ def _is_of_project(value: Any) -> bool:
     if name == "builtins":
         return False
     module = sys.modules.get(name) if isinstance(name, str) else None
-    file = _dict_of(module).get("__file__") if module is not None else None
+    file = dict_of(module).get("__file__") if module is not None else None
     if not isinstance(file, str):
         return True
     return not file.startswith(_STDLIB) and not any(part in file for part in _PACKAGES)

@@ -23,6 +23,7 @@ from .sources import const_text
 __all__ = [
     "ATOMS",
     "BASES",
+    "GENERATORS",
     "attributes_of",
     "base_of",
     "data_text",
@@ -112,7 +113,7 @@ def digest_of(value: Any) -> str | None:
     return f"{kind.__qualname__} {more} {digest.hexdigest()}"
 
 
-_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
+GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 
 
 class _TooLargeError(Exception):
@@ -123,7 +124,7 @@ class _Bounded(Encoder):
     def value(self, obj: Any) -> None:
         if len(self.out) > _MAX_PIECES or (type(obj) in BASES[:5] and len(obj) > _MAX_PLAIN):
             raise _TooLargeError
-        if isinstance(obj, _GENERATORS) and generator_name(obj) is None:
+        if isinstance(obj, GENERATORS) and generator_name(obj) is None:
             raise _TooLargeError  # each number that it gives changes it
         super().value(obj)
 
