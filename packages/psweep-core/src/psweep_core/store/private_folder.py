@@ -24,15 +24,16 @@ def make_private_folder(layout: Layout) -> None:
             file.write("*\n")
     except OSError as error:
         blocked = next(p for p in (layout.private, *layout.private.parents) if p.exists())
-        why = (
-            f"the file system of {blocked} does not support file locks ({error}), which psweep "
-            "needs to keep runs apart; use another one, or mount it with locking enabled"
-            if isinstance(error, LockRefusedError)
-            else f"{blocked} is a file"
-            if not blocked.is_dir()
-            else f"{blocked} cannot be written to"
-            if is_read_only(error)
-            else str(error)
-        )
+        if isinstance(error, LockRefusedError):
+            why = (
+                f"the file system of {blocked} does not support file locks ({error}), which "
+                "psweep needs to keep runs apart; use another one, or mount it with locking enabled"
+            )
+        elif not blocked.is_dir():
+            why = f"{blocked} is a file"
+        elif is_read_only(error):
+            why = f"{blocked} cannot be written to"
+        else:
+            why = str(error)
         message = f"calc_dir={layout.name!r}: {why}; name another folder"
         raise CalcDirError(error.errno, message) from error
