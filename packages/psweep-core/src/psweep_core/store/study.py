@@ -67,7 +67,8 @@ class Study:
 
     def __init__(self, calc_dir: PathLike, basename: str = "database.pk") -> None:
         self.layout = Layout(calc_dir, basename)
-        self._read: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+        self._df = pd.DataFrame()  # the database as it was read or written last
+        self._signature: last_written.Signature | None = None  # of its file; None: read it
         self._taken: GrowingCopy | None = None  # whose DataFrame is the one that was read
         self._old: OldDatabase | None = None  # what was read is the file of an old release
         self._where = os.path.join(self.layout.name, basename)  # for reports
@@ -296,7 +297,7 @@ class Study:
         """Write what `changed_by` returned."""
         known = self.write_database(changed)
         # The user, and so func, has the memory of some of these rows: read what was written.
-        self._read = (None, pd.DataFrame())
+        self._df, self._signature = pd.DataFrame(), None
         return known
 
     def forget_journals(self) -> None:
@@ -346,27 +347,26 @@ class Study:
         signature = last_written.signature_of(self.layout.database)
         if signature is None:
             return pd.DataFrame()
-        if signature != self._read[0]:
+        if signature != self._signature:
             df = database.read_file(self.layout.database)
             frames.check_book(df, str(self.layout.database))
             df, self._old = understood(df, self._where)
             with contextlib.suppress(DatabaseError):  # to look at it, the order does not matter
                 df = frames.arranged(df)
-            self._read = (signature, df)
-        return self._read[1]
+            self._df, self._signature = df, signature
+        return self._df
 
     def _read_for_writing(self) -> pd.DataFrame:
         """Read the database, with all columns as they can be written; the lock is held."""
         signature = last_written.signature_of(self.layout.database)
-        if signature is not None and signature != self._read[0]:
+        if signature is not None and signature != self._signature:
             self._taken = last_written.take(signature)
             if self._taken is not None:
-                self._read, self._old = (signature, self._taken.df), None
-        before = self._read[1]
+                self._df, self._signature, self._old = self._taken.df, signature, None
+        before = self._df
         df = self.read_database()
         if df is not before:
-            df = self.storable(df)
-            self._read = (self._read[0], df)
+            self._df = df = self.storable(df)
         return df
 
     def storable(self, df: pd.DataFrame) -> pd.DataFrame:
@@ -393,7 +393,7 @@ class Study:
         with joined_texts.remembering():
             df, signed, plain = database.write_file(df, path)
         # (A user who takes no lock may have written another file meanwhile: None, so it is read.)
-        self._read = (last_written.keep(df, signed, path, plain, before), df)
+        self._df, self._signature = df, last_written.keep(df, signed, path, plain, before)
         self._taken = self._old = None
         return df
 
