@@ -102,8 +102,8 @@ def _own_generators(
     settings: Settings, sent: Any
 ) -> contextlib.AbstractContextManager[SeedGenerators | None]:
     """Return what seeds the global generators, if no other pset draws from them meanwhile."""
-    job = sent[0][0]
-    if job[-1] is None:  # without a seed
+    first, _ = sent[0]
+    if Job(*first).seed is None:
         return contextlib.nullcontext()
     is_main = threading.current_thread() is threading.main_thread()
     if settings.caller in (None, process_token()):

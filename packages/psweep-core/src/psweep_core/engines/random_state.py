@@ -174,9 +174,10 @@ def _state_of(torch: Any) -> Any:
 def _restore_torch(state: Any) -> None:
     torch: Any = sys.modules.get("torch")
     if state is not None and torch is not None:
-        torch.set_rng_state(state[0])
-        if state[1] is not None:
-            torch.cuda.set_rng_state_all(state[1])
+        cpu, cuda = state
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
 
 
 def _seed_torch(torch: Any) -> None:

@@ -82,7 +82,9 @@ class Done(NamedTuple):
     n_failed: int
     seconds: float
     row_bytes: list[bytes]  # the rows, if they are in no journal
-    groups: list[Any] | None  # the same in columns, see `blocks.packed`; None: only in the journal
+    groups: (
+        list[Any] | None
+    )  # the same in columns, see `row_groups.packed`; None: only in the journal
     failure: object = None  # what ``_exc_txt`` has of the last one that failed
 
 
@@ -213,10 +215,11 @@ def pickled_job(job: Job) -> tuple[int, str, str, bytes, int | None]:
 
 def unpickled_job(sent: tuple[int, str, str, bytes, int | None]) -> Job:
     """Make what `pickled_job` gave into a Job again."""
+    position, pset_id, pset_hash, params, seed = sent
     try:
-        return Job(*sent[:3], pickle.loads(sent[3]), sent[4])
+        return Job(position, pset_id, pset_hash, pickle.loads(params), seed)
     except Exception as error:
-        note(error, f"psweep: raised when a worker unpickled the pset with _pset_id={sent[1]!r}")
+        note(error, f"psweep: raised when a worker unpickled the pset with _pset_id={pset_id!r}")
         raise
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from ..show.tracebacks import CALLERS
 from ..store.journal import Journal
 from ..store.row_bytes import plain_encoder
-from ..table.rows import is_failed
+from ..table.rows import Row, is_failed
 from .call import runner
 from .finished import pickled, ran_out_of_memory, save_row
 from .isolation import WorkingFolder, reopen_standard_streams
@@ -97,6 +97,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                 jobs = map(unpickled_job, chunk.jobs)
             for job in jobs:
                 running = job
+                position, *_ = job
                 if journal is not None:
                     try:
                         journal.reserve()
@@ -104,21 +105,23 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
                         _leave(journal, error, report)
                         journal = None
                 if settings.retries:
-                    again = functools.partial(send, connection, Again(job[0]))
-                    row, atomic = run(job, chunk.calls.get(job[0], 1), again)
+                    again = functools.partial(send, connection, Again(position))
+                    row, atomic = run(job, chunk.calls.get(position, 1), again)
                 else:
                     row, atomic = run(job)
                 reopen_standard_streams()
                 # A signal may have ended a program that func has started.
                 for_memory = settings.gives_back and ran_out_of_memory(row)
                 if for_memory or (told and is_failed(row)):
-                    send(connection, GivenBack(job[0], for_memory))
+                    send(connection, GivenBack(position, for_memory))
                     report.count()
                     clock.idle()
                     running = None
                     continue
                 if settings.attempts is not None:
-                    row = (*row[:-1], with_attempts(row[-1], job[0], settings))
+                    finished = Row._make(row)
+                    extras = with_attempts(finished.extras, position, settings)
+                    row = (*finished._replace(extras=extras),)  # a plain tuple, see `rows`
                 if atomic:
                     row_bytes = to_bytes(row)
                 else:

@@ -280,9 +280,9 @@ def source_file(name: str, variables: dict[str, Any] | None = None) -> SourceFil
         is_current = stat.st_mtime < _START
     except (OSError, ValueError):
         key = "".join(linecache.getlines(name, variables))
-    known = _files.get(name)
-    if known is not None and known[0] == key:
-        return known[1]
+    known_key, known = _files.get(name, (None, None))
+    if known_key == key:
+        return known
     try:
         text = key
         if not isinstance(text, str):

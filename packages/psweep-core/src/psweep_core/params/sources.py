@@ -47,10 +47,10 @@ def code_digest(func: types.FunctionType) -> str:
     """
     code = func.__code__
     of_code = shape_digest(code)
-    known = func.__dict__.get(CODE_MARK)
+    known, known_code = func.__dict__.get(CODE_MARK) or (None, None)
     # functools.wraps copies the attribute to functions with other code.
-    if known and known[1] == of_code:
-        return str(known[0])
+    if known_code == of_code:
+        return str(known)
     text = "".join(linecache.getlines(code.co_filename, func.__globals__))
     if not text:
         linecache.checkcache(code.co_filename)  # a file of that name may be new

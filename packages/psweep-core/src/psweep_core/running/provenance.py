@@ -132,12 +132,12 @@ def known_runs(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def _entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str, Any]:
-    git: tuple[str | None, bool | None] = commit, False
+    is_dirty: bool | None = False
     if commit is None:
         try:
-            git = _git(code.digest)
+            commit, is_dirty = _git(code.digest)
         except OSError:  # the working folder was removed, for example
-            git = None, None
+            is_dirty = None
     return {
         "run_id": run_id,
         "time_utc": pd.Timestamp.now("UTC").tz_localize(None).isoformat(),
@@ -150,8 +150,8 @@ def _entry(run_id: str, code: Code, commit: str | None, **more: Any) -> dict[str
         "packages": _packages(),
         "host": platform.node(),
         "argv": list(map(str, getattr(sys, "argv", ()))),
-        "git_commit": git[0],
-        "git_dirty": git[1],
+        "git_commit": commit,
+        "git_dirty": is_dirty,
     }
 
 
@@ -162,15 +162,17 @@ def _packages() -> dict[str, str]:
     """Return the versions of the packages that are imported."""
     global _known_packages
     n = len(sys.modules)
-    if _known_packages[0] != n:
+    known_n, known = _known_packages
+    if known_n != n:
         names = [
             name
             for name in [*sys.modules]
             if "." not in name and name[0] != "_" and name not in sys.stdlib_module_names
         ]
         versions = {name: _version(name) for name in sorted(names)}
-        _known_packages = n, {name: version for name, version in versions.items() if version}
-    return _known_packages[1]
+        known = {name: version for name, version in versions.items() if version}
+        _known_packages = n, known
+    return known
 
 
 def _version(name: str) -> str | None:
@@ -210,9 +212,11 @@ def _git(digest: str | None) -> tuple[str | None, bool | None]:
     names = "index", "HEAD", "logs/HEAD"
     signature = [_changed(os.path.join(folder, name)) for name in names]
     key = os.getcwd(), digest, signature
-    if _git_answer[0] != key or time.monotonic() - _git_answer[1] > _SECONDS:
-        _git_answer = key, time.monotonic(), _ask_git()
-    return _git_answer[2]
+    known_key, when, answer = _git_answer
+    if known_key != key or time.monotonic() - when > _SECONDS:
+        answer = _ask_git()
+        _git_answer = key, time.monotonic(), answer
+    return answer
 
 
 def _changed(path: str) -> tuple[int, int] | None:

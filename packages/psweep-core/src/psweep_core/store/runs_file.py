@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -218,14 +219,14 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
         if not entries:
             raise
         df = pd.DataFrame()
-    counts: dict[str, list[int]] = {}
+    n_rows: Counter[str] = Counter()
+    n_failed: Counter[str] = Counter()
     if len(df):
         failed = failed_rows(df).tolist()
         book = zip(df["_run_id"], df["_run_seq"], df["_time_utc"], failed, strict=True)
         for run_id, run_seq, time, bad in book:
-            some = counts.setdefault(run_id, [0, 0])
-            some[0] += 1
-            some[1] += bad
+            n_rows[run_id] += 1
+            n_failed[run_id] += bad
             entry = entries.setdefault(run_id, {"run_id": run_id, "time_utc": str(time)})
             entry["run_seq"] = run_seq  # in a merged study not the one of its file
     # (A run whose rows are here may have written them into a file of another name.)
@@ -233,7 +234,7 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
     entries = {
         run_id: entry
         for run_id, entry in entries.items()
-        if run_id in counts
+        if run_id in n_rows
         or (
             entry.get("database") not in others
             if basename is None
@@ -241,7 +242,7 @@ def df_runs(calc_dir: PathLike = "calc") -> pd.DataFrame:
         )
     }
     for run_id, entry in entries.items():
-        entry["n_rows"], entry["n_failed"] = counts.get(run_id, (0, 0))
+        entry["n_rows"], entry["n_failed"] = n_rows[run_id], n_failed[run_id]
     rows = [{name: entry.get(name) for name in _COLUMNS} for entry in entries.values()]
     table = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)
     for name in ("run_seq", "n_psets", "n_rows", "n_failed", "repeats"):

@@ -41,7 +41,8 @@ def note_unneeded(layout: Layout, df: pd.DataFrame) -> None:
             with contextlib.suppress(OSError, DatabaseError):
                 unfinished = [i for positions in spool.unfinished().values() for i in positions]
                 pending = Counter(spool.index.hashes[i] for i in unfinished)
-                n_wanted = dict.fromkeys(pending, spool.head["wanted"][0])
+                n, _ = spool.head["wanted"]
+                n_wanted = dict.fromkeys(pending, n)
                 _note_too_many(spool, df, unfinished, pending, n_wanted)
 
 
@@ -67,7 +68,7 @@ def note_surplus(layout: Layout, known: Callable[[], pd.DataFrame]) -> None:
     for spool in spools_of(layout):
         hashes, wanted = spool.index.hashes, spool.head.get("wanted")
         pending.update(hashes[i] for part in spool.unfinished().values() for i in part)
-        n = math.inf if wanted is None else wanted[0]
+        n, _ = (math.inf, False) if wanted is None else wanted
         n_wanted.update((sha, max(n, n_wanted.get(sha, 0))) for sha in hashes)
     for spool in sorted(free, key=lambda spool: spool.header.run_seq, reverse=True):
         with contextlib.suppress(OSError):
@@ -91,7 +92,8 @@ def _note_too_many(
 ) -> None:
     """Note which of these psets are too many, given the rows and what else is to run."""
     hashes = spool.index.hashes
-    n_rows = _count_rows(df, {hashes[i] for i in positions}, spool.head["wanted"][1])
+    _, failed_ones_count = spool.head["wanted"]
+    n_rows = _count_rows(df, {hashes[i] for i in positions}, failed_ones_count)
     found = []
     for i in sorted(positions, reverse=True):  # (Tasks begin with the first ones.)
         if n_rows[hashes[i]] + pending[hashes[i]] > n_wanted[hashes[i]]:
