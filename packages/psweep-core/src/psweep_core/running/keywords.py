@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from ..errors import UnknownKeywordError
 from ..old_words import translated
-from ..show.tracebacks import shortened
+from ..show.tracebacks import remove_our_frames
 
 __all__ = ["explain_mistakes"]
 
@@ -37,7 +37,7 @@ def explain_mistakes(function: Callable[P, T]) -> Callable[P, T]:
                     raise UnknownKeywordError(_unknown_keyword(function.__name__, name, known))
             return function(*args, **words)
         except BaseException as error:
-            if not shortened(error):
+            if not remove_our_frames(error):
                 raise
             raise error  # PSWEEP_FULL_TRACEBACK=1 shows the frames of psweep, too
 

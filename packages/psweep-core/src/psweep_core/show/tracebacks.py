@@ -19,7 +19,7 @@ __all__ = [
     "error_line",
     "format_error",
     "is_ours",
-    "shortened",
+    "remove_our_frames",
 ]
 
 # The code that calls func, by which it is found on the stack.
@@ -43,7 +43,7 @@ def is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _OURS
 
 
-def shortened(error: BaseException) -> bool:
+def remove_our_frames(error: BaseException) -> bool:
     """Remove the frames of psweep from the traceback of an exception, and of those behind it.
 
     Returns
@@ -108,7 +108,7 @@ def _in_func(trace: TracebackType | None) -> list[TracebackType] | None:
 
 def format_error(error: BaseException) -> str:
     """Format a traceback as Python does, from func on: that psweep called it is not news."""
-    shortened(error)
+    remove_our_frames(error)
     try:
         return "".join(traceback.format_exception(error))
     except KeyboardInterrupt:
