@@ -98,16 +98,16 @@ def _caller(
 ) -> RunPset:
     """Make what calls func on one pset.
 
-    It is one function, in which all that the calls have in common was looked up before, and each
-    result is gone through once, since for a quick func the time for all around it is felt.
+    It is one function, with all that the calls have in common looked up before, and one pass over
+    each result, because for a quick func the time of what is around it counts.
     """
     header = settings.header
     run_id, run_seq, first_seq = header.run_id, header.run_seq, header.first_seq
     # Templates of jobs that run elsewhere get it as it was given.
     calc_dir = (
-        StudyFolder(str(settings.layout.calc_dir), header.calc_dir)
-        if settings.ran
-        else header.calc_dir
+        header.calc_dir
+        if settings.only_prepares
+        else StudyFolder(str(settings.layout.calc_dir), header.calc_dir)
     )
     shortest_move = folder.shortest_move
     atomic, data_only, of_all = settings.atomic, settings.data_only, settings.extras
@@ -188,7 +188,7 @@ def _caller(
             if problem is error:
                 raise
             raise problem from error
-        if not settings.ran:
+        if settings.only_prepares:
             runtime = float("nan")
         row = seq, pset_id, time_ns, pset_hash, runtime, params, result, extras
         if data_only:
@@ -261,7 +261,7 @@ def _careful_call(
         extras |= {"_failed": failure is not None, "_exc_txt": failure}
     if log is not None and settings.capture_logs in ("db", "db+file"):
         extras["_logs"] = text_of(log)
-    if not settings.ran:
+    if settings.only_prepares:
         runtime = float("nan")
     seq = settings.header.first_seq + job.position
     return Row(seq, job.pset_id, time_ns, job.pset_hash, runtime, params, result, extras or None)

@@ -67,7 +67,7 @@ class Settings:
     tmpsave: bool
     data_only: bool  # the database is a format that cannot hold everything
     extras: dict[str, Any] | None  # further bookkeeping that is the same in all rows
-    ran: bool = True  # False: func only prepares the pset, which has no runtime yet
+    only_prepares: bool = False  # func prepares psets that run later, so they have no runtime yet
     retries: int = 0  # how many times a pset that fails is called again
     timeout: float | None = None  # s for one pset
     atomic: bool = False  # no value in the params can be changed, or needs care when it is pickled

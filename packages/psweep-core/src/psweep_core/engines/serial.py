@@ -49,7 +49,7 @@ def run_serial(func: Func, jobs: Jobs, settings: Settings, record: Record) -> It
     n_forks = forks[0]
     record.prepare()
     folder = WorkingFolder(captures=settings.capture_logs is not None)
-    seeds = jobs.seeds is not None and settings.ran
+    seeds = jobs.seeds is not None and not settings.only_prepares
     generators = borrowed_generators() if seeds else contextlib.nullcontext()
     with folder, generators as seed_generators, _InterruptBetweenRows() as interrupt:
         run = runner(func, settings, folder, seed_generators)

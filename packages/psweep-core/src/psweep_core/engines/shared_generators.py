@@ -36,7 +36,7 @@ _PACKAGES = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"
 
 
 def generator_notices(
-    func: Any, psets: Sequence[Mapping[Any, Any]], *, sent: bool, seeded: bool, plain: bool
+    func: Any, psets: Sequence[Mapping[Any, Any]], *, sent: bool, seeded: bool, atomic: bool
 ) -> list[str]:
     """Report what is wrong with the random numbers that psets draw, if anything is.
 
@@ -49,14 +49,14 @@ def generator_notices(
         They run in other processes: workers, or the tasks of batch jobs.
     seeded : bool
         They have seeds.
-    plain : bool
-        Their values are numbers, strings and the like.
+    atomic : bool
+        Their values are numbers, strings and the like, see `job.Settings`.
     """
     if not len(psets):
         return []
     found = [
         _shared_generators_notice(func, seeded) if sent or seeded else None,
-        None if plain else _generators_in_psets_notice(psets),
+        None if atomic else _generators_in_psets_notice(psets),
     ]
     return [notice for notice in found if notice is not None]
 

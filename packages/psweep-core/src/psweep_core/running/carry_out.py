@@ -273,7 +273,7 @@ class _Run:
         seeded = jobs.seeds is not None
         sent = self._sends_func()
         for notice in generator_notices(
-            self.func, jobs.psets, sent=sent, seeded=seeded, plain=self.atomic
+            self.func, jobs.psets, sent=sent, seeded=seeded, atomic=self.atomic
         ):
             self.closing.add(notice)
 
@@ -330,7 +330,7 @@ class _Run:
 def _rows_are_safe(
     record: RunRecord, layout: Layout, closing: ClosingLine, error: BaseException | None = None
 ) -> Iterator[None]:
-    """Where the database cannot be written, say where the rows are and what to do."""
+    """If the database cannot be written, say where the rows are and what to do."""
     try:
         yield
     except KeyboardInterrupt:

@@ -278,7 +278,7 @@ class Options:
             tmpsave=self.tmpsave,
             data_only=self.data_only,
             extras={"_git_commit": commit} if commit else None,
-            ran=not self.only_prepares,
+            only_prepares=self.only_prepares,
             retries=self.retries,
             timeout=self.timeout,
             atomic=atomic,

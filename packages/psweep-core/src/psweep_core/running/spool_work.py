@@ -143,7 +143,7 @@ def spool_work(
             spool = None
             if jobs:
                 notices += generator_notices(
-                    func, jobs.psets, sent=True, seeded=jobs.seeds is not None, plain=atomic
+                    func, jobs.psets, sent=True, seeded=jobs.seeds is not None, atomic=atomic
                 )
                 header = reserve_numbers(study, run_id, known, len(jobs))
                 runtime = _median_runtime(known)
