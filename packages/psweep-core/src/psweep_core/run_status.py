@@ -62,7 +62,7 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     ParamsError
         There is no numeric result of that name.
     DatabaseError
-        The number of a row is none.
+        A row has no number.
     """
     study = _study_of(calc_dir)
     # In this order: a run that ends meanwhile has its rows, and one that starts is in no list.
@@ -99,7 +99,8 @@ def run_states(calc_dir: PathLike = "calc", result: str | None = None) -> list[d
     for run_id, n in planned.items():
         if run_id in found:
             found[run_id]["n"] = max(n, n_rows[run_id])
-    # Their user has changed the ids of these rows, or an earlier release has given a number twice.
+    # A run whose number has rows of another id does not lack them: the user has changed the ids, or
+    # an earlier release has given the number twice.
     numbers = {state["run_seq"] for state in found.values()}
     for run_id in incomplete_runs(planned, n_rows, headers.keys()):
         if run_id in found:
@@ -304,6 +305,6 @@ def _plain(value: Any) -> Any:
 
 
 def _clock(seconds: float) -> str:
-    """Report when it will be, on the clock of this place."""
+    """Write the local time at which these seconds will be over."""
     when = time.localtime(time.time() + seconds)
     return time.strftime("%H:%M" if seconds < _DAY / 2 else "%Y-%m-%d %H:%M", when)

@@ -66,7 +66,7 @@ class Clock:
         return state
 
     def read(self) -> tuple[float, int | None]:
-        """Report since when which pset runs; None if none does."""
+        """Return since when a pset runs, as `time.monotonic`, and its position; None: none does."""
         position = self.data[1]
         since = self.data[0]
         if position < 0 or position != self.data[1]:

@@ -24,8 +24,8 @@ class Fingerprint(NamedTuple):
     parts : dict of str to str
         The same for each part alone, 8 hex digits, to show what has changed.
     unseeded : tuple of str
-        Generators of random numbers that it makes without a seed, such as ``"default_rng"``. None
-        if it uses ``_seed``, too.
+        Generators of random numbers that it makes without a seed, such as ``"default_rng"``.
+        Empty if it uses ``_seed``, too.
     """
 
     digest: str

@@ -115,12 +115,12 @@ class Stop:
         self.n_short += for_memory
 
 
-def tell(ending: str, text: str) -> None:
-    """Report the job, see ``shell/task_job.sh`` of psweep-batch."""
+def tell(name: str, text: str) -> None:
+    """Write a file for the script around the task, see ``shell/task_job.sh`` of psweep-batch."""
     place = os.environ.get("PSWEEP_RUN")
     if place:
         with contextlib.suppress(OSError):
-            Path(place, ending).write_text(f"{text}\n", encoding="utf-8")
+            Path(place, name).write_text(f"{text}\n", encoding="utf-8")
 
 
 def is_ended(claim: Path, since: str) -> bool:

@@ -127,7 +127,7 @@ def fit(
 
 
 def _widened(found: dict[int, int], widths: Sequence[int], room: int) -> dict[int, int]:
-    """Return the places that are left to columns that were cut, from the left."""
+    """Widen columns that were cut by the places that are left, from left to right."""
     left = room - sum(found.values())
     for i, width in found.items():
         more = min(left, 1, widths[i] - width)

@@ -27,12 +27,12 @@ class Claim(NamedTuple):
     chunk: int
     attempt: int  # 1 the first time
     since: float  # s since 1970
-    how: str = ""
+    how: str = ""  # it was submitted, see `spool`
     machine: str = ""
     user: str = ""
     cluster: str = ""
-    said: str = ""
-    start: float | None = None
+    said: str = ""  # by the submit command
+    start: float | None = None  # s since 1970, as `end`; None: the task has not begun
     host: str | None = None
     pid: int | None = None
     job: str | None = None

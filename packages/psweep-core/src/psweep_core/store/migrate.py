@@ -45,7 +45,10 @@ def migrate(calc_dir: PathLike = "calc", none: Iterable[Any] = ()) -> pd.DataFra
     DatabaseError
         The database is damaged. It is left as it is.
     ParamsError
-        A name in `none` is not one for which this is open. Nothing is written.
+        A name in `none` is not that of a parameter with missing values that may have been None.
+        Nothing is written.
+    ParamsTypeError
+        `none` is a single str.
 
     Examples
     --------

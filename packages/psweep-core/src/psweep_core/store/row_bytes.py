@@ -98,5 +98,5 @@ def decode_json(row_bytes: bytes) -> Row:
 
 
 def is_pickle(payload: bytes) -> bool:
-    """Report a pickle, of protocol 2 or later, from JSON."""
+    """Return whether this is a pickle, of protocol 2 or later; else it is JSON."""
     return payload[:1] == b"\x80"

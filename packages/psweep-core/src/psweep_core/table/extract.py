@@ -1,4 +1,4 @@
-"""Take a database apart: psets, rows, a selection of rows, a table to look at."""
+"""Take a database apart: psets, rows, a selection of rows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def df_extract_pset(df: pd.DataFrame, pset_id: str) -> Pset:
     ParamsTypeError
         `df` is not a DataFrame.
     DatabaseError
-        `df` has no column ``_run_id``, which separates params from bookkeeping.
+        `df` has no column ``_pset_id``, or no ``_run_id``, which separates params from bookkeeping.
 
     Examples
     --------
@@ -164,6 +164,8 @@ def df_extract_row(df: pd.DataFrame, pset_id: str) -> pd.Series[Any]:
         No row has this `pset_id`.
     ParamsTypeError
         `df` is not a DataFrame.
+    DatabaseError
+        `df` has no column ``_pset_id``.
 
     Examples
     --------
