@@ -16,7 +16,7 @@ from ..table.levels import study_frame
 from .databases_in import databases_in
 from .journal_reader import is_over
 from .locks import is_locked
-from .paths import Layout, PathLike, calc_dir_of, is_of_run, lock_of, run_of, split_database
+from .paths import Layout, PathLike, calc_dir_of, is_first_journal, lock_of, run_of, split_database
 from .study import Study
 
 __all__ = ["check_calc_dir", "compared"]
@@ -147,7 +147,7 @@ def _of_killed_runs(journals: list[Path]) -> list[Path]:
     there after that lock was free for a while was left by a killed run.
     """
     over = {path: is_over(path) for path in journals if path.exists()}
-    live = {run_of(path) for path in over if is_of_run(path) and not over[path]}
+    live = {run_of(path) for path in over if is_first_journal(path) and not over[path]}
     found = [path for path in over if over[path] and run_of(path) not in live]
     locks = {Layout(calc_dir_of(path), path.parent.name).lock for path in found}
     begin = taken = time.monotonic()

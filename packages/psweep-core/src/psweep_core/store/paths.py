@@ -56,7 +56,7 @@ __all__ = [
     "calc_dir_of",
     "expanded",
     "folder_of",
-    "is_of_run",
+    "is_first_journal",
     "lock_of",
     "remove_journal",
     "row_groups_of",
@@ -71,7 +71,7 @@ PRIVATE: Final = ".psweep"  # the folder in calc_dir that holds what only psweep
 RUNS: Final = "runs.jsonl"
 REMOVED: Final = "removed"
 _SUFFIX: Final = ".journal"
-_OF_RUN: Final = ".0" + _SUFFIX
+_FIRST: Final = ".0" + _SUFFIX
 _LOCK: Final = ".lock"
 _JOURNAL: Final = re.compile(r"\d+\.[^.]+\.\d+\.journal")
 _SPOOLS: Final = "batch"  # in PRIVATE, so no database can have this name
@@ -170,7 +170,7 @@ class Layout:
             if (name.endswith(_SUFFIX) and not (is_file and _JOURNAL.fullmatch(name)))
             or (name.endswith(_SUFFIX + _LOCK) and not is_file)
         ]
-        # (A file that was removed since it was listed is none any more either.)
+        # (A file that was removed since it was listed looks strange, too.)
         return sorted(
             self.private / name for name in strange if os.path.lexists(self.private / name)
         )
@@ -275,7 +275,7 @@ def _journals_in(folder: Path) -> list[Path]:
     paths = [folder / name for name, is_file in found if is_file and _JOURNAL.fullmatch(name)]
     # Those of workers first: their rows move to the one of the run, number 0, where whoever reads
     # the journals in this order finds them again.
-    return sorted(paths, key=lambda path: (is_of_run(path), path.name))
+    return sorted(paths, key=lambda path: (is_first_journal(path), path.name))
 
 
 def lock_of(journal: Path) -> Path:
@@ -303,9 +303,9 @@ def remove_journal(journal: Path) -> None:
                 raise
 
 
-def is_of_run(journal: Path) -> bool:
-    """Return whether a journal is that of the process that has started the run, not of a worker."""
-    return journal.name.endswith(_OF_RUN)
+def is_first_journal(journal: Path) -> bool:
+    """Return whether a journal is that of the process that started the run, not of a worker."""
+    return journal.name.endswith(_FIRST)
 
 
 def run_of(journal: Path) -> tuple[int, str]:
