@@ -304,11 +304,11 @@ def test_many_workers_and_many_columns_do_not_slow_the_end_of_a_run(monkeypatch)
 
     union = sys.modules["psweep_core.store.union"]
     made = []  # the lengths of the frames
-    frame_of_block = union.frame_of_block
+    frame_of_row_group = union.frame_of_row_group
     monkeypatch.setattr(
         union,
-        "frame_of_block",
-        lambda block, *args: made.append(len(block.ids)) or frame_of_block(block, *args),
+        "frame_of_row_group",
+        lambda block, *args: made.append(len(block.ids)) or frame_of_row_group(block, *args),
     )
     ps.run_local(many, [{"a": i} for i in range(24)], poolsize=12)
     assert made == [24]  # one of all rows, not one of each worker's journal

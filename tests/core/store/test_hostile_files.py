@@ -102,11 +102,11 @@ def test_reading_a_study_that_holds_data_only_unpickles_nothing(basename, databa
     header = record(pickle.dumps({"run_id": "x"}))
     (folder / "3.x.0.journal").write_bytes(evil)
     (folder / "4.y.0.journal").write_bytes(header + evil)
-    (folder / "4.y.0.journal.blocks").write_bytes(evil)
+    (folder / "4.y.0.journal.row_groups").write_bytes(evil)
     good = journal_of(basename, "z", 5, rows=0)
     salted = record(pickle.dumps(Evil()), salt_of("z"))
     good.write_bytes(good.read_bytes().rstrip(b"\0") + salted)
-    Path(f"{good}.blocks").write_bytes(salted)
+    Path(f"{good}.row_groups").write_bytes(salted)
     (folder / "6.w.0.journal").write_bytes(record(b'{"format": 2, "run_id": ["no"]}'))
     if database == "damaged":
         Path("calc", basename).write_text("damaged")

@@ -14,7 +14,7 @@ from psweep_core.store.journal_reader import find_journal, read_journal
 from psweep_core.store.paths import Layout, calc_dir_of, remove_journal, row_groups_of
 from psweep_core.store.row_bytes import encode
 from psweep_core.store.run_record import RunRecord
-from psweep_core.table.row_groups import block_of, joined, listed
+from psweep_core.table.row_groups import joined, listed, row_group
 from psweep_core.table.rows import Header
 
 HEADER = Header("id", 3, "calc", 10, 35)
@@ -55,11 +55,13 @@ def seen(path):
     """All that a look finds."""
     found = find_journal(path)
     assert (found.header, found.unreadable) == (HEADER, [])
-    return parts(joined([*found.blocks, block_of([*itertools.chain.from_iterable(found.rows)])]))
+    return parts(
+        joined([*found.row_groups, row_group([*itertools.chain.from_iterable(found.rows)])])
+    )
 
 
 def expected(rows):
-    return parts(block_of([*itertools.chain.from_iterable(rows)]))
+    return parts(row_group([*itertools.chain.from_iterable(rows)]))
 
 
 def some_rows(n):
@@ -81,7 +83,7 @@ def test_who_looks_finds_all_rows_in_blocks_and_after_them(path, n, small_blocks
     book = write_atomic(path, rows)
     assert seen(path) == expected(rows)
     found = find_journal(path)
-    assert [len(block.ids) for block in found.blocks] == [10] * (n // 10)
+    assert [len(block.ids) for block in found.row_groups] == [10] * (n // 10)
     assert found.rows == rows[n // 10 * 10 :]
     book.close()
     remove_journal(path)
@@ -93,7 +95,7 @@ def test_rows_that_can_change_are_in_no_block(path, small_blocks):
     book = write_atomic(path, rows[:24])
     for each in rows[24:]:
         book.add_bytes(encode(each))
-    assert [len(block.ids) for block in find_journal(path).blocks] == [10, 10]
+    assert [len(block.ids) for block in find_journal(path).row_groups] == [10, 10]
     assert seen(path) == expected(rows)
     book.close()
 
@@ -121,7 +123,7 @@ def test_rows_that_the_journal_has_lost_are_in_the_blocks(path, small_blocks):
     for start, end in ((data.index(b"pset-7"), data.index(b"pset-9")), (3000, len(data))):
         path.write_bytes(data[:start] + bytes(end - start) + data[end:])
         found = read_journal(path)
-        assert [len(block.ids) for block in found.blocks] == [10, 10]
+        assert [len(block.ids) for block in found.row_groups] == [10, 10]
         assert found.rows in (rows[20:], [])
         assert found.header == HEADER
 
@@ -129,7 +131,7 @@ def test_rows_that_the_journal_has_lost_are_in_the_blocks(path, small_blocks):
 def test_of_large_rows_there_are_no_blocks_on_the_disk(path, small_blocks):
     rows = [row(i, "x" * 200_000 * (i > 12)) for i in range(35)]
     book = write_atomic(path, rows)
-    assert [len(block.ids) for block in read_journal(path).blocks] == [10]
+    assert [len(block.ids) for block in read_journal(path).row_groups] == [10]
     assert seen(path) == expected(rows)
     assert parts(book.cached()) == expected(rows)
     book.close()

@@ -164,7 +164,7 @@ def test_a_pickle_in_a_spool_that_holds_data_only_is_skipped():
     header, evil = spool.header, pickle.dumps(Evil())
     first = f"{header.run_seq}.{spool.run_id}"
     (spool.folder / f"{first}.0-1-x.0.journal").write_bytes(record(evil))
-    (spool.folder / f"{first}.0-1-x.0.journal.blocks").write_bytes(
+    (spool.folder / f"{first}.0-1-x.0.journal.row_groups").write_bytes(
         record(evil, salt_of(spool.run_id))
     )
     (spool.folder / "0.claim").write_text("here\nby m me c\nstart 1 h 9 -\nend 2 stopped -\n")

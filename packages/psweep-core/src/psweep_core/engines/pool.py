@@ -52,7 +52,7 @@ from ..errors import PsetTimeoutError, WorkerError
 from ..store.row_bytes import encode
 from ..store.run_record import Record
 from ..store.task_record import TaskRecord
-from ..table.row_groups import Block, cells_of, joined, unpacked
+from ..table.row_groups import RowGroup, cells_of, joined, unpacked
 from ..table.rows import RowTuple, failure_of, is_failed
 from .dispatch import Dispatch, Step, Stop
 from .failures import note
@@ -154,7 +154,7 @@ class _Pool:
         self._n_started = 0
         self._n_killed_early: dict[int, int] = {}  # workers in a row, by slot
         # What workers report, in columns. None: some rows are in a journal only.
-        self._reported: list[Block] | None = [] if record.saves else None
+        self._reported: list[RowGroup] | None = [] if record.saves else None
         # Made before a fork, after which each page of memory that is used is copied.
         self._params = cells_of(jobs.psets) if settings.atomic and not settings.in_task else {}
         self._func = func
@@ -275,15 +275,15 @@ class _Pool:
         busy = any(worker.jobs for worker in self._workers)
         return self._stops and not (busy and self._stop.may_go_on())
 
-    def _all_reported(self) -> Block | None:
+    def _all_reported(self) -> RowGroup | None:
         """Return all rows if they were reported."""
         if not self._reported:
             return None
-        block = joined(sorted(self._reported, key=lambda some: int(some.seqs[0])))
+        group = joined(sorted(self._reported, key=lambda some: int(some.seqs[0])))
         first = self._settings.header.first_seq
-        if not np.array_equal(block.seqs, np.arange(first, first + len(self._jobs))):
+        if not np.array_equal(group.seqs, np.arange(first, first + len(self._jobs))):
             return None  # psets of a worker that died were run out of order
-        return block._replace(ids=self._jobs.ids, params=self._params)
+        return group._replace(ids=self._jobs.ids, params=self._params)
 
     def _with_messages(self) -> list[WorkerProcess]:
         """Wait until a worker has sent something, or has died, or a second has gone by."""

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..store.run_record import GROUP_ROWS
-from ..table.row_groups import block_of, packed
+from ..table.row_groups import packed, row_group
 from ..table.rows import ROW_SIZE, RowTuple, failure_of, is_failed
 from .wire import Again, Done, Failed, GivenBack, Kept, Ready
 
@@ -43,7 +43,7 @@ class Reports:
         self._failure: object = None
         self._row_bytes: list[bytes] = []
         self._groups: list[Any] | None = []  # packed
-        self._pending: list[Any] = []  # the newest rows, as `block_of` takes them
+        self._pending: list[Any] = []  # the newest rows, as `row_group` takes them
 
     def add(self, row: RowTuple, row_bytes: bytes, atomic: bool) -> None:
         """Report a row, now or later."""
@@ -81,7 +81,7 @@ class Reports:
 
     def _end_group(self, groups: list[Any]) -> None:
         rows, self._pending = self._pending, []
-        groups.append(packed(block_of(rows, known=True)))
+        groups.append(packed(row_group(rows, with_params=False)))
 
     def send(self) -> None:
         """Send what was not reported yet."""

@@ -18,7 +18,7 @@ from ..store.runs_file import next_run_seq
 from ..store.spool import seeds_in_spools
 from ..store.study import Study
 from ..table.bookkeeping import SEED
-from ..table.gc_pause import no_garbage_collection
+from ..table.gc_pause import gc_paused
 from ..table.rows import Header
 from .code_changes import CodeChanges, other_seeds
 from .near_misses import near_misses
@@ -160,7 +160,7 @@ class Planner:
         return jobs, notices
 
 
-@no_garbage_collection()
+@gc_paused()
 def plan_jobs(
     params: Sequence[Pset],
     hashes: list[str] | None,

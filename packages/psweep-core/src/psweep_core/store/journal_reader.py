@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import DatabaseError
-from ..table.row_groups import Block, unpacked
+from ..table.row_groups import RowGroup, unpacked
 from ..table.rows import Header, Row
 from .journal import FORMAT
 from .locks import is_locked
@@ -53,20 +53,20 @@ class NewerJournalError(DatabaseError):
 class JournalContents(NamedTuple):
     """What is in a journal.
 
-    Its rows are those in ``blocks`` and the ``rows`` that follow them. ``unreadable`` describes
+    Its rows are those in ``row_groups`` and the ``rows`` that follow them. ``unreadable`` describes
     what could not be loaded, with the ``n_damaged`` bytes first, if there are any.
     """
 
     header: Header
     rows: list[Row]
     unreadable: list[str]
-    blocks: list[Block]
+    row_groups: list[RowGroup]
     n_damaged: int = 0
 
     @property
     def n_rows(self) -> int:
         """The number of rows that could be loaded."""
-        return len(self.rows) + sum(len(block.ids) for block in self.blocks)
+        return len(self.rows) + sum(len(group.ids) for group in self.row_groups)
 
 
 class _Head(NamedTuple):
@@ -122,8 +122,8 @@ def read_journal(path: Path) -> JournalContents:
     """
     data_only = holds_data_only(path.parent.name)
     head = _read_head(path)
-    # The blocks first, because the journal grows.
-    blocks, start = ([], 0) if data_only else _read_blocks(path, head.salt)
+    # The row groups first, because the journal grows.
+    groups, start = ([], 0) if data_only else _read_row_groups(path, head.salt)
     with open_regular(path) as file:
         file.seek(start or head.end)
         payloads, n_damaged = read_records(file.read(), head.salt)
@@ -133,7 +133,7 @@ def read_journal(path: Path) -> JournalContents:
     n_damaged += 0 if start else head.n_damaged
     if n_damaged:
         unreadable.insert(0, f"{n_damaged} bytes between complete records are damaged")
-    return JournalContents(head.header, rows, unreadable, blocks, n_damaged)
+    return JournalContents(head.header, rows, unreadable, groups, n_damaged)
 
 
 def _rows(payloads: list[bytes], data_only: bool) -> tuple[list[Row], list[str]]:
@@ -155,9 +155,9 @@ def _rows(payloads: list[bytes], data_only: bool) -> tuple[list[Row], list[str]]
     return rows, unreadable
 
 
-def _read_blocks(path: Path, salt: int) -> tuple[list[Block], int]:
+def _read_row_groups(path: Path, salt: int) -> tuple[list[RowGroup], int]:
     """Read the copy in columns, and where in the journal the rows begin that it lacks."""
-    blocks: list[Block] = []
+    groups: list[RowGroup] = []
     end = 0
     # What is missing here, or cannot be read, is in the journal.
     with contextlib.suppress(Exception), open_regular(row_groups_of(path)) as file:
@@ -167,9 +167,9 @@ def _read_blocks(path: Path, salt: int) -> tuple[list[Block], int]:
             if not is_record(magic, length, crc, payload, salt):
                 break
             end_now, parts = pickle.loads(payload)
-            blocks.append(unpacked(parts))
+            groups.append(unpacked(parts))
             end = end_now
-    return blocks, end
+    return groups, end
 
 
 def read_header(path: Path) -> Header:
@@ -221,7 +221,7 @@ def ids_in(journals: Iterable[Path]) -> set[str]:
             contents = find_journal(path)
             if contents is not None:
                 ids.update(row.pset_id for row in contents.rows)
-                ids.update(*(block.ids for block in contents.blocks))
+                ids.update(*(group.ids for group in contents.row_groups))
     return ids
 
 

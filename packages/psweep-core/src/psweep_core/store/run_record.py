@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ..table.row_groups import Block, block_of, joined, packed
+from ..table.row_groups import RowGroup, joined, packed, row_group
 from ..table.rows import ROW_SIZE, Header, RowTuple
 from .journal import Journal
 from .journal_reader import JournalContents, ids_in, sync
@@ -62,7 +62,7 @@ class RunRecord:
         self._salt = salt_of(header.run_id)
         # The cached rows: groups, and the newest ones, one after another in one list, because
         # tuples would keep the garbage collector busy. None: the cache was given up.
-        self._groups: list[Block] = []
+        self._groups: list[RowGroup] = []
         self._pending: list[Any] | None = []
         self._copy: IO[bytes] | None = None
         self._copied_to: int | None = 0  # in bytes of the journal; None: no more is copied
@@ -87,8 +87,8 @@ class RunRecord:
         with open(seeds_of(self._journal.path), "xb") as file:  # "x" does not follow a link
             file.write(data)
 
-    def worker_journal(self, number: int) -> Path | None:
-        """Return where a worker writes its journal; None if it sends its rows instead."""
+    def worker_journal(self, number: int) -> Path:
+        """Return where a worker writes its journal."""
         path = self._journal_path(number)
         self._worker_journals.append(path)
         return path
@@ -135,7 +135,7 @@ class RunRecord:
         remove_journal(path)
 
     def _end_group(self, rows: list[Any]) -> None:
-        group = block_of(rows)
+        group = row_group(rows)
         self._groups.append(group)
         begin, self._copied_to = self._copied_to, None
         end = self._journal.end
@@ -152,16 +152,16 @@ class RunRecord:
         self._pending = None
         self._groups = []
 
-    def cache(self, group: Block | None) -> None:
+    def cache(self, group: RowGroup | None) -> None:
         """Cache all rows, which workers have written to their journals; None: some are missing."""
         self._pending = None if group is None else []
         self._groups = [] if group is None else [group]
 
-    def cached(self) -> Block | None:
+    def cached(self) -> RowGroup | None:
         """Return all rows of the run if they were cached."""
         if self._pending is None:
             return None
-        rows = joined([*self._groups, block_of(self._pending)])
+        rows = joined([*self._groups, row_group(self._pending)])
         return rows if len(rows.ids) == self.header.n_psets else None
 
     def keep(self, rows: Iterable[bytes]) -> None:
@@ -172,10 +172,10 @@ class RunRecord:
     def in_memory(self) -> JournalContents:
         """Return the rows that are perhaps in no journal, if there are any."""
         rows = [decode(row_bytes) for row_bytes in (*self._kept, *self._journal.unsafe)]
-        blocks = []
+        groups = []
         if self._journal.has_failed and self._pending is not None:
-            blocks = [joined([*self._groups, block_of(self._pending)])]
-        return JournalContents(self.header, rows, [], blocks)
+            groups = [joined([*self._groups, row_group(self._pending)])]
+        return JournalContents(self.header, rows, [], groups)
 
     def count_safe(self) -> tuple[int, int]:
         """Count the rows of journals of this study that are on the disk, and those that are lost.
@@ -187,7 +187,7 @@ class RunRecord:
             sync(path)
         found = self.in_memory()
         in_memory = {row.pset_id for row in found.rows}
-        in_memory.update(*(block.ids for block in found.blocks))
+        in_memory.update(*(group.ids for group in found.row_groups))
         safe = ids_in(journals)
         return len(safe), len(in_memory - safe)
 
@@ -259,7 +259,7 @@ class UnsavedRecord:
     def prepare(self) -> None:
         """Do nothing."""
 
-    def cache(self, group: Block | None) -> None:
+    def cache(self, group: RowGroup | None) -> None:
         """Do nothing: workers have sent their rows."""
 
     def close(self) -> None:

@@ -16,8 +16,8 @@ import pandas as pd
 
 from ..errors import CalcDirError, DatabaseError, ParamsError, StudyNotFoundError
 from ..table import frames
-from ..table.frames import append_frame, frame_of_block, rows_of_run
-from ..table.gc_pause import no_garbage_collection
+from ..table.frames import append_frame, frame_of_row_group, rows_of_run
+from ..table.gc_pause import gc_paused
 from ..table.rows import Header
 from . import database, joined_texts, last_written
 from .atomic import remove_if_abandoned
@@ -111,7 +111,7 @@ class Study:
         layout = self.layout
         return bool(layout.journals()) or any(spools_of(layout)) or layout.database.exists()
 
-    @no_garbage_collection()
+    @gc_paused()
     def known(self) -> pd.DataFrame:
         """Return every finished pset known so far, also of runs that go on or were killed."""
         # The journals first: a run that ends in between moves its rows to the database, where
@@ -169,7 +169,7 @@ class Study:
     def _lock(self) -> BaseFileLock:
         return file_lock(self.layout.lock)
 
-    @no_garbage_collection()
+    @gc_paused()
     def fold(self, record: RunRecord | None = None) -> pd.DataFrame:
         """Move the rows of all runs that have ended, however they did, into the database.
 
@@ -203,7 +203,7 @@ class Study:
             and not rows_of_run(known, record.header).any()
             and not are_taken(known, (), cached, record.header)
         ):
-            df = append_frame(df, frame_of_block(cached, record.header))
+            df = append_frame(df, frame_of_row_group(cached, record.header))
             unread = [path for path in ended if path not in record.journals]
             record = None
         # Tasks of batch jobs hold no locks: their claims say whether they have ended.

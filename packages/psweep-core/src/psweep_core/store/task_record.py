@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..table.row_groups import Block
+from ..table.row_groups import RowGroup
 from ..table.rows import Header
 from .journal import Journal
 from .running_psets import Running
@@ -68,7 +68,7 @@ class TaskRecord:
         for row_bytes in rows:
             self.add_bytes(row_bytes)
 
-    def cache(self, group: Block | None) -> None:
+    def cache(self, group: RowGroup | None) -> None:
         """Do nothing: nobody folds here."""
 
     def left_running(self, given_back: Iterable[int]) -> list[int]:

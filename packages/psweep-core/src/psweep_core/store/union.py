@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..table.frames import append_frame, frame_of_block, rows_of_run
-from ..table.row_groups import Block, block_of, joined, without
+from ..table.frames import append_frame, frame_of_row_group, rows_of_run
+from ..table.row_groups import RowGroup, joined, row_group, without
 from ..table.rows import Header
 from .journal_reader import JournalContents
 
@@ -38,32 +38,32 @@ def union(
         runs.setdefault(contents.header.run_id, []).append(contents)
     for of_run in runs.values():
         header = of_run[0].header
-        blocks = [block for contents in of_run for block in contents.blocks]
+        groups = [group for contents in of_run for group in contents.row_groups]
         rows = [row for contents in of_run for row in contents.rows]
         # A run may be killed after it wrote the database and before it removed its journals. By
         # its id no row is taken twice, whatever the file system makes of removed journals.
-        ids = {row.pset_id for row in rows}.union(*(block.ids for block in blocks))
+        ids = {row.pset_id for row in rows}.union(*(group.ids for group in groups))
         have = _ids_in(df, ids)
-        if len(ids) < len(rows) + sum(len(block.ids) for block in blocks):
+        if len(ids) < len(rows) + sum(len(group.ids) for group in groups):
             distinct = []
-            for block in blocks:
-                distinct.append(without(block, have))
-                have.update(block.ids)
-            blocks = distinct
+            for group in groups:
+                distinct.append(without(group, have))
+                have.update(group.ids)
+            groups = distinct
         elif have:
-            blocks = [without(block, have) for block in blocks]
+            groups = [without(group, have) for group in groups]
         rows = [*{row.pset_id: row for row in rows if row.pset_id not in have}.values()]
-        rows.sort(key=operator.attrgetter("seq"))  # (Blocks are in order, see `run_record`.)
-        block = joined([*blocks, block_of([*itertools.chain.from_iterable(rows)])])
-        if block.ids:
-            if are_taken(df, headers, block, header):
+        rows.sort(key=operator.attrgetter("seq"))  # (Groups are in order, see `run_record`.)
+        group = joined([*groups, row_group([*itertools.chain.from_iterable(rows)])])
+        if group.ids:
+            if are_taken(df, headers, group, header):
                 others = [*headers, *(each[0].header for each in runs.values())]
-                block, header = _numbered_again(df, others, block, header)
-            df = append_frame(df, frame_of_block(block, header))
+                group, header = _numbered_again(df, others, group, header)
+            df = append_frame(df, frame_of_row_group(group, header))
     return df
 
 
-def are_taken(df: pd.DataFrame, live: Iterable[Header], block: Block, header: Header) -> bool:
+def are_taken(df: pd.DataFrame, live: Iterable[Header], group: RowGroup, header: Header) -> bool:
     """Return whether another run has numbers of these rows.
 
     The journal is of another study then, or the study was transferred during the run.
@@ -73,12 +73,12 @@ def are_taken(df: pd.DataFrame, live: Iterable[Header], block: Block, header: He
     df : DataFrame
     live : iterable of Header
         See `union`.
-    block : Block
+    group : RowGroup
         Rows that are not in `df`.
     header : Header
         Of their run.
     """
-    first, last = block.seqs.min(), block.seqs.max()
+    first, last = group.seqs.min(), group.seqs.max()
     for run in live:
         overlap = run.first_seq <= last and first < run.first_seq + run.n_psets
         if run.run_id != header.run_id and (overlap or run.run_seq == header.run_seq):
@@ -87,12 +87,12 @@ def are_taken(df: pd.DataFrame, live: Iterable[Header], block: Block, header: He
         return False
     if np.count_nonzero(df["_run_seq"] == header.run_seq) > rows_of_run(df, header).sum():
         return True
-    return bool(np.isin(block.seqs, df["_pset_seq"].to_numpy(dtype=np.int64)).any())
+    return bool(np.isin(group.seqs, df["_pset_seq"].to_numpy(dtype=np.int64)).any())
 
 
 def _numbered_again(
-    df: pd.DataFrame, others: list[Header], block: Block, header: Header
-) -> tuple[Block, Header]:
+    df: pd.DataFrame, others: list[Header], group: RowGroup, header: Header
+) -> tuple[RowGroup, Header]:
     """Number rows after all others, and warn of it."""
     first = max(run.first_seq + run.n_psets for run in others)
     run_seq = max(run.run_seq for run in others) + 1
@@ -107,8 +107,8 @@ def _numbered_again(
         RuntimeWarning,
         stacklevel=4,
     )
-    seqs = block.seqs - block.seqs.min() + first
-    return block._replace(seqs=seqs), replace(header, run_seq=run_seq)
+    seqs = group.seqs - group.seqs.min() + first
+    return group._replace(seqs=seqs), replace(header, run_seq=run_seq)
 
 
 def _ids_in(df: pd.DataFrame, ids: set[str]) -> set[str]:

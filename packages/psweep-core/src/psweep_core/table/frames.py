@@ -16,7 +16,7 @@ from .bookkeeping import BOOK, EXTRAS, NO_EXTRA, RUNTIME, is_private, is_reserve
 from .by_hash import params_by_hash
 from .cells import MISSING, cells, column, objects
 from .joining import join
-from .row_groups import Block, Cells, block_of, listed
+from .row_groups import Cells, RowGroup, listed, row_group
 from .rows import Header, Row, RowTuple
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "check_book",
     "check_numbers",
     "check_unique",
-    "frame_of_block",
+    "frame_of_row_group",
     "frame_of_rows",
     "groups",
     "index_of_names",
@@ -48,33 +48,33 @@ _CONCAT_KEEPS_MISSING = int(pd.__version__.split(".")[0]) >= 3
 def frame_of_rows(rows: Iterable[RowTuple], header: Header) -> pd.DataFrame:
     """Build the DataFrame of one run's rows, in the order of their numbers."""
     rows = sorted(rows, key=operator.itemgetter(Row._fields.index("seq")))
-    return frame_of_block(block_of([*itertools.chain.from_iterable(rows)]), header)
+    return frame_of_row_group(row_group([*itertools.chain.from_iterable(rows)]), header)
 
 
-def frame_of_block(block: Block, header: Header) -> pd.DataFrame:
+def frame_of_row_group(group: RowGroup, header: Header) -> pd.DataFrame:
     """Build the DataFrame of rows of one run that come as columns of cells."""
-    n = len(block.ids)
+    n = len(group.ids)
     index = range(n)
     book: dict[Any, Any] = {
         "_run_id": pd.Series(header.run_id, index=index),
-        "_pset_id": pd.Series(block.ids, dtype=None if n else object),
+        "_pset_id": pd.Series(group.ids, dtype=None if n else object),
         "_calc_dir": _folder_column(header.calc_dir, index),
-        "_time_utc": block.times.view("M8[ns]"),
-        "_pset_hash": pd.Series(block.hashes, dtype=None if n else object),
-        "_pset_seq": block.seqs,
+        "_time_utc": group.times.view("M8[ns]"),
+        "_pset_hash": pd.Series(group.hashes, dtype=None if n else object),
+        "_pset_seq": group.seqs,
         "_run_seq": np.full(n, header.run_seq, dtype=np.int64),
     }
-    found = {name for some in block.extras if some for name in some}
+    found = {name for some in group.extras if some for name in some}
     for name in EXTRAS:
         if name in found:
-            book[name] = column([(some or {}).get(name, NO_EXTRA[name]) for some in block.extras])
-    params, results = {**block.params}, {**block.results}
+            book[name] = column([(some or {}).get(name, NO_EXTRA[name]) for some in group.extras])
+    params, results = {**group.params}, {**group.results}
     # A name that is a param of one pset and a result of another: the row's hash tells which.
     for name in [name for name in results if name in params]:
         pairs = zip(listed(params[name]), listed(results.pop(name)), strict=True)
         params[name] = [result if param is MISSING else param for param, result in pairs]
-    columns = {**_columns(params), **book, **_columns(results), RUNTIME: block.runtimes}
-    return with_seqs(columns, block.seqs)
+    columns = {**_columns(params), **book, **_columns(results), RUNTIME: group.runtimes}
+    return with_seqs(columns, group.seqs)
 
 
 def _folder_column(calc_dir: str, index: range) -> pd.Series[Any]:
@@ -307,7 +307,7 @@ def _same_columns(old: pd.DataFrame, new: pd.DataFrame) -> bool:
 
 
 def numbered(df: pd.DataFrame, seqs: Any, run_seqs: Any) -> pd.DataFrame:
-    """Return rows new numbers, which are in rising order."""
+    """Return rows with new numbers, which must be in rising order."""
     columns = [df.iloc[:, i] for i in range(df.shape[1])]
     names = list(df.columns)
     columns[names.index("_pset_seq")] = pd.Series(np.asarray(seqs, dtype=np.int64))

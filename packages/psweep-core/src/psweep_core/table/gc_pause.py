@@ -6,12 +6,12 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-__all__ = ["no_garbage_collection"]
+__all__ = ["gc_paused"]
 
 
 @contextlib.contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Do not look for garbage among many rows or psets that are just made."""
+def gc_paused() -> Iterator[None]:
+    """Switch the collector off in a with-block, or in the function that this decorates."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -16,13 +16,13 @@ from .cells import MISSING
 from .rows import ROW_SIZE
 
 __all__ = [
-    "Block",
     "Cells",
-    "block_of",
+    "RowGroup",
     "cells_of",
     "joined",
     "listed",
     "packed",
+    "row_group",
     "unpacked",
     "without",
 ]
@@ -32,8 +32,8 @@ Column = list[Any] | np.ndarray[Any, Any]
 Cells = dict[Any, Column]
 
 
-class Block(NamedTuple):
-    """The parts of some rows, see `rows.Row`; of params and results the cells of each name."""
+class RowGroup(NamedTuple):
+    """Some rows in columns, one per field of `rows.Row`; params and results have one per name."""
 
     seqs: np.ndarray[Any, Any]
     ids: list[str]
@@ -45,32 +45,33 @@ class Block(NamedTuple):
     extras: list[dict[str, Any] | None]
 
 
-def block_of(flat: list[Any], known: bool = False) -> Block:
-    """Make a block of rows that follow one another in one list.
+def row_group(flat: list[Any], with_params: bool = True) -> RowGroup:
+    """Make a group of rows that follow one another in one list.
 
     Parameters
     ----------
     flat : list
-    known : bool, default False
-        Leave out ids and params: whoever gets the block has them.
+        The fields of the first row, then those of the second, and so on.
+    with_params : bool, default True
+        False: leave out ids and params, because whoever gets the group has them.
     """
     seqs, ids, times, hashes, runtimes, params, results, extras = (
         flat[part::ROW_SIZE] for part in range(ROW_SIZE)
     )
-    return Block(
+    return RowGroup(
         np.array(seqs, dtype=np.int64),
-        [] if known else ids,
+        ids if with_params else [],
         np.array(times, dtype=np.int64),
         hashes,
         np.array(runtimes, dtype=np.float64),
-        {} if known else cells_of(params),
+        cells_of(params) if with_params else {},
         cells_of(results),
         extras,
     )
 
 
 def cells_of(dicts: list[Pset]) -> Cells:
-    """Convert dicts into a column a name."""
+    """Convert dicts into one column per name."""
     return {name: _compact(column) for name, column in _columns(dicts).items()}
 
 
@@ -90,29 +91,29 @@ def _compact(values: list[Any]) -> Column:
     return values
 
 
-def packed(block: Block) -> list[Any]:
-    """Convert a block into what is quickly pickled."""
-    seqs, ids, times, hashes, runtimes, *rest = block
+def packed(group: RowGroup) -> list[Any]:
+    """Convert a group into what is quickly pickled."""
+    seqs, ids, times, hashes, runtimes, *rest = group
     texts = [" ".join(part) for part in (ids, hashes)]  # there are no spaces in them
     return [seqs.tobytes(), times.tobytes(), runtimes.tobytes(), *texts, *rest]
 
 
-def unpacked(parts: list[Any]) -> Block:
-    """Convert what `packed` gave into a block again."""
+def unpacked(parts: list[Any]) -> RowGroup:
+    """Convert what `packed` gave into a group again."""
     seqs, times = (np.frombuffer(part, dtype=np.int64).copy() for part in parts[:2])
     runtimes = np.frombuffer(parts[2], dtype=np.float64).copy()
     ids, hashes = (part.split(" ") if part else [] for part in parts[3:5])
-    return Block(seqs, ids, times, hashes, runtimes, *parts[5:])
+    return RowGroup(seqs, ids, times, hashes, runtimes, *parts[5:])
 
 
-def joined(blocks: list[Block]) -> Block:
-    """Put blocks below each other."""
-    blocks = [block for block in blocks if len(block.seqs)] or blocks[:1]
-    if len(blocks) == 1:
-        return blocks[0]
-    lengths = [len(block.seqs) for block in blocks]
+def joined(groups: list[RowGroup]) -> RowGroup:
+    """Put groups below each other."""
+    groups = [group for group in groups if len(group.seqs)] or groups[:1]
+    if len(groups) == 1:
+        return groups[0]
+    lengths = [len(group.seqs) for group in groups]
     parts: list[Any] = []
-    for cells in zip(*blocks, strict=True):
+    for cells in zip(*groups, strict=True):
         if isinstance(cells[0], dict):
             names = dict.fromkeys(itertools.chain.from_iterable(cells))
             parts.append({name: _below(name, cells, lengths) for name in names})
@@ -120,7 +121,7 @@ def joined(blocks: list[Block]) -> Block:
             parts.append(np.concatenate(cells))
         else:
             parts.append([*itertools.chain.from_iterable(cells)])
-    return Block(*parts)
+    return RowGroup(*parts)
 
 
 def _below(name: Any, cells: Iterable[Cells], lengths: list[int]) -> Column:
@@ -139,18 +140,18 @@ def listed(column: Column) -> list[Any]:
     return column if isinstance(column, list) else column.tolist()
 
 
-def without(block: Block, ids: set[str]) -> Block:
+def without(group: RowGroup, ids: set[str]) -> RowGroup:
     """Leave out rows."""
-    positions = [i for i, pset_id in enumerate(block.ids) if pset_id not in ids]
+    positions = [i for i, pset_id in enumerate(group.ids) if pset_id not in ids]
     parts: list[Any] = []
-    for part in block:
+    for part in group:
         if isinstance(part, dict):
             cells = {name: _some(column, positions) for name, column in part.items()}
             # Names that no other row has are gone, too.
             parts.append({name: some for name, some in cells.items() if not _is_empty(some)})
         else:
             parts.append(_some(part, positions))
-    return Block(*parts)
+    return RowGroup(*parts)
 
 
 def _some(column: Column, positions: list[int]) -> Column:
