@@ -282,6 +282,30 @@ def test_rows_that_were_removed_are_not_missed(machine):
     assert status([]) == 4
 
 
+def test_another_call_leaves_psets_to_the_task_that_runs_here(machine, tmp_path):
+    machine()
+
+    def func(pset):
+        with open(tmp_path / "calls", "a") as file:
+            file.write(f"{pset['a']} ")
+        until = time.monotonic() + 20
+        while not (tmp_path / "go").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        return {"b": pset["a"]}
+
+    params = ps.plist("a", range(3))
+    ps.prep_batch(params, func=func)
+    with subprocess.Popen(["sh", "calc/run_here.sh"], stderr=subprocess.DEVNULL) as process:
+        while not (tmp_path / "calls").exists():
+            time.sleep(0.02)
+        assert ps.batch_status().state.tolist() == ["running"] * 3
+        assert len(ps.run_batch(func, params, "here")) == 0
+        (tmp_path / "go").touch()
+        assert process.wait(timeout=120) == 0
+    assert (tmp_path / "calls").read_text() == "0 1 2 "
+    assert ps.batch_status().state.tolist() == ["done"] * 3
+
+
 def test_killed_script_is_continued_by_the_next_call(machine, tmp_path):
     machine("subcmd: sh\npack: 3")
 
@@ -301,6 +325,9 @@ def test_killed_script_is_continued_by_the_next_call(machine, tmp_path):
         ["sh", "-c", "echo $$ >group; exec sh calc/run_here.sh"], start_new_session=True
     ):
         pass
+    until = time.monotonic() + 60
+    while ps.batch_status().state.eq("running").any() and time.monotonic() < until:
+        time.sleep(0.02)  # a process that was killed may take a moment to end
     df = ps.run_batch(func, params, "here")
     assert df.a.tolist() == [*range(8)]
     assert (tmp_path / "calls").read_text().split() == [*"012344567"]

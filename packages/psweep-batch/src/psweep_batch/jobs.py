@@ -73,6 +73,7 @@ class Attempt(NamedTuple):
     end: float | None = None
     caught: str | None = None  # the signal that the job got and the jobscript may have trapped
     has_result: bool = False  # there is a file for it
+    spool: str = ""  # of a task: the name of the folder of its spool
 
     @property
     def runtime(self) -> float | None:
@@ -110,9 +111,16 @@ class Attempt(NamedTuple):
         """Return whether its process is known to be gone, from the host where it ran."""
         if self.pid is None or self.host != socket.gethostname():
             return False
-        with contextlib.suppress(OSError):
+        try:
             # Linux. The number may have been given to another process since.
+            if self.spool:  # noted by psweep-task, whose environment names it
+                environment = Path(f"/proc/{self.pid}/environ").read_bytes()
+                return f"/{self.spool}\0".encode() not in environment
             return b"jobscript_" not in Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except ProcessLookupError:
+            return True  # it has ended, and its parent has not noticed
+        except OSError:
+            pass
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

@@ -123,6 +123,7 @@ def _attempt(claim: Claim, spool: Spool) -> Attempt:
         pid=claim.pid,
         exit_code=claim.exit_code,
         end=claim.end,
+        spool=spool.folder.name,
     )
 
 
