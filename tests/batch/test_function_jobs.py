@@ -404,7 +404,13 @@ def test_directives_are_refused_as_those_of_a_jobscript(machine, option):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"calc_templ_dir": "t"}, {"template_mode": "jinja"}, {"write_pset": True}]
+    "wrong",
+    [
+        {"calc_templ_dir": "t"},
+        {"calc_templ_dir": "templates/calc"},
+        {"template_mode": "jinja"},
+        {"write_pset": True},
+    ],
 )
 def test_options_of_templates_are_refused_with_func(machine, wrong):
     machine()

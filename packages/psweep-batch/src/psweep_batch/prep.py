@@ -40,6 +40,14 @@ from .templates import template_class
 
 __all__ = ["prep_batch"]
 
+
+class _Default(str):
+    """A default that differs from the same value given by the user."""
+
+    __slots__ = ()
+
+
+_TEMPLATES = _Default("templates/calc")
 # Bookkeeping with which templates are filled once, to find mistakes before anything is written
 _SOME_BOOK = {
     "_run_id": "",
@@ -60,7 +68,7 @@ def prep_batch(
     *,
     func: Callable[[Pset], Any] | None = None,
     calc_dir: PathLike = "calc",
-    calc_templ_dir: PathLike | None = "templates/calc",
+    calc_templ_dir: PathLike | None = _TEMPLATES,
     machine_templ_dir: PathLike = "templates/machines",
     machines: Sequence[str] | None = None,
     template_mode: Literal["dollar", "jinja"] | None = None,
@@ -336,12 +344,16 @@ def prep_batch(
 def _refuse_with_func(
     calc_templ_dir: PathLike | None, template_mode: str | None, write_pset: bool
 ) -> None:
-    for name, value, default in (
-        ("calc_templ_dir", calc_templ_dir, ("templates/calc", None)),
-        ("template_mode", template_mode, (None,)),
-        ("write_pset", write_pset, (False,)),
+    for name, value, is_given in (
+        (
+            "calc_templ_dir",
+            calc_templ_dir,
+            not (calc_templ_dir is None or calc_templ_dir is _TEMPLATES),
+        ),
+        ("template_mode", template_mode, template_mode is not None),
+        ("write_pset", write_pset, write_pset is not False),
     ):
-        if value not in default:
+        if is_given:
             message = (
                 f"{name}={value!r} is for jobs made of templates, and func= runs a function "
                 "without them; drop one of the two"
