@@ -306,6 +306,36 @@ def test_another_call_leaves_psets_to_the_task_that_runs_here(machine, tmp_path)
     assert ps.batch_status().state.tolist() == ["done"] * 3
 
 
+def test_ctrl_c_says_what_is_safe(machine, tmp_path):
+    machine()
+    script = """
+import pathlib, time
+import psweep as ps
+
+def func(pset):
+    if pset["a"] == 2:
+        pathlib.Path("third").touch()
+        time.sleep(5)
+    return {}
+
+ps.run_batch(func, ps.plist("a", range(4)), "here")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        while not (tmp_path / "third").exists():
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=120)[1]
+    hint = "the same call again runs the rest"
+    assert f"psweep: interrupted: 2 psets are safe in calc; {hint}\n" in said
+    assert said.endswith("KeyboardInterrupt\n")
+
+
 def test_killed_script_is_continued_by_the_next_call(machine, tmp_path):
     machine("subcmd: sh\npack: 3")
 

@@ -263,6 +263,8 @@ def run_batch(
         ``git=True`` without a matching version of psweep-git; nothing was written.
     CalcDirError, DatabaseError
         As in `run_local`.
+    KeyboardInterrupt
+        Of Ctrl-C. One line on stderr says how many psets are safe and how to go on.
 
     Examples
     --------
@@ -311,16 +313,26 @@ def run_batch(
     script = run_script_path(layout.calc_dir, machine)
     # Where this interpreter is, psweep-task is, too.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
-    done = subprocess.run(
-        ["sh", str(script)],
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["sh", str(script)],
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except KeyboardInterrupt:
+        n = len(Study(calc_dir, database_basename).known())
+        how = "again" if skip_dups else "with skip_dups='tried'"
+        print(
+            f"psweep: interrupted: {n} pset{'s are' if n != 1 else ' is'} safe in {layout.name}; "
+            f"the same call {how} runs the rest",
+            file=sys.stderr,
+        )
+        raise
     if done.returncode:
         message = (
             f"{script} could not submit all tasks (exit status {done.returncode}): "
