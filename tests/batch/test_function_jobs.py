@@ -473,7 +473,7 @@ def test_mistakes_are_found_before_anything_is_written(machine):
     with pytest.raises(MachineError, match="write one with the line psweep-task"):
         ps.prep_batch([{"a": 1}], func=square, machines=["empty"])
     for args, message in (
-        (([{"a": 1}], square, "here"), "swapped"),
+        (([{"a": 1}], square, "here"), r"swapped: write run_batch\(func, params, machine\)"),
         ((square, [{"a": 1}], 3), "name of a folder"),
         ((square, [{"a": 1}], "there"), "no machine 'there'"),
         ((square, {"a": [1]}, "here"), "list of dicts"),

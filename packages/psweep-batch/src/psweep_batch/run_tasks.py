@@ -56,7 +56,7 @@ def prepare_tasks(
 
     Parameters are those of `prep_batch`, with most of them in `options`. Returns its DataFrame.
     """
-    check_func(func, params)
+    check_func(func, params, "run_batch(func, params, machine)")
     params, _ = check_params(params)
     if resources is not None and not callable(resources):
         message = f"resources must be a function of a pset, not {resources!r}"

@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 
-def check_func(func: Any, params: Any = None) -> None:
-    """Refuse what cannot be called with a pset alone; `params` helps to explain the mistake."""
+def check_func(func: Any, params: Any = None, call: str = "run_local(func, params)") -> None:
+    """Refuse what cannot be called with a pset alone; `params` and `call` help to explain it."""
     if not callable(func):
         message = (
             "func must be callable (it takes a pset and returns a dict), not "
-            f"{brief(func)}; {_instead_of(func, params)}"
+            f"{brief(func)}; {_instead_of(func, params, call)}"
         )
         raise ParamsTypeError(message)
     _check_returns(func)
@@ -72,12 +72,12 @@ def _check_returns(func: Any) -> None:
     raise ParamsTypeError(message)
 
 
-def _instead_of(func: Any, params: Any) -> str:
+def _instead_of(func: Any, params: Any, call: str) -> str:
     if callable(params):
-        return "func and params are swapped: write run_local(func, params)"
+        return f"func and params are swapped: write {call}"
     if isinstance(func, str):
         return "pass the function itself, not its name"
-    return "pass the function itself, such as run_local(func, params), not what func(...) returns"
+    return f"pass the function itself, such as {call}, not what func(...) returns"
 
 
 def _call_with_one(name: str, signature: inspect.Signature) -> str:
