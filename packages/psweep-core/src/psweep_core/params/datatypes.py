@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .state import own_state
+from .tensors import tensor_parts
 
 __all__ = [
     "QUICK_SCALARS",
@@ -45,7 +46,7 @@ def data_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
         return "random", kind, obj.get_state(legacy=False)
     if isinstance(obj, np.random.BitGenerator):
         return "random", kind, obj.state, *_spawned(obj)
-    return _pandas_parts(obj, kind) or _lazy_parts(obj, kind)
+    return _pandas_parts(obj, kind) or _lazy_parts(obj, kind) or tensor_parts(obj, kind)
 
 
 def _spawned(bits: np.random.BitGenerator) -> list[int]:

@@ -72,6 +72,9 @@ def global_parts(obj: Any) -> tuple[Any, ...]:
         obj.__self__, types.ModuleType
     ):
         return "method", obj.__self__, obj.__name__
+    place = f"{obj.__module__}:{obj.__name__}"
+    if getattr(sys.modules.get(str(obj.__module__)), obj.__name__, None) is obj:
+        return (f"global {place}",)  # such as torch.relu, a method of a class without a place
     message = f"{obj.__module__}.{obj.__qualname__} cannot be imported"
     raise TypeError(message)
 
