@@ -369,6 +369,52 @@ def test_a_script_with_guard_is_imported_as_usual(script):
     assert out == "[7]\n"
 
 
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_func_uses_multiprocessing_and_pickle_with_what_the_script_defines(script, method):
+    code = """
+        import concurrent.futures as cf
+        import functools
+        import multiprocessing as mp
+        import pickle
+        import sys
+        import psweep as ps
+
+        OFFSET = 0
+
+        class Model:
+            def __init__(self, x):
+                self.x = x
+
+        def square(x):
+            return x * x
+
+        @functools.cache
+        def twice(x):
+            return 2 * x
+
+        def trained(model):
+            return Model(model.x + 1)
+
+        def func(pset):
+            assert isinstance(pset["model"], Model)
+            assert isinstance(pickle.loads(pickle.dumps(pset["model"])), Model)
+            with mp.Pool(1) as pool:
+                y = [pool.map(f, [3])[0] for f in (square, twice)]
+                y.append(pool.map(trained, [pset["model"]])[0].x)
+            with cf.ProcessPoolExecutor(1) as executor:
+                return {"y": [*y, *executor.map(square, [4])], "offset": OFFSET}
+
+        if __name__ == "__main__":
+            mp.set_start_method(sys.argv[1])
+            OFFSET = 1
+            before = square, Model
+            df = ps.run_local(func, [{"model": Model(1)}], poolsize=1)
+            assert before == (square, Model)
+            print(df.y[0], df.offset[0])
+    """
+    assert script(code, method, wait=True)[0] == "[9, 6, 2, 16] 1\n"
+
+
 def test_run_local_in_a_thread(script):
     out, _ = script(
         """

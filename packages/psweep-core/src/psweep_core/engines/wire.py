@@ -22,6 +22,7 @@ from ..store.pickled_caches import reduce_cache
 from ..store.pickled_pandas import Call
 from .failures import carried, note, original, raised_for
 from .job import Func, Job
+from .script_names import named
 
 __all__ = [
     "STOP",
@@ -169,7 +170,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if generator is not None:
                 return _of_module, generator
             reduced = reduce_cache(obj, by_value=True)
-            return super().reducer_override(obj) if reduced is None else reduced
+            return named(obj, super().reducer_override(obj) if reduced is None else reduced)
         file = obj.co_filename
         lines: list[str] = []
         if file not in self._files:
