@@ -7,7 +7,9 @@ import functools
 import importlib.util
 import io
 import pickle
+import subprocess
 import sys
+import textwrap
 import zoneinfo
 
 import numpy as np
@@ -160,6 +162,50 @@ def test_tensors_count_by_their_values(script):
     """
     outputs = {script(code, calc, wait=True) for calc in ("one", "two")}
     assert len(outputs) == 1, outputs
+
+
+def test_functions_of_numba_count_by_the_function(tmp_path):
+    if importlib.util.find_spec("numba") is None:
+        pytest.skip("needs pip install numba")
+    (tmp_path / "study.py").write_text(
+        textwrap.dedent(
+            """
+            import numba, pickle, sys
+            import psweep as ps
+
+            @numba.njit
+            def kernel(x):
+                return x + 1
+
+            def make(n):
+                return numba.njit(lambda x: x + n)
+
+            def hashes():
+                values = [kernel, make(1), make(2), numba.njit(parallel=True)(make(1).py_func),
+                          lambda x: kernel(x)]
+                found = [ps.pset_hash({"v": v}) for v in values]
+                assert len(set(found)) == len(values)
+                assert ps.pset_hash({"v": make(1)}) == found[1]
+                make(1)(1)
+                return found
+
+            if __name__ == "__main__":
+                psets = [{"v": v} for v in (kernel, make(1), lambda x: kernel(x))]
+                print(hashes())
+                df = ps.run_local(lambda pset: {"y": pset["v"](1)}, psets, skip_dups=True)
+                assert df.y.tolist() == [2, 2, 2], df
+            """
+        )
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, *args], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for args in (["study.py"], ["study.py"], ["-c", "import study; print(study.hashes())"])
+    }
+    assert len(outputs) == 1, outputs
+    df = ps.df_read(tmp_path / "calc")
+    assert [ps.pset_hash(ps.df_extract_pset(df, i)) for i in df._pset_id] == df._pset_hash.tolist()
 
 
 def test_classes_of_attrs_that_keep_their_hash(monkeypatch):

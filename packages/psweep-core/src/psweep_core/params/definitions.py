@@ -97,7 +97,21 @@ def wrapper_parts(obj: Any, kind: type) -> tuple[Any, ...] | None:
         return "lru_cache", obj.__wrapped__, obj.cache_parameters()
     if isinstance(obj, dataclasses.Field):
         return _field_parts(obj)
+    numba: Any = sys.modules.get("numba.core.dispatcher")
+    if isinstance(obj, getattr(numba, "Dispatcher", ())):
+        return _jit_parts(obj, kind)
     return None
+
+
+def _jit_parts(obj: Any, kind: type) -> tuple[Any, ...]:
+    """Return the same for a function that numba compiles. It pickles with a random number."""
+    name = mark(obj)
+    if name is None:
+        return "numba", kind.__name__, obj.py_func, dict(obj.targetoptions)
+    # numba pickles the attributes of the function alone, and copies them back.
+    with contextlib.suppress(Exception):
+        setattr(obj.py_func, MARK, vars(obj)[MARK])
+    return (f"global {name}",)
 
 
 def _function_parts(func: types.FunctionType) -> tuple[Any, ...]:
