@@ -409,10 +409,12 @@ def test_func_uses_multiprocessing_and_pickle_with_what_the_script_defines(scrip
             OFFSET = 1
             before = square, Model
             df = ps.run_local(func, [{"model": Model(1)}], poolsize=1)
+            with cf.ProcessPoolExecutor(1) as executor:
+                df = ps.run_local(func, [{"model": Model(1)}], executor=executor)
             assert before == (square, Model)
-            print(df.y[0], df.offset[0])
+            print(df.y.tolist(), df.offset.tolist())
     """
-    assert script(code, method, wait=True)[0] == "[9, 6, 2, 16] 1\n"
+    assert script(code, method, wait=True)[0] == "[[9, 6, 2, 16], [9, 6, 2, 16]] [1, 1]\n"
 
 
 def test_run_local_in_a_thread(script):

@@ -9,31 +9,16 @@ multiprocessing.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import types
 from typing import Any
 
 from ..params.naming import MAIN, found_here
 
-__all__ = ["keep_names", "named"]
+__all__ = ["named"]
 
 _Cached = type(functools.lru_cache(len))
-
-
-class _State:
-    def __init__(self) -> None:
-        self.is_worker = False
-
-
-_process = _State()
-
-
-def keep_names() -> None:
-    """Let what comes by value from now on take its place in the script of this process.
-
-    Only for a worker that was spawned: in a program of the user, it would replace what is there.
-    """
-    _process.is_worker = True
 
 
 def named(obj: Any, reduced: Any) -> Any:
@@ -44,13 +29,16 @@ def named(obj: Any, reduced: Any) -> Any:
     if obj.__module__ not in MAIN or obj.__qualname__ != obj.__name__ or not found_here(obj):
         return reduced
     make, args, *rest = reduced
-    return _made, (obj.__name__, make, args), *rest
+    return _made, (obj.__name__, os.getpid(), make, args), *rest
 
 
-def _made(name: str, make: Any, args: tuple[Any, ...]) -> Any:
+def _made(name: str, sender: int, make: Any, args: tuple[Any, ...]) -> Any:
     obj = make(*args)
-    # The name is there if the script was imported. Otherwise processes that func starts would not
-    # find it either, and wait forever (multiprocessing.Pool).
-    if _process.is_worker and name in vars(sys.modules["__main__"]):
-        setattr(sys.modules["__main__"], name, obj)
+    main = sys.modules["__main__"]
+    # Only in a process that multiprocessing has spawned, and that has imported the script. In a
+    # program of the user, it would replace what is there. And processes that func starts would not
+    # find it without the script either, and wait forever (multiprocessing.Pool).
+    is_spawned = sys.modules.get("__mp_main__") is main and os.getpid() != sender
+    if is_spawned and name in vars(main):
+        setattr(main, name, obj)
     return obj

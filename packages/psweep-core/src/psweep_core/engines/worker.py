@@ -28,7 +28,6 @@ from .isolation import WorkingFolder, reopen_standard_streams
 from .job import SLOT, Func, Job, Jobs, JobTuple, Settings, describe, with_attempts
 from .job_signals import ENDINGS, WARNINGS, on_signals
 from .random_state import reseed, seed_generators
-from .script_names import keep_names
 from .wire import STOP, Again, Failed, GivenBack, Kept, Ready, unpickled_job
 from .worker_clock import Clock
 from .worker_reports import Reports, send
@@ -84,10 +83,7 @@ def main(connection: Connection, setup: WorkerSetup) -> None:
         chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         listener = _Listener(connection, chunks, clock, journal)
         threading.Thread(target=listener.listen, name="psweep-listen", daemon=True).start()
-        func: Any = setup.func
-        if isinstance(func, bytes):  # this process was spawned
-            keep_names()
-            func = pickle.loads(func)
+        func = pickle.loads(setup.func) if isinstance(setup.func, bytes) else setup.func
         reseed()  # after that, because modules that it has imported may seed, all alike
         run = runner(func, settings, WorkingFolder(), seed_generators, clock)
         to_bytes = plain_encoder(settings.data_only)
