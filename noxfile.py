@@ -480,6 +480,16 @@ def sizes(session: nox.Session) -> None:
 
 
 @nox.session
+def large_libraries(session: nox.Session) -> None:
+    """Test hashes of what PyTorch and numba make; they are too large for the other sessions."""
+    session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
+    _install(session, [_wheel(session, "core")], "torch", "numba", *TEST_TOOLS)
+    session.run(
+        "python", "-m", "pytest", str(ROOT / "tests" / "core" / "params" / "large_libraries.py")
+    )
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Kill runs at all kinds of moments for half an hour: nox -s faults -- SECONDS SEED."""
     _install(session, [_wheel(session, "core")])
