@@ -33,7 +33,7 @@ class LeftToTasks(PsetsOfTasks):
         except (NotInstalledError, VersionMismatchError):
             return  # whoever has a claim is taken to be alive
         try:
-            importlib.import_module("psweep_batch.tasks").settle(layout)
+            importlib.import_module("psweep_batch.task_status").settle(layout)
         except PsweepError as error:  # such as an info.yaml that cannot be read; the same holds
             self.notices.append(f"the tasks of batch jobs could not be asked: {error}")
 
