@@ -170,8 +170,8 @@ def claim(totals: list[Total]) -> str:
     [ours] = (added(total.seconds, calls) for total in totals if total.tool == OURS)
     others = [added(t.seconds, calls) for t in totals if t.tool not in (OURS, LOOP)]
     return (
-        f"psweep adds {ours:.0f} % to 10 000 calls of 1 ms; other tools that also save each "
-        f"result when it is finished add {min(others):.0f} % or more"
+        f"psweep adds {ours:.0f} % to 10 000 calls of 1 ms; the next tool that also saves each "
+        f"result when it is finished adds {min(others):.0f} %"
     )
 
 

@@ -172,6 +172,7 @@ QUESTIONS = {
     "use multiple machines": "cookbook#split-a-study-between-machines",
     "run on two computers": "cookbook#split-a-study-between-machines",
     "slurm array job": "clusters",
+    "load results without psweep": "database#read-and-save-results-pickle-json-parquet",
     "slurm array limit": "tasks#settings-in-info-yaml",
     "MaxSubmitJobs": "limits#more-tasks-than-you-may-submit-at-once",
     "keep going when one fails": "failures#record-failures-and-the-run-goes-on",

@@ -42,7 +42,7 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 17px/2.1 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 17px/1.93 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 div {{ border: 1px solid {edge}; border-radius: 11px; overflow: hidden; width: {width}px; }}
@@ -93,14 +93,17 @@ def show(folder: pathlib.Path) -> list[str]:
     # take 0.5 s, so 0.25 s later none has just ended that the bar does not show yet.
     first = run(interrupt_at=r"\b[34]/20 \[", interrupt_after=0.25)
     second = run()
-    subprocess.run([sys.executable, "-c", "import psweep; psweep.report()"], cwd=folder, check=True)
+    code = "import sys; from psweep_core.cli import report; sys.exit(report([]))"
+    report = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, check=True, stdout=subprocess.PIPE, text=True
+    )
     # What matters is the bar when Ctrl-C comes, and the lines of psweep; not the traceback.
     said = next(i for i, line in enumerate(first) if line.startswith("psweep:"))
     end = next(i for i, line in enumerate(first) if line.startswith("Traceback"))
     return [
         "$ python3 study.py  # stopped by Ctrl-C", first[0], *first[said:end], "",
         "$ python3 study.py  # runs only the rest", *(line for line in second if line), "",
-        "$ psweep-report --open",
+        "$ psweep-report --open", *report.stdout.splitlines(),
     ]  # fmt: skip
 
 
