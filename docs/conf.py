@@ -355,7 +355,8 @@ def write_sections(app: Sphinx, error: Exception | None) -> None:
                     # without the alternative text of pictures, and without HTML
                     texts = element.findall(nodes.Text)
                     shown = [text for text in texts if not isinstance(text.parent, nodes.raw)]
-                    prose.append(" ".join("".join(shown).split()))
+                    end = " ·" if isinstance(element.parent, nodes.entry) else ""  # of a cell
+                    prose.append(" ".join("".join(shown).split()) + end)
             found.append([page, section["ids"][0], titles, " ".join(prose), " ".join(code)])
     text = f"const SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
     (Path(app.outdir) / "_static" / "sections.js").write_text(text, encoding="utf-8")
