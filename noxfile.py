@@ -571,12 +571,17 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def bench_tools(session: nox.Session) -> None:
-    """Run one study here and in signac, joblib.Memory, xyzpy, MLflow, sacred, optuna."""
+    """Run one study here and in signac, joblib.Memory, xyzpy, MLflow, sacred, optuna.
+
+    With files in memory, into benchmarks/other_tools.csv and README; or only to look at, with files
+    where temporary ones are: nox -s bench_tools -- --disk
+    """
     session.install("virtualenv")
     wheel = _wheel(session, "core")
     session.env.update(dict.fromkeys(CONSTRAINT_VARIABLES))
     tmp = pathlib.Path(session.create_tmp()).resolve()
     rows = []
+    on_disk = session.posargs == ["--disk"]
     tools = {"psweep": (wheel, "a row in a file"), **OTHER_TOOLS}
     for name, (requirement, stored_as) in tools.items():
         env = tmp / re.sub(r"\W+", "-", name)
@@ -589,7 +594,8 @@ def bench_tools(session: nox.Session) -> None:
         version = "" if name == "for-loop" else _last_line_of(session, env, tmp, "-c", code)
         script = str(ROOT / "benchmarks" / "other_tools.py")
         # On a disk, making 10 000 folders takes 2 s one time and 16 s the next.
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        in_memory = os.access("/dev/shm", os.W_OK) and not on_disk
+        memory = "/dev/shm" if in_memory else None
         took: list[float] = []
         while len(took) < 3 and sum(took) < 60:
             with tempfile.TemporaryDirectory(dir=memory) as folder, session.chdir(folder):
@@ -602,6 +608,8 @@ def bench_tools(session: nox.Session) -> None:
         session.log(f"{name} {version}: {took} s")
         times = statistics.median(took), min(took), max(took)
         rows.append((times, ",".join([name, version, stored_as, *(f"{t:.2f}" for t in times)])))
+    if on_disk:
+        return
     header = "tool,version,stores each result as,s in all,least,most"
     text = "\n".join([header, *(row for _, row in sorted(rows)), ""])
     (ROOT / "benchmarks" / "other_tools.csv").write_text(text, encoding="utf-8")
