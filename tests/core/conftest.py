@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,6 +69,16 @@ def children_may_be_interrupted(monkeypatch):
     Its tracer has a lock that KeyboardInterrupt may leave locked, and then the process hangs.
     """
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+def find_mpiexec() -> str:
+    """Find the program that starts MPI programs, or skip the test."""
+    pytest.importorskip("mpi4py", reason="needs mpi4py: pip install mpi4py mpich")
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    mpiexec = shutil.which("mpiexec", path=path)
+    if mpiexec is None:
+        pytest.skip("needs an MPI: pip install mpich")
+    return mpiexec
 
 
 def alive(pid: int) -> bool:

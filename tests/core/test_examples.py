@@ -7,7 +7,6 @@ import ast
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import find_mpiexec
 from example import EXAMPLES, Example
 
 import psweep as ps
@@ -307,12 +307,7 @@ def executor_dask_local(ex):
 
 
 def executor_mpi4py(ex):
-    pytest.importorskip("mpi4py", reason="needs mpi4py: pip install mpi4py mpich")
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
-    mpiexec = shutil.which("mpiexec", path=path)
-    if mpiexec is None:
-        pytest.skip("needs an MPI: pip install mpich")
-    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", *ex.scripts]
+    command = [find_mpiexec(), "-n", "3", sys.executable, "-m", "mpi4py.futures", *ex.scripts]
     done = subprocess.run(
         command, cwd=ex.folder, check=True, capture_output=True, encoding="utf-8", timeout=120
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from conftest import find_mpiexec
 
 import psweep as ps
 
@@ -200,17 +200,12 @@ def test_a_worker_that_crashes_before_it_is_ready_ends_the_run(kill_new_workers)
 
 
 def test_workers_in_a_program_of_mpiexec_are_told_to_use_an_executor(tmp_path):
-    pytest.importorskip("mpi4py", reason="needs mpi4py: pip install mpi4py mpich")
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
-    mpiexec = shutil.which("mpiexec", path=path)
-    if mpiexec is None:
-        pytest.skip("needs an MPI: pip install mpich")
     script = tmp_path / "study.py"
     script.write_text(
         "import psweep as ps\nfrom mpi4py import MPI\n"
         "if __name__ == '__main__':\n    ps.run_local(dict, ps.plist('a', [1]), poolsize=1)\n"
     )
-    command = [mpiexec, "-n", "1", sys.executable, str(script)]
+    command = [find_mpiexec(), "-n", "1", sys.executable, str(script)]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120, check=False
     )
