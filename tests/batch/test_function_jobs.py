@@ -480,6 +480,8 @@ def test_mistakes_are_found_before_anything_is_written(machine):
     ):
         with pytest.raises(ps.PsweepError, match=message):
             ps.run_batch(*args)
+    with pytest.raises(ps.ParamsTypeError, match=r"swapped: write prep_batch\(params, func=func\)"):
+        ps.prep_batch(square, func=[{"a": 1}])
     for resources, message in (
         (lambda pset: 3, "must return a dict"),
         (lambda pset: {"gpu": 1}, "may ask for mem and time"),

@@ -22,6 +22,7 @@ from psweep_core.plumbing import (
     all_rows,
     carry_out,
     check_df,
+    check_func,
     check_params,
     explain_mistakes,
     folder_of,
@@ -226,6 +227,7 @@ def prep_batch(
     '4\n'
     """
     if func is not None:
+        check_func(func, params, "prep_batch(params, func=func)")
         _refuse_with_func(calc_templ_dir, template_mode, write_pset)
         options = Options(
             calc_dir=calc_dir,
@@ -344,16 +346,12 @@ def prep_batch(
 def _refuse_with_func(
     calc_templ_dir: PathLike | None, template_mode: str | None, write_pset: bool
 ) -> None:
-    for name, value, is_given in (
-        (
-            "calc_templ_dir",
-            calc_templ_dir,
-            not (calc_templ_dir is None or calc_templ_dir is _TEMPLATES),
-        ),
-        ("template_mode", template_mode, template_mode is not None),
-        ("write_pset", write_pset, write_pset is not False),
+    for name, value, defaults in (
+        ("calc_templ_dir", calc_templ_dir, (_TEMPLATES, None)),
+        ("template_mode", template_mode, (None,)),
+        ("write_pset", write_pset, (False,)),
     ):
-        if is_given:
+        if not any(value is default for default in defaults):
             message = (
                 f"{name}={value!r} is for jobs made of templates, and func= runs a function "
                 "without them; drop one of the two"

@@ -56,7 +56,6 @@ def prepare_tasks(
 
     Parameters are those of `prep_batch`, with most of them in `options`. Returns its DataFrame.
     """
-    check_func(func, params, "run_batch(func, params, machine)")
     params, _ = check_params(params)
     if resources is not None and not callable(resources):
         message = f"resources must be a function of a pset, not {resources!r}"
@@ -277,6 +276,7 @@ def run_batch(
      2  4
      3  9
     """
+    check_func(func, params, "run_batch(func, params, machine)")
     if type(machine) is not str:
         message = (
             f"machine must be the name of a folder in {machine_templ_dir}, such as 'cluster', not "

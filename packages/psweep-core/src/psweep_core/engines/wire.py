@@ -83,9 +83,7 @@ class Done(NamedTuple):
     n_failed: int
     seconds: float
     row_bytes: list[bytes]  # the rows, if they are in no journal
-    groups: (
-        list[Any] | None
-    )  # the same in columns, see `row_groups.packed`; None: only in the journal
+    groups: list[Any] | None  # the same, see `row_groups.packed`; None: only in the journal
     failure: object = None  # what ``_exc_txt`` has of the last one that failed
 
 
