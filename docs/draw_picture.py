@@ -42,7 +42,7 @@ body {{ margin: 0; display: flex; flex-direction: {direction}; gap: 10px; width:
 figure {{ margin: 0; display: flex; flex-direction: column; gap: 8px; }}
 figcaption {{ font: bold 18px "DejaVu Sans", sans-serif; color: {colour}; }}
 pre {{ margin: 0; padding: 12px 14px; width: 562px; border-radius: 10px; flex: 1;
-      background: #282828; color: #ebdbb2; font: 17px/1.93 "DejaVu Sans Mono", monospace; }}
+      background: #282828; color: #ebdbb2; font: 17px/1.68 "DejaVu Sans Mono", monospace; }}
 pre b {{ color: #8ec07c; font-weight: normal; }}
 pre em {{ color: #fabd2f; font-style: normal; font-weight: bold; }}
 div {{ border: 1px solid {edge}; border-radius: 11px; overflow: hidden; width: {width}px; }}
