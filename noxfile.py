@@ -253,6 +253,9 @@ def _run_tests(
 ) -> None:
     folder = str(ROOT / "tests" / package)
     at_a_time = "-n", str(AT_A_TIME[package]), "--dist=worksteal"
+    if package != "core":  # which has the tests of forks of a process with threads
+        # Each Python that they start imports numpy, which starts threads that have nothing to do.
+        session.env["OPENBLAS_NUM_THREADS"] = "1"
     session.run(*program, *at_a_time, *args, folder, *session.posargs)
 
 

@@ -33,7 +33,7 @@ if [ "$$kind" = requeue ] && [ -n "$$SLURM_RESTART_COUNT" ]; then
     echo saved >>runs
     exit 0
 fi
-while :; do sleep 0.2; done
+while :; do sleep 1; done  # of 60 at once, shorter ones would take half a core
 """
 
 

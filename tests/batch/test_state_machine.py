@@ -72,7 +72,7 @@ echo begin >>runs
 trap 'echo "{\\"b\\": 1}" >result.json; echo saved >>runs; exit 0' USR1
 trap 'echo end >>runs; exit 3' USR2
 ${_trap}
-while :; do sleep 0.02; done
+while :; do sleep 1 & wait $$!; done
 """
 TRAP = 'trap \'echo "{\\"b\\": 2}" >result.json; echo saved >>runs; exit 0\' TERM'
 

@@ -113,6 +113,7 @@ def test_checkdir_finds_unfinished_journals(script, capsys):
     assert cli.checkdir(["calc"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["psweep-db2json", "psweep-db2table", "psweep-checkdir", "psweep-migrate", "psweep-report"],
@@ -129,6 +130,7 @@ def test_the_scripts_are_installed(df, name):
     assert "calc" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error(df):
     code = "import sys; from psweep import cli; sys.exit(cli.{}(['calc']))"
     for name in ("db2json", "db2table", "checkdir"):

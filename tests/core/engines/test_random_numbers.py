@@ -81,6 +81,7 @@ def test_dask_in_this_process_draws_the_callers_numbers():
     assert sorted(df.y) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_repeats_with_poolsize_have_a_spread():
     for _ in range(20):
         df = ps.run_local(lambda p: {"y": np.random.normal(p["mu"])}, [{"mu": 5}], poolsize=1)

@@ -291,6 +291,7 @@ def test_many_psets_are_not_sampled_up_to_20_000():
     assert page_data(ps.report())["shown"] == 20_000
 
 
+@pytest.mark.slow
 def test_more_than_20_000_psets_are_sampled():
     ps.run_local(lambda p: {"r": p["i"] % 7}, ps.plist("i", range(20_001)))
     data = page_data(ps.report())

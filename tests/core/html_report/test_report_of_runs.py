@@ -161,6 +161,7 @@ def test_the_program_opens_the_browser(tmp_path):
     assert Path("opened").read_text().strip() == Path("calc/report.html").absolute().as_uri()
 
 
+@pytest.mark.slow
 def test_what_changed_between_runs():
     for text in ("pset['a']", "pset['a'] + 1", "pset['a'] + 1"):
         Path("func.py").write_text(f"def func(pset):\n    return {{'r': {text}}}\n")

@@ -97,6 +97,7 @@ def test_pinned_on_every_supported_python_pandas_and_numpy(pset, sha):
     assert ps.pset_hash(pset) == sha
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(plain_psets)
 def test_plain_psets_hash_as_joblib_does(pset):

@@ -167,6 +167,7 @@ def test_filters_by_hash():
     assert ps.filter_params_dup_hash(params, []) == params
 
 
+@pytest.mark.slow
 @given(st.lists(psets(), max_size=6))
 def test_unique_params_have_unique_hashes(params):
     unique = ps.filter_params_unique(params)

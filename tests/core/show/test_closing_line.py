@@ -373,6 +373,7 @@ def test_the_second_ctrl_c_says_where_the_rows_are(capsys):
     assert ps.recover("calc").a.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_too_narrow_breaks_the_line_between_words():
     code = "ps.run_local(func, params(0, -1, 2), on_error='record', calc_dir={!r})"
     for columns in (24, 40, 200):

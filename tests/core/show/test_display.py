@@ -306,6 +306,7 @@ def db2table_in_terminal(columns, *calls):
     return shown
 
 
+@pytest.mark.slow
 def test_db2table_fits_into_a_terminal(capsys):
     wide_study("plain" * 9)  # tabulate knows the width of other characters only from wcwidth
     cli.db2table([])

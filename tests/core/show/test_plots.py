@@ -101,6 +101,7 @@ def test_which_values_get_a_log_axis(values, log):
     assert is_log_grid(np.array(values, dtype=float)) is log
 
 
+@pytest.mark.slow
 def test_samples_are_put_into_bins():
     rng = np.random.default_rng(0)
     params = [

@@ -23,6 +23,7 @@ def double(pset):
     return {"c": pset["a"] * 2}
 
 
+@pytest.mark.slow
 def test_a_bar_in_a_terminal_only_for_runs_of_over_a_second():
     code = """
         start = time.monotonic()
@@ -91,6 +92,7 @@ def test_it_shows_that_time_goes_by_while_nothing_is_finished(engine):
     assert re.search(r"0/1 \[00:0[1-9]<", in_terminal(code))
 
 
+@pytest.mark.slow
 def test_it_takes_no_thread():
     code = """
         import threading
@@ -190,6 +192,7 @@ FAILING = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "engine",
     ["", "poolsize=1", "executor=__import__('concurrent.futures').futures.ThreadPoolExecutor(1)"],

@@ -293,6 +293,7 @@ for name in ("wide", "text", "rows"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_a_table_fits_a_terminal_exactly(columns):
     rng = np.random.default_rng(0)

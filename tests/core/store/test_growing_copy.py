@@ -90,6 +90,7 @@ def test_a_copy_grows_until_it_is_full():
     assert not GrowingCopy(df[:0]).grow(df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_any_loop_of_runs_keeps_all_rows(seed):
     rng = random.Random(seed)

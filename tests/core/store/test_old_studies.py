@@ -393,6 +393,7 @@ def test_two_old_files_are_both_kept():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_many_rows_of_an_old_release_open_quickly():
     """Compared to as many rows of this one; a search for each row takes thousands of times more."""
     params = [{"a": i, "b": float(i)} for i in range(30_000)]

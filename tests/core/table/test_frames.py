@@ -88,6 +88,7 @@ def test_appending_sorts_by_sequence_and_leaves_the_old_frame_alone():
     assert frames.append_frame(pd.DataFrame(), new) is new
 
 
+@pytest.mark.slow
 def test_frames_of_the_same_columns_are_joined_as_others_are(monkeypatch):
     """They are joined all columns at once, which is quicker."""
     values = [1, 0.5, float("nan"), None, "a", True, 1j, 2**70, [1], pd.Timestamp(1)]

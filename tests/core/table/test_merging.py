@@ -44,6 +44,7 @@ def no_param(pset):
     return {"the result": 1}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.lists(psets(), max_size=4), min_size=1, max_size=4))
 def test_psets_and_hashes_stay_whatever_they_are(parts):

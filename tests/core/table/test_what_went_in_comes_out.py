@@ -62,6 +62,7 @@ def test_names_of_any_type_come_back(all_params):
     run_all(all_params, [{"result": 1}], ".pk")
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(st.lists(psets(), min_size=1, max_size=3), min_size=2, max_size=2), st.data())
 def test_a_result_may_be_called_like_a_param_of_another_run(all_params, data):
@@ -191,6 +192,7 @@ def test_rows_that_were_changed_leave_those_after_them_their_psets():
     assert all(map(same, [found[0], *found[2:]], first + params[1:]))
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_read_leave_others_theirs():
     many = [{name: float(i) for name in "abcdefgh"} for i in range(30)]
     df = ps.run_local(lambda pset: {"a": pset["a"] + 0.25}, many, save=False)
@@ -199,6 +201,7 @@ def test_rows_that_cannot_be_read_leave_others_theirs():
     assert all(map(same, ps.df_extract_params(df)[30:], others))
 
 
+@pytest.mark.slow
 def test_extracting_rows_whose_params_func_replaced_takes_no_longer_with_more_of_them():
     params = [{name: float(i) for name in "abcdefg"} for i in range(400)]
     df = ps.run_local(lambda pset: {"a": "new"}, params, save=False)
