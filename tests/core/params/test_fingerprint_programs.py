@@ -636,3 +636,52 @@ def test_of_a_function_of_the_script_only_what_changes_other_modules_counts(
     helpers = {"h.py": "K = {}\ndef g(): return K\n"}
     found = [fingerprint(load({**helpers, "model.py": text})) for text in (MAIN, edited)]
     assert found[0] == found[1]
+
+
+# The place of the files
+
+PLACES = {
+    "a logger": "import logging\nlog = logging.getLogger(__name__)\n"
+    "def func(p):\n    log.info(__doc__)\n    return {'y': __file__}\n",
+    "a path": "from pathlib import Path\nHERE = Path(__file__).resolve().parent\n"
+    "def func(p):\n    return {'y': HERE / 'in.txt'}\n",
+    "a text": "import os\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
+    "DATA = os.path.join(HERE, 'in.txt')\nCOMMAND = f'{HERE}/sim --in={DATA}'\n"
+    "def func(p):\n    return {'y': COMMAND}\n",
+    "the parent": "import os\nfrom lib.paths import TOP\nimport lib.paths as paths\n"
+    "DATA = os.path.join(TOP, 'in.txt')\n"
+    "def func(p):\n    return {'y': DATA, 'z': [paths.TOP, paths.__path__]}\n",
+    "the working folder": "import os\nHERE = os.getcwd()\nDATA = HERE + '/in.txt'\n"
+    "def func(p):\n    return {'y': DATA}\n",
+}
+LIB = {
+    "lib/__init__.py": "",
+    "lib/paths.py": "import os\nTOP = os.path.dirname(os.path.dirname(__file__))\n",
+}
+
+
+@pytest.mark.parametrize("text", PLACES.values(), ids=PLACES)
+def test_a_study_in_another_folder_has_the_same_code(load, text):
+    before, moved = (fingerprint(load({"model.py": text, **LIB})) for _ in range(2))
+    assert before == moved
+    if "in.txt" in text:
+        edited = fingerprint(load({"model.py": text.replace("in.txt", "other.txt"), **LIB}))
+        assert edited.digest != before.digest
+
+
+def test_the_name_of_the_module_is_not_its_code(load):
+    func = load({"model.py": PLACES["a logger"]})
+    before = fingerprint(func)
+    func.__globals__["__name__"] = "__main__"
+    assert fingerprint(func).digest == before.digest
+
+
+def test_a_path_that_is_written_out_or_comes_from_elsewhere_counts(load, monkeypatch):
+    text = "import os\nDATA = os.environ['DATA']\ndef func(p):\n    return {'y': DATA}\n"
+    found = []
+    for value in ("/data/1", "/data/1", "/data/2"):
+        monkeypatch.setenv("DATA", value)
+        found.append(fingerprint(load({"model.py": text})).digest)
+    assert found[0] == found[1] != found[2]
+    before, after = digests(load, "X = '/data/1'\ndef func(p): return {'y': X}\n", "/1", "/2")
+    assert before != after

@@ -26,6 +26,7 @@ from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MISSING, Values
 from .late_modules import comes_with_calls
+from .moved_paths import OF_MODULE, from_its_folder
 from .script_changes import ScriptChanges
 from .source_files import (
     SourceFile,
@@ -175,6 +176,8 @@ class _Search(Values):
         whole: bool = False,
     ) -> None:
         """Add a global name; of a module of the project, the chains that begin with it, or all."""
+        if name in OF_MODULE:
+            return
         value = variables.get(name, MISSING)
         if value is MISSING:
             if not hasattr(builtins, name):  # func may set it
@@ -185,7 +188,10 @@ class _Search(Values):
             self.value(value, name)
             return
         if kind in ATOMS:
-            self._later.append((place_of(variables, name), value, name, variables))
+            place = place_of(variables, name)
+            if kind is str:
+                value = from_its_folder(value, name, variables, self._source_of)
+            self._later.append((place, value, name, variables))
             return
         if kind is types.ModuleType:
             self._add(name, name, f"module {value.__name__}")
