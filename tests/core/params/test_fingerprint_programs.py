@@ -685,3 +685,52 @@ def test_a_path_that_is_written_out_or_comes_from_elsewhere_counts(load, monkeyp
     assert found[0] == found[1] != found[2]
     before, after = digests(load, "X = '/data/1'\ndef func(p): return {'y': X}\n", "/1", "/2")
     assert before != after
+
+
+PROCESSES = {
+    "a time": "import time\nT0 = time.time()\nNAME = f'{T0}.log'\n"
+    "def func(p):\n    return {'y': NAME}\n",
+    "a time, imported": "from time import perf_counter as now\nT0: float = now()\n"
+    "def func(p):\n    return {'y': T0}\n",
+    "a folder": "import tempfile\nTMP = tempfile.mkdtemp() + '/a.log'\n"
+    "def func(p):\n    return {'y': TMP}\n",
+    "a date": "from datetime import datetime\nNAME = datetime.now().strftime('%f.log')\n"
+    "def func(p):\n    return {'y': NAME}\n",
+    "an id, from a module": "from lib.ids import ID\ndef func(p):\n    return {'y': ID}\n",
+}
+IDS = {"lib/__init__.py": "", "lib/ids.py": "import uuid\nID = str(uuid.uuid4()) + '.log'\n"}
+
+
+@pytest.mark.parametrize("text", PROCESSES.values(), ids=PROCESSES)
+def test_what_differs_in_each_process_does_not_count(load, text):
+    files = {"model.py": text, **IDS}
+    before, again = (fingerprint(load(files)) for _ in range(2))
+    assert before == again
+    if ".log" in "".join(files.values()):
+        old, new = (".log", ".txt") if "T0: float" not in text else ("now()", "now() + 1")
+        before, after = digests(load, files, old, new)
+        assert before != after
+
+
+def test_what_the_user_passes_counts(load, monkeypatch):
+    text = (
+        "import os\nN = int(os.environ.get('N', os.cpu_count()))\ndef func(p):\n"
+        "    return {'y': N}\n"
+    )
+    found = []
+    for n in ("1", "1", "2"):
+        monkeypatch.setenv("N", n)
+        found.append(fingerprint(load({"model.py": text})).digest)
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_value_of_a_loop_counts_next_to_a_clock(load):
+    """As in a script that loops over models and runs a study for each."""
+    text = (
+        "import time\nfound = []\nfor k in (1, 2):\n    K = k\n    T = time.time()\n"
+        "    def func(p):\n        return {'y': K}\n"
+        "    from psweep_core.params.fingerprint import fingerprint\n"
+        "    found.append(fingerprint(func).digest)\n"
+    )
+    found = load({"model.py": text}).__globals__["found"]
+    assert found[0] != found[1]

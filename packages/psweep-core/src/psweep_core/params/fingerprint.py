@@ -25,8 +25,8 @@ import numpy as np
 from .changes import place_of
 from .fingerprint_parts import Fingerprint
 from .fingerprint_values import MISSING, Values
+from .here_and_now import OF_MODULE, from_its_folder, is_of_process
 from .late_modules import comes_with_calls
-from .moved_paths import OF_MODULE, from_its_folder
 from .script_changes import ScriptChanges
 from .source_files import (
     SourceFile,
@@ -188,10 +188,12 @@ class _Search(Values):
             self.value(value, name)
             return
         if kind in ATOMS:
-            place = place_of(variables, name)
+            if is_of_process(name, variables, self._source_of):
+                self._statements(name, variables)
+                return
             if kind is str:
                 value = from_its_folder(value, name, variables, self._source_of)
-            self._later.append((place, value, name, variables))
+            self._later.append((place_of(variables, name), value, name, variables))
             return
         if kind is types.ModuleType:
             self._add(name, name, f"module {value.__name__}")
