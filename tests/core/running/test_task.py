@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import fractions
+import importlib
 import json
 import os
 import signal
@@ -15,6 +18,8 @@ import pytest
 from spools import claim, prepare, run, start, until
 
 import psweep as ps
+from psweep_core.engines.wire import dumps
+from psweep_core.running.pickled_modules import pickled_modules
 from psweep_core.running.time_left import END, slurm_seconds
 from psweep_core.store import spool as spool_of_tasks
 from psweep_core.store.spool import Spool, append_line
@@ -465,3 +470,76 @@ def test_psets_begin_after_a_pause_that_moved_the_end(tmp_path):
     left = ps.recover("calc").left
     assert len(left) == 8
     assert 590 < left.iloc[-1] <= 600
+
+
+def test_a_module_is_sent_although_psets_contain_its_name_as_text(tmp_path, monkeypatch):
+    """The task cannot import it, because the script has extended sys.path."""
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "solver.py").write_text("def energy(x): return 3 * x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(source))
+    solver = importlib.import_module("solver")
+
+    @dataclasses.dataclass
+    class Mesh:
+        solver: str
+
+    def func(pset):
+        return {"y": solver.energy(pset["x"])}
+
+    params = [{"x": 1, "solver": Mesh("solver")}, {"x": 2, "solver": Mesh("its solver")}]
+    try:
+        spool = prepare(func, params, size=2)
+    finally:
+        del sys.modules["solver"]
+    claim(spool, 0)
+    assert run(spool, 0)[0] == 0
+    assert ps.recover("calc").y.tolist() == [3, 6]
+
+
+def test_psets_with_classes_of_a_folder_that_the_script_has_added(tmp_path, monkeypatch):
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "shapes.py").write_text(
+        "class Box:\n    def __init__(self, a):\n        self.a = a\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(source))
+    shapes = importlib.import_module("shapes")
+
+    def func(pset):
+        return {"y": pset["box"].a, "is_box": type(pset["box"]) is shapes.Box}
+
+    try:
+        spool = prepare(func, [{"box": shapes.Box(1)}, {"box": shapes.Box(2)}], size=1)
+        claim(spool, 0)
+        assert run(spool, 0)[0] == 0
+        df = ps.recover("calc")
+        source.rename(tmp_path / "old")
+        claim(spool, 1)
+        status, said = run(spool, 1)
+    finally:
+        del sys.modules["shapes"]
+    assert df.y.tolist() == [1]
+    assert df.is_box.tolist() == [True]
+    assert status == 1
+    assert "No module named 'shapes': it cannot load the psets" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("value", "is_there"),
+    [
+        ("fractions", False),
+        ({"fractions": ["fractions", "Fraction"]}, False),
+        (fractions.Fraction, True),
+        (fractions, True),
+        (["fractions", fractions.Fraction(1, 3)], True),
+        (lambda: fractions.Fraction, True),
+        (lambda fraction="fractions": fraction, True),  # a tuple of one text may be a module
+    ],
+)
+def test_modules_that_a_pickle_imports(value, is_there):
+    found = pickled_modules(dumps({"a": value, "b": value}))
+    assert ("fractions" in found) == is_there

@@ -36,6 +36,7 @@ from .checks import check_df, check_params, check_params_storable
 from .done import successful, tried
 from .options import Options
 from .pending_psets import HowToRun, PendingPsets, options_of_tasks
+from .pickled_modules import pickled_modules
 from .planner import Planner, reserve_numbers
 from .provenance import code_of, note_run
 from .simulate import run_simulated
@@ -157,6 +158,7 @@ def spool_work(
                     },
                     "commit": commit,
                     "plain": atomic,
+                    "path": _path_of_project(study.layout.calc_dir),
                 }
                 parts = [dumps(work), *(dumps(jobs.some(chunk.positions)) for chunk in chunks)]
                 index = Index(
@@ -208,10 +210,10 @@ def _median_runtime(known: pd.DataFrame) -> float | None:
     return median if median == median else None
 
 
-def _relative(calc_dir: Path) -> str:
-    """Return the working folder, as seen from the folder of the study."""
+def _relative(calc_dir: Path, place: str = ".") -> str:
+    """Return a folder, most often the working folder, as seen from the folder of the study."""
     try:
-        return Path(os.path.relpath(os.getcwd(), calc_dir)).as_posix()
+        return Path(os.path.relpath(os.path.abspath(place), calc_dir)).as_posix()
     except ValueError:  # on another drive
         return ".."
 
@@ -224,9 +226,10 @@ def _pickled(func: Func, params: Sequence[Pset]) -> bytes:
     classes that were sent are not the same as those that are imported.
     """
     modules = _project_modules(func)
-    psets = b"" if are_atomic(params) or not modules else dumps(list(params))
-    if any(module.__name__.encode() in psets for module in modules):
-        return pickled_func(func)
+    if modules and not are_atomic(params):
+        imported = pickled_modules(dumps(list(params)))
+        if any(module.__name__ in imported for module in modules):
+            return pickled_func(func)
     with contextlib.suppress(Exception), _by_value(modules):
         return pickled_func(func)
     return pickled_func(func)  # a module holds what cannot be sent, so it has to be imported
@@ -246,16 +249,38 @@ def _by_value(modules: list[Any]) -> Iterator[None]:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
+def _path_of_project(calc_dir: Path) -> list[str]:
+    """Return the folders of the project in `sys.path`, as seen from the folder of the study.
+
+    Classes of psets are imported from there, such as from the folder of the script, or from a
+    folder that the script has added.
+    """
+    below = _project_folders()
+    places = dict.fromkeys(os.path.realpath(place) for place in sys.path)
+    return [
+        _relative(calc_dir, place)
+        for place in places
+        if os.path.join(place, "").startswith(below)
+        and os.path.isdir(place)
+        and not _is_installed(os.path.join(place, ""))
+    ]
+
+
+def _project_folders() -> tuple[str, ...]:
+    """Return the working folder and that of the script, with a separator at the end."""
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    places = {os.path.realpath(os.getcwd())}
+    if main and not _is_installed(os.path.realpath(main)):
+        places.add(os.path.dirname(os.path.realpath(main)))
+    return tuple(place.rstrip(os.sep) + os.sep for place in places)
+
+
 def _project_modules(func: Func) -> list[Any]:
     """Find the module of func, and those below the working folder or that of the script.
 
     Installed ones are left out: a task can import these, or be told what to install.
     """
-    main = getattr(sys.modules["__main__"], "__file__", None)
-    places = {os.path.realpath(os.getcwd())}
-    if main and not _is_installed(os.path.realpath(main)):
-        places.add(os.path.dirname(os.path.realpath(main)))
-    below = tuple(place.rstrip(os.sep) + os.sep for place in places)
+    below = _project_folders()
     found = []
     for name, module in [*sys.modules.items()]:
         file = getattr(module, "__file__", None)

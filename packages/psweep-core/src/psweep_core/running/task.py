@@ -176,8 +176,17 @@ class _Task:
         layout = Layout(spool.folder.parents[2], spool.head["database"])
         layout.private.mkdir(parents=True, exist_ok=True)
         work = pickle.loads(spool.part(0))
-        sys.path.insert(0, os.getcwd())  # for modules of the project
-        jobs = pickle.loads(spool.part(self.chunk + 1))
+        # for modules of the project
+        places = [os.getcwd(), *(layout.calc_dir / place for place in work.get("path", ()))]
+        sys.path[:0] = [*dict.fromkeys(map(os.path.realpath, places))]
+        try:
+            jobs = pickle.loads(spool.part(self.chunk + 1))
+        except ImportError as error:
+            message = (
+                f"{summary_of(error)}: it cannot load the psets with {sys.executable}; install "
+                "there the modules of their classes, or copy these next to the script"
+            )
+            raise TaskError(message) from error
         recorded = spool.recorded()
         todo = [position for position in jobs.positions if position not in recorded]
         jobs = jobs.some(todo)
