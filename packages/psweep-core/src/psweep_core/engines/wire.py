@@ -19,6 +19,7 @@ from ..params.naming import found_here, generator_name, mark_main
 from ..show.tracebacks import format_error
 from ..store import portable_pickle
 from ..store.pickled_caches import reduce_cache
+from ..store.pickled_enums import with_all_members
 from ..store.pickled_pandas import Call
 from .failures import carried, note, original, raised_for
 from .job import Func, Job
@@ -168,7 +169,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if generator is not None:
                 return _of_module, generator
             reduced = reduce_cache(obj, by_value=True)
-            return named(obj, super().reducer_override(obj) if reduced is None else reduced)
+            if reduced is None:
+                reduced = with_all_members(obj, super().reducer_override(obj))
+            return named(obj, reduced)
         file = obj.co_filename
         lines: list[str] = []
         if file not in self._files:

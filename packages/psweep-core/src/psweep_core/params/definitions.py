@@ -26,7 +26,7 @@ _DERIVED = frozenset(
         "__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__",
         "__annotate__", "__annotate_func__", "__annotations_cache__", "__conditional_annotations__",
         "__static_attributes__", "__firstlineno__", "__type_params__", "__parameters__",
-        "__orig_bases__", "__abstractmethods__", "_abc_impl", "__classdictcell__",
+        "__orig_bases__", "__abstractmethods__", "_abc_impl", "__classdictcell__", "__slotnames__",
         "__dataclass_fields__", "__dataclass_params__", MARK, CODE_MARK,
     }
 )  # fmt: skip
@@ -195,8 +195,9 @@ def _is_of_dataclass(name: str, value: Any, own: Any) -> bool:
 
 
 def _field_parts(field: Any) -> tuple[Any, ...]:
+    # cloudpickle makes another object of MISSING.
     defaults = [
-        [] if value is dataclasses.MISSING else [value]
+        [] if isinstance(value, type(dataclasses.MISSING)) else [value]
         for value in (field.default, field.default_factory)
     ]
     return ("field", *(getattr(field, name) for name in _FIELD), dict(field.metadata), *defaults,

@@ -38,7 +38,10 @@ def own_state(obj: Any) -> dict[Any, Any] | None:
 def without_caches(state: Any, obj: Any, kind: type) -> Any:
     """Leave out of what an object's `__reduce__` calls its state what is not part of its value."""
     if isinstance(state, tuple) and len(state) == 2 and isinstance(state[0], dict):
-        return without_caches(state[0], obj, kind), state[1]  # it has slots, too
+        # It has slots, too. A class that cloudpickle has made again keeps them in `__dict__`.
+        slots = state[1] if isinstance(state[1], dict) else {}
+        others = {name: value for name, value in state[0].items() if name not in slots}
+        return without_caches(others, obj, kind), state[1]
     if type(state) is not dict:
         return state
     kept = _filtered(state, obj, kind)

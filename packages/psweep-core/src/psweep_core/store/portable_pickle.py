@@ -35,6 +35,7 @@ from ..params.naming import MAIN, found_here, generator_name, mark
 from ..params.state import own_state
 from ..table.atoms import ATOMS, is_atomic
 from .pickled_caches import reduce_cache
+from .pickled_enums import with_all_members
 from .pickled_pandas import Call, public_name, reduce_pandas
 
 __all__ = ["dump", "dumps", "dumps_atomic_first"]
@@ -168,7 +169,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Write a class or function that other programs cannot import."""
         script, _, name = (mark(obj) or "").partition(":")
         if self.by_value or not (name or found_here(obj)):
-            return super().reducer_override(obj)
+            return with_all_members(obj, super().reducer_override(obj))
         stored = _by_value(obj)
         if stored is None:
             return NotImplemented  # by its name, and the script alone can read it
