@@ -320,3 +320,26 @@ def test_some_rows_of_a_mixed_column_can_be_stored(suffix):
     longer = ps.run_local(lambda pset: {}, [{"a": 7}], some, **options)
     assert ps.df_extract_params(longer) == [*params[:2], {"a": 7}]
     assert ps.df_extract_params(ps.df_read("calc")) == [*params, {"a": 7}]
+
+
+@pytest.mark.parametrize("by_df", [False, True])
+def test_numbers_in_the_byte_order_of_another_machine_are_selected(by_df):
+    """As columns of FITS files have it. pandas cannot select rows of these."""
+    df = ps.run_local(lambda pset: {"y": 1 / pset["a"]}, ps.plist("a", [1, 2]))
+    df["fits"] = np.array([1.5, 2.5], dtype=">f8")
+    if not by_df:
+        df.to_pickle("calc/database.pk")
+        assert ps.df_read("calc").fits[lambda column: column > 2].tolist() == [2.5]
+    df = ps.run_local(
+        lambda pset: {"y": 1 / (pset["a"] - 3)},
+        ps.plist("a", [2, 3]),
+        df=df if by_df else None,
+        skip_dups=True,
+        on_error="record",
+    )
+    df = ps.run_local(
+        lambda pset: {"y": 2}, ps.plist("a", [2, 3]), skip_dups=True, code="rerun",
+        df=df if by_df else None,
+    )  # fmt: skip
+    assert df.a.tolist() == [1, 2, 3, 2, 3] and df.fits.tolist()[:2] == [1.5, 2.5]
+    assert df.fits.dtype == ps.df_read("calc/database.pk").fits.dtype == float

@@ -19,6 +19,7 @@ from ..store.old_files import understood
 from ..store.portable_pickle import dumps_atomic_first
 from ..store.suffixes import holds_data_only
 from ..table.bookkeeping import RESERVED, SEED
+from ..table.cells import in_native_order
 from ..table.frames import usable
 
 __all__ = [
@@ -235,4 +236,4 @@ def check_df(df: Any) -> pd.DataFrame | None:
         elif isinstance(df, int):
             message += f"; options are passed by name, such as poolsize={df}"
         raise ParamsTypeError(message)
-    return usable(understood(df, "df")[0], "df")
+    return usable(understood(in_native_order(df), "df")[0], "df")

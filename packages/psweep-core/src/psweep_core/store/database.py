@@ -19,7 +19,7 @@ import pandas as pd
 from ..errors import DatabaseError, NotInstalledError, ParamsTypeError, StudyNotFoundError
 from ..old_words import takes_old_words
 from ..table.atoms import ATOMS
-from ..table.cells import cells, objects
+from ..table.cells import cells, in_native_order, objects
 from ..table.frames import assemble
 from ..table.levels import check_frame
 from .atomic import replacing
@@ -163,7 +163,7 @@ def read_file(path: Path) -> pd.DataFrame:
     if not isinstance(df, pd.DataFrame):
         message = f"{path} holds a {type(df).__name__}, not a DataFrame"
         raise DatabaseError(message)
-    return df
+    return in_native_order(df)
 
 
 class Written(NamedTuple):

@@ -17,7 +17,7 @@ from ..params.psets import brief
 from ..table import frames
 from ..table.atoms import ATOMS
 from ..table.bookkeeping import RUNTIME
-from ..table.cells import cells
+from ..table.cells import cells, in_native_order
 from ..table.changing import stale_rows
 from ..table.extract import psets_and_fits
 from ..table.outcomes import failed_rows, seconds_of, times_of
@@ -114,7 +114,7 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     if not isinstance(new, pd.DataFrame):
         message = f"edit: the function must return the changed DataFrame, not {brief(new)}"
         raise ParamsTypeError(message)
-    new = _in_native_order(new)
+    new = in_native_order(new)
     where = "the DataFrame that the function returned"
     if not len(new.columns) and len(before.columns):
         message = f"edit: {where} is empty; return the changed one, or remove rows by psweep-rm"
@@ -136,15 +136,6 @@ def _checked(live: Iterable[Path], before: pd.DataFrame, new: Any) -> pd.DataFra
     _check_live_runs(live, before, changed)
     _check_hashes(before, changed)
     return _with_types_of(before, changed)
-
-
-def _in_native_order(df: pd.DataFrame) -> pd.DataFrame:
-    """Change the byte order of numbers of other machines, which pandas can hold but not select."""
-    new = df.copy(deep=False)
-    for i, dtype in enumerate(df.dtypes):
-        if isinstance(dtype, np.dtype) and not dtype.isnative:
-            new.isetitem(i, df.iloc[:, i].to_numpy().astype(dtype.newbyteorder("=")))
-    return new
 
 
 def _check_ids(before: pd.DataFrame, new: pd.DataFrame, where: str) -> None:

@@ -53,6 +53,7 @@ __all__ = [
     "column",
     "fit_into_floats",
     "given_objects",
+    "in_native_order",
     "objects",
 ]
 
@@ -243,3 +244,17 @@ def given_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     given[places[~is_float]] = True  # None, pandas.NA and others are values
     given[places[is_float]] = (bits == NAN_MARK) | (bits == NONE_MARK)
     return given
+
+
+def in_native_order(df: pd.DataFrame) -> pd.DataFrame:
+    """Change the byte order of numbers of other machines, which pandas can hold but not select."""
+    swapped = [
+        i for i, dtype in enumerate(df.dtypes) if isinstance(dtype, np.dtype) and not dtype.isnative
+    ]
+    if not swapped:
+        return df
+    new = df.copy(deep=False)
+    for i in swapped:
+        array = df.iloc[:, i].to_numpy()
+        new.isetitem(i, array.astype(array.dtype.newbyteorder("=")))
+    return new
