@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import psweep as ps
 from psweep_core.params.fingerprint import fingerprint
 
 FILES = {
@@ -348,10 +349,39 @@ def test_nothing_of_the_users_is_called(monkeypatch):
     assert fingerprint(of_lambda([unlucky, {1: unlucky}])) is not None
 
 
-def test_code_outside_of_the_project_counts_by_name(project, tmp_path, monkeypatch):
-    func = of_lambda(1)
-    monkeypatch.chdir(tmp_path)
-    assert fingerprint(func) is None
+def test_code_outside_of_the_project_counts_by_name(tmp_path, monkeypatch):
+    """But for the file of func, which may be anywhere, such as in an editable installation."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def digest(factor, helper, get):
+        (tmp_path / "helper.py").write_text(f"def helper(x):\n    return {helper}\n")
+        (tmp_path / "elsewhere.py").write_text(
+            "import functools\nfrom helper import helper\n"
+            "def func(pset):\n"
+            f"    return {{'y': helper(pset['a']) * {factor}}}\n"
+            "def decorated(f):\n"
+            "    return functools.wraps(f)(lambda pset: f(pset))\n"
+            "wrapped = decorated(func)\n"
+            "class Model:\n"
+            "    __call__ = method = lambda self, pset: func(pset)\n"
+        )
+        importlib.invalidate_caches()
+        for name in "helper", "elsewhere":
+            sys.modules.pop(name, None)
+        return fingerprint(get(importlib.import_module("elsewhere"))).digest
+
+    for get in (
+        lambda module: module.func,
+        lambda module: functools.partial(module.func),
+        lambda module: ps.by_name(module.func, "y"),
+        lambda module: module.wrapped,
+        lambda module: module.Model(),
+        lambda module: module.Model().method,
+    ):
+        assert digest(2, "x", get) == digest(2, "x + 1", get) != digest(3, "x", get)
 
 
 def test_cells_of_a_notebook(monkeypatch):

@@ -59,7 +59,7 @@ def fingerprint(func: Any) -> Fingerprint | None:
         if the code does something else, and does not for comments, docstrings, type hints, format,
         moved lines, or other names of local variables.
     """
-    search = _Search()
+    search = _Search(func)
     try:
         search.value(func, "func")
         search.finish()
@@ -74,8 +74,8 @@ class _NoSourceError(Exception):
 
 
 class _Search(Values):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, func: Any) -> None:
+        super().__init__(func)
         self._sources: dict[str, SourceFile | None] = {}
         self.found_code = False
         self._classes: list[type] = []

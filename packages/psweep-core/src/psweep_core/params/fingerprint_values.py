@@ -46,9 +46,9 @@ class Values:
     parts : Parts
     """
 
-    def __init__(self) -> None:
+    def __init__(self, func: Any) -> None:
         self.parts = Parts()
-        self._project = Project()
+        self._project = Project(func)
         self._add = self.parts.add
         self._is_new = self.parts.is_new
         self._changes = Changes()

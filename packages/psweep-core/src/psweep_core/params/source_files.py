@@ -8,6 +8,7 @@ is the same.
 from __future__ import annotations
 
 import ast
+import functools
 import linecache
 import os
 import sys
@@ -304,19 +305,43 @@ def _decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def _files_of(func: Any, depth: int = 0) -> list[str]:
+    """Return the files with the code of a function, also of one in a partial or a decorator."""
+    found, inner = [], []
+    if isinstance(func, types.FunctionType):
+        found, inner = [func.__code__.co_filename], [vars(func).get("__wrapped__")]
+    elif isinstance(func, types.MethodType):
+        inner = [func.__func__]
+    elif isinstance(func, functools.partial):
+        inner = [func.func]
+    elif callable(func) and not isinstance(func, type):
+        kinds = types.FunctionType, types.MethodType, functools.partial
+        own = getattr(func, "__dict__", {}).values()
+        inner = [type(func).__call__, *(value for value in own if isinstance(value, kinds))]
+    if depth < _MAX_WRAPPERS:
+        for each in inner:
+            found += _files_of(each, depth + 1)
+    return found
+
+
+_MAX_WRAPPERS = 9
+
+
 class Project:
     """Tells the files of the user's project from others.
 
     They are below the working folder or the script's folder, and in no site-packages. Code that is
-    in no file, such as a cell of a notebook, is of the project, too.
+    in no file, such as a cell of a notebook, is of the project, too. So is the file of `func`,
+    wherever that is, unless it is installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, func: Any = None) -> None:
         file = getattr(sys.modules.get("__main__"), "__file__", None)
         folders = {os.getcwd()} | ({os.path.dirname(os.path.abspath(file))} if file else set())
         folders |= {os.path.realpath(folder) for folder in folders}
         self.folders = sorted(folders)
         self._tops = tuple(os.path.join(folder, "") for folder in self.folders)
+        self._files = {os.path.abspath(file) for file in _files_of(func)}
         self._known: dict[str, bool] = {}
 
     def has(self, file: str) -> bool:
@@ -326,7 +351,10 @@ class Project:
             self._known[file] = (
                 (
                     not os.path.exists(path)
-                    or (path.startswith(self._tops) and not path.startswith((_OURS, _STDLIB)))
+                    or (
+                        (path.startswith(self._tops) or path in self._files)
+                        and not path.startswith((_OURS, _STDLIB))
+                    )
                 )
                 and not any(part in path for part in _PACKAGES)
                 and not file.startswith("<frozen")

@@ -122,8 +122,8 @@ def run_local(
         What to do with psets that `skip_dups` skips, but whose rows were made by different code:
         report how many there are and what has changed, in the line at the end; run them again; or
         nothing. The code is that of ``func`` and of all that it uses from files of the project:
-        those below the working folder or the folder of the script. Comments, docstrings, type
-        hints, format and names of local variables do not count. See `df_runs`.
+        those below the working folder or the folder of the script, and its own one. Comments,
+        docstrings, type hints, format and names of local variables do not count. See `df_runs`.
     on_error : {"raise", "record"}, default "raise"
         What an exception in ``func`` does: end the run, with all finished psets
         in the database, or become a row with ``_failed=True`` and the traceback in
