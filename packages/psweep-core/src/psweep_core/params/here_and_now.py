@@ -27,7 +27,7 @@ _OF_PROCESS = frozenset(
     {
         "cpu_count", "ctime", "expanduser", "get_terminal_size", "getfqdn", "gethostname",
         "getlogin", "getpid", "getppid", "gettempdir", "getuser", "home", "isatty", "localtime",
-        "mkdtemp", "mkstemp", "monotonic", "monotonic_ns", "node", "now", "perf_counter",
+        "mkdtemp", "mkstemp", "monotonic", "monotonic_ns", "now", "perf_counter",
         "perf_counter_ns", "process_cpu_count", "sched_getaffinity", "strftime", "time", "time_ns",
         "today", "uname", "utcnow", "uuid1", "uuid4",
     }
