@@ -421,3 +421,40 @@ def test_a_global_that_func_changes_while_it_runs_is_no_change(tmp_path, monkeyp
     func({})
     assert fingerprint(func) == before
     sys.modules.pop("counts")
+
+
+def test_what_an_estimator_learns_is_no_change_but_what_it_was_made_with_is():
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="pip install scikit-learn")
+    x = np.arange(6.0).reshape(3, 2)
+
+    class Study:
+        def __init__(self, model):
+            self.model = model
+
+        def __call__(self, pset):
+            self.model.fit(x, x[:, 0])
+            return {"score": self.model.score(x, x[:, 0])}
+
+    def fit(model, pset):
+        return Study(model)(pset)
+
+    def closure(model):
+        return lambda pset: {"coef": model.fit(x, x[:, 0]).coef_}
+
+    for wrap in (Study, closure, lambda model: functools.partial(fit, model)):
+        func = wrap(linear_model.Ridge(alpha=1))
+        before = fingerprint(func)
+        func({})
+        assert fingerprint(func) == before
+        assert fingerprint(wrap(linear_model.Ridge(alpha=2))) != before
+
+
+def test_what_an_estimator_has_learned_before_the_study_counts():
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="pip install scikit-learn")
+    x = np.arange(6.0).reshape(3, 2)
+    models = [linear_model.LinearRegression().fit(x, y) for y in (x[:, 0], x[:, 0] ** 2)]
+
+    def with_model(model):
+        return lambda pset: {"y": model.predict(x)}
+
+    assert fingerprint(with_model(models[0])) != fingerprint(with_model(models[1]))

@@ -54,6 +54,14 @@ class Changes:
         self._of_class.setdefault(cls, []).append(form)
         self._known.clear()
 
+    def uses(self, attribute: str) -> bool:
+        """Return whether the code that is known so far uses an attribute, of whatever."""
+        forms = [*self._forms, *(form for forms in self._of_class.values() for form in forms)]
+        return any(
+            attribute in form.uses or any(attribute in m.uses for m in form.methods.values())
+            for form in forms
+        )
+
     def of_objects(self, kind: type, called: tuple[str, ...]) -> set[str]:
         """Return the attributes that objects of a class change in themselves.
 

@@ -125,6 +125,8 @@ class Values:
                 self._states.append((value, name, depth, called))
             return
         content = _content_of(value)
+        if content is None and self._changes.uses("fit"):
+            content = _settings_of(value)
         text = None
         if content is None and not dict_of(value).keys() & _WRAPPERS:
             text = digest_of(value)
@@ -233,6 +235,19 @@ def _content_of(value: Any) -> Any:
     if (kind.__module__, kind.__qualname__) in _NAMESPACES:
         return vars(value)
     return dict(value) if kind is types.MappingProxyType else base_of(value)
+
+
+def _settings_of(value: Any) -> dict[str, Any] | None:
+    """Return what an estimator was made with, as scikit-learn defines it, but not what it learns.
+
+    None: it is something else.
+    """
+    kind = type(value)
+    if not isinstance(getattr(kind, "get_params", None), types.FunctionType):
+        return None
+    with contextlib.suppress(Exception):
+        return dict(value.get_params(deep=False)) if hasattr(kind, "fit") else None
+    return None
 
 
 def _some_of(content: Any) -> list[Any]:
