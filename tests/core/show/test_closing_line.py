@@ -53,8 +53,9 @@ def test_nothing_is_printed_if_all_went_well(engine, save, capfd):
 def test_failures_of_earlier_runs_are_not_reported(capfd):
     ps.run_local(func, ps.plist("a", range(9)), on_error="record")
     capfd.readouterr()
-    ps.run_local(good, ps.plist("a", range(9)), on_error="record", skip_dups=True)
-    ps.run_local(good, ps.plist("a", range(9)), skip_dups=True)
+    other_code = {"skip_dups": True, "code": "ignore"}
+    ps.run_local(good, ps.plist("a", range(9)), on_error="record", **other_code)
+    ps.run_local(good, ps.plist("a", range(9)), **other_code)
     ps.run_local(good, ps.plist("a", [100]))
     assert capfd.readouterr().err == ""
     df = ps.run_local(func, ps.plist("a", [30, 31]), on_error="record")
