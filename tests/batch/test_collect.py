@@ -165,10 +165,8 @@ def test_while_jobs_run_only_what_has_ended_is_taken(templates):
     assert len(seen) > 1
 
 
-@pytest.mark.parametrize("basename", ["database.json", "database.parquet", "my.pk"])
+@pytest.mark.parametrize("basename", ["database.json", "my.pk"])
 def test_other_databases(templates, basename):
-    if basename.endswith("parquet"):
-        pytest.importorskip("pyarrow", reason="needs pip install pyarrow")
     prepare_squares(templates, range(3), database_basename=basename)
     submit()
     df = ps.batch_collect()

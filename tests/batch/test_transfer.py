@@ -430,7 +430,7 @@ def test_the_machine_knows_how_the_database_is_called(connect, laptop, templates
     templates(x=("subcmd: sh", "true"))
     shutil.copytree(laptop.parent / "templates", "templates")
     params = ps.plist("a", [0, 1])
-    df = ps.prep_batch(params, calc_templ_dir=None, database_basename="my.parquet")
+    df = ps.prep_batch(params, calc_templ_dir=None, database_basename="my.json")
     assert push(["cluster"]) == 0
     found = ps.batch_status(there / "calc")
     assert found._pset_id.tolist() == df._pset_id.tolist()
