@@ -1,6 +1,6 @@
 """Draw the bars of README: how long a study takes in psweep and in other tools.
 
-python benchmarks/chart.py   # from other_tools.csv and results.csv into README and docs/_static
+python benchmarks/chart.py   # from other_tools.csv into README and docs/_static
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import sys
 from typing import NamedTuple
 
 OTHER_TOOLS = pathlib.Path(__file__).with_name("other_tools.csv")
-RESULTS = OTHER_TOOLS.with_name("results.csv")
 README = OTHER_TOOLS.parent.parent / "README.md"
 STATIC = README.parent / "docs" / "_static"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-SERIAL = "serial, 100 000 trivial psets"  # the case in results.csv
 OURS = "psweep"
 LOOP = "for-loop"
 AT_THE_END = {"psweep 0.8.0"}  # what does not keep each result at once
-CALLS, OVERHEAD = "the calls themselves", "the tool (psweep: blue)"
+CALLS, OVERHEAD = "the calls themselves", "added by the tool"
 STYLE = """
 text { font: 14px -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
 .tick { font-size: 12px; fill: #59636e; }
@@ -181,18 +179,6 @@ def spread(totals: list[Total]) -> str:
     return f"The runs of a tool differed by at most {most:.0f} %."
 
 
-def smallest_costs() -> str:
-    """Report what a pset takes in the largest study of calls that do nothing."""
-    with RESULTS.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["case"] == SERIAL]
-    cost = {row["what"]: float(row["median"]) for row in rows if row["unit"]}
-    return (
-        f"A call that does nothing costs {cost['psweep']:.1f} µs in psweep, "
-        f"{cost['bare loop']:.1f} µs in a hand-written loop that pickles each row, and "
-        f"{cost['xyzpy']:.1f} µs in xyzpy without `Crop`, which keeps nothing before the end."
-    )
-
-
 def block() -> str:
     """Return what README says between its two marks."""
     wide, narrow = (f"docs/_static/{form.name}" for form in FORMS)
@@ -206,7 +192,7 @@ def block() -> str:
   <img alt="Time of the whole study: {describe(totals)}" src="{wide}">
 </picture>
 
-{spread(totals)} {smallest_costs()}
+{spread(totals)}
 
 {END}"""
 
