@@ -37,10 +37,10 @@ def test_psets_that_a_task_has_are_left_to_it(capsys):
     assert df.a.tolist() == [2, 3, 4, 5]
     assert "2 psets are left to batch jobs" in capsys.readouterr().err
     assert run(spool, 0)[0] == 0
-    df = local(params)
+    df = local(params, code="ignore")
     assert sorted(df.a) == [*range(6)]
     assert df.by.value_counts().to_dict() == {"local": 4, "task": 2}
-    assert "left to batch jobs" not in capsys.readouterr().err
+    assert not capsys.readouterr().err
 
 
 def test_no_task_runs_what_was_taken_over():
