@@ -20,7 +20,7 @@ import numpy as np
 from .changes import Changes, place_of
 from .fingerprint_parts import Parts
 from .late_modules import is_late
-from .source_files import Project
+from .project import Project
 from .sources import const_text
 from .value_text import ATOMS, attributes_of, base_of, data_text, dict_of, digest_of, plain_text
 
