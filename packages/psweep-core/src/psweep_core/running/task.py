@@ -177,7 +177,7 @@ class _Task:
         layout.private.mkdir(parents=True, exist_ok=True)
         work = pickle.loads(spool.part(0))
         # for modules of the project
-        places = [os.getcwd(), *(layout.calc_dir / place for place in work.get("path", ()))]
+        places = [os.getcwd(), *(layout.calc_dir / place for place in work["path"])]
         sys.path[:0] = [*dict.fromkeys(map(os.path.realpath, places))]
         try:
             jobs = pickle.loads(spool.part(self.chunk + 1))
