@@ -17,6 +17,7 @@ import pytest
 from conftest import find_mpiexec
 
 import psweep as ps
+from psweep_core.store.paths import lock_of
 
 pytestmark = pytest.mark.processes
 
@@ -167,6 +168,9 @@ def kill_new_workers(monkeypatch):
 
     def start_and_kill(process):
         if left:
+            # as late as between the lock of its journal and the journal;
+            if (path := process._args[1].journal_path) is not None:
+                lock_of(path).touch()
             # by itself: on a busy machine it may be ready before this process gets to kill it
             process.run = functools.partial(signal.raise_signal, left.pop())
         start(process)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import IO
 
+from ..store.paths import lock_of
 from ..store.records import read_records, salt_of
 from ..store.regular import open_regular
 from ..store.row_bytes import decode
@@ -103,10 +104,14 @@ class WorkerProcess:
         return read_records(self._journal.read(), salt_of(run_id))[0]
 
     def close(self) -> None:
-        """Close what this process has of it."""
+        """Close what this process has of it; it has ended."""
         self.connection.close()
         if self._journal is not None:
             self._journal.close()
+        if self.journal_path is not None and not self.journal_path.exists():
+            # Killed between the lock and the journal, it has left a lock that nobody looks for.
+            with contextlib.suppress(OSError):
+                lock_of(self.journal_path).unlink()
 
     def send_bytes(self, data: bytes) -> None:
         """Send it a chunk, or nothing, which is the end."""
