@@ -111,6 +111,8 @@ TEST_TOOLS = [
 # Processes that run tests. They are more than cores, because most tests wait for other processes,
 # those of batch for schedulers. They take tests from each other, because some take a minute.
 AT_A_TIME = {"core": 6, "batch": 8, "git": 6, "psweep": 6}
+# Which tests do not count for coverage: to trace one doubles its time, and others reach the lines.
+UNTRACED = {"core": "slow or untraced", "batch": "untraced"}
 TOOLS = {
     "lint": [
         "ruff",
@@ -310,10 +312,9 @@ def tests(session: nox.Session, package: str) -> None:
         _run_tests(session, package)
         return
     traced = []
-    if package == "core" and not session.posargs:
-        # To trace a test doubles its time, and the quick ones reach the lines.
-        traced = ["-m", "not slow"]
-        _run_tests(session, package, "-m", "slow")
+    if package in UNTRACED and not session.posargs:
+        traced = ["-m", f"not ({UNTRACED[package]})"]
+        _run_tests(session, package, "-m", UNTRACED[package])
     session.env["PSWEEP_COVERED"] = MODULES[package]
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")

@@ -12,6 +12,8 @@ from helpers import submit
 
 import psweep as ps
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.fixture
 def machine(monkeypatch):

@@ -6,12 +6,18 @@ import concurrent.futures as cf
 import contextlib
 import multiprocessing
 
+import pytest
 from executors import dask
 
 import psweep as ps
 
-PROCESSES = ["poolsize=1", "poolsize=2", "spawn", "processes"]
-ENGINES = ["serial", "unsaved", *PROCESSES, "threads", "dask"]
+
+def _slow(*names):
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+PROCESSES = _slow("poolsize=1", "poolsize=2", "spawn", "processes")
+ENGINES = ["serial", "unsaved", *PROCESSES, "threads", *_slow("dask")]
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ import pytest
 
 import psweep as ps
 
+pytestmark = pytest.mark.untraced
+
 absent = pytest.mark.skipif(
     importlib.util.find_spec("psweep_git") is not None, reason="psweep-git is installed here"
 )

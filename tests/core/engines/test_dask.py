@@ -12,7 +12,7 @@ from executors import NEEDS_DASK, dask
 
 import psweep as ps
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 FACTOR = 3
 

@@ -11,7 +11,10 @@ from conftest import alive
 
 import psweep as ps
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+pytestmark = [
+    pytest.mark.untraced,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="forks"),
+]
 
 
 def forks(pset):

@@ -10,12 +10,11 @@ import sys
 import time
 
 import pytest
-from every_engine import ENGINES, run
+from every_engine import ENGINES, PROCESSES, run
 
 import psweep as ps
 
-pytestmark = pytest.mark.slow  # there are many of them
-
+SLOW = pytest.mark.slow
 SAVED = [engine for engine in ENGINES if engine != "unsaved"]
 
 
@@ -114,7 +113,7 @@ def test_whatever_func_raises_is_recorded_with_its_traceback(engine, name):
     assert text.endswith("psweep: func was called 2 times for this pset\n")
 
 
-@pytest.mark.parametrize("engine", ["serial", "dask"])
+@pytest.mark.parametrize("engine", ["serial", *ENGINES[-1:]])
 @pytest.mark.parametrize("capture_logs", [None, "db"])
 def test_all_that_func_raises_in_one_run_is_recorded(engine, capture_logs):
     def func(pset):
@@ -132,7 +131,7 @@ def test_all_that_func_raises_in_one_run_is_recorded(engine, capture_logs):
         assert df._logs.tolist() == ["about to raise\n"] * len(KINDS)
 
 
-@pytest.mark.parametrize("engine", ["serial", "spawn"])
+@pytest.mark.parametrize("engine", ["serial", pytest.param("spawn", marks=SLOW)])
 def test_an_exception_whose_class_hides_its_name_is_recorded(engine):
     def func(pset):
         class Nameless(type):
@@ -171,7 +170,7 @@ def test_the_user_gets_their_own_exception(engine, name):
 
 @pytest.mark.parametrize("name", ["Frozen", "StopIteration", "ValueError"])
 @pytest.mark.parametrize("kwds", [{"capture_logs": "db"}, {"seed": 1}])
-@pytest.mark.parametrize("poolsize", [None, 1])
+@pytest.mark.parametrize("poolsize", [None, pytest.param(1, marks=SLOW)])
 def test_the_user_gets_their_own_exception_with_options(poolsize, kwds, name):
     kind = {**KINDS, "ValueError": ValueError}[name]
 
@@ -184,6 +183,7 @@ def test_the_user_gets_their_own_exception_with_options(poolsize, kwds, name):
     assert caught.value.__context__ is None
 
 
+@SLOW
 @pytest.mark.parametrize("name", ["StopIteration", "PanicException"])
 def test_the_user_gets_their_own_exception_from_dask(name):
     with pytest.raises(KINDS[name]) as caught:
@@ -192,7 +192,11 @@ def test_the_user_gets_their_own_exception_from_dask(name):
 
 
 @pytest.mark.parametrize(
-    "kwds", [{}, {"save": False}, {"capture_logs": "db"}, {"verbose": True}, {"poolsize": 1}]
+    "kwds",
+    [
+        *({}, {"save": False}, {"capture_logs": "db"}, {"verbose": True}),
+        pytest.param({"poolsize": 1}, marks=SLOW),
+    ],
 )
 def test_next_without_a_default(kwds):
     def func(pset):
@@ -234,6 +238,7 @@ def test_sys_exit_is_an_error_that_names_the_pset(engine, code):
     assert "SystemExit" in df._exc_txt[2]
 
 
+@SLOW
 @pytest.mark.parametrize("kwds", ["", ", save=False", ", poolsize=1", ", capture_logs='db'"])
 def test_sys_exit_does_not_end_a_program_as_if_all_had_been_well(script, kwds):
     process = script(
@@ -360,6 +365,7 @@ def test_a_wrong_result_that_cannot_be_shown_fails_alone_without_files_too(name)
     assert df._failed.tolist() == [False, True, False]
 
 
+@SLOW
 @pytest.mark.parametrize("depth", [50, 100, 200, 300, 400, 500, 700, 1000, 2000, 20_000])
 @pytest.mark.parametrize("engine", ["serial", "poolsize=1", "threads"])
 def test_results_of_any_depth_are_kept_or_fail_alone(engine, depth):
@@ -388,7 +394,7 @@ class NoRepr:
         raise RuntimeError("no repr")
 
 
-@pytest.mark.parametrize("engine", ["serial", "poolsize=1"])
+@pytest.mark.parametrize("engine", ["serial", *PROCESSES[:1]])
 def test_params_that_only_cannot_be_shown_are_run_and_may_fail(engine):
     params = [{"a": NoRepr(), "b": 1}, {"a": NoRepr(), "b": 2}]
 
@@ -412,6 +418,7 @@ def test_a_message_is_not_longer_than_it_needs_to_be():
     assert len(str(caught.value)) < 2000
 
 
+@SLOW
 def test_the_scripts_own_exceptions_can_be_caught_on_every_engine(script):
     out, _ = script(
         """
@@ -452,6 +459,7 @@ def test_the_scripts_own_exceptions_can_be_caught_on_every_engine(script):
     assert out.splitlines() == ["plain 1 True"] * 4
 
 
+@SLOW
 def test_an_exception_class_inside_a_function_can_be_caught_on_every_engine():
     class Base(Exception):
         pass

@@ -14,7 +14,7 @@ from conftest import alive
 
 import psweep as ps
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="prctl, of Linux")

@@ -15,10 +15,7 @@ from every_engine import ENGINES, PROCESSES, run
 
 import psweep as ps
 
-pytestmark = pytest.mark.slow  # there are many of them
-
-
-ONE_AT_A_TIME = ["serial", "unsaved", *PROCESSES]
+SLOW = pytest.mark.slow
 
 
 def in_its_folder(pset):
@@ -32,22 +29,28 @@ def in_its_folder(pset):
     return {}
 
 
-@pytest.mark.parametrize(
-    ("engine", "kwds"),
-    [
-        *((engine, {}) for engine in ONE_AT_A_TIME),
-        *(("serial", kwds) for kwds in ({"retries": 1}, {"capture_logs": "db"}, {"verbose": True})),
-        ("poolsize=2", {"retries": 1}),
-    ],
-)
-def test_each_pset_starts_in_the_same_folder(engine, kwds, tmp_path):
-    params = ps.plist("a", range(8))
-    df = run(engine, in_its_folder, params, on_error="record", **kwds)
-    assert Path.cwd() == tmp_path
+def assert_each_pset_starts_in(folder, engine, **kwds):
+    df = run(engine, in_its_folder, ps.plist("a", range(8)), on_error="record", **kwds)
+    assert Path.cwd() == folder
     assert df._failed.tolist() == [a == 3 for a in range(8)]
     for a, pset_id in zip(df.a, df._pset_id, strict=True):
         assert Path("calc", pset_id, "out").read_text() == str(a)
     assert (df._calc_dir == "calc").all()
+
+
+@pytest.mark.parametrize("engine", ["serial", "unsaved", *PROCESSES])
+def test_each_pset_starts_in_the_same_folder(engine, tmp_path):
+    assert_each_pset_starts_in(tmp_path, engine)
+
+
+@pytest.mark.parametrize("kwds", [{"retries": 1}, {"capture_logs": "db"}, {"verbose": True}])
+def test_each_pset_starts_in_the_same_folder_with_options(kwds, tmp_path):
+    assert_each_pset_starts_in(tmp_path, "serial", **kwds)
+
+
+@SLOW
+def test_retries_in_workers_start_in_the_same_folder(tmp_path):
+    assert_each_pset_starts_in(tmp_path, "poolsize=2", retries=1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -101,7 +104,7 @@ def test_the_calc_dir_that_func_gets_may_be_a_result_in_any_format(name):
     assert ps.df_read("calc").place.tolist() == ["calc"]
 
 
-@pytest.mark.parametrize("engine", ["serial", "poolsize=1", "processes"])
+@pytest.mark.parametrize("engine", ["serial", *PROCESSES])
 def test_func_may_remove_the_folder_that_it_is_in(engine, tmp_path):
     def func(pset):
         folder = Path(pset["_calc_dir"], pset["_pset_id"])
@@ -116,7 +119,7 @@ def test_func_may_remove_the_folder_that_it_is_in(engine, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a system that removes a folder in use")
-@pytest.mark.parametrize("engine", ["serial", "poolsize=1"])
+@pytest.mark.parametrize("engine", ["serial", *PROCESSES[:1]])
 def test_a_working_folder_that_is_gone_does_not_end_a_run(engine, tmp_path):
     (tmp_path / "gone").mkdir()
     os.chdir(tmp_path / "gone")
@@ -131,6 +134,7 @@ def test_a_working_folder_that_is_gone_does_not_end_a_run(engine, tmp_path):
     os.chdir(tmp_path)
 
 
+@SLOW
 @pytest.mark.skipif(not hasattr(os, "closerange"), reason="needs os.closerange")
 def test_a_func_that_closes_all_files_still_returns_to_the_folder(script):
     out, _ = script(
@@ -152,6 +156,7 @@ def test_a_func_that_closes_all_files_still_returns_to_the_folder(script):
     assert out == "True\n"
 
 
+@SLOW
 @pytest.mark.skipif(sys.platform == "win32", reason="descriptors are inherited otherwise there")
 @pytest.mark.parametrize("engine", ["poolsize=1", "spawn"])
 @pytest.mark.parametrize("capture_logs", [None, "db"])
@@ -165,6 +170,7 @@ def test_each_pset_of_a_worker_has_a_standard_input(engine, capture_logs):
     assert df.was.tolist() == [b""] * 6
 
 
+@SLOW
 @pytest.mark.skipif(sys.platform == "win32", reason="descriptors are inherited otherwise there")
 @pytest.mark.parametrize("engine", ["poolsize=1", "spawn"])
 @pytest.mark.parametrize("capture_logs", [None, "db"])

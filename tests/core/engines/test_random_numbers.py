@@ -20,7 +20,7 @@ from random_table import ENGINES, N, different
 
 import psweep as ps
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 SLOW = {"spawn", "forkserver", "ProcessPoolExecutor, spawn", "loky", "dask processes"}
 NEEDS = {"loky": "joblib", "dask processes": "distributed", "dask in this process": "distributed"}

@@ -16,7 +16,7 @@ from psweep_core.store import journal_reader, study
 from psweep_core.store.regular import open_regular
 from psweep_core.store.run_record import RunRecord
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file cannot be removed on Windows")

@@ -14,14 +14,16 @@ from every_engine import run
 
 import psweep as ps
 
-pytestmark = pytest.mark.slow  # there are many of them
-
 
 @pytest.mark.parametrize("on_error", ["raise", "record"])
 @pytest.mark.parametrize(
     ("engine", "make"),
     [
-        *((engine, os.mkdir) for engine in ("serial", "unsaved", "poolsize=1", "processes")),
+        *((engine, os.mkdir) for engine in ("serial", "unsaved")),
+        *(
+            pytest.param(engine, os.mkdir, marks=pytest.mark.slow)
+            for engine in ("poolsize=1", "processes")
+        ),
         ("serial", os.makedirs),
         ("serial", Path.mkdir),
     ],
@@ -118,7 +120,7 @@ def fills_buffers(pset):
         ("serial", {"capture_logs": "db"}),
         ("serial", {"verbose": True}),
         ("serial", {"retries": 1}),
-        ("poolsize=1", {}),
+        pytest.param("poolsize=1", {}, marks=pytest.mark.slow),
         ("one thread", {}),
     ],
 )

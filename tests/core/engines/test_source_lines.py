@@ -15,7 +15,7 @@ import pytest
 from psweep_core.engines import wire as crossing
 from psweep_core.store import portable_pickle as portable
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 ENGINES = {
     "serial": "run()",

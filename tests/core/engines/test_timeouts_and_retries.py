@@ -16,7 +16,7 @@ from conftest import alive
 
 import psweep as ps
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 METHODS = multiprocessing.get_all_start_methods()
 

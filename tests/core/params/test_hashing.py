@@ -30,6 +30,8 @@ from strategies import nested, odd_names, plain_psets, psets
 import psweep as ps
 from psweep_core.params.hashing import pset_hashes
 
+pytestmark = pytest.mark.untraced
+
 
 class Color(enum.Enum):
     RED = 1

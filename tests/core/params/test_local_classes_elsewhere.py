@@ -10,9 +10,12 @@ import subprocess
 import sys
 
 import cloudpickle
+import pytest
 
 import psweep as ps
 from psweep_core.store.portable_pickle import dumps
+
+pytestmark = pytest.mark.untraced
 
 SAME_HASHES = """
 import psweep as ps

@@ -15,7 +15,7 @@ import psweep as ps
 from psweep_core.errors import RemoteTraceback
 from psweep_core.running import planner
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.untraced]
 
 SCRIPT = """
     import concurrent.futures as cf, functools, json, sys

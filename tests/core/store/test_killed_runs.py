@@ -12,7 +12,11 @@ from conftest import alive
 
 import psweep as ps
 
-pytestmark = [pytest.mark.usefixtures("children_may_be_interrupted"), pytest.mark.processes]
+pytestmark = [
+    pytest.mark.usefixtures("children_may_be_interrupted"),
+    pytest.mark.processes,
+    pytest.mark.untraced,
+]
 
 N = 1000
 

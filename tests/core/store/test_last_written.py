@@ -19,9 +19,10 @@ from psweep_core.store.study import Study
 
 DATABASE = Path("calc", "database.pk")
 
-pytestmark = pytest.mark.skipif(
-    os.name != "posix", reason="files get a time in ns, by their descriptor"
-)
+pytestmark = [
+    pytest.mark.untraced,
+    pytest.mark.skipif(os.name != "posix", reason="files get a time in ns, by their descriptor"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from psweep_core.store.journal_reader import read_journal
 from psweep_core.store.row_bytes import encode
 from psweep_core.table.rows import Header
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.fixture
 def calls(monkeypatch):

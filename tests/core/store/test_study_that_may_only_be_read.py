@@ -14,6 +14,8 @@ import pytest
 
 import psweep as ps
 
+pytestmark = pytest.mark.untraced
+
 WRITER = """
 import time, psweep as ps
 def func(pset):

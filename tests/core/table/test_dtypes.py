@@ -19,6 +19,8 @@ from strategies import same
 
 import psweep as ps
 
+pytestmark = pytest.mark.untraced
+
 MISSING = "(missing)"
 KINDS = {
     "int": 7, "float": 2.5, "np.int64": np.int64(3), "np.float64": np.float64(1.5),
