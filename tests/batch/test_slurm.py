@@ -152,15 +152,18 @@ def test_an_array_is_split_where_slurm_takes_no_larger_one(templates, monkeypatc
         assert ps.batch_status().state.tolist() == ["done"] * 10 + ["not submitted"] * 10
 
 
+@pytest.mark.slow
 def test_a_batch_signal_before_the_time_limit_reaches_the_jobscript(templates, cluster_here):
+    # SLURM looks at the time limits every 30 s, and sends the signal up to 30 s early: if it were
+    # due soon after the start, it might come before the trap is set.
     text = (
-        "#!/bin/bash\n#SBATCH -o log\n#SBATCH --signal=B:USR1@58\n#SBATCH --time=1\n"
-        "trap 'echo \"{}\" >result.json; exit 0' USR1\nsleep 100 & wait\n"
+        "#!/bin/bash\n#SBATCH -o log\n#SBATCH --signal=B:USR1@58\n#SBATCH --time=2\n"
+        "trap 'echo \"{}\" >result.json; exit 0' USR1\nsleep 200 & wait\n"
     )
     templates(m=("subcmd: sbatch\narray: true", text))
     ps.prep_batch(ps.plist("a", [1]), calc_templ_dir=None)
     submit("calc/run_m.sh")
-    assert wait_for_jobs(seconds=120).state.tolist() == ["done"]
+    assert wait_for_jobs(seconds=200).state.tolist() == ["done"]
 
 
 def test_at_most_one_query(templates, cluster_here, tmp_path, monkeypatch):
