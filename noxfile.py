@@ -311,8 +311,7 @@ def tests(session: nox.Session, package: str) -> None:
         return
     traced = []
     if package == "core" and not session.posargs:
-        # To trace a test doubles its time, and the others reach the lines. (The conftest of batch
-        # stops tracing instead: its tests wait for schedulers, and others use the time.)
+        # To trace a test doubles its time, and the others reach the lines.
         traced = ["-m", "not slow and not untraced"]
         _run_tests(session, package, "-m", "slow or untraced")
     session.env["PSWEEP_COVERED"] = MODULES[package]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,20 +27,6 @@ def pytest_collection_modifyitems(items):
         rest = rest[max(size, 0) :]
         dealt += part
     items[:] = dealt + rest
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    """Run a test without coverage if others reach its lines."""
-    coverage = sys.modules.get("coverage")
-    tracer = coverage and coverage.Coverage.current()
-    if tracer is None or item.get_closest_marker("untraced") is None:
-        return (yield)
-    tracer.stop()
-    try:
-        return (yield)
-    finally:
-        tracer.start()
 
 
 @pytest.fixture(autouse=True, scope="session")

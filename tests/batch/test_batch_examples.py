@@ -19,8 +19,6 @@ from helpers import wait_for_jobs
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 make_ssh = cluster.make_ssh
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -16,8 +16,6 @@ import pytest
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OWN = ["_run_id", "_pset_id", "_calc_dir", "_time_utc", "_pset_runtime"]
 

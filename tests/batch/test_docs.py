@@ -20,8 +20,6 @@ import pytest
 import psweep as ps
 import psweep_batch
 
-pytestmark = pytest.mark.untraced
-
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(f"psweep_batch.{m.name}" for m in pkgutil.iter_modules(psweep_batch.__path__))
 FUNCTIONS = ["batch_collect", "batch_resubmit", "batch_status", "prep_batch"]

@@ -22,8 +22,6 @@ import psweep_core
 from psweep_batch import cli
 from psweep_core.status import status
 
-pytestmark = pytest.mark.untraced
-
 JOBSCRIPT = "#!/bin/bash\n#SBATCH --mem=400\n#SBATCH --job-name=study\npsweep-task\n"
 
 

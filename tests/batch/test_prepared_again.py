@@ -14,8 +14,6 @@ from helpers import submit
 import psweep as ps
 from psweep_core.plumbing import Study, spools_of
 
-pytestmark = pytest.mark.untraced
-
 
 @pytest.fixture(autouse=True)
 def machines(monkeypatch):

@@ -12,8 +12,6 @@ from helpers import submit
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 
 @pytest.fixture
 def machine(monkeypatch):

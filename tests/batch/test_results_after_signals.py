@@ -16,8 +16,6 @@ from helpers import SHELLS, submit, wait_for_jobs
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 
 def reader(folder):
     return {"v": int((folder / "out.txt").read_text())}

@@ -19,8 +19,6 @@ import psweep as ps
 from psweep_batch.cli import pull, push
 from psweep_core.status import status
 
-pytestmark = pytest.mark.untraced
-
 FUNC = """
 import math
 

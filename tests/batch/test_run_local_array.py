@@ -13,8 +13,6 @@ import pytest
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 MANUAL = Path(__file__).resolve().parents[2] / "docs"
 STUDY = """
 import os

@@ -19,8 +19,6 @@ from cluster import Slurm, short_folder
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 N = 2000
 
 

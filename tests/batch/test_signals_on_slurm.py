@@ -14,8 +14,6 @@ from helpers import submit
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 N = 60
 KINDS = ("scancel", "time limit", "requeue", "trap, scancel", "trap, requeue", "trap, time limit")
 # On a busy machine SLURM sends TERM again before the trap is done, and dash would run it twice.

@@ -24,8 +24,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 import psweep as ps
 from psweep_batch.cli import pull
 
-pytestmark = pytest.mark.untraced
-
 COMMAND = r"""#!/bin/sh
 me=${0##*/}
 [ ! -e "$FAKE/$me.fails" ] || { echo "$me: error: it does not answer" >&2; exit 1; }

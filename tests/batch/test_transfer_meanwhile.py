@@ -17,8 +17,6 @@ import psweep as ps
 from psweep_batch import remote_database
 from psweep_batch.cli import pull, push
 
-pytestmark = pytest.mark.untraced
-
 NEEDED = "sh bash rsync find ln mkdir cmp mv rm cp sleep cat tail awk".split()
 
 

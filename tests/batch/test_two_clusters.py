@@ -17,8 +17,6 @@ from helpers import submit, until, wait_for_jobs
 
 import psweep as ps
 
-pytestmark = pytest.mark.untraced
-
 INFO = "subcmd: sbatch -M there\nlost_after: 1\narray: true\n"
 
 
