@@ -249,13 +249,13 @@ def _run_tests(
     package: str,
     *args: str,
     program: Sequence[str] = ("python", "-m", "pytest"),
-    threads_of_numpy: bool = False,
 ) -> None:
     folder = str(ROOT / "tests" / package)
     at_a_time = "-n", str(AT_A_TIME[package]), "--dist=worksteal"
-    # Each Python that they start imports numpy, which starts threads that have nothing to do.
-    env = {} if threads_of_numpy else {"OPENBLAS_NUM_THREADS": "1"}
-    session.run(*program, *at_a_time, *args, folder, *session.posargs, env=env)
+    if package != "core":  # which has the tests of forks of a process with threads
+        # Each Python that they start imports numpy, which starts threads that have nothing to do.
+        session.env["OPENBLAS_NUM_THREADS"] = "1"
+    session.run(*program, *at_a_time, *args, folder, *session.posargs)
 
 
 def _make_bytecode(session: nox.Session, package: str) -> None:
@@ -317,13 +317,7 @@ def tests(session: nox.Session, package: str) -> None:
     session.env["PSWEEP_COVERED"] = MODULES[package]
     session.env["COVERAGE_FILE"] = str(pathlib.Path(session.create_tmp(), "coverage").resolve())
     session.run("coverage", "erase")
-    _run_tests(
-        session,
-        package,
-        *traced,
-        program=("coverage", "run", "-m", "pytest"),
-        threads_of_numpy=package == "core",  # as users have them, who fork a process with threads
-    )
+    _run_tests(session, package, *traced, program=("coverage", "run", "-m", "pytest"))
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *([] if session.posargs else ["--fail-under=95"]))
 
