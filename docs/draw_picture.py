@@ -34,7 +34,7 @@ COLUMNS = 52
 REPORT = {"width": 455, "height": 900}
 TEXT = "terminal"  # the key of the text in the picture
 # What the picture is about; the last is the best row, which the report marks.
-STORY = r"\d+ of \d+ psets are safe|\d+ skipped|(?<=loss\n).*"
+STORY = r"\d+ of \d+ psets are safe|\d+ skipped|(?<=distance\n).*"
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <style>

@@ -3,7 +3,8 @@
 ``python docs/run_page.py PAGE FOLDER`` exits with status 1 if a block does something else than
 the page shows. In a page,
 
-- a block below a line that is just "`path`:" is the content of that file,
+- a block below a line that is just "`path`:" is the content of that file, and so is a block whose
+  first line is just "# path.py",
 - ``python`` blocks with ``>>>`` are doctests, others are run; all share one namespace,
 - in ``console`` blocks, lines that start with ``$`` are run, and what is below is their output,
 - ``sh`` blocks are run,
@@ -34,7 +35,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(
     r"^(?:`(?P<file>\S+)`:\n\n|<!-- not run: (?P<reason>[^\n]+) -->\n+|"
     r"<!-- (?P<terminal>terminal[^\n]*) -->\n+)?"
-    r"^(?P<fence>```+)(?P<kind>[^\n`]*)\n(?P<code>.*?)^(?P=fence)$",
+    r"^(?P<fence>```+)(?P<kind>[^\n`]*)\n(?P<code>(?:# (?P<named>\S+\.py)\n)?.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -56,7 +57,8 @@ def read_blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for found in BLOCK.finditer(text):
         line = text.count("\n", 0, found.start("code")) + 1
-        yield Block(found["kind"], found["code"], line, *found.group("file", "reason", "terminal"))
+        file = found["file"] or found["named"]
+        yield Block(found["kind"], found["code"], line, file, *found.group("reason", "terminal"))
 
 
 def run_page(page: Path) -> list[str]:

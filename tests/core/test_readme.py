@@ -30,7 +30,7 @@ def test_the_code_in_the_readme_does_what_it_shows(tmp_path):
 def test_the_index_of_the_manual_has_the_script_of_the_readme():
     """Its picture shows a run of that script."""
     scripts = [
-        re.search(r"`study\.py`:\n\n```py(?:thon)?\n(.*?)```", path.read_text(), re.DOTALL)
+        re.search(r"```py(?:thon)?\n(# study\.py\n.*?)```", path.read_text(), re.DOTALL)
         for path in (ROOT / "README.md", ROOT / "docs" / "index.md")
     ]
     readme, index = (found[1] for found in scripts if found)
