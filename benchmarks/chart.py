@@ -121,7 +121,8 @@ def draw(totals: list[Total], form: Form) -> str:
         else:
             parts.append(_text(STORED - 8, y + 17, tool, ours, "end"))
             parts.append(_text(STORED, y + 17, stored, "tick"))
-        more = f' <tspan class="tick">{compared(seconds, calls)}</tspan>' if tool != LOOP else ""
+        percent = f"+{added(seconds, calls):.0f} %" if tool != LOOP else ""
+        more = f' <tspan class="tick">{percent}</tspan>'
         of_calls, in_all = px * min(seconds, calls), px * min(seconds, CUT)
         parts += [
             _bar(form.bars, bar, of_calls, "calls"),
@@ -140,13 +141,6 @@ def draw(totals: list[Total], form: Form) -> str:
 def added(seconds: float, calls: float) -> float:
     """Return how much a tool adds to the time of the calls alone, in %."""
     return 100 * (seconds / calls - 1)
-
-
-def compared(seconds: float, calls: float) -> str:
-    """Write how much a tool adds, or how often as long it takes, which is easier to read then."""
-    if seconds > 2.5 * calls:
-        return f"{seconds / calls:.0f} times"
-    return f"+{added(seconds, calls):.0f} %"
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
@@ -176,7 +170,10 @@ def claim(totals: list[Total]) -> str:
 def spread(totals: list[Total]) -> str:
     """Report in one sentence by how much the runs of a tool differ."""
     most = max(100 * (total.most - total.least) / total.seconds for total in totals)
-    return f"The runs of a tool differed by at most {most:.0f} %."
+    return (
+        f"Three runs of a tool differed by at most {most:.0f} %; "
+        "those that take over a minute ran once."
+    )
 
 
 def block() -> str:
