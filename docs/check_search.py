@@ -181,6 +181,7 @@ QUESTIONS = {
     "nan in results": "troubleshooting#word-results-are-nan",
 }
 TOP = 3  # pages among which the answer must be
+HREFS = "links => links.map(link => link.getAttribute('href'))"
 MILLISECONDS = 20_000
 AT_A_TIME = 3
 
@@ -210,11 +211,10 @@ def _ask(chromium: str, address: str, questions: Sequence[tuple[str, str]]) -> i
             faults = []
             if ("qwertz" in words) != summary.inner_text().startswith("No page has"):
                 faults.append(f"the summary is {summary.inner_text()!r}")
-            links = [link.get_attribute("href") for link in page.locator("ul.search a").all()]
+            links = page.eval_on_selector_all("ul.search a", HREFS)
             if len(set(links)) < len(links) or "index.html" in links:
                 faults.append("there are links twice, or to the index")
-            pages = page.locator("ul.search > li").all()[:TOP]
-            on_top = [a.get_attribute("href") for li in pages for a in li.locator("a").all()]
+            on_top = page.eval_on_selector_all(f"ul.search > li:nth-child(-n+{TOP}) a", HREFS)
             if answer and _address(answer) not in on_top:
                 faults.append(f"{_address(answer)} is not among {on_top}")
             for fault in faults:
