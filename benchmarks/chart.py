@@ -121,7 +121,7 @@ def draw(totals: list[Total], form: Form) -> str:
         else:
             parts.append(_text(STORED - 8, y + 17, tool, ours, "end"))
             parts.append(_text(STORED, y + 17, stored, "tick"))
-        percent = f"+{added(seconds, calls):.0f} %" if tool != LOOP else ""
+        percent = f"+{float(f'{added(seconds, calls):.2g}'):.0f} %" if tool != LOOP else ""
         more = f' <tspan class="tick">{percent}</tspan>'
         of_calls, in_all = px * min(seconds, calls), px * min(seconds, CUT)
         parts += [
