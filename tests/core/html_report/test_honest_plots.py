@@ -71,6 +71,27 @@ def test_the_plot_and_the_best_combinations_have_the_same_spread(open_page):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 1.0 + 2**-52, 1.0 + 2**-51],
+        [-1.0 - 3e-13, -1.0, -1.0 + 3e-13],
+        [1e-300, 1.0, 1e300],
+    ],
+)
+def test_numbers_that_differ_by_rounding_or_by_all_decades_can_be_drawn(open_page, values):
+    """They are a parameter, and a result, such as a norm that is 1 but for rounding."""
+    params = ps.pgrid(a=values, b=[1, 2])
+    ps.run_local(lambda p: {"y": p["a"], "z": p["b"], "noise": values[-p["b"]]}, params)
+    page = open_page(ps.report())
+    for place in ("x", "y", "hue"):
+        for name in ("y", "noise"):
+            page.select_option(f"#explore-{place}", label=name)
+            texts = page.locator("#explore-plot .ticks text[text-anchor=end]").all_text_contents()
+            assert len(texts) == len({*texts}) >= 2
+
+
+@pytest.mark.slow
 def test_means_are_drawn_at_their_values(open_page):
     """Also where texts, numbers, bools and None are the values of one parameter."""
     height = {"scale": 1, "auto": 2, 1e-5: 3, "a10": 4, "a9": 5, "None": 6, True: 8, False: 9}

@@ -3,15 +3,18 @@
 function niceTicks(low, high, most) {
   const raw = (high - low) / Math.max(1, most);
   if (!(raw > 0)) return [low];
+  // Numbers that differ by little more than rounding have no room for others between them.
+  if (high - low < 1e-13 * Math.max(Math.abs(low), Math.abs(high))) return [low, high];
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999);
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(15)));
   return ticks;
 }
 
 function logTicks(low, high, most) {
-  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  // (With the margins, an axis may reach below the smallest and above the largest number.)
+  const [from, to] = [Math.max(-323, Math.floor(Math.log10(low))), Math.min(308, Math.ceil(Math.log10(high)))];
   const inside = (tick) => tick >= low * 0.999 && tick <= high * 1.001;
   for (const factors of [[1, 2, 5], [1, 3], [1]]) {
     const ticks = [];
