@@ -322,6 +322,19 @@ def test_na_of_pandas_is_left_out_of_a_mean_like_none():
     assert ps.df_importance(grid, "y").share.tolist() == [1.0]
 
 
+def test_scalars_of_numpy_are_the_level_that_they_are_for_the_hash():
+    """Also in a column of objects, where texts are among the numbers."""
+    values = [np.int64(1), 1, "auto", np.str_("auto"), np.float64(0.5), 0.5, np.bool_(True), True]
+    params = [{"a": a, "b": b, "rep": 0} for a in values for b in (1, 2)]
+    df = study(params, [{"y": len(str(pset["a"])) * pset["b"]} for pset in params])
+    assert df.a.dtype == object
+    assert ps.df_stats(df).n.tolist() == [2] * 8
+    averaged = ps.df_stats(df, over="rep")
+    assert averaged.n.tolist() == [2] * 8
+    assert averaged.a.tolist()[::2] == [1, "auto", 0.5, True]
+    assert ps.df_importance(df, "y").exact.all()
+
+
 def test_missing_complex_values_count_in_neither_part():
     results = [{"y": v} for v in (1 + 2j, 3 + 4j, None, float("nan"), complex("nan"))]
     found = ps.df_stats(study([{"a": 1}] * 6, [*results, {}]))

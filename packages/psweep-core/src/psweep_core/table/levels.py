@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParamsError, ParamsTypeError
+from ..params.datatypes import QUICK_SCALARS, item_of
 from ..params.hashing import pset_hash
 from ..params.psets import brief
 from .atoms import ATOMS
@@ -69,7 +70,8 @@ def chosen_names(names: Any, known: Sequence[Any], what: str) -> list[Any]:
 def codes_of(series: pd.Series[Any]) -> Codes:
     """Number the levels of a column in the order in which they come.
 
-    A missing cell, None and NaN are three levels. Ints among floats are floats.
+    A missing cell, None and NaN are three levels. Ints among floats are floats, and scalars of
+    NumPy are what they are for the hash of a pset: ``np.int64(1)`` is 1.
     """
     dtype = series.dtype
     if dtype == np.float64:
@@ -82,7 +84,8 @@ def codes_of(series: pd.Series[Any]) -> Codes:
             return pd.factorize(series, use_na_sentinel=False)[0]
     keys: dict[Any, int] = {}
     codes = np.empty(len(series), dtype=np.int64)
-    for i, value in enumerate(cells(series)):
+    for i, cell in enumerate(cells(series)):
+        value = item_of(cell) if type(cell) in QUICK_SCALARS else cell
         if value is MISSING:
             key: Any = None
         elif type(value) is float:
