@@ -351,11 +351,15 @@ def test_reasons_are_left_out_where_no_row_that_is_shown_has_failed(capsys):
     assert "_error" in capsys.readouterr().out
 
 
-def test_none_is_shown(capsys):
-    ps.run_local(lambda p: {"y": 1}, [{"a": None}, {"a": "x"}, {"b": 1}])
+@pytest.mark.parametrize(("value", "text"), [("x", "x"), (0.5, "0.5"), (7, "7"), (True, "True")])
+@pytest.mark.parametrize("suffix", ["pk", "json", "parquet"])
+def test_none_is_shown_among_values_of_any_type(capsys, value, text, suffix):
+    params = [{"a": None}, {"a": value}, {"b": 1}]
+    ps.run_local(lambda p: {"y": p.get("a")}, params, database_basename=f"database.{suffix}")
     assert cli.db2table([]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [row[0] for row in rows] == ["None", "x", "-"]
+    assert [row[0] for row in rows] == ["None", text, "-"]
+    assert [row[-1] for row in rows] == ["None", text, "None"]
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # pandas, of float16

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..messages import printable
+from ..table.cells import MISSING, cells
 
 __all__ = ["column_texts", "holds_numbers", "is_text_column", "one_line", "raw_cells"]
 
@@ -35,7 +36,8 @@ def column_texts(series: pd.Series[Any], missing: str | None = None) -> tuple[li
     ----------
     series : Series
     missing : str, optional
-        What to write for a cell without a value. None: what pandas writes.
+        What to write for a cell without a value, which None is not. If it is None: what pandas
+        writes.
 
     Returns
     -------
@@ -63,8 +65,11 @@ def column_texts(series: pd.Series[Any], missing: str | None = None) -> tuple[li
     else:
         texts = _formatted(series)
     if missing is not None:
-        gone = (_is_missing(value) and value is not None for value in series.tolist())
-        texts = [missing if is_gone else text for text, is_gone in zip(texts, gone, strict=True)]
+        # (None among floats is a NaN for pandas, which writes it as one.)
+        texts = [
+            "None" if value is None else missing if value is MISSING or _is_missing(value) else text
+            for text, value in zip(texts, cells(series), strict=True)
+        ]
     return texts, is_number
 
 
