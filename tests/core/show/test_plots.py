@@ -65,6 +65,19 @@ def test_columns_that_are_named():
     assert not drawn(run(lambda p: {"y": 1}, ps.plist("a", [1, 2])), "y").legends
 
 
+def test_bools_are_shown_as_true_and_false():
+    params = ps.pgrid(a=[1, 2, 3], b=[True, False], c=[True, None])
+    df = run(lambda p: {"y": p["a"] * p["b"], "ok": p["a"] > 1}, params)
+    assert labels(drawn(df, "y")) == ("b", ["True", "False"])
+    for name, texts in {
+        "b": ["True", "False"],
+        "c": ["True", "None"],
+        "ok": ["False", "True"],
+    }.items():
+        (panel,) = drawn(df, "y", x=name).axes
+        assert [text.get_text() for text in panel.get_xticklabels()] == texts
+
+
 def test_log_axes_where_values_are_in_equal_ratios():
     def func(p):
         return {"y": 10.0 ** p["b"], "z": p["b"]}

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..show.plots import are_told_apart, binned, is_log_grid, number_labels
+from ..show.plots import are_told_apart, binned, holds_bools, is_log_grid, number_labels
 from ..table.cells import MISSING, cells
 from ..table.factors import Factor
 from ..table.levels import first_rows
@@ -76,7 +76,7 @@ def _axis(series: pd.Series[Any], factor: Factor, good: Array) -> Axis | None:
     numbers = numbers_of(series) if factor.values is not None else None
     if numbers is not None and not are_told_apart(numbers, factor.codes):
         numbers = None
-    if numbers is not None and not _is_bool(series):
+    if numbers is not None and not holds_bools(series):
         values, codes = np.unique(numbers, return_inverse=True)
         if len(values) <= _MAX_LEVELS:
             codes = codes.reshape(-1)
@@ -99,12 +99,6 @@ def _axis(series: pd.Series[Any], factor: Factor, good: Array) -> Axis | None:
         labels = [*map(short, levels)]
     codes, places = rank[factor.codes], [*map(float, range(n))]
     return Axis(factor, codes, places, labels, False, False, False, Column(levels).values)
-
-
-def _is_bool(series: pd.Series[Any]) -> bool:
-    return pd.api.types.is_bool_dtype(series.dtype) or (
-        series.dtype == object and all(type(v) in (bool, np.bool_) for v in cells(series.iloc[:1]))
-    )
 
 
 def _place(value: Any) -> tuple[int, float]:

@@ -23,7 +23,7 @@ from ..table.stats import numbers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["are_told_apart", "binned", "df_plot", "is_log_grid", "number_labels"]
+__all__ = ["are_told_apart", "binned", "df_plot", "holds_bools", "is_log_grid", "number_labels"]
 
 Array = np.ndarray[Any, Any]
 
@@ -162,7 +162,7 @@ def _levels(
     series: pd.Series[Any], name: Any, what: str, most: int, n_bins: int, most_texts: int
 ) -> _Levels:
     label = _text(name)
-    numbers = numbers_of(series)
+    numbers = None if holds_bools(series) else numbers_of(series)
     if numbers is not None and not (
         numbers.dtype == np.float64
         and np.isfinite(numbers).all()
@@ -186,6 +186,13 @@ def _levels(
         )
         raise ParamsError(message)
     return _Levels(label, codes, np.arange(len(labels)), labels, False, False)
+
+
+def holds_bools(series: pd.Series[Any]) -> bool:
+    """Return whether a column holds True and False, which are shown as such, not as 1 and 0."""
+    return pd.api.types.is_bool_dtype(series.dtype) or (
+        series.dtype == object and all(type(v) in (bool, np.bool_) for v in cells(series.iloc[:1]))
+    )
 
 
 def number_labels(values: Array) -> list[str]:
