@@ -2,6 +2,7 @@
 
 import pickle
 import pickletools
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -121,3 +122,10 @@ def test_columns_of_users_dtypes():
     })  # fmt: skip
     frame.index = pd.Index(range(3, N + 3), name="n")
     pd.testing.assert_frame_equal(through_a_pickle(frame), frame)
+
+
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_signaling_nan_comes_back(every):
+    df = pd.DataFrame({"a": few_cells(lambda i: Decimal("sNaN"), every)})
+    back = through_a_pickle(df)
+    assert list(map(repr, cells(back["a"]))) == list(map(repr, cells(df["a"])))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..table.cells import NAN_BITS, given_objects
+from ..table.cells import NAN_BITS, given_objects, is_na
 from . import joined_texts
 from .joined_texts import BETWEEN
 
@@ -94,7 +94,7 @@ def _few_cells(series: pd.Series[Any], kind: tuple[str, Any]) -> tuple[Any, Any]
     """Find the positions of the cells that are there, and the cells, if they are few."""
     name, dtype = kind
     array: Any = series.to_numpy() if name in ("numpy", "time") else series.array
-    if np.count_nonzero(pd.isna(array[:: len(array) // _MIN_ROWS])) < _MIN_ROWS // 2:
+    if np.count_nonzero(is_na(array[:: len(array) // _MIN_ROWS])) < _MIN_ROWS // 2:
         return None  # (mostly; to look at all cells takes time)
     if name == "time":
         array = array.view(np.int64)

@@ -31,6 +31,7 @@ None among ints: no number could tell what a result was.
 from __future__ import annotations
 
 import contextlib
+import decimal
 import itertools
 import operator
 import struct
@@ -54,6 +55,7 @@ __all__ = [
     "fit_into_floats",
     "given_objects",
     "in_native_order",
+    "is_na",
     "objects",
 ]
 
@@ -232,10 +234,11 @@ def _float_cell(value: float) -> Any:
 
 def given_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Mark the cells of an array of objects that are not missing."""
-    given: np.ndarray[Any, Any] = ~pd.isna(values)
+    given = ~is_na(values)
     places = np.flatnonzero(~given)
     others = values[places].tolist()
-    with contextlib.suppress(TypeError):  # pandas.NA is not equal to anything
+    # (pandas.NA is not equal to anything, and a signaling NaN is not even compared.)
+    with contextlib.suppress(TypeError, decimal.InvalidOperation):
         if others.count(np.nan) == len(others):  # the same object each time
             return given
     kinds = [*map(type, others)]
@@ -244,6 +247,15 @@ def given_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     given[places[~is_float]] = True  # None, pandas.NA and others are values
     given[places[is_float]] = (bits == NAN_MARK) | (bits == NONE_MARK)
     return given
+
+
+def is_na(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Mark the cells that pandas takes as missing."""
+    # (pandas compares each Decimal with itself, which a signaling NaN refuses.)
+    with decimal.localcontext() as context:
+        context.traps[decimal.InvalidOperation] = False
+        missing: np.ndarray[Any, Any] = pd.isna(values)
+    return missing
 
 
 def in_native_order(df: pd.DataFrame) -> pd.DataFrame:
