@@ -15,6 +15,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ import psweep as ps
 from psweep_core import cli
 from psweep_core.store import old_files
 from psweep_core.table.bookkeeping import BOOK, EXTRAS
+from psweep_core.table.witness import Column, find_ways, stored
 
 OLD = Path(__file__).parents[1] / "data" / "old"
 VERSIONS = ["0.8.0", "0.9.0", "0.11.1", "0.13.0", "0.16.0"]
@@ -344,6 +346,18 @@ def test_what_was_none_among_texts_is_open_with_pandas_3():
     none = [{"a": a, "b": "x" if a == 1 else None} for a in numbers]
     check_frame(ps.df_read("calc"), none)
     ps.run_local(never, none, skip_dups=True)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_timestamps_are_found_in_the_unit_in_which_they_were_hashed(unit, zone):
+    given = [pd.Timestamp(f"{year}-01-01", tz=zone).as_unit(unit) for year in (2020, 2021)]
+    hashes = [joblib.hash({"i": 1, "t": moment}, hash_name="sha1") for moment in given]
+    columns = [Column("i", [1, 1], 0), Column("t", [moment.as_unit("ns") for moment in given], 0)]
+    for row, reading in enumerate(find_ways(columns, hashes, with_na=False)):
+        assert reading is not None
+        moment = stored(columns[1].values[row], reading[1])
+        assert (moment, moment.unit) == (given[row], unit)
 
 
 def test_names_of_columns_cannot_change_the_terminal(capsys):

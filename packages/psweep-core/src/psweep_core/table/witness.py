@@ -55,6 +55,8 @@ _SCALARS: Final[dict[type, Any]] = {
 _SCALARS_32: Final[dict[type, Any]] = {int: np.int32, float: np.float32}
 _NUMBERS: Final = frozenset({int, float, complex})
 _UNITS: Final = ("D", "h", "m", "s", "ms", "us")  # of times of NumPy, in a column of nanoseconds
+# and of Timestamps, which pandas 2 may have made in other units than its columns have
+_UNITS_OF_PANDAS: Final = ("Timestamp s", "Timestamp ms", "Timestamp us")
 _BASIC: Final = frozenset({int, float, bool, str, type(None), type(MISSING)})
 
 _MAX_TRIES: Final = 20_000  # ways to read one row
@@ -134,7 +136,7 @@ def _forms(value: Any) -> list[str]:
 def _rare_forms(value: Any) -> list[str]:
     kind = type(value)
     if kind in (pd.Timestamp, pd.Timedelta):
-        return [*_UNITS]
+        return [*(_UNITS_OF_PANDAS if kind is pd.Timestamp else ()), *_UNITS]
     forms = [BOOL] if kind in _NUMBERS and value in (0, 1) else []
     if kind in _SCALARS_32 and _fits_into(value, _SCALARS_32[kind]):
         forms += [NUMPY_32, *([NUMPY_INT_32] if _is_whole(value) else [])]
@@ -160,6 +162,8 @@ def _read(value: Any, form: str) -> Any:
     kind = type(value)
     if form == BOOL:
         return bool(value) if kind in _NUMBERS and value in (0, 1) else value
+    if form in _UNITS_OF_PANDAS:
+        return _in_unit(value, form.split()[1]) if kind is pd.Timestamp else value
     if form in _UNITS:
         if kind not in (pd.Timestamp, pd.Timedelta):
             return value
@@ -184,6 +188,13 @@ def _fits_into(value: Any, scalar: Any) -> bool:
         with np.errstate(over="ignore"):
             return bool(float(np.float32(value)) == value)
     return True
+
+
+def _in_unit(time: Any, unit: str) -> Any:
+    """Return a Timestamp in another unit, if it does not lose anything there."""
+    with contextlib.suppress(ValueError, OverflowError):  # of what does not fit into it
+        return time.as_unit(unit, round_ok=False)
+    return time
 
 
 def _as_python(time: Any) -> Any:
