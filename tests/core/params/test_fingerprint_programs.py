@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import types
 
@@ -488,6 +489,24 @@ def test_what_sets_a_global_value_counts(load, text):
     assert before != after
     other = {"model.py": f"{text}{GET}def other():\n    K = [1]\n    K.append(2)\n"}
     assert before == fingerprint(load(other)).digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "K = [1]\nC = list(K)\nK.append(3)\n",
+        "n = 1\nC = [n] * 5\nn = 3\n",
+        "K = {}\nC = dict(K)\nif True:\n    K['a'] = 3\n",
+    ],
+)
+def test_a_change_that_moves_past_a_use_counts(load, text):
+    before, use, change = re.split(r"(C = .*\n)", text)
+    func = "def func(p): return {'y': C}\n"
+    one = fingerprint(load({"model.py": before + use + change + func}))
+    other = fingerprint(load({"model.py": before + change + use + func}))
+    assert one.digest != other.digest
+    elsewhere = fingerprint(load({"model.py": before + "Z = 1\n" + use + change + func}))
+    assert one.digest == elsewhere.digest
 
 
 def test_a_global_that_func_makes_does_not_count(load):

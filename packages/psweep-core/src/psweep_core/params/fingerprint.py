@@ -259,6 +259,10 @@ class _Search(Values):
                 form = source.forms[key] = form_of([node])
             label = f"{variables.get('__name__')}:{name}"
             self._add(name, label, form=form, is_run=False)
+            for used in form.names:  # what it uses may change afterwards
+                n_later = source.changes_after(used, node)
+                if n_later and used != name:
+                    self._add(name, label, f"before {n_later} of {used}")
             self._names(form, variables, skip={name} | passing_names(node, name))
 
     def _made_by_call(self, name: str, variables: dict[str, Any]) -> None:

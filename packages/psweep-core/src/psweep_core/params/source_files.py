@@ -112,6 +112,12 @@ class SourceFile:
             self._find_statements(self.tree.body, self._statements)
         return self._statements.get(name, [])
 
+    def changes_after(self, name: str, node: ast.stmt) -> int:
+        """Count the statements outside functions that change a global name after `node`."""
+        if isinstance(node, ast.FunctionDef):  # see `_alone`
+            return 0
+        return sum(other.lineno > node.lineno for other in self.statements(name))
+
     def is_loop_variable(self, name: str) -> bool:
         """Return whether a loop outside functions gives a global name one value after another."""
         return any(
