@@ -203,7 +203,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "41a761600bd302b6eda6ceea10231c801a3adb6e"
+PINNED = "77c280dc2695ce5964b64e9f267d58a994091789"
 
 
 @pytest.fixture

@@ -491,6 +491,41 @@ def test_what_sets_a_global_value_counts(load, text):
     assert before == fingerprint(load(other)).digest
 
 
+MOVED = {
+    "plain": ("    def f(self): return self.k\n", "    def g(self): return 2\n"),
+    "local names": ("    def f(self, a=1): return a\n", "    def g(self, b=2): return b\n"),
+    "property": ("    @property\n    def f(self): 1\n", "    @staticmethod\n    def g(): 2\n"),
+    "other": ("    def f(self): return self.g()\n", "    def g(self): return 2\n    k = 3\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", MOVED.values(), ids=MOVED)
+def test_methods_may_be_moved(load, parts):
+    one, other = (
+        fingerprint(load({"model.py": f"class C:\n{text}def func(p): return {{'y': C().f}}\n"}))
+        for text in ("".join(parts), "".join(reversed(parts)))
+    )
+    assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("    def f(self): return 1\n", "    def f(self): return 2\n"),
+        ("    def f(self): return 1\n    g = f\n", "    def f(self): return 2\n"),
+        ("    @KNOWN.append\n    def f(self): 1\n", "    @KNOWN.append\n    def g(self): 2\n"),
+    ],
+)  # fmt: skip
+def test_methods_may_not_be_moved_where_the_order_matters(load, parts):
+    one, other = (
+        fingerprint(
+            load({"model.py": f"KNOWN = []\nclass C:\n{text}def func(p): return {{'y': C()}}\n"})
+        )
+        for text in ("".join(parts), "".join(reversed(parts)))
+    )
+    assert one.digest != other.digest
+
+
 @pytest.mark.parametrize(
     "text",
     [

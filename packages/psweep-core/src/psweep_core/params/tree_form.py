@@ -23,6 +23,9 @@ _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_para
 _GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
+# decorators of methods that put them nowhere else
+_NOT_LISTING = frozenset({"abstractmethod", "cached_property", "classmethod", "property",
+                          "staticmethod"})  # fmt: skip
 # that change what they are called on
 _CHANGE = frozenset({
     "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
@@ -113,6 +116,32 @@ def text_of(form: Form, keywords: frozenset[str]) -> str:
         return match[1] if match[1] in keywords or "**" in keywords else ""
 
     return re.sub("\0(.*?)\1", name, form.text)
+
+
+def _in_some_order(nodes: list[Any]) -> list[Any]:
+    """Sort the methods of a class that may be moved; they come after all else in it.
+
+    That is not so for those that the class itself uses, as in ``@x.setter`` or ``f = cached(g)``,
+    for two of one name, and for what an unknown decorator may list.
+    """
+    names = [getattr(node, "name", None) for node in nodes]
+    used: set[str] = set()
+    for node in nodes:
+        parts: list[Any] = [node]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            args = node.args
+            parts = [*node.decorator_list, *args.defaults, *filter(None, args.kw_defaults)]
+        used.update(each.id for part in parts for each in ast.walk(part) if type(each) is ast.Name)
+    methods = [
+        node
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and all(getattr(one, "id", None) in _NOT_LISTING for one in node.decorator_list)
+        and node.name not in used
+        and names.count(node.name) == 1
+    ]
+    others = [node for node in nodes if node not in methods]
+    return [*others, *sorted(methods, key=lambda node: str(node.name))]
 
 
 class _Writer:
@@ -231,7 +260,7 @@ class _Writer:
 
     def _in_class(self, nodes: list[Any]) -> str:
         parts = []
-        for node in nodes:
+        for node in _in_some_order(nodes):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 parts.append(f"{node.name}={self.method(node)}")
             elif isinstance(node, ast.AnnAssign) and node.value is None:
