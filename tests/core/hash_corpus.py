@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import array
 import collections
+import collections.abc
 import ctypes
 import dataclasses
 import datetime
@@ -831,6 +832,14 @@ DIFFER = {
     "subclass of a path": lambda: (Place("a"), pathlib.PurePosixPath("a")),
     "subclass of UUID": lambda: (Key(int=1), uuid.UUID(int=1)),
     "uuids": lambda: (uuid.UUID(int=1), uuid.UUID(int=2)),
+    "scopes of ip addresses": lambda: (
+        ipaddress.ip_address("fe80::1%a"),
+        ipaddress.ip_address("fe80::1%b"),
+    ),
+    "types of callables": lambda: (
+        collections.abc.Callable[[int], int],
+        collections.abc.Callable[[int], str],
+    ),
     "ip addresses": lambda: (ipaddress.ip_address("1.1.1.1"), ipaddress.ip_address("1.1.1.2")),
     "dates": lambda: (datetime.date(2020, 1, 1), DAY),
     "times": lambda: (datetime.time(1), datetime.time(1, fold=1)),

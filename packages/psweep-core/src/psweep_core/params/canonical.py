@@ -6,6 +6,7 @@ import copyreg
 import enum
 import fractions
 import functools
+import ipaddress
 import pathlib
 import pickle
 import struct
@@ -193,6 +194,9 @@ class Encoder:
             self._parts(str(obj))
         elif isinstance(obj, pathlib.PurePath):
             self._path(obj, kind)
+        elif kind is ipaddress.IPv6Address:  # Python 3.10 pickles it as an int, without its scope
+            self._parts("object", kind, (str(obj),), None, [])
+            self.value({})
         elif kind is uuid.UUID:
             self._parts("uuid", obj.int)
         elif isinstance(obj, pd.Timestamp | pd.Timedelta):
@@ -205,7 +209,9 @@ class Encoder:
             self._parts("module", obj.__name__)
         elif kind is types.GenericAlias:  # for Python 3.10 a type, too
             self._parts("generic", obj.__origin__, obj.__args__)
-        elif isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
+        elif isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType) and (
+            not issubclass(kind, types.GenericAlias)  # of a subclass, also a type in Python 3.10
+        ):
             self._written(global_parts(obj))
         elif isinstance(obj, set | frozenset):  # of a subclass
             self._parts("set of", kind, frozenset(obj), own_state(obj))
