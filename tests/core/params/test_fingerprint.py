@@ -203,7 +203,7 @@ REAL = [
     ("settings.py", "4", "5"),
     ("deeper.py", "1 + x", "2 + x"),
 ]
-PINNED = "77c280dc2695ce5964b64e9f267d58a994091789"
+PINNED = "2ba2839881a85adceff06a91b0aeab636795c7c6"
 
 
 @pytest.fixture

@@ -544,6 +544,18 @@ def test_a_change_that_moves_past_a_use_counts(load, text):
     assert one.digest == elsewhere.digest
 
 
+@pytest.mark.parametrize("other", ["a = 1", "a: ClassVar[int] = 1", "a: InitVar[int] = 1"])
+def test_what_is_a_field_of_a_dataclass_counts(load, other):
+    text = (
+        "from dataclasses import InitVar, dataclass\nfrom typing import ClassVar\n"
+        "@dataclass\nclass C:\n    a: int = 1\ndef func(p): return vars(C())\n"
+    )
+    before, after = digests(load, text, "a: int = 1", other)
+    assert before != after
+    before, after = digests(load, text, "a: int", "a: float")
+    assert before == after
+
+
 def test_a_global_that_func_makes_does_not_count(load):
     func = load(
         {

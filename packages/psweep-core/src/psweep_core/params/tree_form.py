@@ -23,6 +23,8 @@ _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_para
 _GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
+# type hints with which something is no field of a dataclass, or one of another kind
+_NO_FIELDS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 # decorators of methods that put them nowhere else
 _NOT_LISTING = frozenset({"abstractmethod", "cached_property", "classmethod", "property",
                           "staticmethod"})  # fmt: skip
@@ -248,7 +250,8 @@ class _Writer:
         head = [node.bases, node.keywords, node.decorator_list]
         start = f"class{self.write(head)}"
         with self._inside(node):
-            return f"{start}{self._in_class(without_docstring(node.body))}"
+            body = without_docstring(node.body)
+            return f"{start}{self._in_class(body, bool(node.decorator_list))}"
 
     def _comprehension(self, node: Any) -> str:
         first = node.generators[0]
@@ -258,13 +261,15 @@ class _Writer:
             own = self._fields(first, "target", "ifs", "is_async")
             return f"{start} {own}{self.write(node.generators[1:])}{parts}"
 
-    def _in_class(self, nodes: list[Any]) -> str:
+    def _in_class(self, nodes: list[Any], may_have_fields: bool) -> str:  # of a dataclass
         parts = []
         for node in _in_some_order(nodes):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 parts.append(f"{node.name}={self.method(node)}")
-            elif isinstance(node, ast.AnnAssign) and node.value is None:
-                parts.append(f"field {self.write(node.target)}")  # of a dataclass
+            elif isinstance(node, ast.AnnAssign) and (node.value is None or may_have_fields):
+                hint = {*re.findall(r"\w+", ast.unparse(node.annotation))}
+                kinds = "".join(sorted(_NO_FIELDS & hint)) if may_have_fields else ""
+                parts.append(f"field {kinds}{self.write(node if node.value else node.target)}")
             else:
                 parts.append(self.write(node))
         return f"[{', '.join(filter(None, parts))}]"
