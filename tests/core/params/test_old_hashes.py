@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from uuid import UUID
+from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
 
 import joblib
@@ -66,7 +66,7 @@ def test_old_hashes_are_those_of_joblib(value):
         assert not is_old_hash(sha, {**pset, "b": 2})
 
 
-# by NumPy 1.26 and pandas 1.5, by Python 3.10, 3.11 and 3.13
+# by NumPy 1.26 and pandas 1.5, by Python 3.10, 3.11.2, 3.11 and 3.13
 HASHES = [
     (pd.Timestamp("2020").as_unit("ns"), "2b8e2c0021b9100ae6e1c6cf3baef7bf6e569b34"),
     (pd.Timedelta("1h").as_unit("ns"), "319ace8a561caee4589cbaeb3965403b427706ff"),
@@ -75,6 +75,7 @@ HASHES = [
     (Fraction(1, 3), "e1477b60a3e621d6c7ffccaf4993e280f629ed37"),
     (Fraction(1, 3), "6ffda2a4ac99f1c5ddb8f81742cf3b4d18609553"),
     (PurePosixPath("a"), "799fc0049a5c11ea7e340b2e874948b9f074ce7a"),
+    (SafeUUID.safe, "4bbd5eec97fbf963ad7e019f330e076a71ccbbd0"),
     (PurePosixPath("a"), "cd9461378a6d7c50d01cd35e316f277a11f78bc3"),
 ]
 

@@ -8,6 +8,7 @@ written here as joblib does, so that old hashes can be checked; nothing new is h
 from __future__ import annotations
 
 import copyreg
+import enum
 import fractions
 import functools
 import hashlib
@@ -40,6 +41,7 @@ class _Python(NamedTuple):
 
     pathlib: str  # the module of paths
     text: bool  # fractions are made of text
+    names: bool = False  # members of an Enum are found by their names
 
 
 _LIBRARIES: Final = (
@@ -52,9 +54,11 @@ _PYTHONS: Final = (
     _Python("pathlib", text=False),
     _Python("pathlib", text=True),  # up to 3.10
     _Python("pathlib._local", text=False),  # 3.13
+    _Python("pathlib", text=False, names=True),  # the first releases of 3.11, as in Debian 12
 )
 _SCALARS = frozenset({np.float64, np.float32, np.int64, np.int32, np.bool_})
 _PLAIN = frozenset({int, float, bool, str, type(None)})
+_ENUM_REDUCE: Any = enum.Enum.__reduce_ex__
 _VALUE = b"\0value\0"  # where a value comes in a template
 _DTYPE_PROTOCOL = 4  # the default of Python 3.8 to 3.13
 _FRAME = 11  # bytes before the first opcode: protocol, and length
@@ -257,6 +261,9 @@ class _JoblibEncoder(Encoder):
         if kind is fractions.Fraction:
             text = self._depends_on_python().text
             args = (str(obj),) if text else (obj.numerator, obj.denominator)
+        if kind.__reduce_ex__ is _ENUM_REDUCE and obj.name in vars(kind)["_member_map_"]:
+            names = self._depends_on_python().names
+            func, args = (getattr, (kind, obj.name)) if names else (kind, (obj.value,))
         if maker == "__newobj__":
             self.value(args[0])
             self.value(args[1:])
