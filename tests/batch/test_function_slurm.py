@@ -270,6 +270,19 @@ def test_task_needs_psweep_core_alone(here, tmp_path):
     until(lambda: set(ps.batch_status().state) == {"done"})
 
 
+@pytest.mark.parametrize("name", ["5%A of it's", "a\\b%n c"])
+@pytest.mark.parametrize("array", ["true", "false"])
+def test_folder_whose_name_slurm_would_change(here, tmp_path, monkeypatch, array, name):
+    here(f"array: {array}\npack: 2")
+    (tmp_path / name).mkdir()
+    (tmp_path / "templates").rename(tmp_path / name / "templates")
+    monkeypatch.chdir(tmp_path / name)
+    params = ps.plist("a", [1, 2, 3])
+    ps.run_batch(lambda pset: {"b": -pset["a"]}, params, "cluster")
+    until(lambda: set(ps.batch_status().state) == {"done"})
+    assert sorted(ps.df_read("calc").b) == [-3, -2, -1]
+
+
 def test_jobscript_that_fails_says_why(here):
     here(
         "array: true",

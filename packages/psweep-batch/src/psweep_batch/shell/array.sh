@@ -14,6 +14,7 @@ submit_array() { # LIMIT MAX_SIZE PACK PARALLEL COMMAND... <DIRECTIVES: submit w
     limit=$1 size=$2 pack=$3 parallel=$4
     shift 4
     directives=$(cat)
+    place_output "$directives"
     [ -e "$list" ] || return 0
     if [ "$size" = - ]; then # the highest index there may be is one less
         size=$(config MaxArraySize)
@@ -46,7 +47,7 @@ submit_part() { # COMMAND...
         printf 'run_task %s %s %s %s\nexit "$ps_code"\n' "$part.psets" "$pack" "$parallel" "$ps_task"
     } >"$part.sh"
     array_options "$(((n - 1) / pack + 1))" "$limit"
-    if call "$part.sh" "$@" $ps_array; then
+    if call "$part.sh" "$@" ${ps_output:+"$ps_output"} $ps_array; then
         printf '%s\n' "${said:-nothing}" >"$part.said"
         printf '%s: %s\n' "$said" "$(counted "$n" pset)"
         submitted=$((submitted + n))

@@ -151,6 +151,7 @@ chunks() { # FOLDER FIRST LAST PARALLEL LIMIT SIZE COMMAND... <DIRECTIVES: submi
     size=$6
     shift 6
     directives=$(cat)
+    place_output "$directives"
     if [ -n "$counting" ]; then
         count_chunks
         return
@@ -199,7 +200,7 @@ submit_chunks() { # COMMAND...: submit what was claimed
     }
     [ -z "$ps_task" ] || array_options "$n" "$limit"
     more_at "$group"
-    if call "$part" "$@" $more $ps_array; then
+    if call "$part" "$@" ${ps_output:+"$ps_output"} $more $ps_array; then
         for_claims "said $(answer)"
         printf '%s: %s\n' "$said" "$(counted "$n" task)"
         submitted=$((submitted + n))

@@ -44,6 +44,17 @@ refused() { # is it certain that there is no job? Only if this is known to be wh
     ! numbered && { [ "$code" -le 128 ] || [ "$code" = 255 ]; } && printf '%s\n' "$said" | grep -Eq -e "$ps_refusals"
 }
 
+place_output() { # DIRECTIVES: sets ps_output to another --output, if SLURM would not find it in this folder
+    # It replaces %x in the whole path of that file. After a backslash, it replaces nothing at all.
+    case $ps_scheduler:$PWD in
+    slurm:*\\*) ps_output='s/\\/&&/g' ;;
+    slurm:*%*) ps_output='s/%/&&/g' ;;
+    *) ps_output= ;;
+    esac
+    [ -z "$ps_output" ] ||
+        ps_output=--output=$(printf '%s/' "$PWD" | sed "$ps_output")$(printf '%s\n' "$1" | sed -n 's/^#SBATCH --output=//p' | tail -n 1)
+}
+
 job() { # what the job file holds after the directives
     printf 'ps_calc=%s\nps_machine=%s\nps_attempt=%s\nps_scheduler=%s\nps_own_log=\n' \
         "$(quote "$ps_calc")" "$ps_machine" "$ps_attempt" "$ps_scheduler"
