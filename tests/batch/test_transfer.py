@@ -186,6 +186,41 @@ def test_a_study_that_was_extended_on_both_machines_is_merged(there, laptop, cap
     assert ps.df_read("calc")._run_seq.tolist() == [0, 0, 1, 1, 1, 2, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["database.pk", "database.json", "database.parquet"])
+def test_push_adds_rows_to_a_database_that_is_newer_there(connect, laptop, name):
+    there = connect()
+    kwds = {"database_basename": name}
+    run(**kwds)
+    assert push(["cluster"]) == 0
+    run(4, skip_dups=True, **kwds)
+    theirs = ps.df_read(there / "calc")
+    theirs["note"] = ["x", "y"]
+    ps.df_write(there / "calc" / name, theirs)  # newer, with a column that is only there
+    assert push(["cluster"]) == 0
+    df = ps.df_read(there / "calc")
+    assert df._pset_id.tolist() == ps.df_read("calc")._pset_id.tolist()
+    assert df.note.tolist()[:2] == ["x", "y"]
+    before = tree(there / "calc")
+    assert push(["cluster"]) == 0
+    assert tree(there / "calc") == before
+    assert not len(run(4, skip_dups=True, calc_dir=there / "calc", **kwds)[4:])
+    assert pull(["cluster"]) == 0
+    assert ps.df_read("calc").note.tolist()[:2] == ["x", "y"]
+
+
+def test_push_does_not_bring_back_what_was_removed_there(connect, laptop, monkeypatch):
+    there = connect()
+    run()
+    assert push(["cluster"]) == 0
+    run(3, skip_dups=True)
+    assert rm(["-c", str(there / "calc"), "a == 0"]) == 0
+    for _ in range(2):
+        assert push(["cluster"]) == 0
+        assert 0 not in ps.df_read(there / "calc").a.tolist()
+        assert pull(["cluster"]) == 0
+    assert ps.df_read(there / "calc").a.tolist() == [1, 2]
+
+
 def test_two_runs_do_not_get_one_number_by_a_pull(there, laptop):
     run()
     assert push(["cluster"]) == 0

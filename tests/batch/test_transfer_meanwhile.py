@@ -117,7 +117,7 @@ def test_without_a_program_that_locks_the_database_is_still_compared(connect, tm
 
 def test_runs_that_begin_there_during_a_push_stay_in_the_table(connect, tmp_path, monkeypatch):
     there = connect()
-    run(3)
+    run(2, skip_dups=True)  # a run without new rows
     os.utime("calc/database.pk", (1, 1))  # theirs is newer, and stays
     run_there_when_rsync_copies("", "cluster:study/calc/", there, tmp_path, monkeypatch)
     assert push(["cluster"]) == 0

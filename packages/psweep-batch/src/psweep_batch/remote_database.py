@@ -59,8 +59,15 @@ class RemoteDatabase:
                 with contextlib.suppress(TransferError):  # such as that of a broken connection
                     self._run_scripts("end_transfer")
 
-    def replace(self, options: Sequence[str]) -> None:
-        """Replace it by the one here; `options` are for rsync.
+    def replace(self, options: Sequence[str], ours: Path | None = None) -> None:
+        """Replace it by the one here.
+
+        Parameters
+        ----------
+        options : sequence of str
+            For rsync.
+        ours : Path, optional
+            A file of this name with what belongs there. None: the database here.
 
         Raises
         ------
@@ -71,7 +78,7 @@ class RemoteDatabase:
         if self._exists:
             options = ["--copy-dest=old", *options]  # only what differs is sent
         path = f"{remote.address}/{self._name}"
-        self._send(self._name, options)
+        self._send(ours or remote.folder / self._name, options)
         said = self._run_scripts("study_lock", "replace_database")
         self._is_over = True
         if "changed" in said:
@@ -91,13 +98,13 @@ class RemoteDatabase:
         TransferError
             Somebody has the lock of the study there.
         """
-        self._send(RUNS, options)
+        self._send(self._remote.folder / RUNS, options)
         if self._run_scripts("study_lock", "add_runs"):
             raise TransferError(self._locked(RUNS))
 
-    def _send(self, name: str, options: Sequence[str]) -> None:
+    def _send(self, ours: Path, options: Sequence[str]) -> None:
         """Copy a file into the folder for this transfer."""
-        ours, target = self._remote.folder / name, f"{self._remote.address}/{self.folder}/"
+        target = f"{self._remote.address}/{self.folder}/"
         # -L: the file, where there is a link to it
         self._remote.rsync(["-a", "-s", "-L", *options], f"{ours}", target)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from psweep import df_read
+from psweep import df_read, df_write
 from psweep_core.plumbing import (
     PRIVATE,
     REMOVED,
@@ -27,6 +27,7 @@ from psweep_core.plumbing import (
     append_frame,
     databases_in,
     note_unneeded,
+    removed_ids,
     replacing,
     spools_of,
     temporary_name,
@@ -78,7 +79,8 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
     rules.append(f"--exclude=/{PRIVATE}/batch/*/*.journal")
     with remote:
         source, target = f"{remote.folder}/", f"{remote.address}/"
-        rules += _kept_removals(remote.removals())
+        removals = remote.removals()
+        rules += _kept_removals(removals)
         if dry_run:
             remote.rsync([*rules, f"--exclude=/{TRANSFERS}", *options], source, target)
             return
@@ -104,10 +106,15 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
                 databases[0].add_runs(options)
             for layout, database, theirs in zip(layouts, databases, copies, strict=True):
                 ours = layout.database
-                if ours.exists() and (
-                    theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime
-                ):
+                if not ours.exists():
+                    continue
+                if theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime:
                     database.replace(options)
+                elif {*removals} <= {path.name for path in layout.removed_dir.glob("*")}:
+                    # (Else rows may have been removed there, and only psweep-pull can tell.)
+                    with _extended(theirs, layout) as extended:
+                        if extended is not None:
+                            database.replace(options, extended)
 
 
 def pull(
@@ -204,6 +211,23 @@ def _take_database(remote: RemoteStudy, name: str, theirs: Path) -> None:
             )
         note_unneeded(study.layout, study.write_database(append_frame(here, new)))
         print(f"psweep-pull: {psets} of {remote.address} {were} added to {ours}{why}")
+
+
+@contextlib.contextmanager
+def _extended(theirs: Path, layout: Layout) -> Iterator[Path | None]:
+    """Write a newer database of another machine with the rows that only the one here has.
+
+    What is known of the other rows is newer there, and stays. None: there are no such rows.
+    """
+    here, there = _read(layout.database), _read(theirs)
+    new = _lacks(there, here) - removed_ids(layout)
+    if not new:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="psweep_") as folder:
+        path = Path(folder, layout.basename)
+        df_write(append_frame(there, here[here["_pset_id"].isin(new)]), path)
+        yield path
 
 
 def _lacks(here: pd.DataFrame, there: pd.DataFrame) -> set[str]:
