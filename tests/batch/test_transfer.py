@@ -208,14 +208,17 @@ def test_push_adds_rows_to_a_database_that_is_newer_there(connect, laptop, name)
     assert ps.df_read("calc").note.tolist()[:2] == ["x", "y"]
 
 
-def test_push_does_not_bring_back_what_was_removed_there(connect, laptop, monkeypatch):
+def test_push_does_not_bring_back_what_was_removed_there(connect, laptop, capfd):
     there = connect()
     run()
     assert push(["cluster"]) == 0
     run(3, skip_dups=True)
     assert rm(["-c", str(there / "calc"), "a == 0"]) == 0
-    for _ in range(2):
+    capfd.readouterr()
+    for is_known in (False, True):
         assert push(["cluster"]) == 0
+        said = "; run `psweep-pull cluster`, then push again"
+        assert (said in capfd.readouterr().out) is not is_known
         assert 0 not in ps.df_read(there / "calc").a.tolist()
         assert pull(["cluster"]) == 0
     assert ps.df_read(there / "calc").a.tolist() == [1, 2]

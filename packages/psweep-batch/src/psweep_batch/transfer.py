@@ -111,10 +111,14 @@ def push(host: str, calc_dir: str, *, dry_run: bool, options: Sequence[str]) -> 
                 if theirs is None or ours.stat().st_mtime > theirs.stat().st_mtime:
                     database.replace(options)
                 elif {*removals} <= {path.name for path in layout.removed_dir.glob("*")}:
-                    # (Else rows may have been removed there, and only psweep-pull can tell.)
                     with _extended(theirs, layout) as extended:
                         if extended is not None:
                             database.replace(options, extended)
+                elif _lacks(_read(theirs), _read(ours)):  # or they were removed there
+                    print(
+                        f"psweep-push: {ours} is not sent, because psweep-rm has removed rows of "
+                        f"{remote.address}; run `psweep-pull {host}`, then push again"
+                    )
 
 
 def pull(
