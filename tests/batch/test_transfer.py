@@ -186,7 +186,7 @@ def test_a_study_that_was_extended_on_both_machines_is_merged(there, laptop, cap
     assert ps.df_read("calc")._run_seq.tolist() == [0, 0, 1, 1, 1, 2, 2, 3]
 
 
-@pytest.mark.parametrize("name", ["database.pk", "database.json", "database.parquet"])
+@pytest.mark.parametrize("name", ["database.pk", "database.json"])
 def test_push_adds_rows_to_a_database_that_is_newer_there(connect, laptop, name):
     there = connect()
     kwds = {"database_basename": name}

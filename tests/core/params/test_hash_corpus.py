@@ -72,6 +72,8 @@ def test_every_python_and_six_processes_agree():
 
 def test_what_was_pickled_has_the_same_hash_in_another_process(tmp_path):
     values = {name: make()[0] for name, make in PAIRS.items()}
+    if sys.version_info < (3, 11):
+        del values["differ: scopes of ip addresses"]  # Python 3.10 pickles no scopes
     stored = {}
     for name, value in values.items():
         hash_of(value)
