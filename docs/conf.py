@@ -352,9 +352,11 @@ def write_sections(app: Sphinx, error: Exception | None) -> None:
                     # the docstring of a script in the gallery is the text of its page
                     code.append(re.sub(r'^""".*?""" ', "", text))
                 else:
-                    # without the alternative text of pictures, and without HTML
-                    texts = element.findall(nodes.Text)
-                    shown = [text for text in texts if not isinstance(text.parent, nodes.raw)]
+                    # without the alternative text of pictures; HTML is the end of a line
+                    shown = (
+                        " " if isinstance(text.parent, nodes.raw) else text
+                        for text in element.findall(nodes.Text)
+                    )
                     end = " ·" if isinstance(element.parent, nodes.entry) else ""  # of a cell
                     prose.append(" ".join("".join(shown).split()) + end)
             found.append([page, section["ids"][0], titles, " ".join(prose), " ".join(code)])
