@@ -268,6 +268,19 @@ def test_grid_engine_has_all_of_it(grid_engine, machine, monkeypatch):  # noqa: 
 
 
 @pytest.mark.slow
+def test_grid_engine_gives_more_time_after_a_slow_setup(grid_engine, machine, monkeypatch):  # noqa: F811
+    for name, value in grid_engine.environ.items():
+        monkeypatch.setenv(name, value)
+    machine(
+        "scheduler: sge\nescalate: [{time: '00:10:00'}]",
+        f"#$ -l h_rt=20\nexport PATH={Path(sys.executable).parent}:$PATH\nsleep 8\npsweep-task\n",
+    )
+    ps.prep_batch([{"a": 1}], func=lambda pset: time.sleep(30) or {})
+    subprocess.run(["sh", "calc/run_cluster.sh", "--feed", "1"], check=True, timeout=600)
+    assert ps.recover("calc")._attempts.tolist() == [2]
+
+
+@pytest.mark.slow
 def test_controller_that_is_killed_loses_nothing(machine, monkeypatch, tmp_path):
     go = tmp_path / "go"
 

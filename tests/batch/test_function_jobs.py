@@ -403,6 +403,13 @@ def test_jobscript_needs_the_line_that_runs_psets(machine):
         ps.prep_batch([{"a": 1}], func=square)
 
 
+def test_the_time_of_a_job_counts_from_its_begin(machine):
+    machine("subcmd: sh", "#!/bin/sh\nexport BEGAN=$(date +%s)\nsleep 2\npsweep-task\n")
+    names = ["BEGAN", "PSWEEP_JOB_START"]
+    df = ps.run_batch(lambda _: {n: int(os.environ[n]) for n in names}, [{"a": 1}], "here")
+    assert 0 <= df.BEGAN[0] - df.PSWEEP_JOB_START[0] < 2
+
+
 def test_jobscript_can_be_made_of_directives_and_setup(machine):
     machine(
         "subcmd: sbatch\narray: true\ndirectives:\n- --time=1:00\n- '#SBATCH --mem=1G'\n"

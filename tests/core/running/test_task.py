@@ -20,7 +20,7 @@ from spools import claim, prepare, run, start, until
 import psweep as ps
 from psweep_core.engines.wire import dumps
 from psweep_core.running.pickled_modules import pickled_modules
-from psweep_core.running.time_left import END, find_end, slurm_seconds
+from psweep_core.running.time_left import END, START, find_end, slurm_seconds
 from psweep_core.store import spool as spool_of_tasks
 from psweep_core.store.spool import Spool, append_line
 from psweep_core.store.study import Study
@@ -445,14 +445,16 @@ def test_times_that_slurm_writes(text, seconds):
         ({}, None),
         ({"SLURM_JOB_END_TIME": "1100"}, 100),
         ({"PBS_JOBID": "1", "PBS_WALLTIME": "60"}, 60),
+        ({"PBS_JOBID": "1", "PBS_WALLTIME": "60", START: "960"}, 20),
         ({"PBS_JOBID": "1", "PBS_WALLTIME": ""}, None),
         ({"SLURM_JOB_ID": "1", "PATH": ""}, None),  # without squeue
         ({"JOB_ID": "1", "SGE_TASK_ID": "undefined", "PATH": ""}, None),  # without qstat
     ],
 )
 def test_the_end_of_a_job(environ, left, monkeypatch):
-    for name in (END, "SLURM_JOB_END_TIME", "SLURM_JOB_ID", "PBS_JOBID", "JOB_ID", "SGE_TASK_ID"):
+    for name in (END, START, "SLURM_JOB_END_TIME", "SLURM_JOB_ID", "PBS_JOBID", "JOB_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("SGE_TASK_ID", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(time, "time", lambda: 1000.0)

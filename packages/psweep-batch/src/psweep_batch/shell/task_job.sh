@@ -1,6 +1,7 @@
 
 # What a job of prep_batch(func=...) does: it runs the jobscript, and hands signals on to psweep-task.
 
+ps_began=$(date +%s)
 exec 3<&0 # for the jobscript: the shell takes stdin from what runs in the background
 ps_run=$(mktemp -d "${TMPDIR:-/tmp}/psweep.XXXXXX") || ps_run=$(mktemp -d "$ps_calc/.psweep.XXXXXX") || exit
 
@@ -62,7 +63,8 @@ run_chunk() { # CHUNK:ATTEMPT [COMMAND...]: run the jobscript for it, by the com
     PSWEEP_KILL_WAIT=$ps_kill_wait
     PSWEEP_LEVELS=$ps_levels
     PSWEEP_RUN=$ps_run
-    export PSWEEP_SPOOL PSWEEP_CHUNK PSWEEP_ATTEMPT PSWEEP_MACHINE PSWEEP_PARALLEL PSWEEP_KILL_WAIT PSWEEP_LEVELS PSWEEP_RUN
+    PSWEEP_JOB_START=$ps_began # its time limit counts from here, not from where psweep-task begins
+    export PSWEEP_JOB_START PSWEEP_SPOOL PSWEEP_CHUNK PSWEEP_ATTEMPT PSWEEP_MACHINE PSWEEP_PARALLEL PSWEEP_KILL_WAIT PSWEEP_LEVELS PSWEEP_RUN
     ps_kills_before=$(ps_kills)
     ps_inside "$@" "$ps_calc/jobscript_$ps_machine" <&3 3<&- >>"$PSWEEP_SPOOL/$ps_chunk.log" 2>&1 &
     ps_pid=$!

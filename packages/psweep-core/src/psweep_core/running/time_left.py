@@ -14,6 +14,7 @@ from .job_environment import job_id
 __all__ = ["END", "LATER_END", "end_after_pause", "find_end", "slurm_seconds", "time_left"]
 
 END = "PSWEEP_TASK_END"  # s since 1970; workers, and programs that func starts, inherit it
+START = "PSWEEP_JOB_START"  # s since 1970, set by ``shell/task_job.sh`` of psweep-batch
 LATER_END = "end"  # the file in the folder PSWEEP_RUN with the end that holds after a pause
 _SECONDS = 20
 
@@ -70,7 +71,12 @@ def find_end() -> float | None:
         left = min((limit for limit in limits if limit is not None), default=None)
     else:
         return None
-    return None if left is None else time.time() + left
+    return None if left is None else _job_start() + left
+
+
+def _job_start() -> float:
+    """Return when the job began: a jobscript may take a while until it comes to psweep-task."""
+    return _number(os.environ.get(START, "")) or time.time()
 
 
 def end_after_pause() -> float | None:
