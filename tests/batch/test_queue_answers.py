@@ -142,10 +142,58 @@ def test_tasks_that_wait_share_a_record(templates, fake):
     line = (
         "JobId={} ArrayJobId=1 ArrayTaskId={} JobState={} RunTime=00:00:01 EndTime=1 ExitCode=0:9\n"
     )
-    fake["known"] = line.format(1, "2-3%1", "PENDING") + line.format(2, 0, "FAILED")
+    fake["known"] = line.format(1, "1-3%1", "PENDING") + line.format(2, 0, "FAILED")
     assert ps.batch_status().state.tolist() == ["lost", "queued", "queued", "queued"]
     fake["known"] = line.format(2, 0, "FAILED") + line.format(3, 2, "RUNNING")
     assert ps.batch_status().state.tolist() == ["lost", "lost", "queued", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "gone"),
+    [
+        ("1-3,5-9", [4]),
+        ("1,4-9%2", [2, 3]),
+        ("1-9:2%1", [2, 4, 6, 8]),
+        ("1-4,6-9:3%12", [5, 7, 8]),
+        ("1,3,5...", []),  # which of the others wait is not known
+    ],
+)
+def test_tasks_that_were_cancelled_while_they_waited_are_lost(templates, fake, waiting, gone):
+    prepare(templates, 10, info="subcmd: sbatch\narray: true")
+    submit("calc/run_m.sh")
+    fake["sacct.fails"] = "accounting storage is disabled"
+    fake["age"] = "3600"
+    line = (
+        "JobId={} ArrayJobId=1 ArrayTaskId={} JobState={} RunTime=00:00:01 EndTime=1 ExitCode=0:0\n"
+    )
+    fake["known"] = line.format(1, waiting, "PENDING") + line.format(2, 0, "RUNNING")
+    status = ps.batch_status()
+    assert [i for i, state in enumerate(status.state) if state == "lost"] == gone
+
+
+@pytest.mark.parametrize("has_sacct", [True, False])
+def test_cancelled_tasks_of_an_array_that_waits_are_free(
+    slurm, templates, tmp_path, monkeypatch, has_sacct
+):
+    for name, value in slurm.environ.items():
+        monkeypatch.setenv(name, value)
+    if not has_sacct:
+        path = tmp_path / "bin/sacct"
+        path.parent.mkdir()
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    templates(m=("subcmd: sbatch --hold\narray: true\npack: 1\nlost_after: 1", "psweep-task\n"))
+    params = ps.plist("a", range(6))
+    ps.run_batch(lambda pset: {}, params, "m")
+    (job,) = {job.partition("_")[0] for job in ps.batch_status().job_id}
+    slurm.run("scancel", f"{job}_[1,3-4]")
+    assert ps.batch_status().state.tolist() == [
+        *("queued", "lost", "queued", "lost", "lost", "queued"),
+    ]
+    ps.run_batch(lambda pset: {}, params, "m")
+    assert ps.batch_status().state.tolist() == ["queued"] * 6
+    assert len(ps.batch_cancel()) == 6
 
 
 def test_an_answer_without_a_cluster_is_of_the_one_that_has_the_job():
