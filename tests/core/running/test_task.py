@@ -188,15 +188,15 @@ def test_killed_task_is_followed_by_one_that_runs_the_rest_once(tmp_path):
     assert not spool.unfinished()
 
 
-@pytest.mark.parametrize("code", [143, 1])
+@pytest.mark.parametrize("code", [143, 140, 1])
 def test_task_that_ended_before_psets_began_and_starts_again_makes_a_claim(code):
     spool = prepare(lambda pset: {}, [{"a": 1}])
     claim(spool)
     with open(spool.claim_path(0, 1), "a") as file:
         file.write(f"said 7\nexit {code} 1.5\n")
     ended = spool.claims()[0]
-    by = "killed by SIGTERM" if code == 143 else "exit code 1"
-    assert ended.state == ("lost" if code == 143 else "failed")
+    by = {143: "killed by SIGTERM", 140: "killed by SIGUSR2"}.get(code, "exit code 1")
+    assert ended.state == ("failed" if code == 1 else "lost")
     assert ended.reason == f"{by} before psweep-task began"
     # The scheduler starts the job again. Others may claim the chunk at this moment, so the job
     # must not go on under the claim that has ended.

@@ -28,7 +28,7 @@ look_at() { # CHUNK: sets attempt and state of its last claim; level: how often 
                 ;;
             exit)
                 case $state$first in
-                129 | 130 | 137 | 143 | 152) state=lost ;; # killed from outside
+                129 | 130 | 137 | 138 | 140 | 143 | 152) state=lost ;; # killed from outside
                 *) state=${state:-failed} ;;
                 esac
                 ;;
