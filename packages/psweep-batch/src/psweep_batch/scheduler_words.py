@@ -38,7 +38,8 @@ _CLUSTER = re.compile(r"^Submitted batch job \d+ on cluster (\S+)|^\d+;(\S+)$", 
 _RUNNING = {"R", "RUNNING", "CG", "COMPLETING", "S", "SUSPENDED", "E", "RUN", "SSUSP", "USUSP", "B"}
 _PENDING = {"PD", "PENDING", "CF", "CONFIGURING", "Q", "QUEUED", "H", "HELD", "PEND", "PSUSP", "W"}
 _PENDING |= {"REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "T"}
-_OF_GRID_ENGINE = re.compile(r"(?P<pending>[RhE]*qw|[RhE]*w|E.*)|[dRrtsST]+")
+# (A job that is to be started again waits as Rq. One that runs and may not start again is hr.)
+_OF_GRID_ENGINE = re.compile(r"(?P<pending>[dRhE]*(qw?|w)|E.*)|d?h?[dRrtsST]+")
 WAITING: Final = {"PENDING", "PD", "PEND", "Q", "qw", "REQUEUED", "CONFIGURING"}
 
 CANCELLED: Final = "cancelled"  # the reason if somebody has cancelled it, such as by scancel

@@ -18,6 +18,6 @@ ps_more=$(qstat -j "$(echo $ps_ids | tr ' ' ,)" 2>/dev/null)
     /^more / || $1 !~ /^[0-9]/ {next}
     {
         task = $NF; n = split($0, words, " "); state = words[5]
-        id = $1; if (n >= 10 || (n == 9 && words[n - 1] ~ /^[0-9]+$/ && state ~ /w/)) id = id "_" task
-        print id "|" state "|" (state ~ /[wE]/ ? why[$1] : "") "|" text[$1]
+        id = $1; if (n >= 10 || (n == 9 && words[n - 1] ~ /^[0-9]+$/ && state ~ /[qw]/)) id = id "_" task
+        print id "|" state "|" (state ~ /[qwE]/ ? why[$1] : "") "|" text[$1]
     }'
