@@ -74,7 +74,13 @@ class Accounting(Daemons):
 
     def add(self, name: str) -> None:
         """Add a cluster."""
-        self.run("sacctmgr", "-i", "add", "cluster", name)
+        show = ("sacctmgr", "-n", "show", "cluster", "format=cluster")
+
+        def is_there() -> bool:
+            self._ask("sacctmgr", "-i", "add", "cluster", name)
+            return name in self._ask(*show).stdout.split()
+
+        self._until(is_there)  # on a busy machine, slurmdbd may fail to add one
 
 
 class Cluster(Slurm):
