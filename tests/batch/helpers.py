@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psweep as ps
+from psweep_batch import cli
 
 HOSTILE = 'it\'s a "$(touch x)" `touch y` \u00fc\n; -n'
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
@@ -68,3 +70,14 @@ def prepare_squares(templates, n, **kwds):
     """Prepare jobs that square a, but 2 fails, 3 leaves nothing, and 4 is killed."""
     templates({"job.py": JOB}, local=("subcmd: sh", f"exec {sys.executable} job.py\n"))
     return ps.prep_batch(ps.plist("a", n), write_pset=True, **kwds)
+
+
+def cancel_once_it_began(machine: str) -> None:
+    """Cancel a task whose jobscript makes the file "began" and waits, before psweep-task begins."""
+    ps.run_batch(lambda pset: {}, [{"a": 1}], machine)
+    until(Path("began").exists)
+    assert cli.cancel([]) == 0
+    until(lambda: "exit " in next(Path("calc").glob(".psweep/batch/*/0.claim")).read_text())
+    found = ps.batch_status()
+    assert found.state.tolist() == ["cancelled"]
+    assert found.reason.tolist() == ["by psweep-cancel"]

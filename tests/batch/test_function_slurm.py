@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cluster import script
-from helpers import submit, until
+from helpers import cancel_once_it_began, submit, until
 from packaging.requirements import Requirement
 
 import psweep as ps
@@ -406,10 +406,4 @@ def test_laptop_learns_that_tasks_were_cancelled(here, ssh_cluster, monkeypatch,
 
 def test_task_cancelled_before_psweep_task_begins(here):
     here("array: true", JOBSCRIPT.replace("psweep-task", "touch began\nsleep 60\npsweep-task"))
-    ps.run_batch(lambda pset: {}, [{"a": 1}], "cluster")
-    until(Path("began").exists)
-    assert cli.cancel([]) == 0
-    until(lambda: "exit " in next(Path("calc").glob(".psweep/batch/*/0.claim")).read_text())
-    found = ps.batch_status()
-    assert found.state.tolist() == ["cancelled"]
-    assert found.reason.tolist() == ["by psweep-cancel"]
+    cancel_once_it_began("cluster")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from grid_engine import grid_engine  # noqa: F401 (a fixture)
-from helpers import until
+from helpers import cancel_once_it_began, until
 
 import psweep as ps
-from psweep_batch import cli
 from psweep_batch.machine import Machine
 from psweep_batch.queue import Queue
 from psweep_batch.scheduler_words import runs
@@ -34,13 +33,7 @@ def here(grid_engine, templates, monkeypatch):  # noqa: F811
 
 def test_a_task_is_cancelled_before_psweep_task_begins(here):
     here("touch began\nsleep 60\n")
-    ps.run_batch(lambda pset: {}, [{"a": 1}], "m")
-    until(Path("began").exists)
-    assert cli.cancel([]) == 0
-    until(lambda: "exit " in next(Path("calc").glob(".psweep/batch/*/0.claim")).read_text())
-    found = ps.batch_status()
-    assert found.state.tolist() == ["cancelled"]
-    assert found.reason.tolist() == ["by psweep-cancel"]
+    cancel_once_it_began("m")
 
 
 def test_a_task_that_waits_to_be_started_again_is_cancelled_with_the_others(here, tmp_path):

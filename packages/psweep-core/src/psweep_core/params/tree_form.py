@@ -23,11 +23,10 @@ _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_para
 _GENERATORS = frozenset({"Random", "RandomState", "SeedSequence", "default_rng"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _SEE_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})  # of local variables
-# type hints with which something is no field of a dataclass, or one of another kind
+# type hints in a dataclass that make no field, or one of another kind
 _NO_FIELDS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 # decorators of methods that put them nowhere else
-_NOT_LISTING = frozenset({"abstractmethod", "cached_property", "classmethod", "property",
-                          "staticmethod"})  # fmt: skip
+_NOT_LISTING = {"abstractmethod", "cached_property", "classmethod", "property", "staticmethod"}
 # that change what they are called on
 _CHANGE = frozenset({
     "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
@@ -120,7 +119,7 @@ def text_of(form: Form, keywords: frozenset[str]) -> str:
     return re.sub("\0(.*?)\1", name, form.text)
 
 
-def _in_some_order(nodes: list[Any]) -> list[Any]:
+def _with_sorted_methods(nodes: list[Any]) -> list[Any]:
     """Sort the methods of a class that may be moved; they come after all else in it.
 
     That is not so for those that the class itself uses, as in ``@x.setter`` or ``f = cached(g)``,
@@ -263,7 +262,7 @@ class _Writer:
 
     def _in_class(self, nodes: list[Any], may_have_fields: bool) -> str:  # of a dataclass
         parts = []
-        for node in _in_some_order(nodes):
+        for node in _with_sorted_methods(nodes):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 parts.append(f"{node.name}={self.method(node)}")
             elif isinstance(node, ast.AnnAssign) and (node.value is None or may_have_fields):

@@ -15,9 +15,15 @@ OUT_OF_MEMORY = "out of memory"
 TIME_LIMIT = "time limit"
 LATER = "a later task has its psets"  # the reason of one that a later task has ended
 # What a shell says of a command that was killed from outside; chunks.sh has the same numbers
-# (Grid Engine sends SIGUSR2 with -notify, and SIGUSR1 before it suspends)
-_KILLS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 138: "SIGUSR1", 140: "SIGUSR2"}
-_KILLS |= {143: "SIGTERM", 152: "SIGXCPU"}
+_KILLS = {
+    129: "SIGHUP",
+    130: "SIGINT",
+    137: "SIGKILL",
+    138: "SIGUSR1",  # which Grid Engine sends before it suspends,
+    140: "SIGUSR2",  # and this before it kills
+    143: "SIGTERM",
+    152: "SIGXCPU",
+}
 # The states of a claim whose chunk another task may have
 FREE = (ClaimState.STOPPED, ClaimState.FAILED, ClaimState.LOST, ClaimState.CANCELLED)
 
